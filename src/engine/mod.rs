@@ -1,0 +1,380 @@
+//! Runs language models: token ids in, text and log-probabilities out.
+//!
+//! [`Model::load`] reads a quantised ONNX decoder through tract, with operators of our own for
+//! quantised matrix products and attention, and starts the one thread that owns the model and its
+//! KV memory. [`Model::generate`] hands it a request; the answer comes back as a stream of
+//! [`Chunk`]s. Requests share every step: each step is one run of one plan whose rows are tokens
+//! of any sequences.
+//!
+//! **Invariants**
+//! - A sequence's logits, and with a seed its text, do not depend on what else is in the batch,
+//!   on how its prompt was cut into chunks or on the kernels chosen at run time.
+//! - Nothing is queued without a bound: a full queue refuses with the time to come back.
+//! - A dropped [`Generation`] stops its sequence before the next step.
+//! - A chunk's text is whole characters.
+//!
+//! **Not here**: HTTP, prompts and chat templates, where a model's files come from.
+
+/// A token of a model's vocabulary.
+pub type TokenId = u32;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The files and facts of a decoder that is ready to load.
+#[derive(Debug, Clone)]
+pub struct ModelSource {
+    /// Name by which logs and metrics call the model.
+    pub name: String,
+    /// The ONNX graph; external data is looked up beside it.
+    pub onnx: PathBuf,
+    /// Hugging Face `tokenizer.json`.
+    pub tokenizer: PathBuf,
+    /// Tokens that end an answer.
+    pub end_tokens: Vec<TokenId>,
+    /// Positions the model was made for; prompt and answer together stay below it.
+    pub context_tokens: usize,
+}
+
+/// Limits of one loaded model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Bytes for KV pages; grows to this on demand and is never exceeded.
+    pub kv_budget_bytes: u64,
+    /// Sequences that share a step; others wait in the queue.
+    pub max_sequences: usize,
+    /// Requests that may wait before new ones are refused.
+    pub max_queue: usize,
+    /// Prompt tokens that may join one step beside the decoding sequences.
+    pub prefill_chunk_tokens: usize,
+    /// Threads for the kernels; 0 takes every core the process may use.
+    pub threads: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            kv_budget_bytes: 512 << 20,
+            max_sequences: 16,
+            max_queue: 64,
+            prefill_chunk_tokens: 128,
+            threads: 0,
+        }
+    }
+}
+
+/// How the next token is chosen. [`Sampling::default`] is greedy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sampling {
+    /// 0 is greedy; otherwise logits are divided by it.
+    pub temperature: f32,
+    /// Keep the k most probable tokens; `None` keeps all.
+    pub top_k: Option<u32>,
+    /// Keep the smallest set whose probability reaches this, in (0, 1].
+    pub top_p: f32,
+    /// Keep tokens at least this share as probable as the best, in [0, 1).
+    pub min_p: f32,
+    /// Divide (or multiply, below zero) logits of tokens seen in prompt or answer; 1 is off.
+    pub repetition_penalty: f32,
+    /// Subtracted once from tokens of the answer so far; 0 is off.
+    pub presence_penalty: f32,
+    /// Subtracted per occurrence in the answer so far; 0 is off.
+    pub frequency_penalty: f32,
+    /// Added to logits before anything else, by token.
+    pub logit_bias: Vec<(TokenId, f32)>,
+    /// Same seed, same request: same text.
+    pub seed: u64,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self {
+            temperature: 0.0,
+            top_k: None,
+            top_p: 1.0,
+            min_p: 0.0,
+            repetition_penalty: 1.0,
+            presence_penalty: 0.0,
+            frequency_penalty: 0.0,
+            logit_bias: Vec::new(),
+            seed: 0,
+        }
+    }
+}
+
+/// One sequence to generate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// At least one token.
+    pub prompt: Vec<TokenId>,
+    /// How tokens are chosen.
+    pub sampling: Sampling,
+    /// Tokens to generate at most; at least 1.
+    pub max_tokens: usize,
+    /// Texts that end the answer and are not part of it.
+    pub stop: Vec<String>,
+    /// Report each token's log-probability, and this many alternatives.
+    pub logprobs: Option<u8>,
+    /// Give up when no token has come by then.
+    pub deadline: Option<std::time::Instant>,
+}
+
+/// A token with its log-probability under the model (before temperature and filters).
+#[derive(Debug, Clone, PartialEq)]
+pub struct TokenLogprob {
+    /// The token.
+    pub token: TokenId,
+    /// Its bytes; not always whole characters.
+    pub bytes: Vec<u8>,
+    /// Natural logarithm of its probability.
+    pub logprob: f32,
+}
+
+/// A generated token with what was asked to be reported of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TokenReport {
+    /// The token that was chosen.
+    pub chosen: TokenLogprob,
+    /// The most probable tokens, best first.
+    pub top: Vec<TokenLogprob>,
+}
+
+/// Why an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FinishReason {
+    /// An end token or a stop text.
+    Stop,
+    /// `max_tokens` or the context is used up.
+    Length,
+}
+
+/// What an answer took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens of the prompt.
+    pub prompt_tokens: usize,
+    /// Tokens generated, an end token included.
+    pub completion_tokens: usize,
+}
+
+/// The next part of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chunk {
+    /// New text; may be empty while a character or a possible stop text is incomplete.
+    pub text: String,
+    /// The tokens reported with this chunk, where the request asked for log-probabilities.
+    pub tokens: Vec<TokenReport>,
+    /// Set on the last chunk.
+    pub finish: Option<(FinishReason, Usage)>,
+}
+
+/// Why a model could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// A file of the model cannot be read.
+    #[error("reading {path}")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is not an ONNX model, or is cut short.
+    #[error("{path} is not a readable ONNX model: {why}")]
+    NotOnnx {
+        /// Which file.
+        path: PathBuf,
+        /// What the decoder said.
+        why: String,
+    },
+    /// A node that this engine cannot run.
+    #[error("node {node} ({operator}) cannot run here: {why}")]
+    Node {
+        /// Name of the node in the graph.
+        node: String,
+        /// Its operator.
+        operator: String,
+        /// What is not supported.
+        why: String,
+    },
+    /// The graph is sound but is not a decoder we can run.
+    #[error("not a decoder this engine runs: {why}")]
+    Graph {
+        /// What is missing or in the way.
+        why: String,
+    },
+    /// The tokeniser cannot be used.
+    #[error("tokenizer {path}: {why}")]
+    Tokenizer {
+        /// Which file.
+        path: PathBuf,
+        /// What the library said.
+        why: String,
+    },
+    /// The smallest useful KV memory is larger than the budget.
+    #[error("the KV budget of {budget_bytes} bytes holds less than one page of {page_bytes} bytes")]
+    Budget {
+        /// The configured budget.
+        budget_bytes: u64,
+        /// One page.
+        page_bytes: u64,
+    },
+}
+
+/// Why a request was not served.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// Too many requests wait.
+    #[error("{queued} requests are waiting already")]
+    QueueFull {
+        /// Requests in the queue.
+        queued: usize,
+        /// When a place is expected to be free.
+        retry_after: Duration,
+    },
+    /// The prompt leaves no room for an answer.
+    #[error("the prompt has {prompt_tokens} tokens; this model takes at most {limit_tokens}")]
+    PromptTooLong {
+        /// Tokens of the prompt.
+        prompt_tokens: usize,
+        /// The most that leaves room for one token of answer.
+        limit_tokens: usize,
+    },
+    /// A token that the vocabulary does not have.
+    #[error("token {token} is outside the vocabulary of {vocabulary}")]
+    UnknownToken {
+        /// The token asked for.
+        token: TokenId,
+        /// Size of the vocabulary.
+        vocabulary: usize,
+    },
+    /// The prompt has no token.
+    #[error("the prompt is empty")]
+    EmptyPrompt,
+    /// The deadline passed.
+    #[error("the time allowed for this request is over")]
+    Deadline,
+    /// The model is being unloaded or the server stops.
+    #[error("the model is shutting down")]
+    ShuttingDown,
+    /// A fault of ours; the request failed, the model goes on.
+    #[error("the engine failed on this request: {0}")]
+    Internal(String),
+}
+
+/// What the engine tells of itself while it works.
+pub trait Observer: Send + Sync {
+    /// A request's first token came this long after the request.
+    fn first_token(&self, after: Duration);
+    /// Time between two tokens of one sequence.
+    fn token_gap(&self, gap: Duration);
+    /// Prompt tokens computed.
+    fn prompt_tokens(&self, tokens: u64);
+    /// An answer is complete.
+    fn completed(&self, completion_tokens: u64, total: Duration);
+    /// An answer's reader went away before its end.
+    fn cancelled(&self);
+    /// A request failed inside the engine.
+    fn failed(&self);
+    /// Requests that wait and sequences that run, after a change.
+    fn queue(&self, waiting: usize, running: usize);
+    /// KV memory in use, after a change.
+    fn kv_bytes(&self, used: u64, budget: u64);
+}
+
+/// What a model needs and which kernels would run it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Report {
+    /// Kernels chosen for this processor.
+    pub kernel: &'static str,
+    /// Bytes of packed weights in memory.
+    pub weight_bytes: u64,
+    /// KV memory per token of context.
+    pub kv_bytes_per_token: u64,
+    /// Attention layers.
+    pub layers: usize,
+    /// Positions the model was made for.
+    pub context_tokens: usize,
+    /// Tokens it knows.
+    pub vocabulary: usize,
+    /// Nodes of the plan.
+    pub nodes: usize,
+    /// How often each operator occurs in the plan.
+    pub operators: Vec<(String, usize)>,
+}
+
+/// A loaded model; clones share it.
+#[derive(Clone)]
+pub struct Model {}
+
+/// Text to tokens and back.
+pub struct Tokenizer {}
+
+/// An answer as it is made. Dropping it stops the work.
+pub struct Generation {}
+
+impl Tokenizer {
+    /// Tokens of a text; `special` recognises control tokens such as `<|im_start|>` in it.
+    pub fn encode(&self, _text: &str, _special: bool) -> Result<Vec<TokenId>, EngineError> {
+        todo!()
+    }
+    /// Text of tokens, control tokens left out.
+    pub fn decode(&self, _tokens: &[TokenId]) -> String {
+        todo!()
+    }
+    /// Number of tokens.
+    pub fn vocabulary(&self) -> usize {
+        todo!()
+    }
+    /// Bytes of one token.
+    pub fn token_bytes(&self, _token: TokenId) -> Vec<u8> {
+        todo!()
+    }
+    /// The token with exactly this name.
+    pub fn token_id(&self, _token: &str) -> Option<TokenId> {
+        todo!()
+    }
+}
+
+impl Model {
+    /// Loads and starts a model. Takes seconds and blocks.
+    pub fn load(
+        _source: &ModelSource,
+        _config: &Config,
+        _observer: std::sync::Arc<dyn Observer>,
+    ) -> Result<Self, LoadError> {
+        todo!()
+    }
+    /// Does what [`Self::load`] does up to the point of running, and reports.
+    pub fn check(_source: &ModelSource) -> Result<Report, LoadError> {
+        todo!()
+    }
+    /// The model's tokeniser.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        todo!()
+    }
+    /// Positions available to prompt and answer together.
+    pub fn context_tokens(&self) -> usize {
+        todo!()
+    }
+    /// Queues a request. Never blocks.
+    pub fn generate(&self, _request: Request) -> Result<Generation, EngineError> {
+        todo!()
+    }
+    /// Refuses new requests from now on; those accepted finish.
+    pub fn shut_down(&self) {
+        todo!()
+    }
+}
+
+impl Generation {
+    /// The next part; `None` after the last.
+    pub async fn next(&mut self) -> Option<Result<Chunk, EngineError>> {
+        todo!()
+    }
+    /// [`Self::next`] for threads outside the async runtime.
+    pub fn blocking_next(&mut self) -> Option<Result<Chunk, EngineError>> {
+        todo!()
+    }
+}
