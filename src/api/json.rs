@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequest, Request};
 use serde::de::DeserializeOwned;
 
+use super::openai::fields::Object;
 use super::service::Service;
 use crate::http::{Problem, read_body, require_json};
 
@@ -21,7 +22,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Service>> for Asked<T> {
         let (head, body) = request.into_parts();
         require_json(&head.headers)?;
         let bytes = read_body(&head.headers, body, service.body).await?;
-        parse(&bytes).map(Self)
+        parse::<Object<T>>(&bytes).map(|object| Self(object.0))
     }
 }
 
@@ -73,7 +74,7 @@ fn full_path(path: &str, what: &str) -> String {
 mod tests {
     use serde::Deserialize;
 
-    use super::parse;
+    use super::{Object, parse};
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -97,7 +98,7 @@ mod tests {
             ("{", None, "at line 1 column 1"),
             ("{\"n\": 1,\n \"inner\": [}", None, "at line 2 column 12"),
             ("{\"inner\": []} x", None, "trailing characters at line 1 column 15"),
-            ("[1, 2, 3]", None, "the body"),
+            ("[[], 2]", None, "the body: invalid type: sequence, expected an object"),
             ("{}", Some("inner"), "missing field `inner`"),
             ("{\"inner\": [], \"m\": 1}", Some("m"), "expected `inner` or `n`"),
             ("{\"inner\": [], \"n\": \"1\"}", Some("n"), "invalid type: string \"1\""),
@@ -108,7 +109,7 @@ mod tests {
             ("{\"inner\": [{\"a\": \"x\", \"b\": 1}]}", Some("inner[0].b"), "unknown field `b`"),
             ("{\"inner\": [{}]}", Some("inner[0].a"), "missing field `a`"),
         ] {
-            let problem = parse::<Outer>(body.as_bytes()).unwrap_err();
+            let problem = parse::<Object<Outer>>(body.as_bytes()).unwrap_err();
             assert_eq!(problem.status(), 400, "{body}");
             assert_eq!(problem.body().param.as_deref(), param, "{body}: {problem:?}");
             assert!(problem.body().message.contains(says), "{body}: {}", problem.body().message);

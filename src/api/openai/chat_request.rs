@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::fields::{Empty, LogitBias, Refused, Said, Texts};
+use super::fields::{Empty, LogitBias, Object, Refused, Said, Texts};
 use super::plan::{Knobs, Plan, whole};
 use crate::api::error::{over_limit, unsupported};
 use crate::api::service::Limits;
@@ -18,7 +18,8 @@ pub(in crate::api) struct ChatRequest {
     /// One of those that `/v1/models` lists.
     model: String,
     /// The conversation so far.
-    messages: Vec<ChatMessage>,
+    #[schemars(with = "Vec<ChatMessage>")]
+    messages: Vec<Object<ChatMessage>>,
     /// 0 is greedy; up to 2.
     temperature: Option<f64>,
     /// Keep the smallest set of tokens with this probability.
@@ -52,7 +53,8 @@ pub(in crate::api) struct ChatRequest {
     /// Answer by server-sent events.
     stream: Option<bool>,
     /// Only with `stream`.
-    stream_options: Option<StreamOptions>,
+    #[schemars(with = "Option<StreamOptions>")]
+    stream_options: Option<Object<StreamOptions>>,
     /// Only `{"type": "text"}`.
     response_format: Option<Value>,
     /// Only `["text"]`.
@@ -262,9 +264,9 @@ impl ChatRequest {
 /// Whether and how to stream.
 pub(super) fn check_form(
     stream: Option<bool>,
-    options: Option<&StreamOptions>,
+    options: Option<&Object<StreamOptions>>,
 ) -> Result<Form, Problem> {
-    if options.is_some_and(|options| options.include_obfuscation == Some(true)) {
+    if options.is_some_and(|options| options.0.include_obfuscation == Some(true)) {
         return Err(unsupported(
             "stream_options.include_obfuscation",
             "only false is supported here",
@@ -276,13 +278,17 @@ pub(super) fn check_form(
             Err(unsupported("stream_options", "it is only for requests with \"stream\": true"))
         }
         (true, options) => {
-            let include_usage = options.is_some_and(|options| options.include_usage == Some(true));
+            let include_usage =
+                options.is_some_and(|options| options.0.include_usage == Some(true));
             Ok(Form::Stream { include_usage })
         }
     }
 }
 
-fn check_messages(messages: Vec<ChatMessage>, limits: &Limits) -> Result<Vec<Message>, Problem> {
+fn check_messages(
+    messages: Vec<Object<ChatMessage>>,
+    limits: &Limits,
+) -> Result<Vec<Message>, Problem> {
     let count = messages.len();
     if count == 0 {
         return Err(Problem::invalid("messages is empty; at least one is needed")
@@ -294,7 +300,7 @@ fn check_messages(messages: Vec<ChatMessage>, limits: &Limits) -> Result<Vec<Mes
     }
     let mut total_bytes = 0;
     for (index, message) in messages.iter().enumerate() {
-        let bytes = message.content.0.len();
+        let bytes = message.0.content.0.len();
         if bytes > limits.max_message_bytes {
             let field = format!("messages[{index}].content");
             let limit = limits.max_message_bytes;
@@ -306,7 +312,7 @@ fn check_messages(messages: Vec<ChatMessage>, limits: &Limits) -> Result<Vec<Mes
         let limit = limits.max_prompt_bytes;
         return Err(over_limit("messages", total_bytes, "bytes", limit, "max_prompt_bytes"));
     }
-    Ok(messages.into_iter().map(Message::from).collect())
+    Ok(messages.into_iter().map(|message| Message::from(message.0)).collect())
 }
 
 impl From<ChatMessage> for Message {

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::chat_request::{Form, StreamOptions, check_form};
-use super::fields::{LogitBias, Prompts, Refused, Texts};
+use super::fields::{LogitBias, Object, Prompts, Refused, Texts};
 use super::plan::{Knobs, Plan, whole};
 use crate::api::error::{over_limit, unsupported};
 use crate::api::service::Limits;
@@ -54,7 +54,8 @@ pub(in crate::api) struct CompletionRequest {
     /// Answer by server-sent events.
     stream: Option<bool>,
     /// Only with `stream`.
-    stream_options: Option<StreamOptions>,
+    #[schemars(with = "Option<StreamOptions>")]
+    stream_options: Option<Object<StreamOptions>>,
     /// Used for nothing.
     #[serde(rename = "user")]
     _user: Option<String>,

@@ -38,7 +38,7 @@ pub(super) mod completion_request;
 pub(super) mod completion_response;
 pub(super) mod completions;
 mod events;
-mod fields;
+pub(super) mod fields;
 mod logprobs;
 pub(super) mod models;
 mod plan;

@@ -83,6 +83,8 @@ fn what_is_not_honoured_is_refused_by_name() {
         (json!({ "model": null }), "model"),
         (json!({ "messages": [] }), "messages"),
         (json!({ "messages": "Hi" }), "messages"),
+        (json!({ "messages": [["user", "Hi"]] }), "messages[0]"),
+        (json!({ "stream": true, "stream_options": [true, false] }), "stream_options"),
         (json!({ "messages": [{ "role": "user" }] }), "messages[0].content"),
         (json!({ "messages": [{ "role": "user", "content": null }] }), "messages[0].content"),
         (
