@@ -18,12 +18,14 @@
 mod cpu;
 mod kv;
 mod model;
+mod probe;
 mod sampler;
 mod scheduler;
 mod text;
 mod tokenizer;
 
 pub use model::{Generation, Model};
+pub use probe::Probe;
 pub use tokenizer::Tokenizer;
 
 use std::path::PathBuf;

@@ -13,9 +13,11 @@
 mod kernels;
 mod ops;
 mod surgery;
+mod tensors;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -25,7 +27,7 @@ use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::*;
 
-use self::kernels::Kernel;
+pub(super) use self::kernels::Kernel;
 use self::kernels::pool::Pool;
 use self::ops::{RowNode, Step};
 use super::kv::{KvStore, Layout, SequenceId};
@@ -61,22 +63,21 @@ impl Plan {
         Self::load_for(path, Kernel::best())
     }
 
-    fn load_for(path: &Path, kernel: Kernel) -> Result<Self, LoadError> {
+    /// [`Self::load`] for given kernels.
+    pub(super) fn load_for(path: &Path, kernel: Kernel) -> Result<Self, LoadError> {
         let mut onnx =
             tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_value_info(true);
         ops::register(&mut onnx);
         let mut proto = read(path)?;
-        check_external_data(path, &proto)?;
+        tensors::check(path, &proto)?;
         surgery::rows_are_tokens(&mut proto, |op| onnx.op_register.0.contains_key(op))?;
-        let model =
-            typed(&onnx, &proto, path.parent()).map_err(|error| unplannable(&proto, &error))?;
+        let model = caught(|| typed(&onnx, &proto, path.parent()))
+            .map_err(|error| unplannable(&proto, &error))?;
         let layout = layout(&model)?;
         let positions = attentions(&model).iter().filter_map(|a| a.positions()).min();
         let vocabulary = vocabulary(&model)?;
-        let runnable = model
-            .into_optimized()
-            .and_then(|model| model.into_runnable())
-            .map_err(|error| LoadError::Graph { why: format!("{error:#}") })?;
+        let runnable = caught(|| model.into_optimized()?.into_runnable())
+            .map_err(|error| unplannable(&proto, &error))?;
         Ok(Self { runnable, layout, positions, vocabulary, kernel })
     }
 
@@ -198,49 +199,13 @@ fn read(path: &Path) -> Result<ModelProto, LoadError> {
     Ok(proto)
 }
 
-/// Every external tensor lies inside a file beside the graph.
-fn check_external_data(path: &Path, proto: &ModelProto) -> Result<(), LoadError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let refuse = |why: String| LoadError::NotOnnx { path: path.to_owned(), why };
-    let mut lengths: BTreeMap<&str, u64> = BTreeMap::new();
-    for tensor in proto.graph.iter().flat_map(|graph| &graph.initializer) {
-        let entry = |key: &str| {
-            tensor.external_data.iter().find(|e| e.key == key).map(|e| e.value.as_str())
-        };
-        let Some(location) = entry("location") else { continue };
-        let plain =
-            Path::new(location).components().all(|c| matches!(c, std::path::Component::Normal(_)));
-        if !plain {
-            return Err(refuse(format!(
-                "tensor {} lies outside the model's folder: {location}",
-                tensor.name
-            )));
-        }
-        let file_len = match lengths.get(location) {
-            Some(len) => *len,
-            None => {
-                let file = folder.join(location);
-                let data = std::fs::metadata(&file)
-                    .map_err(|source| LoadError::Read { path: file.clone(), source })?;
-                *lengths.entry(location).or_insert(data.len())
-            }
-        };
-        let number = |key: &str| match entry(key) {
-            None => Ok(None),
-            Some(text) => text.parse::<u64>().map(Some).map_err(|_| {
-                refuse(format!("tensor {}: {key} `{text}` is not a number", tensor.name))
-            }),
-        };
-        let offset = number("offset")?.unwrap_or(0);
-        let end = offset.checked_add(number("length")?.unwrap_or(0));
-        if offset > file_len || end.is_none_or(|end| end > file_len) {
-            return Err(refuse(format!(
-                "tensor {} ends beyond {location}, which has {file_len} bytes",
-                tensor.name
-            )));
-        }
-    }
-    Ok(())
+/// A panic while planning says that the graph is strange, not that we should stop.
+fn caught<T>(plan: impl FnOnce() -> TractResult<T>) -> TractResult<T> {
+    catch_unwind(AssertUnwindSafe(plan)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
+        bail!("planning it failed: {text}")
+    })
 }
 
 fn typed(onnx: &Onnx, proto: &ModelProto, folder: Option<&Path>) -> TractResult<TypedModel> {

@@ -163,7 +163,9 @@ mod tests {
 
     #[test]
     fn attention_equals_the_definition_and_kernels_agree() {
-        for (heads, head_size, tokens) in [(1, 16, 1), (3, 64, 16), (3, 64, 37), (7, 32, 100)] {
+        for (heads, head_size, tokens) in
+            [(1usize, 16usize, 1usize), (3, 64, 16), (3, 64, 37), (7, 32, 100)]
+        {
             let value = |i: usize, m: usize| ((i * m % 211) as f32 - 105.0) * 0.01;
             let mut pages =
                 vec![(vec![0; head_size * 16], vec![0; head_size * 16]); tokens.div_ceil(16)];
