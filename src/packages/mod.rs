@@ -1,1 +1,4 @@
 //! (being built)
+
+pub mod gguf;
+pub mod import;
