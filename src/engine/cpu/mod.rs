@@ -108,6 +108,12 @@ impl Plan {
                     constant.val().len() as u64 * constant.val().datum_type().size_of() as u64;
             }
         }
+        let tables: BTreeMap<_, _> = attentions(model)
+            .into_iter()
+            .flat_map(ops::Attention::tables)
+            .map(|table| (Arc::as_ptr(table), table.len() as u64 * 4))
+            .collect();
+        weight_bytes += tables.values().sum::<u64>();
         Report {
             kernel: self.kernel.name(),
             weight_bytes,

@@ -8,16 +8,16 @@ use crate::engine::kv::PAGE_TOKENS;
 const _: () = assert!(PAGE_TOKENS == LANES, "a page's keys are read as lanes");
 
 /// How positions turn a head.
-#[derive(Debug, Clone, PartialEq)]
-pub(in crate::engine::cpu) struct Rotary {
+#[derive(Debug, Clone, Copy)]
+pub(in crate::engine::cpu) struct Rotary<'a> {
     /// Positions × half a head.
-    pub(in crate::engine::cpu) cos: Vec<f32>,
-    pub(in crate::engine::cpu) sin: Vec<f32>,
+    pub(in crate::engine::cpu) cos: &'a [f32],
+    pub(in crate::engine::cpu) sin: &'a [f32],
     /// Neighbours are a pair, instead of the halves' equal places.
     pub(in crate::engine::cpu) interleaved: bool,
 }
 
-impl Rotary {
+impl Rotary<'_> {
     /// Turns each head of `x`.
     pub(in crate::engine::cpu) fn turn(&self, x: &mut [f32], head_size: usize, position: usize) {
         let half = head_size / 2;
@@ -216,8 +216,8 @@ mod tests {
         for interleaved in [false, true] {
             let angle = 0.7f32;
             let rotary = Rotary {
-                cos: vec![1.0, 1.0, angle.cos(), (angle * 0.1).cos()],
-                sin: vec![0.0, 0.0, angle.sin(), (angle * 0.1).sin()],
+                cos: &[1.0, 1.0, angle.cos(), (angle * 0.1).cos()],
+                sin: &[0.0, 0.0, angle.sin(), (angle * 0.1).sin()],
                 interleaved,
             };
             let start = [1.0, 2.0, 3.0, 4.0];

@@ -1,4 +1,7 @@
 //! Threads for the kernels: they spin briefly between pieces of work, then sleep.
+//!
+//! A thread that the system does not run just then is not waited for: whoever is there takes its
+//! share, and it comes in at the next piece.
 
 use std::any::Any;
 use std::ops::Range;
@@ -10,7 +13,7 @@ use std::thread::JoinHandle;
 /// Looks for the next piece of work this often before sleeping (some tens of microseconds).
 const SPINS: usize = 4_000;
 
-/// Runs a closure on several threads at once and waits for all of them.
+/// Runs pieces of work on as many threads as come.
 ///
 /// Callers take turns. A panic in the closure reaches the caller after all threads are done.
 pub(in crate::engine::cpu) struct Pool {
@@ -19,11 +22,13 @@ pub(in crate::engine::cpu) struct Pool {
     turn: Mutex<()>,
 }
 
+const OPEN: usize = 1 << (usize::BITS - 1);
+
 struct Shared {
     /// Raised for each piece of work, and once to stop.
     epoch: AtomicUsize,
-    /// Workers that have not finished the current piece.
-    busy: AtomicUsize,
+    /// [`OPEN`] while workers may come in, plus the number that are in.
+    inside: AtomicUsize,
     stop: AtomicBool,
     asleep: Vec<AtomicBool>,
     work: Mutex<Option<Work>>,
@@ -40,7 +45,7 @@ impl Pool {
         let helpers = threads.max(1) - 1;
         let shared = Arc::new(Shared {
             epoch: AtomicUsize::new(0),
-            busy: AtomicUsize::new(0),
+            inside: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
             asleep: (0..helpers).map(|_| AtomicBool::new(false)).collect(),
             work: Mutex::new(None),
@@ -63,22 +68,25 @@ impl Pool {
         self.workers.len() + 1
     }
 
-    /// Calls `f` once on each thread.
+    /// Calls `f` here, and on each worker that comes before this call is done. `f` must do nothing
+    /// when called again after all is done.
     fn run(&self, f: &(dyn Fn() + Sync)) {
         if self.workers.is_empty() {
             return f();
         }
         let _turn = lock(&self.turn);
-        // SAFETY: the reference is used by workers between the raise of `epoch` below and their
-        // decrement of `busy`, and this function does not return, nor unwind, before `busy` is 0.
+        // SAFETY: workers use the reference only while they are counted in `inside`, which they
+        // can enter only while it is open; this function neither returns nor unwinds before it is
+        // closed and empty again.
         let work: &'static (dyn Fn() + Sync) =
             unsafe { std::mem::transmute::<&(dyn Fn() + Sync), &'static (dyn Fn() + Sync)>(f) };
         *lock(&self.shared.work) = Some(Work(work));
-        self.shared.busy.store(self.workers.len(), Ordering::SeqCst);
+        self.shared.inside.store(OPEN, Ordering::SeqCst);
         self.wake();
         let own = catch_unwind(AssertUnwindSafe(f));
+        self.shared.inside.fetch_and(!OPEN, Ordering::AcqRel);
         let mut looks = 0;
-        while self.shared.busy.load(Ordering::Acquire) != 0 {
+        while self.shared.inside.load(Ordering::Acquire) != 0 {
             looks += 1;
             if looks < SPINS { std::hint::spin_loop() } else { std::thread::yield_now() }
         }
@@ -147,7 +155,7 @@ impl Shared {
         let mut seen = 0;
         loop {
             let mut looks = 0;
-            while self.epoch.load(Ordering::Acquire) == seen {
+            while self.epoch.load(Ordering::SeqCst) == seen {
                 looks += 1;
                 if looks < SPINS {
                     std::hint::spin_loop();
@@ -159,9 +167,12 @@ impl Shared {
                     asleep.store(false, Ordering::SeqCst);
                 }
             }
-            seen += 1;
+            seen = self.epoch.load(Ordering::SeqCst);
             if self.stop.load(Ordering::Acquire) {
                 return;
+            }
+            if !self.enter() {
+                continue;
             }
             let work = *lock(&self.work);
             if let Some(Work(work)) = work
@@ -169,8 +180,14 @@ impl Shared {
             {
                 *lock(&self.panic) = Some(panic);
             }
-            self.busy.fetch_sub(1, Ordering::Release);
+            self.inside.fetch_sub(1, Ordering::Release);
         }
+    }
+
+    /// Counts the calling worker in, unless the piece of work is already done.
+    fn enter(&self) -> bool {
+        let one_more = |inside: usize| (inside & OPEN != 0).then_some(inside + 1);
+        self.inside.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).is_ok()
     }
 }
 

@@ -5,6 +5,7 @@ use tract_onnx::tract_hir::internal::*;
 
 use super::{RowOp, Step, constant, width};
 use crate::engine::cpu::kernels::attention::{Rotary, append, attend};
+use crate::engine::kv::PAGE_TOKENS;
 
 /// Attributes that `surgery` leaves on a node: those of `GroupQueryAttention` and the layer.
 #[derive(Debug, Clone)]
@@ -57,8 +58,8 @@ impl Attributes {
         model: &TypedModel,
         inputs: &[OutletId],
         head_size: usize,
-    ) -> TractResult<Rotary> {
-        let table = |at| -> TractResult<Vec<f32>> {
+    ) -> TractResult<Tables> {
+        let table = |at| -> TractResult<Arc<Tensor>> {
             let tensor = constant(model, inputs, at)?;
             let columns = tensor.shape().last().copied().unwrap_or(0);
             ensure!(
@@ -66,11 +67,31 @@ impl Attributes {
                 "the rotary cache is {columns} wide; half the head size, {}, is supported",
                 head_size / 2
             );
-            Ok(tensor.cast_to::<f32>()?.try_as_plain_ram()?.as_slice::<f32>()?.to_vec())
+            // Layers share their tables; only another type of number makes a copy.
+            match tensor.datum_type() {
+                DatumType::F32 => Ok(tensor),
+                _ => Ok(tensor.cast_to::<f32>()?.into_owned().into_arc_tensor()),
+            }
         };
         let (cos, sin) = (table(3)?, table(4)?);
-        ensure!(cos.len() == sin.len(), "the rotary caches differ in length");
-        Ok(Rotary { cos, sin, interleaved: self.interleaved })
+        ensure!(cos.shape() == sin.shape(), "the rotary caches differ in length");
+        Ok(Tables { cos, sin, interleaved: self.interleaved })
+    }
+}
+
+/// Rotary tables, positions × half a head.
+#[derive(Debug)]
+struct Tables {
+    cos: Arc<Tensor>,
+    sin: Arc<Tensor>,
+    interleaved: bool,
+}
+
+impl Tables {
+    fn with<T>(&self, use_them: impl FnOnce(Rotary<'_>) -> TractResult<T>) -> TractResult<T> {
+        let (cos, sin) = (self.cos.try_as_plain_ram()?, self.sin.try_as_plain_ram()?);
+        let (cos, sin) = (cos.as_slice::<f32>()?, sin.as_slice::<f32>()?);
+        use_them(Rotary { cos, sin, interleaved: self.interleaved })
     }
 }
 
@@ -82,16 +103,35 @@ pub(in crate::engine::cpu) struct Attention {
     pub(in crate::engine::cpu) kv_heads: usize,
     pub(in crate::engine::cpu) head_size: usize,
     scale: f32,
-    rotary: Option<Rotary>,
+    rotary: Option<Tables>,
 }
 
 impl Attention {
     /// Positions that the rotary tables know; `None` where any will do.
     pub(in crate::engine::cpu) fn positions(&self) -> Option<usize> {
-        self.rotary.as_ref().map(|r| r.cos.len() / (self.head_size / 2).max(1))
+        self.rotary.as_ref().and_then(|tables| tables.cos.shape().first().copied())
     }
 
-    fn append_rows(&self, step: &Step, keys: &[f32], values: &[f32]) -> TractResult<()> {
+    /// The tables, which layers share.
+    pub(in crate::engine::cpu) fn tables(&self) -> impl Iterator<Item = &Arc<Tensor>> {
+        self.rotary.iter().flat_map(|tables| [&tables.cos, &tables.sin])
+    }
+
+    /// Calls `work` with the rotary tables where there are any.
+    fn turning(&self, work: impl FnOnce(Option<Rotary<'_>>) -> TractResult<()>) -> TractResult<()> {
+        match &self.rotary {
+            Some(tables) => tables.with(|rotary| work(Some(rotary))),
+            None => work(None),
+        }
+    }
+
+    fn append_rows(
+        &self,
+        step: &Step,
+        rotary: Option<Rotary<'_>>,
+        keys: &[f32],
+        values: &[f32],
+    ) -> TractResult<()> {
         let mut kv = step.kv.try_borrow_mut()?;
         let width = self.kv_heads * self.head_size;
         let mut turned = vec![0.0; width];
@@ -99,7 +139,7 @@ impl Attention {
             step.rows.iter().zip(keys.chunks_exact(width).zip(values.chunks_exact(width)))
         {
             turned.copy_from_slice(key);
-            if let Some(rotary) = &self.rotary {
+            if let Some(rotary) = rotary {
                 rotary.turn(&mut turned, self.head_size, position);
             }
             let heads = turned.chunks_exact(self.head_size).zip(value.chunks_exact(self.head_size));
@@ -107,9 +147,36 @@ impl Attention {
                 let (keys, values) = kv
                     .write(sequence, self.layer, head, position)
                     .with_context(|| format!("no page for position {position}"))?;
-                append(key, value, position % crate::engine::kv::PAGE_TOKENS, keys, values);
+                append(key, value, position % PAGE_TOKENS, keys, values);
             }
         }
+        Ok(())
+    }
+
+    fn attend_rows(
+        &self,
+        step: &Step,
+        rotary: Option<Rotary<'_>>,
+        queries: &[f32],
+        out: &mut [f32],
+    ) -> TractResult<()> {
+        let kv = step.kv.try_borrow()?;
+        let kv = &*kv;
+        let group = self.heads / self.kv_heads * self.head_size;
+        let items: Vec<_> =
+            queries.chunks_exact(group).zip(out.chunks_exact_mut(group)).enumerate().collect();
+        let (kernel, positions) = (step.kernel, &step.rows);
+        step.pool.each(items, |(item, (queries, out))| {
+            let head = item % self.kv_heads;
+            let Some(&(sequence, position)) = positions.get(item / self.kv_heads) else { return };
+            let mut turned = queries.to_vec();
+            if let Some(rotary) = rotary {
+                rotary.turn(&mut turned, self.head_size, position);
+            }
+            turned.iter_mut().for_each(|q| *q *= self.scale);
+            let pages = kv.read(sequence, self.layer, head, position + 1);
+            attend(kernel, &turned, self.head_size, position + 1, &pages, out);
+        });
         Ok(())
     }
 }
@@ -124,7 +191,7 @@ impl RowOp for Attention {
     }
 
     fn bytes(&self) -> usize {
-        self.rotary.as_ref().map_or(0, |r| (r.cos.len() + r.sin.len()) * 4)
+        0
     }
 
     fn eval(
@@ -136,25 +203,10 @@ impl RowOp for Attention {
     ) -> TractResult<()> {
         let [queries, keys, values] = inputs else { bail!("three inputs are expected") };
         ensure!(step.rows.len() == rows, "{rows} rows but {} positions", step.rows.len());
-        self.append_rows(step, keys, values)?;
-        let kv = step.kv.try_borrow()?;
-        let kv = &*kv;
-        let group = self.heads / self.kv_heads * self.head_size;
-        let items: Vec<_> =
-            queries.chunks_exact(group).zip(out.chunks_exact_mut(group)).enumerate().collect();
-        let (kernel, positions) = (step.kernel, &step.rows);
-        step.pool.each(items, |(item, (queries, out))| {
-            let head = item % self.kv_heads;
-            let Some(&(sequence, position)) = positions.get(item / self.kv_heads) else { return };
-            let mut turned = queries.to_vec();
-            if let Some(rotary) = &self.rotary {
-                rotary.turn(&mut turned, self.head_size, position);
-            }
-            turned.iter_mut().for_each(|q| *q *= self.scale);
-            let pages = kv.read(sequence, self.layer, head, position + 1);
-            attend(kernel, &turned, self.head_size, position + 1, &pages, out);
-        });
-        Ok(())
+        self.turning(|rotary| {
+            self.append_rows(step, rotary, keys, values)?;
+            self.attend_rows(step, rotary, queries, out)
+        })
     }
 
     fn as_attention(&self) -> Option<&Attention> {
