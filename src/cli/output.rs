@@ -1,6 +1,6 @@
 //! Standard output and standard error, without a panic when nobody reads.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 /// Writes one line of the result.
 pub(super) fn line(text: &str) -> io::Result<()> {
@@ -34,4 +34,11 @@ pub(super) fn is_closed_pipe(fault: &anyhow::Error) -> bool {
             .downcast_ref::<io::Error>()
             .is_some_and(|fault| fault.kind() == io::ErrorKind::BrokenPipe)
     })
+}
+
+/// Tells a person at a terminal what takes a while; silent where nobody watches.
+pub(super) fn progress_note(text: &str) {
+    if io::stderr().is_terminal() {
+        note(text);
+    }
 }

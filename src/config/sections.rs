@@ -8,6 +8,7 @@ use super::kinds;
 use super::raw::{Given, Reader};
 use super::{Setting, default_data_dir};
 use crate::engine;
+use crate::telemetry::LogFormat;
 use crate::units::Bytes;
 
 /// Checked settings.
@@ -43,15 +44,6 @@ pub struct Log {
     pub format: LogFormat,
     /// Which events, as `level` or `room=level,…`.
     pub filter: String,
-}
-
-/// Form of the log on standard error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// One readable line per event.
-    Text,
-    /// One JSON object per event.
-    Json,
 }
 
 /// Doors and their limits.
