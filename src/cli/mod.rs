@@ -1,5 +1,8 @@
 //! (being built)
 
+pub mod models;
+mod progress;
+
 /// Runs the command line.
 pub fn main() -> std::process::ExitCode {
     std::process::ExitCode::SUCCESS
