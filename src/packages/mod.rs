@@ -29,6 +29,7 @@ mod error;
 mod external;
 mod fetch;
 mod folder;
+pub mod gguf;
 pub mod import;
 mod intake;
 mod lock;
