@@ -4,6 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::bench::Bench;
+use super::demo::Demo;
+use super::doctor::Doctor;
+use super::models::ModelsCommand;
+use super::run::Run;
+use super::serve::Serve;
+use super::token::TokenCommand;
 use crate::config;
 
 const AFTER: &str = "\
@@ -52,6 +59,23 @@ impl Common {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Pull the default model if it is missing, and serve it until Ctrl-C
+    Demo(Demo),
+    /// Serve the installed models until Ctrl-C
+    Serve(Serve),
+    /// Pull, list, show, check, import and remove model packages
+    Models(ModelsCommand),
+    /// Ask a model in this process; the answer goes to standard output
+    Run(Run),
+    /// Measure time to first token and speed of a model on this box
+    Bench(Bench),
+    /// Look at processor, memory, disk, packages and port
+    Doctor(Doctor),
+    /// Make, list and revoke the server's bearer tokens
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
     /// Check the configuration, or show what is in force
     Config {
         #[command(subcommand)]

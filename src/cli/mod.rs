@@ -12,14 +12,26 @@
 //! **Not here**: what the server is made of (`app`), what settings mean (`config`).
 
 mod arguments;
+mod bench;
 mod configuration;
+mod demo;
+mod doctor;
+mod models;
 mod output;
+mod progress;
+mod run;
+mod serve;
+mod session;
+mod token;
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Parser;
 
 use arguments::{Cli, Command};
+
+use crate::config;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
@@ -32,7 +44,7 @@ pub fn main() -> ExitCode {
         }
     };
     match run(cli) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(fault) if output::is_closed_pipe(&fault) => ExitCode::SUCCESS,
         Err(fault) => {
             output::note(&format!("error: {fault:#}"));
@@ -41,8 +53,30 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> anyhow::Result<()> {
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let common = cli.common;
     match cli.command {
-        Command::Config { command } => configuration::run(&cli.common, command),
+        Command::Demo(demo) => demo::run(&common, &demo),
+        Command::Serve(serve) => serve::run(&common, &serve),
+        Command::Models(models) => {
+            let data = config::load(&common.sources())?.data_dir;
+            on_runtime(models.run(&data))
+        }
+        Command::Run(run) => run::run(&common, &run),
+        Command::Bench(bench) => bench::run(&common, &bench),
+        Command::Doctor(doctor) => doctor::run(&common, &doctor),
+        Command::Config { command } => configuration::run(&common, command),
+        Command::Token { command } => token::run(&common, command),
     }
+}
+
+/// Runs a future on threads of its own. What still blocks when it ends is left behind.
+fn on_runtime<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
+    let outcome = runtime.block_on(future);
+    runtime.shutdown_background();
+    outcome
 }
