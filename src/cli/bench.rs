@@ -76,7 +76,7 @@ struct Outcome {
     results: Vec<Measured>,
 }
 
-pub(super) fn run(common: &Common, bench: Bench) -> anyhow::Result<()> {
+pub(super) fn run(common: &Common, bench: &Bench) -> anyhow::Result<()> {
     let mut config = config::load(&common.sources())?;
     let most = bench.streams.iter().copied().max().unwrap_or(1).into();
     config.engine.max_sequences = config.engine.max_sequences.max(most);

@@ -59,7 +59,7 @@ impl Finding {
     }
 }
 
-pub(super) fn run(common: &Common, doctor: Doctor) -> anyhow::Result<()> {
+pub(super) fn run(common: &Common, doctor: &Doctor) -> anyhow::Result<()> {
     let mut findings = vec![processor(), memory()];
     match config::load(&common.sources()) {
         Err(fault) => {

@@ -55,18 +55,19 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let common = cli.common;
+    let done = |()| ExitCode::SUCCESS;
     match cli.command {
-        Command::Demo(demo) => demo::run(&common, &demo),
-        Command::Serve(serve) => serve::run(&common, &serve),
+        Command::Demo(demo) => demo::run(&common, &demo).map(done),
+        Command::Serve(serve) => serve::run(&common, &serve).map(done),
         Command::Models(models) => {
             let data = config::load(&common.sources())?.data_dir;
             on_runtime(models.run(&data))
         }
-        Command::Run(run) => run::run(&common, &run),
-        Command::Bench(bench) => bench::run(&common, &bench),
-        Command::Doctor(doctor) => doctor::run(&common, &doctor),
-        Command::Config { command } => configuration::run(&common, command),
-        Command::Token { command } => token::run(&common, command),
+        Command::Run(run) => run::run(&common, &run).map(done),
+        Command::Bench(bench) => bench::run(&common, &bench).map(done),
+        Command::Doctor(doctor) => doctor::run(&common, &doctor).map(done),
+        Command::Config { command } => configuration::run(&common, command).map(done),
+        Command::Token { command } => token::run(&common, command).map(done),
     }
 }
 

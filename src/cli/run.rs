@@ -57,7 +57,7 @@ fn number(text: &str, allowed: impl Fn(f32) -> bool, wanted: &str) -> Result<f32
     text.parse().ok().filter(|value| allowed(*value)).ok_or_else(|| format!("not {wanted}"))
 }
 
-pub(super) fn run(common: &Common, run: Run) -> anyhow::Result<ExitCode> {
+pub(super) fn run(common: &Common, run: &Run) -> anyhow::Result<()> {
     let config = config::load(&common.sources())?;
     let session = Session::load(&config, session::open(&config, &run.model)?)?;
     let mut messages: Vec<Message> = run.system.iter().map(|text| says(Role::System, text)).collect();

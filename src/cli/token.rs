@@ -50,7 +50,7 @@ pub(super) fn open(config: &Config) -> anyhow::Result<Tokens> {
     Ok(Tokens::open(&config.tokens_file())?)
 }
 
-pub(super) fn run(common: &Common, command: TokenCommand) -> anyhow::Result<ExitCode> {
+pub(super) fn run(common: &Common, command: TokenCommand) -> anyhow::Result<()> {
     let config = config::load(&common.sources())?;
     let tokens = open(&config)?;
     match command {

@@ -44,6 +44,12 @@ impl Sources {
         self
     }
 
+    /// The admin token that a person chose for a demo, from `ENDCAP_TOKEN`. No setting: it is
+    /// shown nowhere.
+    pub fn demo_token(&self) -> Option<&str> {
+        self.variable("ENDCAP_TOKEN")
+    }
+
     /// The named file, else the one that `ENDCAP_CONFIG` names, else
     /// `endcap/config.toml` in the user's configuration folder if it is there.
     pub(super) fn file(&self) -> Option<PathBuf> {
