@@ -12,8 +12,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::arguments::Common;
-use super::session::{self, Unobserved};
 use super::output;
+use super::session::{self, Unobserved};
 use crate::config;
 use crate::engine::{Model, Request, Sampling, TokenId};
 
@@ -148,9 +148,8 @@ fn measure(
 ) -> anyhow::Result<Measured> {
     let start = Instant::now();
     let times = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..streams)
-            .map(|_| scope.spawn(|| one(model, prompt, max_tokens, start)))
-            .collect();
+        let threads: Vec<_> =
+            (0..streams).map(|_| scope.spawn(|| one(model, prompt, max_tokens, start))).collect();
         let joined = threads.into_iter().map(|thread| match thread.join() {
             Ok(times) => times,
             Err(_) => Err(anyhow::anyhow!("a measuring thread panicked")),
@@ -211,7 +210,12 @@ impl Outcome {
     fn print(&self) -> anyhow::Result<()> {
         output::line(&format!(
             "{}: kernel {}, {} threads, loaded in {:.0} ms; prompts of {} tokens, answers of {}",
-            self.model, self.kernel, self.threads, self.load_ms, self.prompt_tokens, self.max_tokens
+            self.model,
+            self.kernel,
+            self.threads,
+            self.load_ms,
+            self.prompt_tokens,
+            self.max_tokens
         ))?;
         output::line("streams   TTFT ms   prefill tok/s   decode tok/s   per stream")?;
         for row in &self.results {

@@ -40,7 +40,11 @@ pub(super) fn run(common: &Common, demo: &Demo) -> anyhow::Result<()> {
     let sources = demo.door.over(common.sources()).with_flag("models.serve", MODEL);
     let config = config::load(&sources)?;
     let token = match sources.demo_token() {
-        Some(token) => token.to_owned(),
+        Some(token) => {
+            let sound = token.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\'');
+            anyhow::ensure!(sound, "ENDCAP_TOKEN has characters that a header cannot carry");
+            token.to_owned()
+        }
         None => random_token()?,
     };
     let tokens = Tokens::open(&config.tokens_file())?.with_fixed(&token, Role::Admin, "demo");

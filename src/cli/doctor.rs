@@ -143,8 +143,8 @@ fn memory() -> Finding {
 fn data(folder: &Path) -> Vec<Finding> {
     let shown = folder.display();
     let mut findings = Vec::new();
-    let writable = std::fs::create_dir_all(folder)
-        .and_then(|()| tempfile::tempfile_in(folder).map(|_| ()));
+    let writable =
+        std::fs::create_dir_all(folder).and_then(|()| tempfile::tempfile_in(folder).map(|_| ()));
     findings.push(match writable {
         Ok(()) => Finding::new("data folder", State::Ok, format!("{shown} can be written")),
         Err(fault) => {

@@ -16,7 +16,7 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// Shows [`Progress`] on stderr.
 #[derive(Debug)]
-pub struct Bars {
+pub(super) struct Bars {
     terminal: bool,
     step: Mutex<Option<Step>>,
 }
@@ -30,7 +30,7 @@ struct Step {
 
 impl Bars {
     /// Bars where stderr is a terminal, lines where it is not.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { terminal: io::stderr().is_terminal(), step: Mutex::new(None) }
     }
 

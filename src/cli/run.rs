@@ -59,8 +59,9 @@ fn number(text: &str, allowed: impl Fn(f32) -> bool, wanted: &str) -> Result<f32
 
 pub(super) fn run(common: &Common, run: &Run) -> anyhow::Result<()> {
     let config = config::load(&common.sources())?;
-    let session = Session::load(&config, session::open(&config, &run.model)?)?;
-    let mut messages: Vec<Message> = run.system.iter().map(|text| says(Role::System, text)).collect();
+    let session = Session::load(&config, &session::open(&config, &run.model)?)?;
+    let mut messages: Vec<Message> =
+        run.system.iter().map(|text| says(Role::System, text)).collect();
     if let Some(prompt) = &run.prompt {
         messages.push(says(Role::User, prompt));
         return run.turn(&session, &messages).map(|_| ());

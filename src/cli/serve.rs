@@ -6,8 +6,8 @@ use clap::Args;
 
 use super::arguments::Common;
 use super::{on_runtime, output, token};
-use crate::config::{self, Sources};
 use crate::app;
+use crate::config::{self, Sources};
 
 const EXAMPLES: &str = "\
 Examples:

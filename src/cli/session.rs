@@ -8,14 +8,13 @@ use anyhow::Context;
 
 use super::output;
 use crate::config::Config;
-use crate::engine::{self, Chunk, Model, Observer, Request, Sampling};
+use crate::engine::{Chunk, Model, Observer, Request, Sampling};
 use crate::packages::{GenerationDefaults, Package, Store};
 use crate::skills::chat::{ChatTemplate, Message};
 
 /// A loaded model with what belongs to it.
 pub(super) struct Session {
-    pub(super) model: Model,
-    pub(super) package: Package,
+    model: Model,
     template: Option<ChatTemplate>,
     defaults: GenerationDefaults,
 }
@@ -30,7 +29,7 @@ pub(super) fn open(config: &Config, model: &str) -> anyhow::Result<Package> {
 }
 
 impl Session {
-    pub(super) fn load(config: &Config, package: Package) -> anyhow::Result<Self> {
+    pub(super) fn load(config: &Config, package: &Package) -> anyhow::Result<Self> {
         output::progress_note(&format!("loading {}", package.name()));
         let manifest = package.manifest();
         let template = package
@@ -40,7 +39,7 @@ impl Session {
         let defaults = package.generation_defaults()?;
         let model = Model::load(&package.decoder(), &config.engine, Arc::new(Unobserved))
             .with_context(|| format!("loading {}", package.name()))?;
-        Ok(Self { model, package, template, defaults })
+        Ok(Self { model, template, defaults })
     }
 
     /// The package's sampling, as its maker would have it.

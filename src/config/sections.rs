@@ -1,6 +1,5 @@
 //! Every setting: its name, default, range, and what it must agree with.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use super::kinds;
 use super::raw::{Given, Reader};
 use super::{Setting, default_data_dir};
 use crate::engine;
+use crate::http::{self, BodyLimits, TlsFiles};
 use crate::telemetry::LogFormat;
 use crate::units::Bytes;
 
@@ -17,7 +17,7 @@ pub struct Config {
     /// Where packages, tokens and unfinished downloads are kept.
     pub data_dir: PathBuf,
     /// Doors and their limits.
-    pub server: Server,
+    pub server: http::Config,
     /// What one request may ask for.
     pub limits: Limits,
     /// Limits of each loaded model.
@@ -46,27 +46,6 @@ pub struct Log {
     pub filter: String,
 }
 
-/// Doors and their limits.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Server {
-    /// Where the server listens; port 0 picks a free one.
-    pub listen: SocketAddr,
-    /// Certificate chain and key in PEM; both or neither.
-    pub tls: Option<(PathBuf, PathBuf)>,
-    /// Origins whose pages may call the server.
-    pub cors_origins: Vec<String>,
-    /// Largest request body.
-    pub max_body_bytes: usize,
-    /// Connections open at a time.
-    pub max_connections: usize,
-    /// A request's answer is complete by then.
-    pub request_timeout: Duration,
-    /// A request's head is read by then.
-    pub header_timeout: Duration,
-    /// Running answers may take this long once the server stops.
-    pub drain_timeout: Duration,
-}
-
 /// What one request may ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -81,6 +60,13 @@ pub struct Limits {
 }
 
 const MIB: u64 = 1 << 20;
+
+impl Config {
+    /// Where the tokens' digests are kept.
+    pub fn tokens_file(&self) -> PathBuf {
+        self.data_dir.join("tokens.json")
+    }
+}
 
 /// Reads every setting; `None` where faults leave no configuration to speak of.
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Config> {
@@ -98,31 +84,17 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Config> {
     reader.is_clean().then_some(config)
 }
 
-fn server(reader: &mut Reader<'_>) -> Server {
-    let loopback = SocketAddr::from(([127, 0, 0, 1], 8080));
+fn server(reader: &mut Reader<'_>) -> http::Config {
+    let default = http::Config::default();
     let listen = reader.read(
         "server.listen",
-        loopback,
+        default.listen,
         |given| kinds::parsed(given, "an address and port such as 127.0.0.1:8080"),
         ToString::to_string,
     );
-    let plain = |given: &Given| kinds::flag(given);
-    let allow_plain_http =
-        reader.read("server.allow_plain_http", false, plain, ToString::to_string);
-    let certificate = path(reader, "server.tls_certificate", None);
-    let key = path(reader, "server.tls_key", None);
-    let tls = match (certificate, key) {
-        (Some(certificate), Some(key)) => Some((certificate, key)),
-        (None, None) => None,
-        (Some(_), None) => {
-            reader.refuse("server.tls_certificate", "it needs server.tls_key as well");
-            None
-        }
-        (None, Some(_)) => {
-            reader.refuse("server.tls_key", "it needs server.tls_certificate as well");
-            None
-        }
-    };
+    let plain = "server.allow_plain_http";
+    let allow_plain_http = reader.read(plain, false, kinds::flag, ToString::to_string);
+    let tls = tls(reader);
     if !listen.ip().is_loopback() && tls.is_none() && !allow_plain_http {
         reader.refuse(
             "server.listen",
@@ -133,22 +105,70 @@ fn server(reader: &mut Reader<'_>) -> Server {
             ),
         );
     }
-    let cors_origins = list(reader, "server.cors_origins");
-    for origin in &cors_origins {
-        if let Err(why) = check_origin(origin) {
-            reader.refuse("server.cors_origins", why);
-        }
-    }
-    Server {
+    let streams = default.max_streams_per_connection as usize;
+    let streams = number(reader, "server.max_streams_per_connection", streams, 1, 1024);
+    let body = default.body.bytes as u64;
+    let wait = default.body.timeout;
+    http::Config {
         listen,
         tls,
-        cors_origins,
-        max_body_bytes: bytes(reader, "server.max_body", 2 * MIB, 1024, 1024 * MIB) as usize,
-        max_connections: number(reader, "server.max_connections", 512, 1, 65_536),
-        request_timeout: seconds(reader, "server.request_timeout_s", 300.0, 0.1, 86_400.0),
-        header_timeout: seconds(reader, "server.header_timeout_s", 10.0, 0.1, 600.0),
-        drain_timeout: seconds(reader, "server.drain_timeout_s", 30.0, 0.0, 3_600.0),
+        max_connections: number(
+            reader,
+            "server.max_connections",
+            default.max_connections,
+            1,
+            65_536,
+        ),
+        max_streams_per_connection: u32::try_from(streams).unwrap_or(u32::MAX),
+        header_timeout: seconds(
+            reader,
+            "server.header_timeout_s",
+            default.header_timeout,
+            0.1,
+            600.0,
+        ),
+        body: BodyLimits {
+            bytes: bytes(reader, "server.max_body", body, 1024, 1024 * MIB) as usize,
+            timeout: seconds(reader, "server.body_timeout_s", wait, 0.1, 3_600.0),
+        },
+        request_timeout: seconds(
+            reader,
+            "server.request_timeout_s",
+            default.request_timeout,
+            0.1,
+            86_400.0,
+        ),
+        drain_timeout: seconds(
+            reader,
+            "server.drain_timeout_s",
+            default.drain_timeout,
+            0.0,
+            3_600.0,
+        ),
+        cors_origins: origins(reader),
     }
+}
+
+/// Certificate and key: both or neither.
+fn tls(reader: &mut Reader<'_>) -> Option<TlsFiles> {
+    let certificate = path(reader, "server.tls_certificate", None);
+    let key = path(reader, "server.tls_key", None);
+    let alone = match (certificate, key) {
+        (Some(certificate), Some(key)) => return Some(TlsFiles { certificate, key }),
+        (None, None) => return None,
+        (Some(_), None) => ("server.tls_certificate", "it needs server.tls_key as well"),
+        (None, Some(_)) => ("server.tls_key", "it needs server.tls_certificate as well"),
+    };
+    reader.refuse(alone.0, alone.1);
+    None
+}
+
+fn origins(reader: &mut Reader<'_>) -> Vec<String> {
+    let origins = list(reader, "server.cors_origins");
+    for why in origins.iter().filter_map(|origin| check_origin(origin).err()) {
+        reader.refuse("server.cors_origins", why);
+    }
+    origins
 }
 
 fn limits(reader: &mut Reader<'_>) -> Limits {
@@ -247,13 +267,13 @@ fn bytes(reader: &mut Reader<'_>, setting: &'static str, default: u64, low: u64,
 fn seconds(
     reader: &mut Reader<'_>,
     setting: &'static str,
-    default: f64,
+    default: Duration,
     low: f64,
     high: f64,
 ) -> Duration {
     let parse = |given: &Given| kinds::seconds(given, low..=high);
     let show = |value: &Duration| value.as_secs_f64().to_string();
-    reader.read(setting, Duration::from_secs_f64(default), parse, show)
+    reader.read(setting, default, parse, show)
 }
 
 fn list(reader: &mut Reader<'_>, setting: &'static str) -> Vec<String> {
