@@ -9,8 +9,8 @@ import os
 import sys
 import time
 import traceback
+import urllib.request
 
-import httpx
 import openai
 
 URL = os.environ["ENDCAP_URL"]
@@ -147,8 +147,12 @@ def errors_name_what_is_wrong():
 
 def an_abandoned_stream_stops_the_engine():
     def metric(name):
-        rows = httpx.get(f"{URL}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).text
-        rows = [row.rsplit(" ", 1) for row in rows.splitlines() if not row.startswith("#")]
+        page = urllib.request.Request(
+            f"{URL}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}
+        )
+        with urllib.request.urlopen(page) as answer:
+            rows = answer.read().decode().splitlines()
+        rows = [row.rsplit(" ", 1) for row in rows if not row.startswith("#")]
         return sum(float(value) for series, value in rows if series.split("{")[0] == name)
 
     before = metric("endcap_answers_cancelled_total")
