@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -46,7 +47,8 @@ pub(in crate::api) async fn list(State(service): State<Arc<Service>>) -> Json<Mo
 /// `GET /v1/models/{id}`.
 pub(in crate::api) async fn show(
     State(service): State<Arc<Service>>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<ModelEntry>, Problem> {
+    let Path(id) = id.map_err(|error| Problem::invalid(error.body_text()).param("model"))?;
     service.model(&id).map(|model| Json(ModelEntry::of(model)))
 }
