@@ -29,8 +29,12 @@ fn exit_codes_tell_usage_from_failure() {
         (&["serve", "--listen", "nowhere"], 2, "listen"),
         (&["run", "nobody", "hello"], 1, "endcap models pull nobody"),
         (&["bench", "nobody"], 1, "endcap models pull nobody"),
-        (&["serve"], 1, "no model is installed"),
-        (&["serve", "--model", "nobody"], 1, "endcap models pull nobody"),
+        (&["serve", "--listen", "127.0.0.1:0"], 1, "no model is installed"),
+        (
+            &["serve", "--listen", "127.0.0.1:0", "--model", "nobody"],
+            1,
+            "endcap models pull nobody",
+        ),
         (&["serve", "--listen", "0.0.0.0:0"], 1, "allow_plain_http"),
         (&["models", "pull", "nobody"], 1, "smollm2-135m-instruct"),
         (&["token", "revoke", "tok_none"], 1, "endcap token list"),
@@ -46,7 +50,8 @@ fn exit_codes_tell_usage_from_failure() {
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {told}");
         assert!(told.contains(said), "{arguments:?}: {told}");
         if code == 1 {
-            assert!(told.starts_with("error: ") && output.stdout.is_empty(), "{told}");
+            assert!(told.lines().any(|line| line.starts_with("error: ")), "{told}");
+            assert!(output.stdout.is_empty(), "{arguments:?}");
             assert!(!told.contains("panicked"), "{told}");
         }
     }
@@ -207,9 +212,12 @@ fn models_that_cannot_run_are_refused_and_say_why() {
     refused(&cut("nothing", b""), "empty ONNX");
     // The same length, another name: nobody knows this operator.
     let known = b"MatMulNBits";
-    let at = onnx.windows(known.len()).position(|window| window == known).unwrap();
     let mut unknown = onnx.clone();
-    unknown[at..at + known.len()].copy_from_slice(b"MatMulZBits");
+    for at in 0..onnx.len() - known.len() {
+        if onnx[at..].starts_with(known) {
+            unknown[at..at + known.len()].copy_from_slice(b"MatMulZBits");
+        }
+    }
     let told = refused(&cut("operator", &unknown), "an unknown operator");
     assert!(told.contains("MatMulZBits"), "{told}");
 }

@@ -56,7 +56,7 @@ fn try_damage(iterations: usize, valid: &[u8], decode: impl Fn(&[u8])) {
     bolero::check!()
         .with_iterations(iterations)
         .with_type::<Damage>()
-        .for_each(|damage| decode.0(&damaged(valid, damage)));
+        .for_each(|damage| (*decode)(&damaged(valid, damage)));
 }
 
 #[test]
