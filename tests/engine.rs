@@ -6,14 +6,14 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use endcap::engine::{
-    Config, EngineError, FinishReason, LoadError, Model, ModelSource, Observer, Probe, Request,
-    Sampling, TokenId,
+    Activation, Config, EngineError, FinishReason, LoadError, Model, ModelSource, Observer, Probe,
+    Request, Sampling, TokenId,
 };
 use prost::Message;
 use tract_onnx::pb::{ModelProto, NodeProto};
 
 /// The tiny models as ONNX, imported once.
-static TINY: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
+pub(crate) static TINY: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
     let folder = tempfile::tempdir().unwrap();
     for form in FORMS {
         let gguf = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("models/tiny/{form}.gguf"));
@@ -48,14 +48,17 @@ fn tokens(seed: u32, count: usize) -> Vec<TokenId> {
 fn kernels_chunks_threads_and_company_give_the_same_bits() {
     for form in FORMS {
         let (a, b, c) = (tokens(1, 45), tokens(2, 17), tokens(3, 33));
-        let mut whole = Probe::load(&source(form), "portable", 1 << 24, 1).unwrap();
-        let want: Vec<_> =
-            [&a, &b, &c].map(|s| whole.logits(&[s], 1000).unwrap().remove(0)).to_vec();
-        for kernel in Probe::kernels() {
-            for (threads, chunk) in [(1, 1), (2, 7), (3, 16), (2, 1000)] {
-                let mut probe = Probe::load(&source(form), kernel, 1 << 24, threads).unwrap();
-                let got = probe.logits(&[&a, &b, &c], chunk).unwrap();
-                assert_eq!(got, want, "{form} {kernel} {threads} threads, chunks of {chunk}");
+        for activation in [Activation::Bits8, Activation::Bits16] {
+            let config = |threads| Config { threads, activation, ..Config::default() };
+            let mut whole = Probe::load(&source(form), "portable", &config(1)).unwrap();
+            let want: Vec<_> =
+                [&a, &b, &c].map(|s| whole.logits(&[s], 1000).unwrap().remove(0)).to_vec();
+            for kernel in Probe::kernels() {
+                for (threads, chunk) in [(1, 1), (2, 7), (3, 16), (2, 1000)] {
+                    let mut probe = Probe::load(&source(form), kernel, &config(threads)).unwrap();
+                    let got = probe.logits(&[&a, &b, &c], chunk).unwrap();
+                    assert_eq!(got, want, "{form} {activation:?} {kernel} {threads} {chunk}");
+                }
             }
         }
     }

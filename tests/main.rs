@@ -13,5 +13,6 @@ mod cli;
 mod clients;
 mod engine;
 mod fuzz;
+mod reference;
 mod support;
 mod tidy;

@@ -7,7 +7,7 @@ use super::kinds;
 use super::raw::{Given, Reader};
 use super::{Setting, default_data_dir};
 use crate::api;
-use crate::engine;
+use crate::engine::{self, Activation};
 use crate::http::{self, BodyLimits, TlsFiles};
 use crate::telemetry::LogFormat;
 use crate::units::Bytes;
@@ -186,12 +186,22 @@ fn engine(reader: &mut Reader<'_>) -> engine::Config {
     let default = engine::Config::default();
     let budget = default.kv_budget_bytes;
     let chunk = default.prefill_chunk_tokens;
+    let activation = |given: &Given| match kinds::text(given)?.as_str() {
+        "8-bit" => Ok(Activation::Bits8),
+        "16-bit" => Ok(Activation::Bits16),
+        other => Err(format!("`{other}` is not \"8-bit\" or \"16-bit\"")),
+    };
+    let show = |activation: &Activation| match activation {
+        Activation::Bits8 => "8-bit".to_owned(),
+        Activation::Bits16 => "16-bit".to_owned(),
+    };
     engine::Config {
         kv_budget_bytes: bytes(reader, "engine.kv_budget", budget, MIB, 1 << 44),
         max_sequences: number(reader, "engine.max_sequences", default.max_sequences, 1, 1024),
         max_queue: number(reader, "engine.max_queue", default.max_queue, 0, 65_536),
         prefill_chunk_tokens: number(reader, "engine.prefill_chunk_tokens", chunk, 1, 65_536),
         threads: number(reader, "engine.threads", default.threads, 0, 1024),
+        activation: reader.read("engine.activation", default.activation, activation, show),
     }
 }
 

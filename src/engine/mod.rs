@@ -49,6 +49,19 @@ pub struct ModelSource {
     pub context_tokens: usize,
 }
 
+/// How finely what flows between weights is kept. Weights are as the package has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub enum Activation {
+    /// Eight bits for a value, with a scale for 32 neighbours. Faster; a small model may choose
+    /// another word now and then.
+    #[serde(rename = "8-bit")]
+    Bits8,
+    /// Sixteen bits: answers are those of the model in float arithmetic.
+    #[default]
+    #[serde(rename = "16-bit")]
+    Bits16,
+}
+
 /// Limits of one loaded model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -62,6 +75,8 @@ pub struct Config {
     pub prefill_chunk_tokens: usize,
     /// Threads for the kernels; 0 takes every core the process may use.
     pub threads: usize,
+    /// How finely activations are kept.
+    pub activation: Activation,
 }
 
 impl Default for Config {
@@ -72,6 +87,7 @@ impl Default for Config {
             max_queue: 64,
             prefill_chunk_tokens: 128,
             threads: 0,
+            activation: Activation::default(),
         }
     }
 }

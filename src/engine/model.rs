@@ -39,11 +39,7 @@ impl Model {
         let page_bytes = plan.page_bytes();
         let budget_bytes = config.kv_budget_bytes;
         let positions = plan.positions().unwrap_or(usize::MAX).min(source.context_tokens);
-        let threads = match config.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            threads => threads,
-        };
-        let mut decoder = Decoder::new(plan, budget_bytes, threads)?;
+        let mut decoder = Decoder::new(plan, config)?;
         let context_tokens = positions.min(decoder.kv().limit_tokens());
         if context_tokens < 2 {
             return Err(LoadError::Budget { budget_bytes, page_bytes });

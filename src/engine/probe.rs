@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::cpu::{Decoder, Kernel, Plan, Row};
-use super::{LoadError, ModelSource, TokenId};
+use super::{Config, LoadError, ModelSource, TokenId};
 
 /// A decoder without scheduler, sampler and tokeniser.
 pub struct Probe {
@@ -17,16 +17,11 @@ impl Probe {
     }
 
     /// Loads a decoder for the named kernels, or the best where the name is not one of
-    /// [`Self::kernels`], with a KV budget and a number of threads.
-    pub fn load(
-        source: &ModelSource,
-        kernel: &str,
-        kv_budget_bytes: u64,
-        threads: usize,
-    ) -> Result<Self, LoadError> {
+    /// [`Self::kernels`].
+    pub fn load(source: &ModelSource, kernel: &str, config: &Config) -> Result<Self, LoadError> {
         let named = Kernel::available().into_iter().find(|k| k.name() == kernel);
         let plan = Plan::load_for(&source.onnx, named.unwrap_or(Kernel::best()))?;
-        Ok(Self { decoder: Decoder::new(plan, kv_budget_bytes, threads)? })
+        Ok(Self { decoder: Decoder::new(plan, config)? })
     }
 
     /// Runs sequences side by side, at most `chunk` tokens of each a step, and returns the logits

@@ -94,3 +94,9 @@ pub(crate) fn python() -> PathBuf {
     assert!(python.exists(), "the clients are not installed; run tests/run once");
     python
 }
+
+/// SHA-256 in hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest;
+    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}

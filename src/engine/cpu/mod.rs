@@ -31,7 +31,7 @@ pub(super) use self::kernels::Kernel;
 use self::kernels::pool::Pool;
 use self::ops::{RowNode, Step};
 use super::kv::{KvStore, Layout, SequenceId};
-use super::{LoadError, Report, TokenId};
+use super::{Config, LoadError, Report, TokenId};
 
 /// A token to compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,15 +129,20 @@ impl Plan {
 
 impl Decoder {
     /// Gives the plan memory and threads.
-    pub(super) fn new(plan: Plan, kv_budget_bytes: u64, threads: usize) -> Result<Self, LoadError> {
+    pub(super) fn new(plan: Plan, config: &Config) -> Result<Self, LoadError> {
+        let threads = match config.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
         let mut state = plan
             .runnable
             .spawn()
             .map_err(|error| LoadError::Graph { why: format!("{error:#}") })?;
         state.turn_state.shared.insert(Step {
             kernel: plan.kernel,
+            activation: config.activation,
             pool: Arc::new(Pool::new(threads)),
-            kv: RefCell::new(KvStore::new(plan.layout, kv_budget_bytes)),
+            kv: RefCell::new(KvStore::new(plan.layout, config.kv_budget_bytes)),
             activations: RefCell::default(),
             rows: Vec::new(),
         });

@@ -1,65 +1,98 @@
-//! Activations to 8 bits, block by block.
+//! Activations to integers, block by block.
 
-use super::Kernel;
-use super::compiled_for_each_kernel;
 use super::pool::Pool;
+use super::{Kernel, compiled_for_each_kernel};
+use crate::engine::Activation;
 
 /// Values that share a scale.
 pub(in crate::engine::cpu) const BLOCK: usize = 32;
 
-/// Rows of 8-bit activations: `x ≈ q * scale` per block, symmetric, q in -127..=127.
+/// One step of the first digit has this many of the second.
+pub(super) const RADIX: i32 = 254;
+
+/// Rows of activations as integers: `x ≈ (q₁ + q₂ / 254) * largest / 127` per block of 32, with
+/// both digits in -127..=127; with 8 bits there is only the first.
+///
+/// One digit keeps a value to 1/254 of the largest of its block, two keep it to 1/64516.
 #[derive(Debug, Default)]
 pub(in crate::engine::cpu) struct Activations {
-    /// Rows × blocks × [`BLOCK`] values; columns beyond the row's end are 0.
+    /// Rows × digits × blocks × [`BLOCK`]; columns beyond the row's end are 0.
     pub(in crate::engine::cpu) values: Vec<i8>,
-    /// Rows × blocks.
+    /// Rows × blocks: what one step of the last digit is worth.
     pub(in crate::engine::cpu) scales: Vec<f32>,
-    /// Rows × blocks: the sum of the block's `values`.
+    /// Rows × blocks: the sum of the block's values, in steps of the last digit.
     pub(in crate::engine::cpu) sums: Vec<i32>,
     /// Blocks per row.
     pub(in crate::engine::cpu) blocks: usize,
     /// Rows.
     pub(in crate::engine::cpu) rows: usize,
+    /// 1 or 2.
+    pub(in crate::engine::cpu) digits: usize,
 }
 
 impl Activations {
-    /// Quantises `rows` rows of `x`, keeping the buffers of the last call.
+    /// Takes `rows` rows of `x`, keeping the buffers of the last call.
     pub(in crate::engine::cpu) fn set(
         &mut self,
         kernel: Kernel,
         pool: &Pool,
+        activation: Activation,
         x: &[f32],
         rows: usize,
     ) {
-        assert!(rows > 0 && x.len() % rows == 0);
+        assert!(rows > 0 && x.len().is_multiple_of(rows));
         let columns = x.len() / rows;
         self.rows = rows;
         self.blocks = columns.div_ceil(BLOCK);
-        let blocks = rows * self.blocks;
-        self.values.resize(blocks * BLOCK, 0);
-        self.scales.resize(blocks, 0.0);
-        self.sums.resize(blocks, 0);
-        let per_row = self.blocks;
+        self.digits = match activation {
+            Activation::Bits8 => 1,
+            Activation::Bits16 => 2,
+        };
+        let (blocks, digits) = (self.blocks, self.digits);
+        let width = digits * blocks * BLOCK;
+        self.values.resize(rows * width, 0);
+        self.scales.resize(rows * blocks, 0.0);
+        self.sums.resize(rows * blocks, 0);
         let parts: Vec<_> = x
             .chunks_exact(columns)
-            .zip(self.values.chunks_exact_mut(per_row * BLOCK))
-            .zip(self.scales.chunks_exact_mut(per_row).zip(self.sums.chunks_exact_mut(per_row)))
+            .zip(self.values.chunks_exact_mut(width))
+            .zip(self.scales.chunks_exact_mut(blocks).zip(self.sums.chunks_exact_mut(blocks)))
             .map(|((x, q), (s, z))| (x, q, s, z))
             .collect();
-        pool.each(parts, |(x, q, scales, sums)| quantize_row(kernel, x, q, scales, sums));
+        pool.each(parts, |(x, values, scales, sums)| {
+            let (first, second) = values.split_at_mut(blocks * BLOCK);
+            quantize_row(kernel, x, first, second, scales, sums);
+        });
+    }
+
+    /// A block of one digit.
+    #[inline(always)]
+    pub(super) fn block(&self, row: usize, digit: usize, block: usize) -> &[i8] {
+        let at = ((row * self.digits + digit) * self.blocks + block) * BLOCK;
+        &self.values[at..at + BLOCK]
     }
 }
 
 compiled_for_each_kernel! {
-    /// One row; `values` is the row rounded up to whole blocks.
-    quantize_row => quantize_row_body(x: &[f32], values: &mut [i8], scales: &mut [f32], sums: &mut [i32])
+    /// One row; `first` is the row rounded up to whole blocks, `second` as long or empty.
+    quantize_row => quantize_row_body(
+        x: &[f32], first: &mut [i8], second: &mut [i8], scales: &mut [f32], sums: &mut [i32]
+    )
 }
 
 #[inline(always)]
-fn quantize_row_body(x: &[f32], values: &mut [i8], scales: &mut [f32], sums: &mut [i32]) {
+fn quantize_row_body(
+    x: &[f32],
+    first: &mut [i8],
+    second: &mut [i8],
+    scales: &mut [f32],
+    sums: &mut [i32],
+) {
     let blocks = scales.len();
-    assert!(sums.len() == blocks && values.len() == blocks * BLOCK);
-    assert!(x.len() <= values.len() && x.len() + BLOCK > values.len());
+    assert!(sums.len() == blocks && first.len() == blocks * BLOCK);
+    assert!(x.len() <= first.len() && x.len() + BLOCK > first.len());
+    let two = !second.is_empty();
+    assert!(!two || second.len() == first.len());
     let mut block = [0.0f32; BLOCK];
     for b in 0..blocks {
         let from = b * BLOCK;
@@ -70,16 +103,31 @@ fn quantize_row_body(x: &[f32], values: &mut [i8], scales: &mut [f32], sums: &mu
         for v in block {
             largest = largest.max(v.abs());
         }
-        let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
-        let out = &mut values[from..from + BLOCK];
+        // Below the smallest normal number a block is as good as zero, and 1 / largest overflows.
+        let inverse = if largest > f32::MIN_POSITIVE { 127.0 / largest } else { 0.0 };
+        let step = largest / 127.0;
+        let first = &mut first[from..from + BLOCK];
         let mut sum = 0;
         for i in 0..BLOCK {
-            let q = (block[i] * inverse).round_ties_even() as i32;
-            sum += q;
-            out[i] = q as i8;
+            block[i] *= inverse;
+            let q = block[i].round_ties_even();
+            block[i] -= q;
+            sum += q as i32;
+            first[i] = q as i8;
         }
-        scales[b] = largest / 127.0;
+        scales[b] = step;
         sums[b] = sum;
+        if two {
+            let second = &mut second[from..from + BLOCK];
+            sum *= RADIX;
+            for i in 0..BLOCK {
+                let q = (block[i] * RADIX as f32).round_ties_even() as i32;
+                sum += q;
+                second[i] = q as i8;
+            }
+            scales[b] = step / RADIX as f32;
+            sums[b] = sum;
+        }
     }
 }
 
@@ -87,34 +135,45 @@ fn quantize_row_body(x: &[f32], values: &mut [i8], scales: &mut [f32], sums: &mu
 mod tests {
     use super::*;
 
+    /// The value that is stored for column `i` of a row.
+    fn stored(a: &Activations, row: usize, i: usize) -> f32 {
+        let digits = (0..a.digits).map(|d| i32::from(a.block(row, d, i / BLOCK)[i % BLOCK]));
+        let steps = digits.fold(0, |steps, digit| steps * RADIX + digit);
+        steps as f32 * a.scales[row * a.blocks + i / BLOCK]
+    }
+
     #[test]
     fn kernels_agree_and_stay_within_half_a_step() {
         let x: Vec<f32> = (0..100).map(|i| ((i * 37 % 101) as f32 - 50.0) * 0.013).collect();
-        let mut first: Option<Activations> = None;
-        for kernel in Kernel::available() {
-            let mut a = Activations::default();
-            a.set(kernel, &Pool::new(2), &x, 2);
-            for row in 0..2 {
-                for i in 0..50 {
-                    let block = row * a.blocks + i / BLOCK;
-                    let got = f32::from(a.values[row * a.blocks * BLOCK + i]) * a.scales[block];
-                    assert!((got - x[row * 50 + i]).abs() <= a.scales[block] * 0.5001);
+        for activation in [Activation::Bits8, Activation::Bits16] {
+            let mut first: Option<Activations> = None;
+            for kernel in Kernel::available() {
+                let mut a = Activations::default();
+                a.set(kernel, &Pool::new(2), activation, &x, 2);
+                for row in 0..2 {
+                    for i in 0..50 {
+                        let step = a.scales[row * a.blocks + i / BLOCK];
+                        let off = (stored(&a, row, i) - x[row * 50 + i]).abs();
+                        assert!(off <= step * 0.501 + 1e-7, "{activation:?}: {off} of {step}");
+                    }
                 }
+                if let Some(first) = &first {
+                    assert_eq!((&a.values, &a.sums), (&first.values, &first.sums));
+                }
+                first.get_or_insert(a);
             }
-            if let Some(first) = &first {
-                assert_eq!((&a.values, &a.sums), (&first.values, &first.sums));
-            }
-            first.get_or_insert(a);
         }
     }
 
     #[test]
-    fn a_row_of_zeros_and_huge_values_stay_finite() {
-        let mut a = Activations::default();
-        a.set(Kernel::best(), &Pool::new(1), &[0.0; 32], 1);
-        assert_eq!((a.scales[0], a.sums[0]), (0.0, 0));
-        a.set(Kernel::best(), &Pool::new(1), &[f32::MAX; 32], 1);
-        assert!(a.scales[0].is_finite());
-        assert_eq!(a.values[0], 127);
+    fn rows_of_zeros_tiny_and_huge_values_stay_finite() {
+        for activation in [Activation::Bits8, Activation::Bits16] {
+            for value in [0.0, 1e-40, f32::MAX] {
+                let mut a = Activations::default();
+                a.set(Kernel::best(), &Pool::new(1), activation, &[value; 32], 1);
+                assert!(a.scales[0].is_finite() && stored(&a, 0, 0).is_finite());
+                assert!((stored(&a, 0, 0) - value).abs() <= value * 1e-6 + 1e-38);
+            }
+        }
     }
 }

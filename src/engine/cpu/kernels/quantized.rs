@@ -1,4 +1,4 @@
-//! `y = x · Wᵀ` with 8-bit activations and packed 4- or 8-bit weights.
+//! `y = x · Wᵀ` with integer activations and packed 4- or 8-bit weights.
 //!
 //! Per block of 32: the exact integer dot product, scaled once and added to the row's float
 //! accumulator, then the block's minimum times the sum of its activations.
@@ -7,7 +7,7 @@
 use super::half::Floats;
 use super::pack::{Bits, Offset, Packed};
 use super::pool::Pool;
-use super::quantize::{Activations, BLOCK};
+use super::quantize::{Activations, BLOCK, RADIX};
 use super::{Kernel, LANES, Lanes};
 
 /// Output columns written by several threads, each its own.
@@ -45,7 +45,8 @@ pub(in crate::engine::cpu) fn multiply(
 ) {
     assert_eq!(y.len(), x.rows * weights.rows);
     assert_eq!(x.blocks, weights.blocks);
-    assert!(x.values.len() >= x.rows * x.blocks * BLOCK);
+    assert!(matches!(x.digits, 1 | 2));
+    assert!(x.values.len() >= x.rows * x.digits * x.blocks * BLOCK);
     assert!(x.scales.len() >= x.rows * x.blocks && x.sums.len() >= x.rows * x.blocks);
     let tiles = weights.rows.div_ceil(LANES);
     assert_eq!(weights.lines.len(), tiles * weights.blocks * weights.bits.lines());
@@ -75,8 +76,13 @@ fn portable(weights: &Packed, x: &Activations, tile: usize, output: &Output) {
         let mut sums: Lanes = [0.0; LANES];
         for block in 0..weights.blocks {
             let at = row * x.blocks + block;
-            let q = &x.values[at * BLOCK..(at + 1) * BLOCK];
-            let mut dots = dots(weights, tile, block, q);
+            let mut dots = self::dots(weights, tile, block, x.block(row, 0, block));
+            if x.digits == 2 {
+                let low = self::dots(weights, tile, block, x.block(row, 1, block));
+                for lane in 0..LANES {
+                    dots[lane] = dots[lane] * RADIX + low[lane];
+                }
+            }
             for dot in &mut dots {
                 *dot -= offset_zero * x.sums[at];
             }
@@ -119,7 +125,7 @@ fn dots(weights: &Packed, tile: usize, block: usize, q: &[i8]) -> [i32; LANES] {
 
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
-    use super::{Activations, BLOCK, Bits, Floats, LANES, Lanes, Offset, Output, Packed};
+    use super::{Activations, BLOCK, Bits, Floats, LANES, Lanes, Offset, Output, Packed, RADIX};
     use std::arch::x86_64::*;
 
     /// All rows of one tile, up to four at a time.
@@ -130,29 +136,36 @@ mod avx2 {
     pub(super) unsafe fn tile(weights: &Packed, x: &Activations, tile: usize, output: &Output) {
         let mut row = 0;
         while row < x.rows {
-            // SAFETY: `row + M <= x.rows` in each arm; the rest is the caller's promise.
-            unsafe {
-                match (x.rows - row, weights.bits) {
-                    (4.., Bits::Four) => some::<4, true>(weights, x, tile, row, output),
-                    (4.., Bits::Eight) => some::<4, false>(weights, x, tile, row, output),
-                    (2.., Bits::Four) => some::<2, true>(weights, x, tile, row, output),
-                    (2.., Bits::Eight) => some::<2, false>(weights, x, tile, row, output),
-                    (_, Bits::Four) => some::<1, true>(weights, x, tile, row, output),
-                    (_, Bits::Eight) => some::<1, false>(weights, x, tile, row, output),
-                }
-            }
-            row += match x.rows - row {
+            let rows = match x.rows - row {
                 4.. => 4,
                 2.. => 2,
                 _ => 1,
             };
+            // SAFETY: `row + rows <= x.rows`; the rest is the caller's promise.
+            unsafe {
+                match (rows, weights.bits, x.digits) {
+                    (4, Bits::Four, 1) => some::<4, true, false>(weights, x, tile, row, output),
+                    (4, Bits::Four, _) => some::<4, true, true>(weights, x, tile, row, output),
+                    (4, Bits::Eight, 1) => some::<4, false, false>(weights, x, tile, row, output),
+                    (4, Bits::Eight, _) => some::<4, false, true>(weights, x, tile, row, output),
+                    (2, Bits::Four, 1) => some::<2, true, false>(weights, x, tile, row, output),
+                    (2, Bits::Four, _) => some::<2, true, true>(weights, x, tile, row, output),
+                    (2, Bits::Eight, 1) => some::<2, false, false>(weights, x, tile, row, output),
+                    (2, Bits::Eight, _) => some::<2, false, true>(weights, x, tile, row, output),
+                    (_, Bits::Four, 1) => some::<1, true, false>(weights, x, tile, row, output),
+                    (_, Bits::Four, _) => some::<1, true, true>(weights, x, tile, row, output),
+                    (_, Bits::Eight, 1) => some::<1, false, false>(weights, x, tile, row, output),
+                    (_, Bits::Eight, _) => some::<1, false, true>(weights, x, tile, row, output),
+                }
+            }
+            row += rows;
         }
     }
 
     /// `M` rows from `first` on.
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn some<const M: usize, const FOUR: bool>(
+    unsafe fn some<const M: usize, const FOUR: bool, const TWO: bool>(
         weights: &Packed,
         x: &Activations,
         tile: usize,
@@ -176,11 +189,21 @@ mod avx2 {
                 _mm_prefetch::<_MM_HINT_T0>(w.add(4096 + 192).cast());
                 for part in 0..2 {
                     let w = w.add(part * 32);
-                    let mut dots = if FOUR {
-                        four::<M>(w, x, first, block)
-                    } else {
-                        eight::<M>(w, x, first, block)
+                    let digit = |digit| {
+                        if FOUR {
+                            four::<M>(w, x, first, block, digit)
+                        } else {
+                            eight::<M>(w, x, first, block, digit)
+                        }
                     };
+                    let mut dots = digit(0);
+                    if TWO {
+                        let low = digit(1);
+                        for m in 0..M {
+                            let high = _mm256_mullo_epi32(dots[m], _mm256_set1_epi32(RADIX));
+                            dots[m] = _mm256_add_epi32(high, low[m]);
+                        }
+                    }
                     let scales = eight_lanes(&weights.scales, place * LANES + part * 8);
                     let minimums = minimums.map(|m| eight_lanes(m, place * LANES + part * 8));
                     for m in 0..M {
@@ -221,6 +244,7 @@ mod avx2 {
         x: &Activations,
         first: usize,
         block: usize,
+        digit: usize,
     ) -> [__m256i; M] {
         let low = _mm256_set1_epi8(15);
         let mut pairs = [_mm256_setzero_si256(); M];
@@ -231,7 +255,7 @@ mod avx2 {
                 let lo = _mm256_and_si256(line, low);
                 let hi = _mm256_and_si256(_mm256_srli_epi16::<4>(line), low);
                 for (m, pairs) in pairs.iter_mut().enumerate() {
-                    let q = block_of(x, first + m, block);
+                    let q = block_of(x, first + m, block, digit);
                     let a = _mm256_maddubs_epi16(lo, broadcast(q.add(group * 4)));
                     let b = _mm256_maddubs_epi16(hi, broadcast(q.add(16 + group * 4)));
                     *pairs = _mm256_add_epi16(*pairs, _mm256_add_epi16(a, b));
@@ -250,6 +274,7 @@ mod avx2 {
         x: &Activations,
         first: usize,
         block: usize,
+        digit: usize,
     ) -> [__m256i; M] {
         let ones = _mm256_set1_epi16(1);
         let mut dots = [_mm256_setzero_si256(); M];
@@ -259,7 +284,7 @@ mod avx2 {
                 let line = _mm256_load_si256(w.add(group * 64).cast());
                 let size = _mm256_abs_epi8(line);
                 for (m, dots) in dots.iter_mut().enumerate() {
-                    let q = broadcast(block_of(x, first + m, block).add(group * 4));
+                    let q = broadcast(block_of(x, first + m, block, digit).add(group * 4));
                     let pairs = _mm256_maddubs_epi16(size, _mm256_sign_epi8(q, line));
                     *dots = _mm256_add_epi32(*dots, _mm256_madd_epi16(pairs, ones));
                 }
@@ -269,9 +294,9 @@ mod avx2 {
     }
 
     #[inline]
-    unsafe fn block_of(x: &Activations, row: usize, block: usize) -> *const i8 {
-        // SAFETY: the caller names a row and block that exist.
-        unsafe { x.values.as_ptr().add((row * x.blocks + block) * BLOCK) }
+    unsafe fn block_of(x: &Activations, row: usize, block: usize, digit: usize) -> *const i8 {
+        // SAFETY: the caller names a row, block and digit that exist.
+        unsafe { x.values.as_ptr().add(((row * x.digits + digit) * x.blocks + block) * BLOCK) }
     }
 
     /// Four bytes, eight times.
@@ -299,6 +324,7 @@ mod avx2 {
 mod tests {
     use super::super::pack::Stored;
     use super::*;
+    use crate::engine::Activation;
 
     struct Case {
         rows: usize,
@@ -351,20 +377,33 @@ mod tests {
             .map(|_| (noise(&mut seed) % 2001) as f32 * 1e-3 - 1.0)
             .collect();
         let packed = Packed::new(&stored).unwrap();
+        for activation in [Activation::Bits8, Activation::Bits16] {
+            check_for(case, activation, &packed, &x, weight);
+        }
+    }
+
+    fn check_for(
+        case: &Case,
+        activation: Activation,
+        packed: &Packed,
+        x: &[f32],
+        weight: impl Fn(usize, usize) -> f64,
+    ) {
         let mut first: Option<Vec<f32>> = None;
         for kernel in Kernel::available() {
             let pool = Pool::new(2);
             let mut a = Activations::default();
-            a.set(kernel, &pool, &x, case.batch);
+            a.set(kernel, &pool, activation, x, case.batch);
             let mut y = vec![f32::NAN; case.batch * case.rows];
-            multiply(kernel, &pool, &packed, &a, &mut y);
+            multiply(kernel, &pool, packed, &a, &mut y);
             for m in 0..case.batch {
                 for row in 0..case.rows {
                     let (mut want, mut size) = (0.0, 0.0);
                     for c in 0..case.columns {
-                        let block = m * a.blocks + c / BLOCK;
-                        let q = a.values[m * a.blocks * BLOCK + c];
-                        let term = f64::from(q) * f64::from(a.scales[block]) * weight(row, c);
+                        let digit = |d| i32::from(a.block(m, d, c / BLOCK)[c % BLOCK]);
+                        let q = (0..a.digits).fold(0, |q, d| q * RADIX + digit(d));
+                        let scale = f64::from(a.scales[m * a.blocks + c / BLOCK]);
+                        let term = f64::from(q) * scale * weight(row, c);
                         want += term;
                         size += term.abs();
                     }
@@ -374,9 +413,10 @@ mod tests {
             }
             // Alone or in company, on any kernel: the same bits.
             for m in 0..case.batch {
-                a.set(kernel, &pool, &x[m * case.columns..(m + 1) * case.columns], 1);
+                let own = &x[m * case.columns..(m + 1) * case.columns];
+                a.set(kernel, &pool, activation, own, 1);
                 let mut alone = vec![0.0; case.rows];
-                multiply(kernel, &pool, &packed, &a, &mut alone);
+                multiply(kernel, &pool, packed, &a, &mut alone);
                 assert_eq!(alone, y[m * case.rows..(m + 1) * case.rows]);
             }
             if let Some(first) = &first {

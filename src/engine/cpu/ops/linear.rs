@@ -75,7 +75,7 @@ impl QuantizedAttributes {
     }
 }
 
-/// 8-bit activations times 4- or 8-bit weights.
+/// Integer activations times 4- or 8-bit weights.
 #[derive(Debug)]
 pub(super) struct Quantized(Packed);
 
@@ -101,7 +101,7 @@ impl RowOp for Quantized {
     ) -> TractResult<()> {
         let [x] = inputs else { bail!("one input is expected") };
         let mut activations = step.activations.try_borrow_mut()?;
-        activations.set(step.kernel, &step.pool, x, rows);
+        activations.set(step.kernel, &step.pool, step.activation, x, rows);
         quantized::multiply(step.kernel, &step.pool, &self.0, &activations, out);
         Ok(())
     }

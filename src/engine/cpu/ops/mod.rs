@@ -23,6 +23,7 @@ use tract_onnx::tract_hir::internal::*;
 use super::kernels::Kernel;
 use super::kernels::pool::Pool;
 use super::kernels::quantize::Activations;
+use crate::engine::Activation;
 use crate::engine::kv::{KvStore, SequenceId};
 
 /// Names under which [`super::surgery`] leaves nodes for us.
@@ -35,6 +36,7 @@ pub(super) const NORM: &str = "RowNorm";
 /// What the operators of a plan share during one step. Lives in tract's turn state.
 pub(super) struct Step {
     pub(super) kernel: Kernel,
+    pub(super) activation: Activation,
     pub(super) pool: Arc<Pool>,
     pub(super) kv: RefCell<KvStore>,
     /// Scratch of the quantised products.
