@@ -1,4 +1,55 @@
-//! (being built)
+//! Model packages: which there are, how they come here, and what they hold.
+//!
+//! A package is a folder `models/NAME/` with an ONNX graph and its external data, tokeniser, chat
+//! template, generation defaults and a model card, listed with their digests in `package.json`
+//! ([`Manifest`]). [`Store::open`] gives the packages of a data folder; [`Store::pull`] fetches one
+//! that the [`Catalogue`] names, [`Store::import`] makes one of a GGUF file, an ONNX folder or a
+//! package folder; [`check()`] asks the engine whether it would run. [`Package`] hands the engine and
+//! the chat skill what they need.
+//!
+//! **Invariants**
+//! - A package is complete and verified or it does not exist: it is assembled in a hidden folder
+//!   and appears by one rename, after every file of it is on the disk.
+//! - Bytes are accepted by digest alone; where they came from does not matter.
+//! - No name in a manifest, a catalogue, an archive or a graph leads out of its folder, and no
+//!   symbolic link inside a package is followed.
+//! - An unreachable source costs seconds, and every failed one is a line of the final error.
+//! - Two processes never pull, import or remove one name at the same time.
+//! - Every file that is parsed has a size limit.
+//!
+//! **Not here**: running models, prompts, and who may pull (the command line and, later, HQ).
 
+mod card;
+mod catalogue;
+mod check;
+mod defaults;
+mod digest;
+mod disk;
+mod error;
+mod external;
+mod fetch;
+mod folder;
 pub mod gguf;
 pub mod import;
+mod intake;
+mod lock;
+mod manifest;
+mod name;
+mod package;
+mod progress;
+mod staging;
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub use card::Card;
+pub use catalogue::{Catalogue, DEFAULT_MODEL, Entry, Form, Source};
+pub use check::{Checked, check};
+pub use defaults::GenerationDefaults;
+pub use error::{ManifestError, PackageError, SourceFailure};
+pub use fetch::{Limits, Sources};
+pub use manifest::{FileEntry, MANIFEST_FILE, Manifest, Role, Task};
+pub use name::PackageName;
+pub use package::Package;
+pub use progress::{Progress, Silent};
+pub use store::Store;

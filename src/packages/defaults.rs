@@ -1,0 +1,116 @@
+//! How a package's maker would have its model sample.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::ManifestError;
+
+/// Bytes of a `generation_config.json` at most.
+pub(super) const MAX_DEFAULTS_BYTES: usize = 64 << 10;
+
+/// Sampling defaults, in the fields of Hugging Face's `generation_config.json`. What is not set is
+/// the server's own default; fields we do not know are passed over, as that file carries many that
+/// concern its library only.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GenerationDefaults {
+    /// `false` asks for greedy decoding, whatever the other fields say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub do_sample: Option<bool>,
+    /// 0 is greedy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f32>,
+    /// In (0, 1].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top_p: Option<f32>,
+    /// 0 keeps all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top_k: Option<u32>,
+    /// In [0, 1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_p: Option<f32>,
+    /// 1 is off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repetition_penalty: Option<f32>,
+    /// Tokens of an answer at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_new_tokens: Option<u32>,
+}
+
+impl GenerationDefaults {
+    /// Reads and checks the JSON of a `generation_config.json`.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
+        if bytes.len() > MAX_DEFAULTS_BYTES {
+            return Err(ManifestError::TooLarge { limit_bytes: MAX_DEFAULTS_BYTES });
+        }
+        let defaults: Self =
+            serde_json::from_slice(bytes).map_err(|e| ManifestError::Json(e.to_string()))?;
+        defaults.check()?;
+        Ok(defaults)
+    }
+
+    /// The JSON of these defaults.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, ManifestError> {
+        serde_json::to_vec_pretty(self).map_err(|e| ManifestError::Json(e.to_string()))
+    }
+
+    /// These defaults, and those of `other` where these are silent.
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            do_sample: self.do_sample.or(other.do_sample),
+            temperature: self.temperature.or(other.temperature),
+            top_p: self.top_p.or(other.top_p),
+            top_k: self.top_k.or(other.top_k),
+            min_p: self.min_p.or(other.min_p),
+            repetition_penalty: self.repetition_penalty.or(other.repetition_penalty),
+            max_new_tokens: self.max_new_tokens.or(other.max_new_tokens),
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), ManifestError> {
+        let sound = |field: &str, value: Option<f32>, allowed: &dyn Fn(f32) -> bool| match value {
+            Some(v) if !allowed(v) => {
+                Err(ManifestError::Json(format!("{field} of {v} is out of range")))
+            }
+            _ => Ok(()),
+        };
+        sound("temperature", self.temperature, &|v| (0.0..=100.0).contains(&v))?;
+        sound("top_p", self.top_p, &|v| v > 0.0 && v <= 1.0)?;
+        sound("min_p", self.min_p, &|v| (0.0..1.0).contains(&v))?;
+        sound("repetition_penalty", self.repetition_penalty, &|v| v > 0.0 && v <= 100.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generation_config_of_the_library_is_understood() {
+        let text = br#"{"_from_model_config": true, "bos_token_id": 1, "eos_token_id": [2, 0],
+                        "temperature": 0.2, "top_p": 0.9, "transformers_version": "4.42.3"}"#;
+        let defaults = GenerationDefaults::parse(text).unwrap();
+        assert_eq!(
+            (defaults.temperature, defaults.top_p, defaults.top_k),
+            (Some(0.2), Some(0.9), None)
+        );
+        let again = GenerationDefaults::parse(&defaults.to_bytes().unwrap()).unwrap();
+        assert_eq!(again, defaults);
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused() {
+        for bad in [
+            r#"{"temperature": -1}"#,
+            r#"{"top_p": 0}"#,
+            r#"{"top_p": 1.5}"#,
+            r#"{"min_p": 1}"#,
+            r#"{"top_k": -3}"#,
+            r#"{"repetition_penalty": 0}"#,
+            r#"{"temperature": "warm"}"#,
+            "[]",
+            "",
+        ] {
+            assert!(GenerationDefaults::parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The names of the files in which an ONNX graph keeps its weights.
+//!
+//! Walks the protobuf without loading it: a graph may be as large as its weights, and only one
+//! string per tensor is wanted.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
+use super::disk::open_file;
+use super::error::PackageError;
+
+const MAX_TENSORS: usize = 1 << 20;
+const MAX_TEXT_BYTES: u64 = 4096;
+
+/// Field numbers of onnx.proto from the model to an initialiser's external data:
+/// `ModelProto.graph`, `GraphProto.initializer`, `TensorProto.external_data`.
+const PATH: [u64; 3] = [7, 5, 13];
+
+/// The `location`s that a graph's initialisers name, each once.
+pub(super) fn locations(onnx: &Path) -> Result<BTreeSet<String>, PackageError> {
+    let refuse = |why: String| PackageError::Import { path: onnx.to_owned(), why };
+    let file = open_file(onnx)?;
+    let bytes = file.metadata().map_err(|e| refuse(e.to_string()))?.len();
+    let mut walk = Walk { reader: BufReader::new(file), at: 0, tensors: 0, found: BTreeSet::new() };
+    walk.message(bytes, 0).map_err(|e| refuse(format!("it is not a readable ONNX model: {e}")))?;
+    Ok(walk.found)
+}
+
+struct Walk {
+    reader: BufReader<File>,
+    at: u64,
+    tensors: usize,
+    found: BTreeSet<String>,
+}
+
+impl Walk {
+    /// Reads the message that ends at `end`; `depth` is how far along [`PATH`] it lies.
+    fn message(&mut self, end: u64, depth: usize) -> io::Result<()> {
+        let (mut key, mut value) = (String::new(), String::new());
+        while self.at < end {
+            let tag = self.varint()?;
+            match tag & 7 {
+                0 => drop(self.varint()?),
+                1 => self.skip(8, end)?,
+                5 => self.skip(4, end)?,
+                2 => {
+                    let length = self.varint()?;
+                    let field_end = self.at.checked_add(length).filter(|e| *e <= end);
+                    let field_end =
+                        field_end.ok_or_else(|| bad("a field is longer than its message"))?;
+                    match PATH.get(depth) {
+                        Some(field) if *field == tag >> 3 => {
+                            self.count(depth)?;
+                            self.message(field_end, depth + 1)?;
+                        }
+                        None if tag >> 3 == 1 => key = self.text(length)?,
+                        None if tag >> 3 == 2 => value = self.text(length)?,
+                        _ => self.skip(length, end)?,
+                    }
+                }
+                _ => return Err(bad("an unknown wire type")),
+            }
+        }
+        if self.at != end {
+            return Err(bad("a field crosses the end of its message"));
+        }
+        if depth == PATH.len() && key == "location" {
+            self.found.insert(value);
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, depth: usize) -> io::Result<()> {
+        self.tensors += usize::from(depth == 1);
+        if self.tensors > MAX_TENSORS { Err(bad("too many tensors")) } else { Ok(()) }
+    }
+
+    fn varint(&mut self) -> io::Result<u64> {
+        let mut value = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let mut byte = [0];
+            self.reader.read_exact(&mut byte)?;
+            self.at += 1;
+            value |= u64::from(byte[0] & 0x7f) << shift;
+            if byte[0] < 0x80 {
+                return Ok(value);
+            }
+        }
+        Err(bad("a number is too long"))
+    }
+
+    fn skip(&mut self, bytes: u64, end: u64) -> io::Result<()> {
+        let to = self.at.checked_add(bytes).filter(|to| *to <= end);
+        self.at = to.ok_or_else(|| bad("a field is longer than its message"))?;
+        // Small steps stay in the reader's buffer.
+        let far = i64::try_from(bytes).map_err(|_| bad("a field is too long"))?;
+        self.reader.seek_relative(far)
+    }
+
+    fn text(&mut self, bytes: u64) -> io::Result<String> {
+        if bytes > MAX_TEXT_BYTES {
+            return Err(bad("a name is too long"));
+        }
+        let mut text = Vec::new();
+        (&mut self.reader).take(bytes).read_to_end(&mut text)?;
+        self.at += text.len() as u64;
+        if text.len() as u64 != bytes {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        String::from_utf8(text).map_err(|_| bad("a name is not UTF-8"))
+    }
+}
+
+fn bad(why: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// One field of a protobuf message.
+    pub(in super::super) fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+        assert!(bytes.len() < 1 << 14, "two bytes of length are enough for tests");
+        let length = [bytes.len() as u8 | 0x80, (bytes.len() >> 7) as u8];
+        [&[number << 3 | 2], &length[..], bytes].concat()
+    }
+
+    /// A graph with one initialiser in a file of that name.
+    pub(in super::super) fn graph(location: &str) -> Vec<u8> {
+        let pair = |k: &str, v: &str| {
+            field(13, &[field(1, k.as_bytes()), field(2, v.as_bytes())].concat())
+        };
+        let tensor =
+            [field(8, b"weight"), pair("location", location), pair("offset", "0")].concat();
+        [vec![0x08, 10], field(7, &[field(2, b"graph"), field(5, &tensor)].concat())].concat()
+    }
+
+    #[test]
+    fn the_files_of_a_graph_are_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("model.onnx");
+        std::fs::write(&path, graph("weights.bin")).unwrap();
+        assert_eq!(locations(&path).unwrap(), BTreeSet::from(["weights.bin".to_owned()]));
+    }
+
+    #[test]
+    fn a_damaged_graph_is_refused_and_never_panics() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("model.onnx");
+        let sound = graph("weights.bin");
+        for end in 0..sound.len() {
+            std::fs::write(&path, &sound[..end]).unwrap();
+            let _ = locations(&path);
+            let mut flipped = sound.clone();
+            flipped[end] ^= 0xff;
+            std::fs::write(&path, &flipped).unwrap();
+            let _ = locations(&path);
+        }
+        std::fs::write(&path, &sound[..sound.len() - 3]).unwrap();
+        assert!(locations(&path).is_err());
+    }
+}

@@ -1,0 +1,262 @@
+//! From what a person or a source hands in to the files of a package.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use super::card::Card;
+use super::catalogue::{Entry, Form};
+use super::defaults::GenerationDefaults;
+use super::disk;
+use super::error::{At, PackageError};
+use super::folder::OnnxFolder;
+use super::import::{self, ImportError, Imported};
+use super::manifest::{MANIFEST_FILE, Role};
+use super::name::PackageName;
+use super::package::Package;
+use super::progress::Progress;
+use super::staging::Draft;
+
+/// What was handed in.
+#[derive(Debug)]
+pub(super) enum Origin {
+    Gguf(PathBuf),
+    Onnx(OnnxFolder),
+    Package(Package),
+}
+
+impl Origin {
+    /// Tells by looking.
+    pub(super) fn find(path: &Path) -> Result<Self, PackageError> {
+        let found = fs::metadata(path).at("reading", path)?;
+        if found.is_file() {
+            return Ok(Self::Gguf(path.to_owned()));
+        }
+        if path.join(MANIFEST_FILE).exists() {
+            return Package::open(path).map(Self::Package);
+        }
+        if OnnxFolder::is_one(path) {
+            return OnnxFolder::read(path).map(Self::Onnx);
+        }
+        let why = format!(
+            "it is not a GGUF file, and as a folder it has neither {MANIFEST_FILE} nor model.onnx"
+        );
+        Err(PackageError::Import { path: path.to_owned(), why })
+    }
+
+    /// A name for the package, from what was handed in.
+    pub(super) fn suggested_name(&self) -> Result<PackageName, PackageError> {
+        let title = match self {
+            Self::Package(package) => package.name().to_owned(),
+            Self::Gguf(path) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            Self::Onnx(onnx) => {
+                let folder = onnx.folder.canonicalize().at("reading", &onnx.folder)?;
+                folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
+            }
+        };
+        PackageName::from_title(&title).map_err(PackageError::Name)
+    }
+
+    /// About how much room its package takes.
+    pub(super) fn bytes(&self) -> Result<u64, PackageError> {
+        Ok(match self {
+            Self::Gguf(path) => fs::metadata(path).at("reading", path)?.len(),
+            Self::Onnx(onnx) => onnx.bytes(),
+            Self::Package(package) => package.bytes(),
+        })
+    }
+}
+
+/// Puts the files of a package into `out`.
+pub(super) fn prepare(
+    origin: &Origin,
+    name: &PackageName,
+    out: &Path,
+    progress: &dyn Progress,
+) -> Result<Draft, PackageError> {
+    match origin {
+        Origin::Gguf(path) => from_gguf(
+            path,
+            name,
+            "1",
+            Card::default(),
+            &GenerationDefaults::default(),
+            out,
+            progress,
+        ),
+        Origin::Onnx(onnx) => from_onnx(onnx, name, out),
+        Origin::Package(package) => from_package(package, name, out, progress),
+    }
+}
+
+/// Puts the files of a catalogue entry's package into `out`.
+pub(super) fn prepare_entry(
+    entry: &Entry,
+    file: &Path,
+    out: &Path,
+    progress: &dyn Progress,
+) -> Result<Draft, PackageError> {
+    let mut card = entry.card.clone();
+    let origin = format!("source file of {} bytes", entry.bytes);
+    card.digests.push((origin, entry.sha256.clone()));
+    match entry.form {
+        Form::Gguf => {
+            from_gguf(file, &entry.name, &entry.version, card, &entry.generation, out, progress)
+        }
+    }
+}
+
+fn from_gguf(
+    file: &Path,
+    name: &PackageName,
+    version: &str,
+    card: Card,
+    generation: &GenerationDefaults,
+    out: &Path,
+    progress: &dyn Progress,
+) -> Result<Draft, PackageError> {
+    progress.start(&format!("converting to {name}"), fs::metadata(file).ok().map(|m| m.len()));
+    let told = Mutex::new(0);
+    let tell = |done: u64, _all: u64| {
+        let mut told = told.lock().unwrap_or_else(|e| e.into_inner());
+        progress.advance(done.saturating_sub(*told));
+        *told = done;
+    };
+    let imported = import::import(file, out, &tell);
+    progress.finish();
+    let imported = imported.map_err(|e| refuse_gguf(file, e))?;
+    merge_generation(&out.join(import::GENERATION_CONFIG_FILE), generation)?;
+    let files = imported.files.iter().map(|f| ((*f).to_owned(), role_of(f))).collect();
+    Ok(Draft {
+        name: name.to_string(),
+        version: version.to_owned(),
+        context_tokens: imported.context_tokens,
+        end_tokens: imported.end_tokens.clone(),
+        bos_token: imported.bos_token.clone().unwrap_or_default(),
+        eos_token: imported.eos_token.clone().unwrap_or_default(),
+        adds_bos: imported.adds_bos,
+        files,
+        card: Some(complete(card, name, version, &imported)),
+    })
+}
+
+fn role_of(file: &str) -> Role {
+    match file {
+        import::MODEL_FILE => Role::Onnx,
+        import::DATA_FILE => Role::External,
+        import::TOKENIZER_FILE => Role::Tokenizer,
+        import::CHAT_TEMPLATE_FILE => Role::ChatTemplate,
+        import::GENERATION_CONFIG_FILE => Role::GenerationConfig,
+        _ => Role::Other,
+    }
+}
+
+/// Where the card is silent, the file speaks.
+fn complete(card: Card, name: &PackageName, version: &str, imported: &Imported) -> Card {
+    let or = |text: String, other: Option<String>| {
+        if text.is_empty() { other.unwrap_or_default() } else { text }
+    };
+    let stored: Vec<String> =
+        imported.quantisation.iter().map(|(kind, n)| format!("{n} tensors {kind}")).collect();
+    let about = imported.name.as_ref().map(|title| {
+        format!("{title}: {} weights in {} layers.", imported.parameters, imported.layers)
+    });
+    Card {
+        name: or(card.name, Some(name.to_string())),
+        version: or(card.version, Some(version.to_owned())),
+        description: or(card.description, about),
+        licence: or(card.licence, imported.licence.clone()),
+        source: or(card.source, imported.source_url.clone()),
+        maker: or(card.maker, imported.organisation.clone()),
+        architecture: or(card.architecture, Some(imported.architecture.clone())),
+        quantisation: or(card.quantisation, Some(stored.join(", "))),
+        owner: card.owner,
+        intended_use: card.intended_use,
+        limits: card.limits,
+        digests: card.digests,
+    }
+}
+
+/// The catalogue's defaults before the file's; other fields of the file's stay.
+fn merge_generation(path: &Path, generation: &GenerationDefaults) -> Result<(), PackageError> {
+    if *generation == GenerationDefaults::default() {
+        return Ok(());
+    }
+    let refuse =
+        |e: serde_json::Error| PackageError::Import { path: path.to_owned(), why: e.to_string() };
+    let mut whole = serde_json::Map::new();
+    if path.exists() {
+        let bytes = disk::read_bounded(path, super::defaults::MAX_DEFAULTS_BYTES)?;
+        whole = serde_json::from_slice(&bytes).map_err(refuse)?;
+    }
+    let serde_json::Value::Object(own) = serde_json::to_value(generation).map_err(refuse)? else {
+        return Ok(());
+    };
+    whole.extend(own);
+    let bytes = serde_json::to_vec_pretty(&whole).map_err(refuse)?;
+    disk::remove_file(path)?;
+    disk::write_new(path, &bytes)
+}
+
+fn refuse_gguf(file: &Path, error: ImportError) -> PackageError {
+    match error {
+        ImportError::Write { path, source } => PackageError::io("writing", &path, source),
+        other => {
+            let mut why = other.to_string();
+            let mut cause = std::error::Error::source(&other);
+            while let Some(source) = cause {
+                why = format!("{why}: {source}");
+                cause = source.source();
+            }
+            PackageError::Import { path: file.to_owned(), why }
+        }
+    }
+}
+
+fn from_onnx(onnx: &OnnxFolder, name: &PackageName, out: &Path) -> Result<Draft, PackageError> {
+    let files = onnx.copy_to(out)?;
+    let card = Card {
+        name: name.to_string(),
+        version: "1".into(),
+        source: onnx.folder.display().to_string(),
+        architecture: onnx.architecture.clone(),
+        ..Card::default()
+    };
+    Ok(Draft {
+        name: name.to_string(),
+        version: "1".into(),
+        context_tokens: onnx.context_tokens,
+        end_tokens: onnx.end_tokens.clone(),
+        bos_token: onnx.bos_token.clone(),
+        eos_token: onnx.eos_token.clone(),
+        adds_bos: onnx.adds_bos,
+        files,
+        card: Some(card),
+    })
+}
+
+fn from_package(
+    package: &Package,
+    name: &PackageName,
+    out: &Path,
+    progress: &dyn Progress,
+) -> Result<Draft, PackageError> {
+    package.verify_with(progress)?;
+    let manifest = package.manifest();
+    let mut files = Vec::new();
+    for file in &manifest.files {
+        disk::copy_new(&package.folder().join(&file.path), &out.join(&file.path))?;
+        files.push((file.path.clone(), file.role));
+    }
+    Ok(Draft {
+        name: name.to_string(),
+        version: manifest.version.clone(),
+        context_tokens: manifest.context_tokens,
+        end_tokens: manifest.end_tokens.clone(),
+        bos_token: manifest.bos_token.clone(),
+        eos_token: manifest.eos_token.clone(),
+        adds_bos: manifest.adds_bos,
+        files,
+        card: None,
+    })
+}
