@@ -198,3 +198,9 @@ fn alignment(entry: Option<&(&str, Value<'_>)>) -> Result<u64, GgufError> {
         },
     )
 }
+
+#[cfg(test)]
+pub(crate) mod writing;
+
+#[cfg(test)]
+mod tests;

@@ -41,7 +41,7 @@ impl Architecture {
             Some(_) => size(gguf, "llama.attention.head_count_kv", MAX_WIDTH)?,
             None => heads,
         };
-        if heads % kv_heads != 0 {
+        if !heads.is_multiple_of(kv_heads) {
             let value = kv_heads.to_string();
             let wanted = "a divisor of llama.attention.head_count";
             return Err(unsupported("llama.attention.head_count_kv", &value, wanted));
@@ -69,7 +69,7 @@ fn head_width(gguf: &Gguf<'_>, hidden: usize, heads: usize) -> Result<usize, Imp
     let keys = "llama.attention.key_length";
     let width = match gguf.value(keys) {
         Some(_) => size(gguf, keys, MAX_WIDTH)?,
-        None if hidden % heads == 0 => hidden / heads,
+        None if hidden.is_multiple_of(heads) => hidden / heads,
         None => {
             let wanted = "a divisor of llama.embedding_length";
             return Err(unsupported("llama.attention.head_count", &heads.to_string(), wanted));
