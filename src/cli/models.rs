@@ -152,10 +152,8 @@ fn summary(package: &Package) -> serde_json::Value {
 fn list(data_dir: &Path, json: bool) -> anyhow::Result<ExitCode> {
     let packages = Store::open(data_dir)?.list()?;
     let catalogue = Catalogue::load(data_dir)?;
-    let available = catalogue
-        .entries()
-        .iter()
-        .filter(|e| packages.iter().all(|p| p.name() != e.name.as_str()));
+    let available =
+        catalogue.entries().iter().filter(|e| packages.iter().all(|p| p.name() != e.name.as_str()));
     let mut models: Vec<_> = packages.iter().map(summary).collect();
     let mut lines = Vec::new();
     for package in &packages {

@@ -16,7 +16,7 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// Shows [`Progress`] on stderr.
 #[derive(Debug)]
-pub struct Bars {
+pub(super) struct Bars {
     terminal: bool,
     step: Mutex<Option<Step>>,
 }
@@ -30,18 +30,12 @@ struct Step {
 
 impl Bars {
     /// Bars where stderr is a terminal, lines where it is not.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { terminal: io::stderr().is_terminal(), step: Mutex::new(None) }
     }
 
     fn with_step(&self, act: impl FnOnce(&mut Option<Step>)) {
         act(&mut self.step.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-}
-
-impl Default for Bars {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
