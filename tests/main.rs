@@ -1,1 +1,12 @@
+//! What holds of the whole: the house's own rules, and journeys through the real binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test that panics has failed, which is what it is for"
+)]
 
+mod engine;
+mod support;
+mod tidy;

@@ -1,1 +1,79 @@
-//! (being built)
+//! The composition root: builds the rooms, joins them, starts and stops them.
+//!
+//! [`run`] is one server from its first to its last moment: log, port, models, routes, then serving
+//! until a signal, then draining.
+//!
+//! **Invariants**
+//! - The port is taken before anything slow begins; nothing is answered before every model is
+//!   loaded.
+//! - The first SIGINT or SIGTERM begins the drain: no new connection, running answers finish within
+//!   the configured time, then models stop. The second ends the process with code 130.
+//! - No other room joins two rooms that do not know each other.
+//!
+//! **Not here**: what the rooms do; who started the server.
+
+mod error;
+mod models;
+mod signals;
+
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::http::{Health, HttpError, Listener, Tokens};
+use crate::telemetry::{self, Metrics};
+
+pub use error::AppError;
+
+/// A server that is about to answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Started {
+    /// Its base address, as `http://127.0.0.1:8080`.
+    pub url: String,
+    /// Names of the models it serves.
+    pub models: Vec<String>,
+}
+
+/// Serves until a signal, then drains. `announce` is called once, when everything is loaded.
+pub async fn run(
+    config: Config,
+    tokens: Tokens,
+    announce: impl FnOnce(&Started),
+) -> Result<(), AppError> {
+    telemetry::start(config.log.format, &config.log.filter)?;
+    let stop = CancellationToken::new();
+    signals::watch(stop.clone())?;
+    let listener = Listener::bind(config.server.clone()).await?;
+    let metrics = Arc::new(Metrics::new());
+    let loading = models::load(&config, &metrics);
+    let served = tokio::select! {
+        served = loading => served?,
+        () = stop.cancelled() => return Ok(()),
+    };
+    let started = Started {
+        url: listener.url(),
+        models: served.iter().map(|served| served.package.name().to_owned()).collect(),
+    };
+    let engines: Vec<_> = served.iter().map(|served| served.model.clone()).collect();
+    let health = Arc::new(Health::default());
+    let router = axum::Router::new();
+    announce(&started);
+    tracing::info!(url = started.url, models = started.models.len(), "serving");
+    let drained = listener.run(router, metrics, health, stop).await?;
+    for engine in engines {
+        engine.shut_down();
+    }
+    tracing::info!(cut = drained.cut, "stopped");
+    Ok(())
+}
+
+/// Tells a taken port before slow work is done in vain. Another process may still take it later.
+pub async fn check_port(config: &Config) -> Result<(), AppError> {
+    let address = config.server.listen;
+    match TcpListener::bind(address).await {
+        Ok(_) => Ok(()),
+        Err(source) => Err(HttpError::Bind { address, source }.into()),
+    }
+}

@@ -1,9 +1,83 @@
-//! (being built)
+//! The command line: what a person types, and what they read.
+//!
+//! [`main`] parses arguments, hands each command to its file and turns the outcome into an exit
+//! code. Commands write their result to standard output and everything else (progress, notes,
+//! errors) to standard error, so that a result can be piped.
+//!
+//! **Invariants**
+//! - Exit codes: 0 done, 1 failed, 2 wrong usage; a second Ctrl-C ends the process with 130.
+//! - A reader that closes the pipe ends the command quietly.
+//! - No secret is printed, except a new token once, where it is made.
+//!
+//! **Not here**: what the server is made of (`app`), what settings mean (`config`).
 
-pub mod models;
+mod arguments;
+mod bench;
+mod configuration;
+mod demo;
+mod doctor;
+mod models;
+mod output;
 mod progress;
+mod run;
+mod serve;
+mod session;
+mod token;
 
-/// Runs the command line.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+
+use arguments::{Cli, Command};
+
+use crate::config;
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => {
+            // Help and version are no faults: clap writes them to standard output.
+            let code = if usage.use_stderr() { 2 } else { 0 };
+            return usage.print().map_or(ExitCode::FAILURE, |()| ExitCode::from(code));
+        }
+    };
+    match run(cli) {
+        Ok(code) => code,
+        Err(fault) if output::is_closed_pipe(&fault) => ExitCode::SUCCESS,
+        Err(fault) => {
+            output::note(&format!("error: {fault:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let common = cli.common;
+    let done = |()| ExitCode::SUCCESS;
+    match cli.command {
+        Command::Demo(demo) => demo::run(&common, &demo).map(done),
+        Command::Serve(serve) => serve::run(&common, &serve).map(done),
+        Command::Models(models) => {
+            let data = config::load(&common.sources())?.data_dir;
+            on_runtime(models.run(&data))
+        }
+        Command::Run(run) => run::run(&common, &run).map(done),
+        Command::Bench(bench) => bench::run(&common, &bench).map(done),
+        Command::Doctor(doctor) => doctor::run(&common, &doctor).map(done),
+        Command::Config { command } => configuration::run(&common, command).map(done),
+        Command::Token { command } => token::run(&common, command).map(done),
+    }
+}
+
+/// Runs a future on threads of its own. What still blocks when it ends is left behind.
+fn on_runtime<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
+    let outcome = runtime.block_on(future);
+    runtime.shutdown_background();
+    outcome
 }

@@ -18,7 +18,7 @@ const INTERRUPTED: u8 = 130;
 
 /// Pull, list, show, check, import and remove model packages.
 #[derive(Debug, Args)]
-pub struct ModelsCommand {
+pub(super) struct ModelsCommand {
     /// Print JSON for scripts instead of text.
     #[arg(long, global = true)]
     json: bool,
@@ -68,7 +68,7 @@ enum Command {
 
 impl ModelsCommand {
     /// Does it. The exit code is 1 where a check refuses the model.
-    pub async fn run(self, data_dir: &Path) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(self, data_dir: &Path) -> anyhow::Result<ExitCode> {
         let progress: Arc<dyn Progress> =
             if self.quiet { Arc::new(Silent) } else { Arc::new(Bars::new()) };
         let (json, data_dir) = (self.json, data_dir.to_owned());

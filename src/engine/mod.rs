@@ -15,11 +15,24 @@
 //!
 //! **Not here**: HTTP, prompts and chat templates, where a model's files come from.
 
-/// A token of a model's vocabulary.
-pub type TokenId = u32;
+mod cpu;
+mod kv;
+mod model;
+mod probe;
+mod sampler;
+mod scheduler;
+mod text;
+mod tokenizer;
+
+pub use model::{Generation, Model};
+pub use probe::Probe;
+pub use tokenizer::Tokenizer;
 
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// A token of a model's vocabulary.
+pub type TokenId = u32;
 
 /// The files and facts of a decoder that is ready to load.
 #[derive(Debug, Clone)]
@@ -302,79 +315,4 @@ pub struct Report {
     pub nodes: usize,
     /// How often each operator occurs in the plan.
     pub operators: Vec<(String, usize)>,
-}
-
-/// A loaded model; clones share it.
-#[derive(Clone)]
-pub struct Model {}
-
-/// Text to tokens and back.
-pub struct Tokenizer {}
-
-/// An answer as it is made. Dropping it stops the work.
-pub struct Generation {}
-
-impl Tokenizer {
-    /// Tokens of a text; `special` recognises control tokens such as `<|im_start|>` in it.
-    pub fn encode(&self, _text: &str, _special: bool) -> Result<Vec<TokenId>, EngineError> {
-        todo!()
-    }
-    /// Text of tokens, control tokens left out.
-    pub fn decode(&self, _tokens: &[TokenId]) -> String {
-        todo!()
-    }
-    /// Number of tokens.
-    pub fn vocabulary(&self) -> usize {
-        todo!()
-    }
-    /// Bytes of one token.
-    pub fn token_bytes(&self, _token: TokenId) -> Vec<u8> {
-        todo!()
-    }
-    /// The token with exactly this name.
-    pub fn token_id(&self, _token: &str) -> Option<TokenId> {
-        todo!()
-    }
-}
-
-impl Model {
-    /// Loads and starts a model. Takes seconds and blocks.
-    pub fn load(
-        _source: &ModelSource,
-        _config: &Config,
-        _observer: std::sync::Arc<dyn Observer>,
-    ) -> Result<Self, LoadError> {
-        todo!()
-    }
-    /// Does what [`Self::load`] does up to the point of running, and reports.
-    pub fn check(_source: &ModelSource) -> Result<Report, LoadError> {
-        todo!()
-    }
-    /// The model's tokeniser.
-    pub fn tokenizer(&self) -> &Tokenizer {
-        todo!()
-    }
-    /// Positions available to prompt and answer together.
-    pub fn context_tokens(&self) -> usize {
-        todo!()
-    }
-    /// Queues a request. Never blocks.
-    pub fn generate(&self, _request: Request) -> Result<Generation, EngineError> {
-        todo!()
-    }
-    /// Refuses new requests from now on; those accepted finish.
-    pub fn shut_down(&self) {
-        todo!()
-    }
-}
-
-impl Generation {
-    /// The next part; `None` after the last.
-    pub async fn next(&mut self) -> Option<Result<Chunk, EngineError>> {
-        todo!()
-    }
-    /// [`Self::next`] for threads outside the async runtime.
-    pub fn blocking_next(&mut self) -> Option<Result<Chunk, EngineError>> {
-        todo!()
-    }
 }

@@ -1,1 +1,41 @@
-//! (being built)
+//! What every HTTP door needs, whatever is behind it.
+//!
+//! [`Listener::bind`] opens the port, with TLS where a certificate is configured;
+//! [`Listener::run`] serves an axum router until told to stop and then drains. [`Tokens`] says who
+//! is asking, [`Access`] who may; [`read_body`] takes in a request's body within its limits;
+//! [`Problem`] is the form of every error; [`Health`] is what the health routes show.
+//!
+//! **Invariants**
+//! - Connections, heads, bodies, idle time and draining have limits ([`Config`]); over a limit a
+//!   client gets an answer that names it, or, where it sends nothing readable, is hung up on.
+//! - A client that goes away drops its handler's future, or its response's body, at once.
+//! - A panic in a handler costs one request and shows as 500 with the request's id.
+//! - Raw tokens are shown once, at creation; only SHA-256 digests are kept.
+//! - Every response carries `x-request-id`, `x-content-type-options: nosniff` and
+//!   `cache-control: no-store`.
+//!
+//! **Not here**: routes, models, what a request means.
+
+mod access;
+mod body;
+mod config;
+mod connection;
+mod door;
+mod guarded;
+mod health;
+mod listener;
+mod problem;
+mod request_id;
+mod tls;
+mod token_file;
+mod tokens;
+
+pub use access::{Access, Identity, Role};
+pub use body::{BodyLimits, read_body, require_json};
+pub use config::{Config, HttpError, TlsFiles};
+pub use door::dress;
+pub use health::{Health, Stage};
+pub use listener::{Drained, Listener};
+pub use problem::{ErrorBody, ErrorEnvelope, Kind, Problem};
+pub use request_id::RequestId;
+pub use tokens::{Created, TokenError, TokenInfo, Tokens};

@@ -1,1 +1,12 @@
-//! (being built)
+//! What a shop asks of a model: each skill turns a question into a prompt.
+//!
+//! [`chat`] is the pass-through skill: the messages of a conversation, written down as the model
+//! was trained to read them.
+//!
+//! **Invariants**
+//! - A skill is a pure function of its input, and of the clock where a template asks for it.
+//! - A template has a limit on its steps and on the bytes it writes.
+//!
+//! **Not here**: HTTP, tokens, which model answers.
+
+pub mod chat;

@@ -1,1 +1,24 @@
-//! (being built)
+//! What the box tells its operator: metrics for machines, log lines for people.
+//!
+//! [`Metrics`] holds every counter, gauge and histogram and writes them for Prometheus;
+//! [`Metrics::observe_model`] gives the engine the observer of one model. [`start`] sets up the
+//! log on standard error.
+//!
+//! **Invariants**
+//! - Every metric's name, help and unit stand in [`Metric`] and nowhere else.
+//! - Label values come from us (routes, served models, status codes), never from a caller, so
+//!   the number of series is bounded.
+//! - No prompt, answer, customer word or token is in a metric or a log line.
+//!
+//! **Not here**: the route that shows the metrics, deciding what is worth counting.
+
+mod log;
+mod metrics;
+mod model;
+mod names;
+mod process;
+
+pub use log::{LogError, LogFormat, start};
+pub use metrics::{HttpRequest, Metrics};
+pub use model::ModelObserver;
+pub use names::Metric;

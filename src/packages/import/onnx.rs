@@ -14,6 +14,8 @@ use super::data::Span;
 /// The first operator set with `RMSNormalization`, and the format version that goes with it.
 const OPSET: i64 = 23;
 const IR_VERSION: i64 = 11;
+/// Counts up when import writes another graph for the same file.
+const FORM: &str = "1";
 
 /// Domain of the operators that ONNX itself does not have.
 pub(super) const MICROSOFT: &str = "com.microsoft";
@@ -127,7 +129,7 @@ impl Graph {
         ModelProto {
             ir_version: IR_VERSION,
             producer_name: "endcap".to_owned(),
-            producer_version: env!("CARGO_PKG_VERSION").to_owned(),
+            producer_version: FORM.to_owned(),
             opset_import: vec![opset(STANDARD, OPSET), opset(MICROSOFT, 1)],
             graph: Some(self.proto),
             metadata_props: properties

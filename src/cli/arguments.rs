@@ -1,0 +1,100 @@
+//! Every command and option, with the help that people read.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::bench::Bench;
+use super::demo::Demo;
+use super::doctor::Doctor;
+use super::models::ModelsCommand;
+use super::run::Run;
+use super::serve::Serve;
+use super::token::TokenCommand;
+use crate::config;
+
+const AFTER: &str = "\
+Examples:
+  endcap demo                              the default model, served on 127.0.0.1:8080
+  endcap run smollm2-135m-instruct \"Hi\"    one answer on the terminal
+  endcap models pull smollm2-135m-instruct
+  endcap serve --listen 127.0.0.1:8080
+
+Exit codes: 0 done, 1 failed (the reason is on standard error), 2 wrong usage, 130 interrupted.";
+
+/// Inference server for the edge box in a shop's back room.
+#[derive(Debug, Parser)]
+#[command(name = "endcap", version, after_help = AFTER, max_term_width = 100)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) common: Common,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(super) struct Common {
+    /// Read this configuration instead of ~/.config/endcap/config.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Keep packages and tokens here instead of in ~/.local/share/endcap
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(super) data: Option<PathBuf>,
+}
+
+impl Common {
+    /// The settings' sources with these options on top.
+    pub(super) fn sources(&self) -> config::Sources {
+        let mut sources = config::Sources::of_process();
+        if let Some(file) = &self.config {
+            sources = sources.with_file(file);
+        }
+        if let Some(data) = &self.data {
+            sources = sources.with_flag("data_dir", data.to_string_lossy());
+        }
+        sources
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Pull the default model if it is missing, and serve it until Ctrl-C
+    Demo(Demo),
+    /// Serve the installed models until Ctrl-C
+    Serve(Serve),
+    /// Pull, list, show, check, import and remove model packages
+    Models(ModelsCommand),
+    /// Ask a model in this process; the answer goes to standard output
+    Run(Run),
+    /// Measure time to first token and speed of a model on this box
+    Bench(Bench),
+    /// Look at processor, memory, disk, packages and port
+    Doctor(Doctor),
+    /// Make, list and revoke the server's bearer tokens
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
+    /// Check the configuration, or show what is in force
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Check a configuration; tells every fault at once
+    #[command(after_help = "Examples:\n  endcap config check\n  endcap config check shop.toml")]
+    Check {
+        /// The file to check; without it, the one that `serve` would read
+        file: Option<PathBuf>,
+    },
+    /// Show every setting in force and who set it
+    Show {
+        /// As one JSON array
+        #[arg(long)]
+        json: bool,
+    },
+}

@@ -1,0 +1,94 @@
+//! `endcap demo`: from nothing to a first answer, with one command.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use clap::Args;
+
+use super::arguments::Common;
+use super::progress::Bars;
+use super::serve::Door;
+use super::{on_runtime, output};
+use crate::app::{self, Started};
+use crate::config::{self, Config};
+use crate::http::{Role, Tokens};
+use crate::packages::{Catalogue, Store};
+
+/// The model of the catalogue that a demo serves.
+const MODEL: &str = "smollm2-135m-instruct";
+
+const EXAMPLES: &str = "\
+Examples:
+  endcap demo
+  endcap demo --listen 127.0.0.1:0                  any free port
+  ENDCAP_TOKEN=my-own-token endcap demo             a token of your choice
+
+The token is valid for this run only. The first Ctrl-C lets running answers finish; a second one
+does not.";
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Demo {
+    #[command(flatten)]
+    door: Door,
+}
+
+pub(super) fn run(common: &Common, demo: &Demo) -> anyhow::Result<()> {
+    let sources = demo.door.over(common.sources()).with_flag("models.serve", MODEL);
+    let config = config::load(&sources)?;
+    let token = match sources.demo_token() {
+        Some(token) => {
+            let sound = token.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\'');
+            anyhow::ensure!(sound, "ENDCAP_TOKEN has characters that a header cannot carry");
+            token.to_owned()
+        }
+        None => random_token()?,
+    };
+    let tokens = Tokens::open(&config.tokens_file())?.with_fixed(&token, Role::Admin, "demo");
+    on_runtime(async {
+        // Before the pull: a taken port is better told at once than after a download.
+        app::check_port(&config).await?;
+        pull(&config).await?;
+        app::run(config, tokens, |started| greet(started, &token)).await?;
+        Ok(())
+    })
+}
+
+async fn pull(config: &Config) -> anyhow::Result<()> {
+    let store = Store::open(&config.data_dir)?;
+    if store.package(MODEL).is_ok() {
+        return Ok(());
+    }
+    let catalogue = Catalogue::load(&config.data_dir)?;
+    store
+        .pull(MODEL, &catalogue, Arc::new(Bars::new()))
+        .await
+        .with_context(|| format!("pulling {MODEL}"))?;
+    Ok(())
+}
+
+fn greet(started: &Started, token: &str) {
+    let Started { url, .. } = started;
+    let text = format!(
+        "Endcap serves {MODEL} on {url}\n\
+         Token: {token}\n\
+         Try it:\n\n  \
+         curl {url}/v1/chat/completions -H 'Authorization: Bearer {token}' \
+         -H 'Content-Type: application/json' \
+         -d '{{\"model\": \"{MODEL}\", \"messages\": [{{\"role\": \"user\", \
+         \"content\": \"What is the capital of France?\"}}]}}'\n\n\
+         Ctrl-C stops it."
+    );
+    // Whoever read the address may have closed the pipe; the server goes on.
+    let _ = output::line(&text);
+}
+
+/// 256 random bits, as text that needs no quoting.
+fn random_token() -> anyhow::Result<String> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).context("drawing random bytes for a token")?;
+    Ok(format!("demo_{}", URL_SAFE_NO_PAD.encode(bytes)))
+}

@@ -1,0 +1,113 @@
+//! A model in this process: opened, loaded, asked.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::output;
+use crate::config::Config;
+use crate::engine::{Chunk, Model, Observer, Request, Sampling};
+use crate::packages::{GenerationDefaults, Package, Store};
+use crate::skills::chat::{ChatTemplate, Message};
+
+/// A loaded model with what belongs to it.
+pub(super) struct Session {
+    model: Model,
+    template: Option<ChatTemplate>,
+    defaults: GenerationDefaults,
+}
+
+/// Opens MODEL: a package folder where that exists, else an installed package.
+pub(super) fn open(config: &Config, model: &str) -> anyhow::Result<Package> {
+    let folder = Path::new(model);
+    if model.contains('/') || folder.join("package.json").is_file() {
+        return Ok(Package::open(folder)?);
+    }
+    Ok(Store::open(&config.data_dir)?.package(model)?)
+}
+
+impl Session {
+    pub(super) fn load(config: &Config, package: &Package) -> anyhow::Result<Self> {
+        output::progress_note(&format!("loading {}", package.name()));
+        let manifest = package.manifest();
+        let template = package
+            .chat_template()?
+            .map(|source| ChatTemplate::compile(&source, &manifest.bos_token, &manifest.eos_token))
+            .transpose()?;
+        let defaults = package.generation_defaults()?;
+        let model = Model::load(&package.decoder(), &config.engine, Arc::new(Unobserved))
+            .with_context(|| format!("loading {}", package.name()))?;
+        Ok(Self { model, template, defaults })
+    }
+
+    /// The package's sampling, as its maker would have it.
+    pub(super) fn sampling(&self) -> Sampling {
+        let defaults = &self.defaults;
+        let plain = Sampling::default();
+        let greedy = defaults.do_sample == Some(false);
+        Sampling {
+            temperature: if greedy { 0.0 } else { defaults.temperature.unwrap_or(1.0) },
+            top_k: defaults.top_k.filter(|k| *k > 0),
+            top_p: defaults.top_p.unwrap_or(plain.top_p),
+            min_p: defaults.min_p.unwrap_or(plain.min_p),
+            repetition_penalty: defaults.repetition_penalty.unwrap_or(plain.repetition_penalty),
+            seed: rand_seed(),
+            ..plain
+        }
+    }
+
+    /// Answers a conversation, handing on each part of the text; the whole answer comes back.
+    pub(super) fn answer(
+        &self,
+        messages: &[Message],
+        sampling: Sampling,
+        max_tokens: Option<usize>,
+        mut part: impl FnMut(&str) -> anyhow::Result<()>,
+    ) -> anyhow::Result<String> {
+        let prompt = match &self.template {
+            Some(template) => template.render(messages, true)?,
+            None => messages.iter().map(|m| m.content.as_str()).collect::<Vec<_>>().join("\n"),
+        };
+        let prompt = self.model.tokenizer().encode(&prompt, true)?;
+        let left = self.model.context_tokens().saturating_sub(prompt.len()).max(1);
+        let request = Request {
+            prompt,
+            sampling,
+            max_tokens: max_tokens.unwrap_or(left).clamp(1, left),
+            stop: Vec::new(),
+            logprobs: None,
+            deadline: None,
+        };
+        let mut generation = self.model.generate(request)?;
+        let mut answer = String::new();
+        while let Some(chunk) = generation.blocking_next() {
+            let Chunk { text, .. } = chunk?;
+            if !text.is_empty() {
+                part(&text)?;
+                answer.push_str(&text);
+            }
+        }
+        Ok(answer)
+    }
+}
+
+/// A seed that nobody chose.
+fn rand_seed() -> u64 {
+    getrandom::u64().unwrap_or_default()
+}
+
+/// A command that nobody scrapes has nobody to tell.
+pub(super) struct Unobserved;
+
+impl Observer for Unobserved {
+    fn first_token(&self, _after: Duration) {}
+    fn token_gap(&self, _gap: Duration) {}
+    fn prompt_tokens(&self, _tokens: u64) {}
+    fn completed(&self, _completion_tokens: u64, _total: Duration) {}
+    fn cancelled(&self) {}
+    fn failed(&self) {}
+    fn queue(&self, _waiting: usize, _running: usize) {}
+    fn kv_bytes(&self, _used: u64, _budget: u64) {}
+}

@@ -1,0 +1,281 @@
+//! Every setting: its name, default, range, and what it must agree with.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::kinds;
+use super::raw::{Given, Reader};
+use super::{Setting, default_data_dir};
+use crate::engine;
+use crate::http::{self, BodyLimits, TlsFiles};
+use crate::telemetry::LogFormat;
+use crate::units::Bytes;
+
+/// Checked settings.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where packages, tokens and unfinished downloads are kept.
+    pub data_dir: PathBuf,
+    /// Doors and their limits.
+    pub server: http::Config,
+    /// What one request may ask for.
+    pub limits: Limits,
+    /// Limits of each loaded model.
+    pub engine: engine::Config,
+    /// What is served.
+    pub models: Models,
+    /// How the server tells what it does.
+    pub log: Log,
+    /// Every setting in force, with who set it. Holds no secret.
+    pub settings: Vec<Setting>,
+}
+
+/// What is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Models {
+    /// Names of installed packages, in the order they are loaded; none serves every chat package.
+    pub serve: Vec<String>,
+}
+
+/// How the server tells what it does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// For people or for machines.
+    pub format: LogFormat,
+    /// Which events, as `level` or `room=level,…`.
+    pub filter: String,
+}
+
+/// What one request may ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Messages of a chat.
+    pub max_messages: usize,
+    /// Tokens of an answer.
+    pub max_completion_tokens: usize,
+    /// Answers to one request.
+    pub max_n: usize,
+    /// Stop texts.
+    pub max_stop: usize,
+}
+
+const MIB: u64 = 1 << 20;
+
+impl Config {
+    /// Where the tokens' digests are kept.
+    pub fn tokens_file(&self) -> PathBuf {
+        self.data_dir.join("tokens.json")
+    }
+}
+
+/// Reads every setting; `None` where faults leave no configuration to speak of.
+pub(super) fn read(reader: &mut Reader<'_>) -> Option<Config> {
+    let default = default_data_dir(reader.sources());
+    let data_dir = path(reader, "data_dir", Some(default));
+    let config = Config {
+        data_dir: data_dir?,
+        server: server(reader),
+        limits: limits(reader),
+        engine: engine(reader),
+        models: Models { serve: list(reader, "models.serve") },
+        log: log(reader),
+        settings: Vec::new(),
+    };
+    reader.is_clean().then_some(config)
+}
+
+fn server(reader: &mut Reader<'_>) -> http::Config {
+    let default = http::Config::default();
+    let listen = reader.read(
+        "server.listen",
+        default.listen,
+        |given| kinds::parsed(given, "an address and port such as 127.0.0.1:8080"),
+        ToString::to_string,
+    );
+    let plain = "server.allow_plain_http";
+    let allow_plain_http = reader.read(plain, false, kinds::flag, ToString::to_string);
+    let tls = tls(reader);
+    if !listen.ip().is_loopback() && tls.is_none() && !allow_plain_http {
+        reader.refuse(
+            "server.listen",
+            format!(
+                "{listen} is reachable by others, and tokens would cross the network in clear; \
+                 set server.tls_certificate and server.tls_key, or server.allow_plain_http = true \
+                 where something in front does TLS"
+            ),
+        );
+    }
+    let streams = default.max_streams_per_connection as usize;
+    let streams = number(reader, "server.max_streams_per_connection", streams, 1, 1024);
+    let body = default.body.bytes as u64;
+    let wait = default.body.timeout;
+    http::Config {
+        listen,
+        tls,
+        max_connections: number(
+            reader,
+            "server.max_connections",
+            default.max_connections,
+            1,
+            65_536,
+        ),
+        max_streams_per_connection: u32::try_from(streams).unwrap_or(u32::MAX),
+        header_timeout: seconds(
+            reader,
+            "server.header_timeout_s",
+            default.header_timeout,
+            0.1,
+            600.0,
+        ),
+        body: BodyLimits {
+            bytes: bytes(reader, "server.max_body", body, 1024, 1024 * MIB) as usize,
+            timeout: seconds(reader, "server.body_timeout_s", wait, 0.1, 3_600.0),
+        },
+        request_timeout: seconds(
+            reader,
+            "server.request_timeout_s",
+            default.request_timeout,
+            0.1,
+            86_400.0,
+        ),
+        drain_timeout: seconds(
+            reader,
+            "server.drain_timeout_s",
+            default.drain_timeout,
+            0.0,
+            3_600.0,
+        ),
+        cors_origins: origins(reader),
+    }
+}
+
+/// Certificate and key: both or neither.
+fn tls(reader: &mut Reader<'_>) -> Option<TlsFiles> {
+    let certificate = path(reader, "server.tls_certificate", None);
+    let key = path(reader, "server.tls_key", None);
+    let alone = match (certificate, key) {
+        (Some(certificate), Some(key)) => return Some(TlsFiles { certificate, key }),
+        (None, None) => return None,
+        (Some(_), None) => ("server.tls_certificate", "it needs server.tls_key as well"),
+        (None, Some(_)) => ("server.tls_key", "it needs server.tls_certificate as well"),
+    };
+    reader.refuse(alone.0, alone.1);
+    None
+}
+
+fn origins(reader: &mut Reader<'_>) -> Vec<String> {
+    let origins = list(reader, "server.cors_origins");
+    for why in origins.iter().filter_map(|origin| check_origin(origin).err()) {
+        reader.refuse("server.cors_origins", why);
+    }
+    origins
+}
+
+fn limits(reader: &mut Reader<'_>) -> Limits {
+    Limits {
+        max_messages: number(reader, "limits.max_messages", 256, 1, 65_536),
+        max_completion_tokens: number(reader, "limits.max_completion_tokens", 4096, 1, 1 << 20),
+        max_n: number(reader, "limits.max_n", 8, 1, 128),
+        max_stop: number(reader, "limits.max_stop", 4, 0, 64),
+    }
+}
+
+fn engine(reader: &mut Reader<'_>) -> engine::Config {
+    let default = engine::Config::default();
+    let budget = default.kv_budget_bytes;
+    let chunk = default.prefill_chunk_tokens;
+    engine::Config {
+        kv_budget_bytes: bytes(reader, "engine.kv_budget", budget, MIB, 1 << 44),
+        max_sequences: number(reader, "engine.max_sequences", default.max_sequences, 1, 1024),
+        max_queue: number(reader, "engine.max_queue", default.max_queue, 0, 65_536),
+        prefill_chunk_tokens: number(reader, "engine.prefill_chunk_tokens", chunk, 1, 65_536),
+        threads: number(reader, "engine.threads", default.threads, 0, 1024),
+    }
+}
+
+fn log(reader: &mut Reader<'_>) -> Log {
+    let format = |given: &Given| match kinds::text(given)?.as_str() {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        other => Err(format!("`{other}` is not \"text\" or \"json\"")),
+    };
+    let show = |format: &LogFormat| match format {
+        LogFormat::Text => "text".to_owned(),
+        LogFormat::Json => "json".to_owned(),
+    };
+    let filter = |given: &Given| {
+        let text = kinds::text(given)?;
+        match tracing_subscriber::EnvFilter::try_new(&text) {
+            Ok(_) => Ok(text),
+            Err(fault) => Err(format!("`{text}` is not a filter such as \"info\": {fault}")),
+        }
+    };
+    Log {
+        format: reader.read("log.format", LogFormat::Text, format, show),
+        filter: reader.read("log.filter", "info".to_owned(), filter, Clone::clone),
+    }
+}
+
+/// An origin is `scheme://host[:port]` and nothing after it.
+fn check_origin(origin: &str) -> Result<(), String> {
+    if origin == "*" {
+        return Err("`*` would let every page call this server; name the origins".to_owned());
+    }
+    let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+    match host {
+        Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ', '*']) => Ok(()),
+        _ => Err(format!("`{origin}` is not an origin such as https://kiosk.example:8443")),
+    }
+}
+
+fn path(
+    reader: &mut Reader<'_>,
+    setting: &'static str,
+    default: Option<PathBuf>,
+) -> Option<PathBuf> {
+    let folder = reader.folder();
+    let parse = |given: &Given| {
+        let text = kinds::text(given)?;
+        match (text.is_empty(), given) {
+            (true, _) => Err("it is empty; leave it out or name a path".to_owned()),
+            (false, Given::Toml(_)) => Ok(Some(folder.join(text))),
+            (false, Given::Text(_)) => Ok(Some(PathBuf::from(text))),
+        }
+    };
+    let show = |path: &Option<PathBuf>| {
+        path.as_ref().map_or_else(String::new, |path| path.display().to_string())
+    };
+    reader.read(setting, default, parse, show)
+}
+
+fn number(
+    reader: &mut Reader<'_>,
+    setting: &'static str,
+    default: usize,
+    low: u64,
+    high: u64,
+) -> usize {
+    let parse = |given: &Given| kinds::number(given, low..=high);
+    reader.read(setting, default as u64, parse, ToString::to_string) as usize
+}
+
+fn bytes(reader: &mut Reader<'_>, setting: &'static str, default: u64, low: u64, high: u64) -> u64 {
+    let parse = |given: &Given| kinds::bytes(given, low..=high);
+    reader.read(setting, default, parse, |bytes| Bytes(*bytes).to_string())
+}
+
+fn seconds(
+    reader: &mut Reader<'_>,
+    setting: &'static str,
+    default: Duration,
+    low: f64,
+    high: f64,
+) -> Duration {
+    let parse = |given: &Given| kinds::seconds(given, low..=high);
+    let show = |value: &Duration| value.as_secs_f64().to_string();
+    reader.read(setting, default, parse, show)
+}
+
+fn list(reader: &mut Reader<'_>, setting: &'static str) -> Vec<String> {
+    reader.read(setting, Vec::new(), kinds::list, |items| items.join(", "))
+}

@@ -1,0 +1,135 @@
+//! The arithmetic: quantised and plain matrix products, attention over KV pages, normalisation.
+//!
+//! Every kernel exists as one portable text. Where a loop is left to the compiler it is compiled
+//! once for the baseline and once for each instruction set; where the instructions matter (the
+//! integer dot products) there is a variant by hand.
+//!
+//! **Invariants**
+//! - All variants give the same bits: dot products are exact integers, floats are accumulated in
+//!   one fixed order with fused multiply-adds.
+//! - A row's result depends on that row alone, not on how many rows are computed with it.
+//! - Lengths are checked where a kernel is entered; behind that line pointers are trusted.
+//!
+//! **Not here**: graphs, tract, what a sequence is.
+#![allow(
+    clippy::indexing_slicing,
+    reason = "compute kernels: lengths are asserted once at each entry"
+)]
+
+pub(super) mod attention;
+pub(super) mod float;
+pub(super) mod half;
+pub(super) mod norm;
+pub(super) mod pack;
+pub(super) mod pool;
+pub(super) mod quantize;
+pub(super) mod quantized;
+
+/// Instruction sets with kernels of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kernel {
+    /// Any processor.
+    Portable,
+    /// x86-64 with AVX2, FMA and F16C.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+}
+
+impl Kernel {
+    /// The fastest this processor runs.
+    pub(crate) fn best() -> Self {
+        *Self::available().last().unwrap_or(&Self::Portable)
+    }
+
+    /// All that this processor runs, slowest first.
+    pub(crate) fn available() -> Vec<Self> {
+        #[allow(unused_mut, reason = "grows only on processors with variants")]
+        let mut kernels = vec![Self::Portable];
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma")
+            && is_x86_feature_detected!("f16c")
+        {
+            kernels.push(Self::Avx2);
+        }
+        kernels
+    }
+
+    /// Name for reports.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => "avx2",
+        }
+    }
+}
+
+/// Defines `$name`, which runs the `#[inline(always)]` body `$body` compiled for the kernel's
+/// instruction set.
+macro_rules! compiled_for_each_kernel {
+    ($(#[$doc:meta])* $name:ident => $body:ident ( $($arg:ident : $type:ty),* $(,)? )) => {
+        $(#[$doc])*
+        #[allow(clippy::too_many_arguments, reason = "a kernel takes its operands one by one")]
+        pub(in crate::engine::cpu) fn $name(kernel: $crate::engine::cpu::kernels::Kernel, $($arg: $type),*) {
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma,f16c")]
+            #[allow(clippy::too_many_arguments, reason = "a kernel takes its operands one by one")]
+            fn avx2($($arg: $type),*) {
+                $body($($arg),*)
+            }
+            match kernel {
+                $crate::engine::cpu::kernels::Kernel::Portable => $body($($arg),*),
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: `Kernel::Avx2` is only handed out where the processor has the features.
+                $crate::engine::cpu::kernels::Kernel::Avx2 => unsafe { avx2($($arg),*) },
+            }
+        }
+    };
+}
+pub(super) use compiled_for_each_kernel;
+
+/// Lanes that every portable loop is written in; a multiple of every vector width in use.
+pub(super) const LANES: usize = 16;
+
+/// One accumulator per lane.
+pub(super) type Lanes = [f32; LANES];
+
+/// `a * b + c` in each lane, rounded once.
+#[inline(always)]
+pub(super) fn fused(a: &Lanes, b: f32, c: &mut Lanes) {
+    for lane in 0..LANES {
+        c[lane] = a[lane].mul_add(b, c[lane]);
+    }
+}
+
+/// e^x for x ≤ 0, to within a few units in the last place; the same bits on every processor.
+///
+/// e^x = 2^n · e^r with |r| ≤ ln 2 / 2 (Cody and Waite 1980), e^r by its Taylor series.
+#[inline(always)]
+pub(super) fn exp(x: f32) -> f32 {
+    // The first has so few bits that n times it is exact.
+    const LN_2_HIGH: f32 = 0.693_359_4;
+    const LN_2_LOW: f32 = -2.121_944_4e-4;
+    let x = x.max(-87.0);
+    let n = (x * std::f32::consts::LOG2_E).round_ties_even();
+    let r = (-n).mul_add(LN_2_LOW, (-n).mul_add(LN_2_HIGH, x));
+    let mut p = 1.0f32 / 5040.0;
+    for c in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
+        p = p.mul_add(r, c);
+    }
+    p * f32::from_bits(((n as i32 + 127) << 23) as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn exp_is_within_a_few_ulp() {
+        for i in 0..8_600 {
+            let x = -(i as f32) / 100.0;
+            let want = f64::from(x).exp();
+            let relative = ((f64::from(super::exp(x)) - want) / want).abs();
+            assert!(relative < 3e-7, "exp({x}) is off by {relative:e}");
+        }
+    }
+}

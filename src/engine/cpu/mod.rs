@@ -1,0 +1,275 @@
+//! Decoders on the processor: tract plans the graph, our operators compute it.
+//!
+//! One plan serves everything. Its rows are tokens, of any sequences, at any positions: a decode of
+//! sixteen sequences, a piece of a prompt, or both at once. Keys and values are in pages that the
+//! [`Decoder`] owns.
+//!
+//! **Invariants**
+//! - A row's logits depend on its own sequence alone.
+//! - After a failed step the decoder can be used on; the pages of its sequences are intact.
+//!
+//! **Not here**: which tokens to compute when (the scheduler), what a token means (the tokeniser).
+
+mod kernels;
+mod ops;
+mod surgery;
+mod tensors;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+
+use prost::Message;
+use tract_onnx::Onnx;
+use tract_onnx::pb::ModelProto;
+use tract_onnx::prelude::*;
+use tract_onnx::tract_hir::internal::*;
+
+pub(super) use self::kernels::Kernel;
+use self::kernels::pool::Pool;
+use self::ops::{RowNode, Step};
+use super::kv::{KvStore, Layout, SequenceId};
+use super::{LoadError, Report, TokenId};
+
+/// A token to compute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Row {
+    pub(super) sequence: SequenceId,
+    /// Tokens of the sequence before this one.
+    pub(super) position: usize,
+    pub(super) token: TokenId,
+}
+
+/// A graph that is planned and checked, without memory to run in.
+pub(super) struct Plan {
+    runnable: Arc<TypedSimplePlan>,
+    layout: Layout,
+    positions: Option<usize>,
+    vocabulary: usize,
+    kernel: Kernel,
+}
+
+/// A decoder with its KV memory.
+pub(super) struct Decoder {
+    plan: Plan,
+    state: TypedSimpleState,
+}
+
+impl Plan {
+    /// Reads and plans a graph; everything that cannot run is refused here.
+    pub(super) fn load(path: &Path) -> Result<Self, LoadError> {
+        Self::load_for(path, Kernel::best())
+    }
+
+    /// [`Self::load`] for given kernels.
+    pub(super) fn load_for(path: &Path, kernel: Kernel) -> Result<Self, LoadError> {
+        let mut onnx =
+            tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_value_info(true);
+        ops::register(&mut onnx);
+        let mut proto = read(path)?;
+        tensors::check(path, &proto)?;
+        surgery::rows_are_tokens(&mut proto, |op| onnx.op_register.0.contains_key(op))?;
+        let model = caught(|| typed(&onnx, &proto, path.parent()))
+            .map_err(|error| unplannable(&proto, &error))?;
+        let layout = layout(&model)?;
+        let positions = attentions(&model).iter().filter_map(|a| a.positions()).min();
+        let vocabulary = vocabulary(&model)?;
+        let runnable = caught(|| model.into_optimized()?.into_runnable())
+            .map_err(|error| unplannable(&proto, &error))?;
+        Ok(Self { runnable, layout, positions, vocabulary, kernel })
+    }
+
+    /// Positions the graph has rotary tables for.
+    pub(super) fn positions(&self) -> Option<usize> {
+        self.positions
+    }
+
+    /// Bytes of a KV page.
+    pub(super) fn page_bytes(&self) -> u64 {
+        self.layout.page_bytes()
+    }
+
+    /// What it takes to run this plan.
+    pub(super) fn report(&self, context_tokens: usize) -> Report {
+        let model = self.runnable.model();
+        let mut operators = BTreeMap::new();
+        let mut weight_bytes = 0;
+        for node in &model.nodes {
+            *operators.entry(node.op().name().to_string()).or_insert(0) += 1;
+            if let Some(RowNode(op)) = node.op_as::<RowNode>() {
+                weight_bytes += op.bytes() as u64;
+            } else if let Some(gather) = node.op_as::<ops::Gather>() {
+                weight_bytes += gather.bytes() as u64;
+            } else if let Some(constant) = node.op_as::<tract_onnx::tract_core::ops::konst::Const>()
+            {
+                weight_bytes +=
+                    constant.val().len() as u64 * constant.val().datum_type().size_of() as u64;
+            }
+        }
+        let tables: BTreeMap<_, _> = attentions(model)
+            .into_iter()
+            .flat_map(ops::Attention::tables)
+            .map(|table| (Arc::as_ptr(table), table.len() as u64 * 4))
+            .collect();
+        weight_bytes += tables.values().sum::<u64>();
+        Report {
+            kernel: self.kernel.name(),
+            weight_bytes,
+            kv_bytes_per_token: self.layout.page_bytes() / super::kv::PAGE_TOKENS as u64,
+            layers: self.layout.layers,
+            context_tokens,
+            vocabulary: self.vocabulary,
+            nodes: model.nodes.len(),
+            operators: operators.into_iter().collect(),
+        }
+    }
+}
+
+impl Decoder {
+    /// Gives the plan memory and threads.
+    pub(super) fn new(plan: Plan, kv_budget_bytes: u64, threads: usize) -> Result<Self, LoadError> {
+        let mut state = plan
+            .runnable
+            .spawn()
+            .map_err(|error| LoadError::Graph { why: format!("{error:#}") })?;
+        state.turn_state.shared.insert(Step {
+            kernel: plan.kernel,
+            pool: Arc::new(Pool::new(threads)),
+            kv: RefCell::new(KvStore::new(plan.layout, kv_budget_bytes)),
+            activations: RefCell::default(),
+            rows: Vec::new(),
+        });
+        Ok(Self { plan, state })
+    }
+
+    /// Tokens in the vocabulary: the width of a row of logits.
+    pub(super) fn vocabulary(&self) -> usize {
+        self.plan.vocabulary
+    }
+
+    /// The KV memory.
+    pub(super) fn kv(&mut self) -> &mut KvStore {
+        match self.state.turn_state.shared.get_mut::<Step>() {
+            Some(step) => step.kv.get_mut(),
+            None => unreachable!("the step is put there by `new` and never taken out"),
+        }
+    }
+
+    /// Computes `rows` and returns the logits of those named in `wanted`, one after another.
+    ///
+    /// Each row's sequence must have pages for it and must have had all earlier positions computed,
+    /// in this step or before.
+    pub(super) fn step(&mut self, rows: &[Row], wanted: &[usize]) -> Result<Vec<f32>, String> {
+        self.try_step(rows, wanted).map_err(|error| format!("{error:#}"))
+    }
+
+    fn try_step(&mut self, rows: &[Row], wanted: &[usize]) -> TractResult<Vec<f32>> {
+        let step = self.state.turn_state.shared.get_mut::<Step>().context("no step is set up")?;
+        step.rows.clear();
+        step.rows.extend(rows.iter().map(|row| (row.sequence, row.position)));
+        let ids: Vec<i64> = rows.iter().map(|row| i64::from(row.token)).collect();
+        let wanted: Vec<i64> = wanted.iter().map(|&row| row as i64).collect();
+        let outputs = self.state.run(tvec![
+            Tensor::from_shape(&[1, ids.len()], &ids)?.into_tvalue(),
+            Tensor::from_shape(&[wanted.len()], &wanted)?.into_tvalue(),
+        ])?;
+        let logits = outputs.into_iter().next().context("the plan has no output")?;
+        let logits = logits.try_as_plain_ram()?;
+        Ok(logits.as_slice::<f32>()?.to_vec())
+    }
+
+    /// Makes the decoder usable after a panic inside a step.
+    pub(super) fn recover(&mut self) -> Result<(), String> {
+        let step = self.state.turn_state.shared.remove::<Step>();
+        self.state = self.plan.runnable.spawn().map_err(|error| format!("{error:#}"))?;
+        if let Some(step) = step {
+            let activations = RefCell::default();
+            let kv = RefCell::new(step.kv.into_inner());
+            self.state.turn_state.shared.insert(Step { kv, activations, ..step });
+        }
+        Ok(())
+    }
+}
+
+fn read(path: &Path) -> Result<ModelProto, LoadError> {
+    let bytes =
+        std::fs::read(path).map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
+    let proto = ModelProto::decode(bytes.as_slice())
+        .map_err(|error| LoadError::NotOnnx { path: path.to_owned(), why: error.to_string() })?;
+    if proto.graph.is_none() {
+        let why = "it holds no graph".to_owned();
+        return Err(LoadError::NotOnnx { path: path.to_owned(), why });
+    }
+    Ok(proto)
+}
+
+/// A panic while planning says that the graph is strange, not that we should stop.
+fn caught<T>(plan: impl FnOnce() -> TractResult<T>) -> TractResult<T> {
+    catch_unwind(AssertUnwindSafe(plan)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
+        bail!("planning it failed: {text}")
+    })
+}
+
+fn typed(onnx: &Onnx, proto: &ModelProto, folder: Option<&Path>) -> TractResult<TypedModel> {
+    let folder = folder.and_then(Path::to_str);
+    let parsed = onnx.parse(proto, folder)?;
+    ensure!(parsed.unresolved_inputs.is_empty(), "nothing makes {:?}", parsed.unresolved_inputs);
+    let mut model = parsed.model;
+    let tokens = model.symbols.new_with_prefix("T");
+    let wanted = model.symbols.new_with_prefix("R");
+    let shape = [1.to_dim(), tokens.to_dim()];
+    model.set_input_fact(0, InferenceFact::dt_shape(i64::datum_type(), &shape))?;
+    model.set_input_fact(1, InferenceFact::dt_shape(i64::datum_type(), &[wanted.to_dim()]))?;
+    model.set_output_fact(0, InferenceFact::default())?;
+    let mut model = model.into_typed()?;
+    model.declutter()?;
+    Ok(model)
+}
+
+/// tract tells in words which node it could not plan; the refusal names it where it is ours to know.
+fn unplannable(proto: &ModelProto, error: &TractError) -> LoadError {
+    let why = format!("{error:#}");
+    let nodes = proto.graph.iter().flat_map(|graph| &graph.node);
+    let named = nodes.filter(|node| {
+        !node.name.is_empty()
+            && (why.contains(&format!(" {} ", node.name))
+                || why.contains(&format!("\"{}\"", node.name)))
+    });
+    match named.max_by_key(|node| node.name.len()) {
+        Some(node) => {
+            LoadError::Node { node: node.name.clone(), operator: node.op_type.clone(), why }
+        }
+        None => LoadError::Graph { why },
+    }
+}
+
+fn attentions(model: &TypedModel) -> Vec<&ops::Attention> {
+    let nodes = model.nodes.iter();
+    nodes.filter_map(|node| node.op_as::<RowNode>()?.0.as_attention()).collect()
+}
+
+fn layout(model: &TypedModel) -> Result<Layout, LoadError> {
+    let attentions = attentions(model);
+    let refuse = |why: &str| LoadError::Graph { why: why.to_owned() };
+    let first = attentions.first().ok_or_else(|| refuse("it has no attention"))?;
+    let layout =
+        Layout { layers: attentions.len(), heads: first.kv_heads, head_size: first.head_size };
+    let same = |a: &&ops::Attention| {
+        a.kv_heads == layout.heads && a.head_size == layout.head_size && a.layer < layout.layers
+    };
+    if !attentions.iter().all(same) {
+        return Err(refuse("its attention layers differ in KV heads or head size"));
+    }
+    Ok(layout)
+}
+
+fn vocabulary(model: &TypedModel) -> Result<usize, LoadError> {
+    let width = || -> TractResult<usize> {
+        Ok(model.output_fact(0)?.shape.last().context("logits have no axis")?.to_usize()?)
+    };
+    width().map_err(|error| LoadError::Graph { why: format!("the width of the logits: {error:#}") })
+}

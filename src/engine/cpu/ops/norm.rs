@@ -1,0 +1,60 @@
+//! Root-mean-square normalisation of rows.
+
+use std::sync::Arc;
+
+use tract_onnx::tract_hir::internal::*;
+
+use super::{RowOp, Step, constant};
+use crate::engine::cpu::kernels::norm::rms_norm;
+
+/// `x / sqrt(mean(x²) + epsilon) * gain`.
+#[derive(Debug)]
+pub(super) struct Norm {
+    gain: Arc<Tensor>,
+    epsilon: f32,
+}
+
+impl Norm {
+    pub(super) fn build(
+        model: &TypedModel,
+        inputs: &[OutletId],
+        epsilon: f32,
+    ) -> TractResult<Self> {
+        let gain = constant(model, inputs, 1)?.cast_to::<f32>()?.into_owned().into_arc_tensor();
+        let width = super::width(model, inputs, 0)?;
+        ensure!(gain.len() == width, "{} gains for rows of {width}", gain.len());
+        Ok(Self { gain, epsilon })
+    }
+}
+
+impl RowOp for Norm {
+    fn name(&self) -> &'static str {
+        "RmsNorm"
+    }
+
+    fn width(&self) -> usize {
+        self.gain.len()
+    }
+
+    fn bytes(&self) -> usize {
+        self.gain.len() * 4
+    }
+
+    fn eval(
+        &self,
+        step: &Step,
+        rows: usize,
+        inputs: &[&[f32]],
+        out: &mut [f32],
+    ) -> TractResult<()> {
+        let [x] = inputs else { bail!("one input is expected") };
+        let width = self.width();
+        ensure!(x.len() == rows * width && out.len() == rows * width);
+        let gain = self.gain.try_as_plain_ram()?;
+        let gain = gain.as_slice::<f32>()?;
+        for (x, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
+            rms_norm(step.kernel, x, gain, self.epsilon, out);
+        }
+        Ok(())
+    }
+}

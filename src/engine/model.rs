@@ -1,0 +1,209 @@
+//! A loaded model and its answers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use tokio::sync::mpsc;
+
+use super::cpu::{Decoder, Plan};
+use super::sampler::Choice;
+use super::scheduler::{Event, Job, Limit, Scheduler};
+use super::text::{Assembler, Piece};
+use super::{
+    Chunk, Config, EngineError, FinishReason, LoadError, ModelSource, Observer, Report, Request,
+    TokenId, TokenLogprob, TokenReport, Tokenizer, Usage,
+};
+
+/// A loaded model; clones share it. The last one dropped ends its thread.
+#[derive(Clone)]
+pub struct Model {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    tokenizer: Arc<Tokenizer>,
+    scheduler: Scheduler,
+    context_tokens: usize,
+    vocabulary: usize,
+}
+
+impl Model {
+    /// Loads and starts a model. Takes seconds and blocks.
+    pub fn load(
+        source: &ModelSource,
+        config: &Config,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, LoadError> {
+        let (plan, tokenizer) = open(source)?;
+        let page_bytes = plan.page_bytes();
+        let budget_bytes = config.kv_budget_bytes;
+        let positions = plan.positions().unwrap_or(usize::MAX).min(source.context_tokens);
+        let threads = match config.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
+        let mut decoder = Decoder::new(plan, budget_bytes, threads)?;
+        let context_tokens = positions.min(decoder.kv().limit_tokens());
+        if context_tokens < 2 {
+            return Err(LoadError::Budget { budget_bytes, page_bytes });
+        }
+        let vocabulary = decoder.vocabulary();
+        let limit = Limit { context_tokens, end_tokens: source.end_tokens.clone() };
+        let scheduler =
+            Scheduler::start(&source.name, decoder, config, observer, limit).map_err(|error| {
+                LoadError::Graph { why: format!("its thread did not start: {error}") }
+            })?;
+        let inner = Inner { tokenizer: Arc::new(tokenizer), scheduler, context_tokens, vocabulary };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Does what [`Self::load`] does up to the point of running, and reports.
+    pub fn check(source: &ModelSource) -> Result<Report, LoadError> {
+        let (plan, _) = open(source)?;
+        let context_tokens = plan.positions().unwrap_or(usize::MAX).min(source.context_tokens);
+        Ok(plan.report(context_tokens))
+    }
+
+    /// The model's tokeniser.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.inner.tokenizer
+    }
+
+    /// Positions available to prompt and answer together.
+    pub fn context_tokens(&self) -> usize {
+        self.inner.context_tokens
+    }
+
+    /// Queues a request. Never blocks.
+    pub fn generate(&self, request: Request) -> Result<Generation, EngineError> {
+        let inner = &self.inner;
+        let (prompt_tokens, limit_tokens) = (request.prompt.len(), inner.context_tokens - 1);
+        if prompt_tokens == 0 {
+            return Err(EngineError::EmptyPrompt);
+        }
+        if prompt_tokens > limit_tokens {
+            return Err(EngineError::PromptTooLong { prompt_tokens, limit_tokens });
+        }
+        let biased = request.sampling.logit_bias.iter().map(|(token, _)| *token);
+        if let Some(token) =
+            request.prompt.iter().copied().chain(biased).find(|&t| t as usize >= inner.vocabulary)
+        {
+            return Err(EngineError::UnknownToken { token, vocabulary: inner.vocabulary });
+        }
+        // The answer has room in the channel, so that the thread never waits for a reader.
+        let room = request.max_tokens.min(inner.context_tokens) + 2;
+        let (events, receiver) = mpsc::channel(room);
+        let satisfied = Arc::new(AtomicBool::new(false));
+        let generation = Generation {
+            events: receiver,
+            satisfied: Arc::clone(&satisfied),
+            tokenizer: Arc::clone(&inner.tokenizer),
+            text: Assembler::new(request.stop.clone()),
+            usage: Usage { prompt_tokens, completion_tokens: 0 },
+            ended: false,
+        };
+        inner.scheduler.submit(Job { request, events, satisfied, queued_at: Instant::now() })?;
+        Ok(generation)
+    }
+
+    /// Refuses new requests from now on; those accepted finish.
+    pub fn shut_down(&self) {
+        self.inner.scheduler.close();
+    }
+}
+
+fn open(source: &ModelSource) -> Result<(Plan, Tokenizer), LoadError> {
+    let tokenizer = Tokenizer::load(&source.tokenizer)?;
+    let plan = Plan::load(&source.onnx)?;
+    Ok((plan, tokenizer))
+}
+
+/// An answer as it is made. Dropping it stops the work.
+pub struct Generation {
+    events: mpsc::Receiver<Event>,
+    satisfied: Arc<AtomicBool>,
+    tokenizer: Arc<Tokenizer>,
+    text: Assembler,
+    usage: Usage,
+    ended: bool,
+}
+
+impl Generation {
+    /// The next part; `None` after the last.
+    pub async fn next(&mut self) -> Option<Result<Chunk, EngineError>> {
+        while !self.ended {
+            let event = self.events.recv().await;
+            if let Some(part) = self.part(event) {
+                return Some(part);
+            }
+        }
+        None
+    }
+
+    /// [`Self::next`] for threads outside the async runtime.
+    pub fn blocking_next(&mut self) -> Option<Result<Chunk, EngineError>> {
+        while !self.ended {
+            let event = self.events.blocking_recv();
+            if let Some(part) = self.part(event) {
+                return Some(part);
+            }
+        }
+        None
+    }
+
+    /// What an event adds to the answer; `None` where there is nothing to show yet.
+    fn part(&mut self, event: Option<Event>) -> Option<Result<Chunk, EngineError>> {
+        match event {
+            Some(Event::Token(choice)) => self.token(&choice).map(Ok),
+            Some(Event::End(reason)) => {
+                // An end token is not shown, but it was generated.
+                self.usage.completion_tokens += usize::from(reason == FinishReason::Stop);
+                let text = self.text.finish();
+                Some(Ok(self.last(text, Vec::new(), reason)))
+            }
+            Some(Event::Failed(error)) => {
+                self.ended = true;
+                Some(Err(error))
+            }
+            None => {
+                self.ended = true;
+                Some(Err(EngineError::Internal("the model's thread is gone".to_owned())))
+            }
+        }
+    }
+
+    fn token(&mut self, choice: &Choice) -> Option<Chunk> {
+        self.usage.completion_tokens += 1;
+        let tokens: Vec<_> = self.report(choice).into_iter().collect();
+        match self.text.push(self.tokenizer.token_bytes(choice.token)) {
+            Piece::Text(text) => {
+                let silent = text.is_empty() && tokens.is_empty();
+                (!silent).then_some(Chunk { text, tokens, finish: None })
+            }
+            Piece::Stopped(text) => {
+                self.satisfied.store(true, Ordering::Release);
+                Some(self.last(text, tokens, FinishReason::Stop))
+            }
+        }
+    }
+
+    fn last(&mut self, text: String, tokens: Vec<TokenReport>, reason: FinishReason) -> Chunk {
+        self.ended = true;
+        self.events.close();
+        Chunk { text, tokens, finish: Some((reason, self.usage)) }
+    }
+
+    fn report(&self, choice: &Choice) -> Option<TokenReport> {
+        let (logprob, top) = choice.logprobs.as_ref()?;
+        let named = |token: TokenId, logprob: f32| TokenLogprob {
+            token,
+            bytes: self.tokenizer.token_bytes(token).to_vec(),
+            logprob,
+        };
+        Some(TokenReport {
+            chosen: named(choice.token, *logprob),
+            top: top.iter().map(|&(token, logprob)| named(token, logprob)).collect(),
+        })
+    }
+}

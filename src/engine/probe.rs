@@ -1,0 +1,138 @@
+//! A decoder by itself, for whoever wants its logits: comparison with other runtimes, measuring.
+
+use std::time::{Duration, Instant};
+
+use super::cpu::{Decoder, Kernel, Plan, Row};
+use super::{LoadError, ModelSource, TokenId};
+
+/// A decoder without scheduler, sampler and tokeniser.
+pub struct Probe {
+    decoder: Decoder,
+}
+
+impl Probe {
+    /// Names of the kernels this processor runs, the best last.
+    pub fn kernels() -> Vec<&'static str> {
+        Kernel::available().into_iter().map(Kernel::name).collect()
+    }
+
+    /// Loads a decoder for the named kernels, or the best where the name is not one of
+    /// [`Self::kernels`], with a KV budget and a number of threads.
+    pub fn load(
+        source: &ModelSource,
+        kernel: &str,
+        kv_budget_bytes: u64,
+        threads: usize,
+    ) -> Result<Self, LoadError> {
+        let named = Kernel::available().into_iter().find(|k| k.name() == kernel);
+        let plan = Plan::load_for(&source.onnx, named.unwrap_or(Kernel::best()))?;
+        Ok(Self { decoder: Decoder::new(plan, kv_budget_bytes, threads)? })
+    }
+
+    /// Runs sequences side by side, at most `chunk` tokens of each a step, and returns the logits
+    /// after each of their tokens, sequence by sequence.
+    pub fn logits(
+        &mut self,
+        sequences: &[&[TokenId]],
+        chunk: usize,
+    ) -> Result<Vec<Vec<Vec<f32>>>, String> {
+        let mut out: Vec<Vec<Vec<f32>>> = vec![Vec::new(); sequences.len()];
+        self.run(sequences, chunk, |sequence, logits| {
+            if let Some(out) = out.get_mut(sequence) {
+                out.push(logits.to_vec());
+            }
+        })?;
+        Ok(out)
+    }
+
+    fn run(
+        &mut self,
+        sequences: &[&[TokenId]],
+        chunk: usize,
+        mut take: impl FnMut(usize, &[f32]),
+    ) -> Result<(), String> {
+        let opened: Vec<_> = sequences.iter().map(|_| self.decoder.kv().open()).collect();
+        let mut computed = 0;
+        let mut outcome = Ok(());
+        while outcome.is_ok() && sequences.iter().any(|s| s.len() > computed) {
+            let mut rows = Vec::new();
+            let mut owners = Vec::new();
+            for (owner, (tokens, &sequence)) in sequences.iter().zip(&opened).enumerate() {
+                let end = tokens.len().min(computed + chunk.max(1));
+                if !self.decoder.kv().reserve(sequence, end) {
+                    outcome = Err("the KV budget is used up".to_owned());
+                }
+                for (position, &token) in tokens.iter().enumerate().take(end).skip(computed) {
+                    rows.push(Row { sequence, position, token });
+                    owners.push(owner);
+                }
+            }
+            if outcome.is_ok() {
+                let wanted: Vec<usize> = (0..rows.len()).collect();
+                outcome = self.decoder.step(&rows, &wanted).map(|logits| {
+                    let width = self.decoder.vocabulary().max(1);
+                    for (owner, logits) in owners.iter().zip(logits.chunks_exact(width)) {
+                        take(*owner, logits);
+                    }
+                });
+            }
+            computed += chunk.max(1);
+        }
+        for sequence in opened {
+            self.decoder.kv().close(sequence);
+        }
+        outcome
+    }
+
+    /// How long one prompt of `prompt` tokens takes, and then `steps` steps in each of which
+    /// `streams` sequences with such a prompt get one token.
+    pub fn time(
+        &mut self,
+        prompt: usize,
+        streams: usize,
+        steps: usize,
+    ) -> Result<(Duration, Duration), String> {
+        let token = |i: usize| ((i * 37) % self.decoder.vocabulary().max(1)) as TokenId;
+        let tokens: Vec<TokenId> = (0..prompt).map(token).collect();
+        let opened: Vec<_> = (0..streams.max(1)).map(|_| self.decoder.kv().open()).collect();
+        let outcome = self.time_opened(&tokens, &opened, steps);
+        for sequence in opened {
+            self.decoder.kv().close(sequence);
+        }
+        outcome
+    }
+
+    fn time_opened(
+        &mut self,
+        tokens: &[TokenId],
+        opened: &[super::kv::SequenceId],
+        steps: usize,
+    ) -> Result<(Duration, Duration), String> {
+        let mut prefill = Duration::ZERO;
+        for &sequence in opened {
+            if !self.decoder.kv().reserve(sequence, tokens.len() + steps) {
+                return Err("the KV budget is used up".to_owned());
+            }
+            let start = Instant::now();
+            for (piece, chunk) in tokens.chunks(128).enumerate() {
+                let rows: Vec<_> = chunk
+                    .iter()
+                    .enumerate()
+                    .map(|(i, &token)| Row { sequence, position: piece * 128 + i, token })
+                    .collect();
+                self.decoder.step(&rows, &[rows.len() - 1])?;
+            }
+            prefill += start.elapsed();
+        }
+        let start = Instant::now();
+        let wanted: Vec<usize> = (0..opened.len()).collect();
+        for step in 0..steps {
+            let token = tokens.get(step % tokens.len().max(1)).copied().unwrap_or(0);
+            let position = tokens.len() + step;
+            let rows: Vec<_> =
+                opened.iter().map(|&sequence| Row { sequence, position, token }).collect();
+            self.decoder.step(&rows, &wanted)?;
+        }
+        Ok((prefill / opened.len() as u32, start.elapsed()))
+    }
+}

@@ -1,0 +1,213 @@
+//! Text to tokens and back.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use tokenizers::DecoderWrapper;
+
+use super::{EngineError, LoadError, TokenId};
+
+/// A character that texts do not have: it breaks the name of a control token in two, see
+/// [`Tokenizer::guard`].
+const GUARD: char = '\u{F8FF}';
+
+/// Text to tokens and back, from a Hugging Face `tokenizer.json`.
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    /// Control tokens by name, longest first.
+    control: Vec<(String, TokenId)>,
+    /// What each token adds to a text; nothing for control tokens.
+    bytes: Vec<Box<[u8]>>,
+}
+
+/// How token names stand for bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spelling {
+    /// Each character of a name is a byte (GPT-2).
+    ByteLevel,
+    /// `▁` is a space and `<0x0A>` a byte (SentencePiece).
+    Metaspace,
+}
+
+impl Tokenizer {
+    /// Reads a tokeniser.
+    pub(super) fn load(path: &Path) -> Result<Self, LoadError> {
+        let refuse = |why: String| LoadError::Tokenizer { path: path.to_owned(), why };
+        let bytes = std::fs::read(path)
+            .map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
+        let mut inner =
+            tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| refuse(error.to_string()))?;
+        let spelling = spelling(inner.get_decoder()).map_err(refuse)?;
+        let added = inner.get_added_tokens_decoder();
+        let mut control: Vec<_> = added
+            .iter()
+            .filter(|(_, token)| token.special)
+            .map(|(id, token)| (token.content.clone(), *id))
+            .collect();
+        control.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        let largest = inner.get_vocab(true).into_values().max().unwrap_or(0);
+        let of_char = byte_of_char();
+        let bytes = (0..=largest)
+            .map(|id| match (added.get(&id), inner.id_to_token(id)) {
+                (Some(token), _) if token.special => Box::default(),
+                (Some(token), _) => token.content.clone().into_bytes().into(),
+                (None, Some(name)) => spell(&name, spelling, &of_char).into(),
+                (None, None) => Box::default(),
+            })
+            .collect();
+        inner.set_encode_special_tokens(true);
+        Ok(Self { inner, control, bytes })
+    }
+
+    /// Tokens of a text. With `control`, names of control tokens such as `<|im_start|>` become
+    /// those tokens, except where [`Self::guard`] has been; without, they are text like any other.
+    pub fn encode(&self, text: &str, control: bool) -> Result<Vec<TokenId>, EngineError> {
+        let mut tokens = Vec::with_capacity(text.len() / 4 + 1);
+        let mut rest = text;
+        while control {
+            let found = self
+                .control
+                .iter()
+                .filter_map(|(name, id)| rest.find(name.as_str()).map(|at| (at, name.len(), *id)))
+                .min_by_key(|&(at, len, _)| (at, std::cmp::Reverse(len)));
+            let Some((at, len, id)) = found else { break };
+            let (before, after) = rest.split_at(at);
+            self.encode_text(before, &mut tokens)?;
+            tokens.push(id);
+            rest = after.get(len..).unwrap_or_default();
+        }
+        self.encode_text(rest, &mut tokens)?;
+        Ok(tokens)
+    }
+
+    fn encode_text(&self, text: &str, tokens: &mut Vec<TokenId>) -> Result<(), EngineError> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        let plain = text.replace(GUARD, "");
+        let encoding = self
+            .inner
+            .encode_fast(plain, false)
+            .map_err(|error| EngineError::Internal(format!("the tokenizer failed: {error}")))?;
+        tokens.extend_from_slice(encoding.get_ids());
+        Ok(())
+    }
+
+    /// A text that somebody else wrote, made safe to stand in a prompt: names of control tokens in
+    /// it stay text when the prompt is encoded.
+    pub fn guard(&self, text: &str) -> String {
+        let mut safe = text.replace(GUARD, "");
+        for (name, _) in &self.control {
+            if let Some(first) = name.chars().next()
+                && safe.contains(name.as_str())
+            {
+                let rest = name.get(first.len_utf8()..).unwrap_or_default();
+                safe = safe.replace(name.as_str(), &format!("{first}{GUARD}{rest}"));
+            }
+        }
+        safe
+    }
+
+    /// Text of tokens, control tokens left out; what is not UTF-8 becomes U+FFFD.
+    pub fn decode(&self, tokens: &[TokenId]) -> String {
+        let bytes: Vec<u8> = tokens.iter().flat_map(|&t| self.token_bytes(t).to_vec()).collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Tokens that have a number, unused ones included.
+    pub fn vocabulary(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Bytes that a token adds to a text; none for control tokens and unknown numbers.
+    pub fn token_bytes(&self, token: TokenId) -> &[u8] {
+        self.bytes.get(token as usize).map_or(&[], |bytes| bytes)
+    }
+
+    /// The token with exactly this name.
+    pub fn token_id(&self, name: &str) -> Option<TokenId> {
+        self.inner.token_to_id(name)
+    }
+}
+
+fn spelling(decoder: Option<&DecoderWrapper>) -> Result<Spelling, String> {
+    match decoder {
+        Some(DecoderWrapper::ByteLevel(_)) => Ok(Spelling::ByteLevel),
+        Some(DecoderWrapper::Metaspace(_)) => Ok(Spelling::Metaspace),
+        Some(DecoderWrapper::Sequence(sequence)) => {
+            let parts = sequence.get_decoders();
+            if parts.iter().any(|d| matches!(d, DecoderWrapper::ByteLevel(_))) {
+                Ok(Spelling::ByteLevel)
+            } else if parts.iter().any(|d| matches!(d, DecoderWrapper::ByteFallback(_))) {
+                Ok(Spelling::Metaspace)
+            } else {
+                Err("its decoder is neither byte-level nor with byte fallback".to_owned())
+            }
+        }
+        Some(_) => Err("its decoder is neither byte-level nor Metaspace".to_owned()),
+        None => Err("it has no decoder".to_owned()),
+    }
+}
+
+/// Bytes of a token's name.
+fn spell(name: &str, spelling: Spelling, of_char: &HashMap<char, u8>) -> Vec<u8> {
+    match spelling {
+        Spelling::ByteLevel => {
+            let mut bytes = Vec::with_capacity(name.len());
+            for c in name.chars() {
+                match of_char.get(&c) {
+                    Some(byte) => bytes.push(*byte),
+                    None => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+                }
+            }
+            bytes
+        }
+        Spelling::Metaspace => {
+            let hex = name.strip_prefix("<0x").and_then(|rest| rest.strip_suffix('>'));
+            match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+                Some(byte) => vec![byte],
+                None => name.replace('▁', " ").into_bytes(),
+            }
+        }
+    }
+}
+
+/// GPT-2's alphabet: printable bytes are themselves, the others follow from U+0100 on.
+fn byte_of_char() -> HashMap<char, u8> {
+    let printable = |b: u8| matches!(b, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
+    let mut next = 0x100;
+    let mut of_char = HashMap::new();
+    for byte in 0..=u8::MAX {
+        let c = if printable(byte) {
+            Some(char::from(byte))
+        } else {
+            next += 1;
+            char::from_u32(next - 1)
+        };
+        of_char.extend(c.map(|c| (c, byte)));
+    }
+    of_char
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_alphabet_has_every_byte_once() {
+        let alphabet = byte_of_char();
+        assert_eq!(alphabet.len(), 256);
+        assert_eq!(alphabet[&'Ġ'], b' ');
+        assert_eq!(alphabet[&'Ċ'], b'\n');
+        assert_eq!(alphabet[&'Ń'], 0xAD);
+    }
+
+    #[test]
+    fn names_are_spelled_in_both_ways() {
+        let alphabet = byte_of_char();
+        assert_eq!(spell("Ġcaf", Spelling::ByteLevel, &alphabet), b" caf");
+        assert_eq!(spell("Ã©", Spelling::ByteLevel, &alphabet), "é".as_bytes());
+        assert_eq!(spell("▁the", Spelling::Metaspace, &alphabet), b" the");
+        assert_eq!(spell("<0x0A>", Spelling::Metaspace, &alphabet), b"\n");
+    }
+}

@@ -1,0 +1,167 @@
+//! Accepts connections up to a limit, and drains them at the end.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use super::config::{Config, HttpError};
+use super::connection::Door;
+use super::door::dress;
+use super::health::{Health, Stage};
+use super::tls;
+use crate::telemetry::Metrics;
+
+/// Where the system gives no more sockets, it is asked again after this.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Connections that are being told there is no room.
+const MAX_REFUSALS: usize = 32;
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
+const REFUSAL: &str = "HTTP/1.1 503 Service Unavailable\r\n\
+    content-type: application/json\r\nretry-after: 1\r\nconnection: close\r\n\
+    content-length: 118\r\n\r\n\
+    {\"error\":{\"message\":\"too many connections are open\",\"type\":\"overloaded_error\",\
+    \"param\":null,\"code\":\"connection_limit\"}}";
+
+/// How draining went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drained {
+    /// Connections that were still busy when the time was up, and were cut.
+    pub cut: usize,
+}
+
+/// An open port.
+pub struct Listener {
+    tcp: TcpListener,
+    address: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    config: Config,
+}
+
+impl Listener {
+    /// Opens the port and reads the certificate.
+    pub async fn bind(config: Config) -> Result<Self, HttpError> {
+        let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
+        let fault = |source| HttpError::Bind { address: config.listen, source };
+        let tcp = TcpListener::bind(config.listen).await.map_err(fault)?;
+        let address = tcp.local_addr().map_err(fault)?;
+        Ok(Self { tcp, address, tls, config })
+    }
+
+    /// Where it listens; the real port where 0 was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A base address that works on this machine, as `http://127.0.0.1:8080`.
+    pub fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let mut address = self.address;
+        if address.ip().is_unspecified() {
+            address.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        }
+        format!("{scheme}://{address}")
+    }
+
+    /// Serves until `stop`, then takes no new connection, lets running requests end for the
+    /// configured time and cuts the rest. Takes the stage from ready to draining.
+    pub async fn run(
+        self,
+        router: Router,
+        metrics: Arc<Metrics>,
+        health: Arc<Health>,
+        stop: CancellationToken,
+    ) -> Result<Drained, HttpError> {
+        let router = dress(router, &self.config.cors_origins, &metrics)?;
+        let door = Arc::new(Door::new(router, self.tls, &self.config, stop.clone()));
+        let places = Arc::new(Semaphore::new(self.config.max_connections));
+        let refusals = Arc::new(Semaphore::new(MAX_REFUSALS));
+        let mut connections = JoinSet::new();
+        health.enter(Stage::Ready);
+        loop {
+            let stream = tokio::select! {
+                () = stop.cancelled() => break,
+                Some(_) = connections.join_next() => continue,
+                accepted = accept(&self.tcp) => accepted,
+            };
+            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+                metrics.connection_refused();
+                let Ok(slot) = Arc::clone(&refusals).try_acquire_owned() else { continue };
+                let encrypted = door.is_encrypted();
+                connections.spawn(async move {
+                    let _slot = slot;
+                    if !encrypted {
+                        let _ = timeout(REFUSAL_TIMEOUT, refuse(stream)).await;
+                    }
+                });
+                continue;
+            };
+            let (door, open) = (Arc::clone(&door), Open::begin(&metrics));
+            connections.spawn(async move {
+                let _held = (place, open);
+                door.serve(stream).await;
+            });
+        }
+        drop(self.tcp);
+        health.enter(Stage::Draining);
+        Ok(drain(connections, self.config.drain_timeout).await)
+    }
+}
+
+async fn accept(tcp: &TcpListener) -> TcpStream {
+    loop {
+        match tcp.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Answers without reading the request, then reads what is there so that the answer arrives.
+async fn refuse(mut stream: TcpStream) {
+    let mut scrap = [0; 1024];
+    if stream.write_all(REFUSAL.as_bytes()).await.is_ok() && stream.shutdown().await.is_ok() {
+        while matches!(stream.read(&mut scrap).await, Ok(1..)) {}
+    }
+}
+
+async fn drain(mut connections: JoinSet<()>, limit: Duration) -> Drained {
+    let all = async { while connections.join_next().await.is_some() {} };
+    let _ = timeout(limit, all).await;
+    let cut = connections.len();
+    connections.shutdown().await;
+    if cut > 0 {
+        tracing::warn!(cut, "connections were cut at the end of draining");
+    }
+    Drained { cut }
+}
+
+/// Counts one open connection while it lives.
+struct Open(Arc<Metrics>);
+
+impl Open {
+    fn begin(metrics: &Arc<Metrics>) -> Self {
+        metrics.connection_opened();
+        Self(Arc::clone(metrics))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.connection_closed();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,283 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::body::{Body, Bytes};
+use axum::http::HeaderMap;
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+use super::*;
+use crate::http::connection::READING_TIME;
+use crate::http::{BodyLimits, TlsFiles, read_body};
+
+struct Server {
+    address: SocketAddr,
+    stop: CancellationToken,
+    health: Arc<Health>,
+    task: JoinHandle<Drained>,
+    dropped: Arc<AtomicUsize>,
+}
+
+/// Counts when it is dropped: a handler's future or a response's body is gone.
+struct Witness(Arc<AtomicUsize>);
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+fn routes(dropped: &Arc<AtomicUsize>) -> Router {
+    let (handler, body) = (Arc::clone(dropped), Arc::clone(dropped));
+    let limits = BodyLimits { bytes: 1000, timeout: Duration::from_millis(300) };
+    Router::new()
+        .route("/", get(|| async { "hello" }))
+        .route("/slow", get(|| sleep(Duration::from_millis(300))))
+        .route(
+            "/read",
+            post(move |headers: HeaderMap, body: Body| async move {
+                match read_body(&headers, body, limits).await {
+                    Ok(bytes) => bytes.len().to_string().into_response(),
+                    Err(problem) => problem.into_response(),
+                }
+            }),
+        )
+        .route(
+            "/never",
+            post(move |_: Bytes| {
+                let witness = Witness(Arc::clone(&handler));
+                async move {
+                    let _witness = witness;
+                    std::future::pending::<()>().await;
+                }
+            }),
+        )
+        .route(
+            "/stream",
+            post(move |_: Bytes| {
+                let witness = Witness(Arc::clone(&body));
+                async move {
+                    let ticks = futures_util::stream::unfold(witness, |witness| async move {
+                        sleep(Duration::from_millis(10)).await;
+                        Some((Ok::<_, std::io::Error>("tick\n"), witness))
+                    });
+                    Body::from_stream(ticks)
+                }
+            }),
+        )
+        .route(
+            "/flood",
+            get(|| async {
+                let piece = Bytes::from(vec![b'x'; 1 << 16]);
+                Body::from_stream(futures_util::stream::repeat_with(move || {
+                    Ok::<_, std::io::Error>(piece.clone())
+                }))
+            }),
+        )
+}
+
+async fn start(edit: impl FnOnce(&mut Config)) -> Server {
+    let mut config = Config { listen: "127.0.0.1:0".parse().unwrap(), ..Config::default() };
+    edit(&mut config);
+    let listener = Listener::bind(config).await.unwrap();
+    let address = listener.address();
+    let (stop, health) = (CancellationToken::new(), Arc::new(Health::default()));
+    let dropped = Arc::new(AtomicUsize::new(0));
+    let run =
+        listener.run(routes(&dropped), Arc::new(Metrics::new()), Arc::clone(&health), stop.clone());
+    let task = tokio::spawn(async move { run.await.unwrap() });
+    Server { address, stop, health, task, dropped }
+}
+
+impl Server {
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    async fn send(&self, request: &str) -> TcpStream {
+        let mut stream = self.connect().await;
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream
+    }
+
+    async fn drops(&self, count: usize) -> bool {
+        let end = Instant::now() + Duration::from_secs(5);
+        while self.dropped.load(Ordering::SeqCst) < count {
+            if Instant::now() > end {
+                return false;
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+        true
+    }
+}
+
+async fn read_all(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    let _ = timeout(Duration::from_secs(10), stream.read_to_end(&mut bytes)).await.unwrap();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+const CLOSE: &str = "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+
+fn ask(path: &str) -> String {
+    format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{{}}")
+}
+
+#[tokio::test]
+async fn a_request_is_answered() {
+    let server = start(|_| ()).await;
+    let mut stream = server.send(CLOSE).await;
+    let text = read_all(&mut stream).await;
+    assert!(text.starts_with("HTTP/1.1 200") && text.ends_with("hello"), "{text}");
+    assert_eq!(server.health.stage(), Stage::Ready);
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_ends_what_it_asked_for() {
+    let server = start(|_| ()).await;
+    for (index, path) in ["/never", "/stream"].into_iter().enumerate() {
+        let mut stream = server.send(&ask(path)).await;
+        sleep(Duration::from_millis(50)).await;
+        if path == "/stream" {
+            let mut some = [0; 64];
+            assert!(stream.read(&mut some).await.unwrap() > 0);
+        }
+        assert_eq!(server.dropped.load(Ordering::SeqCst), index, "{path}: too early");
+        drop(stream);
+        assert!(server.drops(index + 1).await, "{path}: goes on without a client");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_closes_its_half_has_gone_away() {
+    let server = start(|_| ()).await;
+    for (index, path) in ["/never", "/stream"].into_iter().enumerate() {
+        let mut stream = server.send(&ask(path)).await;
+        sleep(Duration::from_millis(50)).await;
+        stream.shutdown().await.unwrap();
+        assert!(server.drops(index + 1).await, "{path}: goes on without a client");
+    }
+}
+
+#[tokio::test]
+async fn one_connection_too_many_is_told_so() {
+    let server = start(|config| config.max_connections = 1).await;
+    let held = server.send(&ask("/never")).await;
+    sleep(Duration::from_millis(50)).await;
+    let mut refused = server.send(CLOSE).await;
+    let text = read_all(&mut refused).await;
+    assert!(text.starts_with("HTTP/1.1 503"), "{text}");
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains(&format!("content-length: {}", body.len())), "{text}");
+    assert!(serde_json::from_str::<serde_json::Value>(body).is_ok(), "{text}");
+    drop(held);
+    assert!(server.drops(1).await);
+    sleep(Duration::from_millis(50)).await;
+    let mut welcome = server.send(CLOSE).await;
+    assert!(read_all(&mut welcome).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_slow_client_is_not_waited_for() {
+    let server = start(|config| config.header_timeout = Duration::from_millis(200)).await;
+    // Says nothing; says half a head; is idle after an answer; sends a body drop by drop.
+    for (sent, answered) in [
+        ("", ""),
+        ("GET / HTTP/1.1\r\nhost:", ""),
+        ("GET / HTTP/1.1\r\nhost: x\r\n\r\n", "HTTP/1.1 200"),
+        (
+            "POST /read HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 9\r\n\r\n12",
+            "HTTP/1.1 408",
+        ),
+    ] {
+        let began = Instant::now();
+        let mut stream = server.send(sent).await;
+        let text = read_all(&mut stream).await;
+        assert!(text.starts_with(answered), "{sent:?}: {text}");
+        assert!(began.elapsed() < Duration::from_secs(3), "{sent:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_large_body_is_refused_and_the_refusal_arrives() {
+    let server = start(|_| ()).await;
+    let bytes = 10 << 20;
+    let mut stream = server
+        .send(&format!(
+            "POST /read HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {bytes}\r\n\r\n"
+        ))
+        .await;
+    stream.write_all(&vec![b'x'; bytes]).await.unwrap();
+    let text = read_all(&mut stream).await;
+    assert!(text.starts_with("HTTP/1.1 413"), "{text}");
+    assert!(text.contains("the body has 10485760 bytes; the limit is 1000"), "{text}");
+}
+
+#[tokio::test]
+async fn a_client_that_stops_reading_is_cut() {
+    let server = start(|config| {
+        config.request_timeout = Duration::from_millis(1);
+        config.body.timeout = Duration::from_millis(1);
+    })
+    .await;
+    let mut stream = server.send("GET /flood HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    sleep(READING_TIME + Duration::from_millis(300)).await;
+    let mut scrap = vec![0; 1 << 20];
+    let ended = timeout(Duration::from_secs(5), async {
+        while matches!(stream.read(&mut scrap).await, Ok(1..)) {}
+    });
+    assert!(ended.await.is_ok(), "the flood goes on");
+}
+
+#[tokio::test]
+async fn stopping_lets_running_requests_end_and_cuts_those_that_do_not() {
+    let server = start(|config| config.drain_timeout = Duration::from_secs(1)).await;
+    let mut idle = server.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let mut slow = server.send("GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let mut never = server.send(&ask("/never")).await;
+    sleep(Duration::from_millis(100)).await;
+    server.stop.cancel();
+    assert!(read_all(&mut idle).await.starts_with("HTTP/1.1 200"));
+    assert_eq!(server.health.stage(), Stage::Draining);
+    assert!(TcpStream::connect(server.address).await.is_err(), "still listens");
+    assert!(read_all(&mut slow).await.starts_with("HTTP/1.1 200"), "was not let to its end");
+    assert_eq!(read_all(&mut never).await, "");
+    assert!(server.drops(1).await);
+    assert_eq!(server.task.await.unwrap(), Drained { cut: 1 });
+}
+
+#[tokio::test]
+async fn tls_speaks_http_1_and_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(path("cert"), made.cert.pem()).unwrap();
+    std::fs::write(path("key"), made.signing_key.serialize_pem()).unwrap();
+    let files = TlsFiles { certificate: path("cert"), key: path("key") };
+    let server = start(|config| config.tls = Some(files)).await;
+    for (alpn, sent, answered) in [
+        ("http/1.1", CLOSE, "HTTP/1.1 200"),
+        // The connection preface and an empty SETTINGS frame; the server sends its own.
+        ("h2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0", "\0\0"),
+    ] {
+        let mut roots = tokio_rustls::rustls::RootCertStore::empty();
+        roots.add(made.cert.der().clone()).unwrap();
+        let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+        let mut client = tokio_rustls::rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        client.alpn_protocols = vec![alpn.as_bytes().to_vec()];
+        let name = "localhost".try_into().unwrap();
+        let connector = tokio_rustls::TlsConnector::from(Arc::new(client));
+        let mut stream = connector.connect(name, server.connect().await).await.unwrap();
+        stream.write_all(sent.as_bytes()).await.unwrap();
+        let mut bytes = [0; 64];
+        let count = stream.read(&mut bytes).await.unwrap();
+        let text = String::from_utf8_lossy(&bytes[..count]).into_owned();
+        assert!(text.starts_with(answered), "{alpn}: {text:?}");
+    }
+}

@@ -1,0 +1,74 @@
+//! Certificate and key to a TLS acceptor.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls_pki_types::pem::{Error as PemError, PemObject};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring::default_provider;
+
+use super::config::{HttpError, TlsFiles};
+
+/// Reads both files; blocks on the disk for a moment.
+pub(super) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, HttpError> {
+    let certificates = CertificateDer::pem_file_iter(&files.certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .and_then(|found| if found.is_empty() { Err(PemError::NoItemsFound) } else { Ok(found) })
+        .map_err(|e| refuse("the certificate", &files.certificate, &e))?;
+    let key = PrivateKeyDer::from_pem_file(&files.key)
+        .map_err(|e| refuse("the private key", &files.key, &e))?;
+    let fault = |source| HttpError::Tls {
+        certificate: files.certificate.clone(),
+        key: files.key.clone(),
+        source,
+    };
+    let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(fault)?
+        .with_no_client_auth()
+        .with_single_cert(certificates, key)
+        .map_err(fault)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+fn refuse(what: &'static str, path: &Path, error: &PemError) -> HttpError {
+    let why = match error {
+        PemError::NoItemsFound => format!("{what} is not in it as PEM"),
+        other => other.to_string(),
+    };
+    HttpError::Pem { what, path: path.to_owned(), why }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_used_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        std::fs::write(path("cert"), made.cert.pem()).unwrap();
+        std::fs::write(path("key"), made.signing_key.serialize_pem()).unwrap();
+        std::fs::write(path("other"), other.signing_key.serialize_pem()).unwrap();
+        std::fs::write(path("empty"), "nothing here").unwrap();
+        let open = |certificate: &str, key: &str| {
+            acceptor(&TlsFiles { certificate: path(certificate), key: path(key) })
+        };
+        assert!(open("cert", "key").is_ok());
+        for (certificate, key, named) in [
+            ("missing", "key", "missing"),
+            ("empty", "key", "empty"),
+            ("cert", "empty", "empty"),
+            ("cert", "cert", "cert"),
+            ("cert", "other", "other"),
+        ] {
+            let error = open(certificate, key).map(|_| ()).unwrap_err().to_string();
+            assert!(error.contains(&path(named).display().to_string()), "{error}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Log lines on standard error.
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt;
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// For people at a terminal.
+    #[default]
+    Text,
+    /// One JSON object a line, for collectors.
+    Json,
+}
+
+/// Why logging could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The filter is not in the form `info,endcap::http=debug`.
+    #[error("the log filter `{filter}` is not of the form `info,endcap::http=debug`")]
+    Filter {
+        /// As configured.
+        filter: String,
+        /// What is wrong with it.
+        #[source]
+        source: tracing_subscriber::filter::ParseError,
+    },
+    /// A process has one log.
+    #[error("logging was started before")]
+    Started(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Starts logging; `filter` is a level, or levels by module, as `info,endcap::http=debug`.
+pub fn start(format: LogFormat, filter: &str) -> Result<(), LogError> {
+    let levels = EnvFilter::try_new(filter)
+        .map_err(|source| LogError::Filter { filter: filter.to_owned(), source })?;
+    let log = fmt().with_env_filter(levels).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => log.try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    }
+    .map_err(LogError::Started)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LogError, LogFormat, start};
+
+    #[test]
+    fn a_filter_that_cannot_be_read_is_quoted() {
+        let refused = start(LogFormat::Text, "info,=[").unwrap_err();
+        assert!(matches!(&refused, LogError::Filter { filter, .. } if filter == "info,=["));
+    }
+}

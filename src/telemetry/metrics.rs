@@ -1,0 +1,264 @@
+//! Everything that is counted, and its text for Prometheus.
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+use super::model::ModelObserver;
+use super::names::Metric;
+use super::process::Process;
+
+/// Bounds of `gen_ai.server.time_to_first_token`, as the convention has them.
+const FIRST_TOKEN_S: [f64; 17] = [
+    0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+    30.0,
+];
+/// Bounds of `gen_ai.server.time_per_output_token`, as the convention has them.
+const OUTPUT_TOKEN_S: [f64; 13] =
+    [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5];
+/// Bounds of `gen_ai.server.request.duration`, as the convention has them.
+const GENERATION_S: [f64; 14] =
+    [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
+/// Bounds of `http.server.request.duration`, with room for answers that are streamed.
+const HTTP_S: [f64; 16] =
+    [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 30.0, 120.0];
+
+type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ModelLabels {
+    pub(super) gen_ai_request_model: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct TokenLabels {
+    pub(super) gen_ai_request_model: String,
+    pub(super) gen_ai_token_type: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HttpLabels {
+    http_request_method: String,
+    http_route: String,
+    http_response_status_code: u16,
+}
+
+/// Families by model.
+#[derive(Debug)]
+pub(super) struct ModelFamilies {
+    pub(super) first_token: Histograms<ModelLabels>,
+    pub(super) token_gap: Histograms<ModelLabels>,
+    pub(super) duration: Histograms<ModelLabels>,
+    pub(super) tokens: Family<TokenLabels, Counter>,
+    pub(super) completed: Family<ModelLabels, Counter>,
+    pub(super) cancelled: Family<ModelLabels, Counter>,
+    pub(super) failed: Family<ModelLabels, Counter>,
+    pub(super) waiting: Family<ModelLabels, Gauge>,
+    pub(super) running: Family<ModelLabels, Gauge>,
+    pub(super) kv_used: Family<ModelLabels, Gauge>,
+    pub(super) kv_budget: Family<ModelLabels, Gauge>,
+}
+
+/// A request as it is counted.
+#[derive(Debug, Clone)]
+pub struct HttpRequest {
+    /// `GET`, `POST` …; anything unusual as `_OTHER`.
+    pub method: &'static str,
+    /// The route's pattern, not the path that was asked for.
+    pub route: String,
+    /// Status code of the response.
+    pub status: u16,
+    /// From the request's head to the last byte of the response.
+    pub duration: Duration,
+}
+
+/// All that is counted. One per process; shared by reference count.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    models: ModelFamilies,
+    http: Histograms<HttpLabels>,
+    http_active: Gauge,
+    connections: Gauge,
+    refused: Counter,
+    panics: Counter,
+    process: Process,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Everything at zero.
+    pub fn new() -> Self {
+        let mut registry = Registry::default();
+        let models = ModelFamilies {
+            first_token: histograms(|| Histogram::new(FIRST_TOKEN_S)),
+            token_gap: histograms(|| Histogram::new(OUTPUT_TOKEN_S)),
+            duration: histograms(|| Histogram::new(GENERATION_S)),
+            tokens: Family::default(),
+            completed: Family::default(),
+            cancelled: Family::default(),
+            failed: Family::default(),
+            waiting: Family::default(),
+            running: Family::default(),
+            kv_used: Family::default(),
+            kv_budget: Family::default(),
+        };
+        for (metric, family) in [
+            (Metric::TimeToFirstToken, &models.first_token),
+            (Metric::TimePerOutputToken, &models.token_gap),
+            (Metric::GenerationDuration, &models.duration),
+        ] {
+            metric.register(&mut registry, family.clone());
+        }
+        Metric::Tokens.register(&mut registry, models.tokens.clone());
+        for (metric, family) in [
+            (Metric::Completed, &models.completed),
+            (Metric::Cancelled, &models.cancelled),
+            (Metric::Failed, &models.failed),
+        ] {
+            metric.register(&mut registry, family.clone());
+        }
+        for (metric, family) in [
+            (Metric::QueueWaiting, &models.waiting),
+            (Metric::QueueRunning, &models.running),
+            (Metric::KvUsed, &models.kv_used),
+            (Metric::KvBudget, &models.kv_budget),
+        ] {
+            metric.register(&mut registry, family.clone());
+        }
+        let http = histograms(|| Histogram::new(HTTP_S));
+        Metric::HttpDuration.register(&mut registry, http.clone());
+        let (http_active, connections) = (Gauge::default(), Gauge::default());
+        Metric::HttpActive.register(&mut registry, http_active.clone());
+        Metric::Connections.register(&mut registry, connections.clone());
+        let (refused, panics) = (Counter::<u64, AtomicU64>::default(), Counter::default());
+        Metric::ConnectionsRefused.register(&mut registry, refused.clone());
+        Metric::Panics.register(&mut registry, panics.clone());
+        let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
+        // `info` metrics get their `_info` from the encoder.
+        registry.register(
+            Metric::Build.name().trim_end_matches("_info"),
+            Metric::Build.help(),
+            build,
+        );
+        let process = Process::register(&mut registry);
+        Self { registry, models, http, http_active, connections, refused, panics, process }
+    }
+
+    /// The observer by which a model's engine reports.
+    pub fn observe_model(&self, name: &str) -> ModelObserver {
+        ModelObserver::new(&self.models, name)
+    }
+
+    /// A request began.
+    pub fn http_began(&self) {
+        self.http_active.inc();
+    }
+
+    /// A request that began has ended.
+    pub fn http_ended(&self, request: HttpRequest) {
+        self.http_active.dec();
+        let labels = HttpLabels {
+            http_request_method: request.method.to_owned(),
+            http_route: request.route,
+            http_response_status_code: request.status,
+        };
+        self.http.get_or_create(&labels).observe(request.duration.as_secs_f64());
+    }
+
+    /// A connection was accepted.
+    pub fn connection_opened(&self) {
+        self.connections.inc();
+    }
+
+    /// An accepted connection has ended.
+    pub fn connection_closed(&self) {
+        self.connections.dec();
+    }
+
+    /// A connection was refused at the limit.
+    pub fn connection_refused(&self) {
+        self.refused.inc();
+    }
+
+    /// A panic was caught at the door.
+    pub fn panicked(&self) {
+        self.panics.inc();
+    }
+
+    /// Media type of [`Self::encode`]'s text.
+    pub const CONTENT_TYPE: &'static str =
+        "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+    /// All metrics as OpenMetrics text, which Prometheus reads.
+    pub fn encode(&self) -> Result<String, std::fmt::Error> {
+        self.process.refresh();
+        let mut out = String::new();
+        text::encode(&mut out, &self.registry)?;
+        Ok(out)
+    }
+}
+
+fn histograms<L: Clone + std::hash::Hash + Eq>(make: fn() -> Histogram) -> Histograms<L> {
+    Family::new_with_constructor(make)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Observer;
+
+    #[test]
+    fn everything_counted_is_shown_under_its_name() {
+        let metrics = Metrics::new();
+        let model = metrics.observe_model("tiny");
+        model.first_token(Duration::from_millis(30));
+        model.token_gap(Duration::from_millis(12));
+        model.prompt_tokens(7);
+        model.completed(5, Duration::from_millis(90));
+        model.cancelled();
+        model.failed();
+        model.queue(3, 2);
+        model.kv_bytes(1024, 4096);
+        metrics.http_began();
+        metrics.http_ended(HttpRequest {
+            method: "GET",
+            route: "/v1/models".into(),
+            status: 200,
+            duration: Duration::from_millis(2),
+        });
+        metrics.connection_refused();
+        let text = metrics.encode().unwrap();
+        for metric in Metric::ALL {
+            assert!(text.contains(metric.name()), "{}\n{text}", metric.name());
+        }
+        for line in [
+            "gen_ai_server_time_to_first_token_seconds_count{gen_ai_request_model=\"tiny\"} 1",
+            "gen_ai_server_time_per_output_token_seconds_bucket{le=\"0.025\",gen_ai_request_model=\"tiny\"} 1",
+            "endcap_tokens_total{gen_ai_request_model=\"tiny\",gen_ai_token_type=\"input\"} 7",
+            "endcap_tokens_total{gen_ai_request_model=\"tiny\",gen_ai_token_type=\"output\"} 5",
+            "endcap_answers_cancelled_total{gen_ai_request_model=\"tiny\"} 1",
+            "endcap_queue_waiting{gen_ai_request_model=\"tiny\"} 3",
+            "endcap_kv_used_bytes{gen_ai_request_model=\"tiny\"} 1024",
+            "http_server_request_duration_seconds_count{http_request_method=\"GET\",http_route=\"/v1/models\",http_response_status_code=\"200\"} 1",
+            "http_server_active_requests 0",
+            "endcap_http_connections_refused_total 1",
+            concat!("endcap_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
+        ] {
+            assert!(text.contains(line), "{line}\n{text}");
+        }
+        assert!(text.ends_with("# EOF\n"));
+    }
+}

@@ -1,0 +1,159 @@
+//! The one list of metric names.
+
+use prometheus_client::registry::{Metric as Measured, Registry, Unit};
+
+/// Every metric, so that none is misspelt or counted twice.
+///
+/// Names follow OpenTelemetry's semantic conventions for generative AI and HTTP where those have
+/// one (dots become underscores); our own begin with `endcap_`. Counters are shown with `_total`,
+/// times with `_seconds`, sizes with `_bytes`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metric {
+    /// `gen_ai.server.time_to_first_token`.
+    TimeToFirstToken,
+    /// `gen_ai.server.time_per_output_token`; every gap is counted by itself.
+    TimePerOutputToken,
+    /// `gen_ai.server.request.duration`.
+    GenerationDuration,
+    /// Tokens by model and `gen_ai.token.type`.
+    Tokens,
+    /// Answers that were completed.
+    Completed,
+    /// Answers whose reader went away.
+    Cancelled,
+    /// Requests that failed inside the engine.
+    Failed,
+    /// Requests that wait for the engine.
+    QueueWaiting,
+    /// Sequences that share the engine's steps.
+    QueueRunning,
+    /// KV memory in use.
+    KvUsed,
+    /// KV memory allowed.
+    KvBudget,
+    /// `http.server.request.duration`, up to the last byte of the answer.
+    HttpDuration,
+    /// `http.server.active_requests`.
+    HttpActive,
+    /// Open connections.
+    Connections,
+    /// Connections refused because the limit was reached.
+    ConnectionsRefused,
+    /// Panics caught at the door.
+    Panics,
+    /// The version that runs, as a label.
+    Build,
+    /// When the process started.
+    ProcessStart,
+    /// Resident memory.
+    ProcessMemory,
+    /// Processor time used.
+    ProcessCpu,
+    /// Open file descriptors.
+    ProcessFiles,
+}
+
+impl Metric {
+    /// Every metric.
+    pub const ALL: [Self; 21] = [
+        Self::TimeToFirstToken,
+        Self::TimePerOutputToken,
+        Self::GenerationDuration,
+        Self::Tokens,
+        Self::Completed,
+        Self::Cancelled,
+        Self::Failed,
+        Self::QueueWaiting,
+        Self::QueueRunning,
+        Self::KvUsed,
+        Self::KvBudget,
+        Self::HttpDuration,
+        Self::HttpActive,
+        Self::Connections,
+        Self::ConnectionsRefused,
+        Self::Panics,
+        Self::Build,
+        Self::ProcessStart,
+        Self::ProcessMemory,
+        Self::ProcessCpu,
+        Self::ProcessFiles,
+    ];
+
+    /// Name without unit and `_total`.
+    pub fn name(self) -> &'static str {
+        self.parts().0
+    }
+
+    /// Unit, which becomes the name's end.
+    pub fn unit(self) -> Option<Unit> {
+        self.parts().1
+    }
+
+    /// One sentence for the operator.
+    pub fn help(self) -> &'static str {
+        self.parts().2
+    }
+
+    fn parts(self) -> (&'static str, Option<Unit>, &'static str) {
+        use Unit::{Bytes, Seconds};
+        match self {
+            Self::TimeToFirstToken => (
+                "gen_ai_server_time_to_first_token",
+                Some(Seconds),
+                "Time from a request to its first token",
+            ),
+            Self::TimePerOutputToken => (
+                "gen_ai_server_time_per_output_token",
+                Some(Seconds),
+                "Time between two tokens of one answer",
+            ),
+            Self::GenerationDuration => (
+                "gen_ai_server_request_duration",
+                Some(Seconds),
+                "Time from a request to the end of its answer",
+            ),
+            Self::Tokens => ("endcap_tokens", None, "Tokens read (input) and generated (output)"),
+            Self::Completed => ("endcap_answers_completed", None, "Answers that were completed"),
+            Self::Cancelled => {
+                ("endcap_answers_cancelled", None, "Answers whose reader went away before the end")
+            }
+            Self::Failed => ("endcap_answers_failed", None, "Requests that failed in the engine"),
+            Self::QueueWaiting => {
+                ("endcap_queue_waiting", None, "Requests that wait for the engine")
+            }
+            Self::QueueRunning => {
+                ("endcap_queue_running", None, "Sequences that share the engine's steps")
+            }
+            Self::KvUsed => ("endcap_kv_used", Some(Bytes), "KV memory in use"),
+            Self::KvBudget => ("endcap_kv_budget", Some(Bytes), "KV memory allowed"),
+            Self::HttpDuration => (
+                "http_server_request_duration",
+                Some(Seconds),
+                "Time from a request's head to the last byte of its response",
+            ),
+            Self::HttpActive => ("http_server_active_requests", None, "Requests in progress"),
+            Self::Connections => ("endcap_http_connections", None, "Open connections"),
+            Self::ConnectionsRefused => {
+                ("endcap_http_connections_refused", None, "Connections refused at the limit")
+            }
+            Self::Panics => ("endcap_http_panics", None, "Requests that ended in a fault of ours"),
+            Self::Build => ("endcap_build_info", None, "The version that runs"),
+            Self::ProcessStart => {
+                ("process_start_time", Some(Seconds), "Start of the process, seconds since 1970")
+            }
+            Self::ProcessMemory => ("process_resident_memory", Some(Bytes), "Resident memory"),
+            Self::ProcessCpu => ("process_cpu", Some(Seconds), "Processor time used"),
+            Self::ProcessFiles => ("process_open_fds", None, "Open file descriptors"),
+        }
+    }
+
+    /// Registers a measurement under this name.
+    pub(super) fn register(self, registry: &mut Registry, measured: impl Measured) {
+        match self.unit() {
+            Some(unit) => {
+                registry.register_with_unit(self.name(), self.help(), unit, measured);
+            }
+            None => registry.register(self.name(), self.help(), measured),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The real binary, serving on a port of its own.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::{Answer, Ask, data, endcap};
+
+/// The name under which the tests serve the tiny model.
+pub(crate) const MODEL: &str = "tiny";
+/// Until a server is ready, or gone.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running server. Dropping it ends it.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) url: String,
+    data: tempfile::TempDir,
+    log: Arc<Mutex<String>>,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Server {
+    /// Serves the tiny model with the default settings.
+    pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Serves the tiny model with these settings, as environment variables.
+    pub(crate) fn start_with(settings: &[(&str, &str)]) -> Self {
+        Self::start_in(data(), settings)
+    }
+
+    /// Serves what a data folder holds.
+    pub(crate) fn start_in(data: tempfile::TempDir, settings: &[(&str, &str)]) -> Self {
+        let mut command: Command = endcap();
+        let mut child = command
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(data.path())
+            .envs(settings.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let (kept, stderr) = (Arc::clone(&log), BufReader::new(child.stderr.take().unwrap()));
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                kept.lock().unwrap().push_str(&format!("{line}\n"));
+            }
+        });
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let url = line
+            .split_whitespace()
+            .find(|word| word.starts_with("http"))
+            .unwrap_or_else(|| panic!("no address in `{line}`: {}", log.lock().unwrap()))
+            .to_owned();
+        let server = Self { child, url, data, log, stdout: stdout };
+        if server.url.starts_with("http://") {
+            assert_eq!(server.ask(Ask::get("/health/ready")).status, 200, "{}", server.log());
+        }
+        server
+    }
+
+    /// Asks as admin, unless the question brings its own `authorization`.
+    pub(crate) fn ask(&self, ask: Ask) -> Answer {
+        ask.send(self.address())
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub(crate) fn address(&self) -> &str {
+        self.url.split("//").nth(1).unwrap()
+    }
+
+    pub(crate) fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// What it wrote to standard error so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// The sum of a metric over its labels that contain `labels`.
+    pub(crate) fn metric(&self, name: &str, labels: &str) -> f64 {
+        let text = self.ask(Ask::get("/metrics")).text();
+        let rows = text.lines().filter(|line| !line.starts_with('#') && line.contains(labels));
+        rows.filter_map(|line| {
+            let (series, value) = line.rsplit_once(' ')?;
+            (series.split('{').next() == Some(name)).then(|| value.parse::<f64>().unwrap())
+        })
+        .sum()
+    }
+
+    /// Waits until a metric satisfies a condition.
+    pub(crate) fn wait_for(&self, name: &str, labels: &str, holds: impl Fn(f64) -> bool) -> f64 {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let value = self.metric(name, labels);
+            if holds(value) {
+                return value;
+            }
+            assert!(Instant::now() < end, "{name} stays at {value}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Resident memory in bytes.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        let path = PathBuf::from(format!("/proc/{}/status", self.child.id()));
+        let status = std::fs::read_to_string(path).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+    }
+
+    /// Ctrl-C.
+    pub(crate) fn interrupt(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    }
+
+    /// Waits for the end.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < end, "the server does not end: {}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// The rest of its standard output, once it has ended.
+    pub(crate) fn rest_of_stdout(&mut self) -> String {
+        let mut rest = String::new();
+        self.stdout.read_to_string(&mut rest).unwrap();
+        rest
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

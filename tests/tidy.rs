@@ -1,0 +1,243 @@
+//! The house keeps its own rules: which room may use which, front pages, sizes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::support::root;
+
+/// Rooms that every room may use.
+const LEAVES: [&str; 2] = ["telemetry", "units"];
+
+/// What a room may use besides the leaves. A new edge is a commit of its own with its reason.
+const MAY_USE: [(&str, &[&str]); 10] = [
+    ("units", &[]),
+    ("telemetry", &["engine"]),
+    ("engine", &[]),
+    ("packages", &["engine"]),
+    ("http", &[]),
+    ("skills", &["engine"]),
+    ("api", &["engine", "http", "packages", "skills"]),
+    ("config", &["api", "engine", "http"]),
+    ("app", &["api", "config", "engine", "http", "packages", "skills"]),
+    ("cli", &["app", "config", "engine", "http", "packages", "skills"]),
+];
+
+/// Names that say nothing about what is inside.
+const NO_NAMES: [&str; 6] = ["common", "utils", "util", "helpers", "manager", "core"];
+
+/// What may stand at the top of the repository.
+const TOP_LEVEL: [&str; 16] = [
+    ".cargo",
+    ".ci",
+    ".gitignore",
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "README.md",
+    "clippy.toml",
+    "cross",
+    "deny.toml",
+    "firmware-config",
+    "models",
+    "rustfmt.toml",
+    "src",
+    "tests",
+];
+
+/// Lines a file may have before it is taken for two files.
+const MAX_LINES: usize = 600;
+
+#[test]
+fn rooms_use_only_what_the_table_allows() {
+    let mut faults = Vec::new();
+    for (path, text) in sources() {
+        let Some(room) = room_of(&path) else { continue };
+        faults.extend(forbidden_edges(&room, &path, &text));
+    }
+    assert!(faults.is_empty(), "edges that are not in the table:\n{}", faults.join("\n"));
+}
+
+#[test]
+fn a_forbidden_edge_is_noticed_in_every_form_that_rust_allows() {
+    for text in [
+        "use crate::http::Limits;",
+        "fn f(x: crate::http::Limits) {}",
+        "use crate::{engine, http};",
+        "use crate::{\n    engine::{Model, Request},\n    http::Limits,\n};",
+        "use super::super::http::Limits;",
+        "use endcap::http::Limits;",
+    ] {
+        let faults = forbidden_edges("skills", Path::new("src/skills/mod.rs"), text);
+        assert_eq!(faults.len(), 1, "{text}: {faults:?}");
+        assert!(faults[0].starts_with("src/skills/mod.rs:"), "{faults:?}");
+    }
+    let allowed = "use crate::engine::Model; // not crate::http\nuse crate::{units, telemetry};\n\
+                   let filter = \"info,endcap::http=debug\";";
+    assert!(forbidden_edges("skills", Path::new("x"), allowed).is_empty());
+}
+
+#[test]
+fn the_table_names_the_rooms_that_exist() {
+    let listed: BTreeSet<&str> = MAY_USE.iter().map(|(room, _)| *room).collect();
+    let found: BTreeSet<String> = sources().iter().filter_map(|(path, _)| room_of(path)).collect();
+    assert_eq!(found.iter().map(String::as_str).collect::<BTreeSet<_>>(), listed);
+}
+
+#[test]
+fn the_architecture_page_has_the_same_table() {
+    let page = std::fs::read_to_string(root().join("src/ARCHITECTURE.md")).unwrap();
+    let mut rows = BTreeMap::new();
+    for line in page.lines().filter(|line| line.starts_with("| [`")) {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let room = cells[0].trim_matches(|c: char| !c.is_ascii_alphabetic());
+        let uses: BTreeSet<&str> =
+            cells[1].split(',').map(str::trim).filter(|cell| *cell != "–").collect();
+        rows.insert(room, uses);
+    }
+    for (room, uses) in MAY_USE {
+        let uses: BTreeSet<&str> = uses.iter().copied().collect();
+        assert_eq!(rows.get(room), Some(&uses), "row of `{room}` in src/ARCHITECTURE.md");
+    }
+}
+
+#[test]
+fn every_room_has_a_front_page() {
+    let mut faults = Vec::new();
+    for (room, _) in MAY_USE {
+        let path = root().join("src").join(room).join("mod.rs");
+        let Ok(text) = std::fs::read_to_string(&path) else {
+            continue; // a leaf is a single file
+        };
+        let page: String =
+            text.lines().take_while(|line| line.starts_with("//!")).collect::<Vec<_>>().join("\n");
+        for section in ["**Invariants**", "**Not here**"] {
+            if !page.contains(section) {
+                faults.push(format!("src/{room}/mod.rs: the front page has no {section}"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn names_say_what_is_inside() {
+    for (path, _) in sources() {
+        for part in path.with_extension("").iter().filter_map(|part| part.to_str()) {
+            assert!(!NO_NAMES.contains(&part), "{}: `{part}` says nothing", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_top_level_holds_what_was_agreed() {
+    let git = std::process::Command::new("git")
+        .args(["ls-files", "--cached", "--others", "--exclude-standard"])
+        .current_dir(root())
+        .output();
+    let Ok(listed) = git else { return };
+    for file in String::from_utf8_lossy(&listed.stdout).lines() {
+        let top = file.split('/').next().unwrap_or(file);
+        assert!(TOP_LEVEL.contains(&top), "`{top}` does not belong at the top level");
+    }
+}
+
+#[test]
+fn files_are_of_a_size_that_can_be_read() {
+    for (path, text) in sources() {
+        let lines = text.lines().count();
+        assert!(lines <= MAX_LINES, "{}: {lines} lines of at most {MAX_LINES}", path.display());
+    }
+}
+
+/// Every Rust file below `src`, with its path from the root of the repository.
+fn sources() -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                found.push((path.strip_prefix(root()).unwrap().to_owned(), text));
+            }
+        }
+    }
+    found.sort();
+    assert!(found.len() > 10, "the sources were not found");
+    found
+}
+
+/// The room of `src/ROOM/…` or of the leaf `src/ROOM.rs`; the two crate roots have none.
+fn room_of(path: &Path) -> Option<String> {
+    let name = path.iter().nth(1)?.to_str()?;
+    let room = name.trim_end_matches(".rs");
+    (!["lib", "main"].contains(&room)).then(|| room.to_owned())
+}
+
+/// `file:line: room → other` for every mention of a room that the table does not allow.
+fn forbidden_edges(room: &str, path: &Path, text: &str) -> Vec<String> {
+    let rooms: BTreeSet<&str> = MAY_USE.iter().map(|(room, _)| *room).collect();
+    let allowed = MAY_USE.iter().find(|(name, _)| *name == room).map_or(&[][..], |(_, uses)| uses);
+    mentions(text)
+        .into_iter()
+        .filter(|(_, other)| rooms.contains(other.as_str()) && other != room)
+        .filter(|(_, other)| !LEAVES.contains(&other.as_str()) || room == "units")
+        .filter(|(_, other)| !allowed.contains(&other.as_str()))
+        .map(|(line, other)| format!("{}:{line}: {room} → {other}", path.display()))
+        .collect()
+}
+
+/// Line and first name of every path that starts at the crate, comments and texts left out.
+fn mentions(text: &str) -> Vec<(usize, String)> {
+    let code: String = text.lines().map(|line| format!("{}\n", code_of(line))).collect();
+    let mut found = Vec::new();
+    for start in ["crate::", "super::super::", "endcap::"] {
+        for (at, _) in code.match_indices(start) {
+            let before = code[..at].chars().next_back();
+            if before.is_some_and(|c| c.is_alphanumeric() || c == '_') {
+                continue;
+            }
+            let line = code[..at].matches('\n').count() + 1;
+            for name in first_names(&code[at + start.len()..]) {
+                found.push((line, name));
+            }
+        }
+    }
+    found
+}
+
+/// A line without its comment and without what stands between quotes.
+fn code_of(line: &str) -> String {
+    let line = line.replace("\\\"", "").replace("'\"'", "");
+    let unquoted: String = line.split('"').step_by(2).collect::<Vec<_>>().join("\"");
+    unquoted.split("//").next().unwrap_or_default().to_owned()
+}
+
+/// The names directly below a path's start: one, or those at the first level of `{…}`.
+fn first_names(rest: &str) -> Vec<String> {
+    let word = |text: &str| -> String {
+        text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+    };
+    let Some(list) = rest.strip_prefix('{') else { return vec![word(rest)] };
+    let (mut depth, mut names, mut item) = (1, Vec::new(), String::new());
+    for c in list.chars() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 || (c == ',' && depth == 1) {
+            names.push(word(&item));
+            item.clear();
+        } else {
+            item.push(c);
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    names
+}
