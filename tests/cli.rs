@@ -205,7 +205,9 @@ fn models_that_cannot_run_are_refused_and_say_why() {
             std::fs::copy(entry.path(), folder.join(entry.file_name())).unwrap();
         }
         std::fs::write(folder.join("model.onnx"), bytes).unwrap();
+        // No package any more, but a folder as an exporter leaves it.
         std::fs::remove_file(folder.join("package.json")).unwrap();
+        std::fs::write(folder.join("config.json"), r#"{"max_position_embeddings": 512}"#).unwrap();
         in_data(&data, &["models", "check", folder.to_str().unwrap()])
     };
     refused(&cut("truncated", &onnx[..onnx.len() / 2]), "truncated ONNX");

@@ -61,20 +61,20 @@ fn rooms_use_only_what_the_table_allows() {
 #[test]
 fn a_forbidden_edge_is_noticed_in_every_form_that_rust_allows() {
     for text in [
-        "use crate::http::Limits;",
-        "fn f(x: crate::http::Limits) {}",
-        "use crate::{engine, http};",
-        "use crate::{\n    engine::{Model, Request},\n    http::Limits,\n};",
-        "use super::super::http::Limits;",
-        "use endcap::http::Limits;",
+        "use crate::packages::Store;",
+        "fn f(x: crate::packages::Store) {}",
+        "use crate::{engine, packages};",
+        "use crate::{\n    engine::{Model, Request},\n    packages::Store,\n};",
+        "use super::super::packages::Store;",
+        "use endcap::packages::Store;",
     ] {
-        let faults = forbidden_edges("skills", Path::new("src/skills/mod.rs"), text);
+        let faults = forbidden_edges("api", Path::new("src/api/mod.rs"), text);
         assert_eq!(faults.len(), 1, "{text}: {faults:?}");
-        assert!(faults[0].starts_with("src/skills/mod.rs:"), "{faults:?}");
+        assert!(faults[0].starts_with("src/api/mod.rs:"), "{faults:?}");
     }
-    let allowed = "use crate::engine::Model; // not crate::http\nuse crate::{units, telemetry};\n\
-                   let filter = \"info,endcap::http=debug\";";
-    assert!(forbidden_edges("skills", Path::new("x"), allowed).is_empty());
+    let allowed = "use crate::engine::Model; // not crate::packages\nuse crate::{units, telemetry};\n\
+                   let filter = \"info,endcap::packages=debug\";";
+    assert!(forbidden_edges("api", Path::new("x"), allowed).is_empty());
 }
 
 #[test]

@@ -39,12 +39,6 @@ impl Bars {
     }
 }
 
-impl Default for Bars {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Progress for Bars {
     fn start(&self, what: &str, bytes: Option<u64>) {
         let bar = match (self.terminal, bytes) {

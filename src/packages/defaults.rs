@@ -42,8 +42,11 @@ impl GenerationDefaults {
         if bytes.len() > MAX_DEFAULTS_BYTES {
             return Err(ManifestError::TooLarge { limit_bytes: MAX_DEFAULTS_BYTES });
         }
-        let defaults: Self =
+        // By way of an object, as serde would take a list for a struct as well.
+        let written: serde_json::Map<String, serde_json::Value> =
             serde_json::from_slice(bytes).map_err(|e| ManifestError::Json(e.to_string()))?;
+        let defaults: Self = serde_path_to_error::deserialize(serde_json::Value::Object(written))
+            .map_err(|e| ManifestError::Json(e.to_string()))?;
         defaults.check()?;
         Ok(defaults)
     }

@@ -42,7 +42,9 @@ impl Walk {
         while self.at < end {
             let tag = self.varint()?;
             match tag & 7 {
-                0 => drop(self.varint()?),
+                0 => {
+                    self.varint()?;
+                }
                 1 => self.skip(8, end)?,
                 5 => self.skip(4, end)?,
                 2 => {

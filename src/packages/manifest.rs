@@ -103,8 +103,10 @@ impl Manifest {
         if bytes.len() > MAX_MANIFEST_BYTES {
             return Err(ManifestError::TooLarge { limit_bytes: MAX_MANIFEST_BYTES });
         }
-        let manifest: Self =
-            serde_json::from_slice(bytes).map_err(|e| ManifestError::Json(e.to_string()))?;
+        let mut json = serde_json::Deserializer::from_slice(bytes);
+        let manifest: Self = serde_path_to_error::deserialize(&mut json)
+            .map_err(|e| ManifestError::Json(e.to_string()))?;
+        json.end().map_err(|e| ManifestError::Json(e.to_string()))?;
         manifest.check()?;
         Ok(manifest)
     }

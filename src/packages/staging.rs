@@ -78,7 +78,10 @@ impl Staging {
         existing: Existing,
         progress: &dyn Progress,
     ) -> Result<Package, PackageError> {
-        self.seal(draft, progress)?;
+        progress.start(&format!("writing {}", draft.name), None);
+        let sealed = self.seal(draft, progress);
+        progress.finish();
+        sealed?;
         let package = Package::open(&self.folder)?;
         let place = self.models.join(package.name());
         let _store = Lock::wait(&self.models.join(STORE_LOCK))?;

@@ -31,6 +31,7 @@ pub(in crate::api) async fn answer(
     let deadline = Instant::now() + service.request_timeout;
     let chat = request.check(&service.limits)?;
     let served = service.model(&chat.model)?;
+    chat.plan.check_tokens(served.model.tokenizer().vocabulary())?;
     let prompt = prompt_tokens(&service, served, chat.messages).await?;
     let seed = fresh_seed()?;
     let requests = chat.plan.requests(&prompt, &served.defaults, &service.limits, seed, deadline);

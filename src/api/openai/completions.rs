@@ -33,6 +33,7 @@ pub(in crate::api) async fn answer(
     let asked = request.check(&service.limits)?;
     let served = service.model(&asked.model)?;
     let (plan, seed) = (asked.plan, fresh_seed()?);
+    plan.check_tokens(served.model.tokenizer().vocabulary())?;
     let prompts = read_prompts(&service, served, asked.prompts).await?;
     let requests = prompts
         .iter()

@@ -105,6 +105,16 @@ impl Plan {
         (0..self.n).map(one).collect()
     }
 
+    /// Biases are for tokens that the model has.
+    pub(super) fn check_tokens(&self, vocabulary: usize) -> Result<(), Problem> {
+        let unknown = self.logit_bias.iter().find(|(token, _)| *token as usize >= vocabulary);
+        let Some((token, _)) = unknown else { return Ok(()) };
+        let param = format!("logit_bias.{token}");
+        Err(Problem::invalid(format!("{param}: the model has {vocabulary} tokens, counted from 0"))
+            .param(param)
+            .code("unknown_token"))
+    }
+
     fn sampling(&self, defaults: &Defaults, seed: u64) -> Sampling {
         Sampling {
             temperature: self.temperature.or(defaults.temperature).unwrap_or(1.0),
