@@ -190,8 +190,7 @@ fn a_stop_text_ends_the_answer_and_counts_as_complete() {
     let (whole, _, reason) = answer(&model, request(1));
     assert_eq!(reason, FinishReason::Length);
     let middle: String = whole.chars().skip(20).take(3).collect();
-    let (text, _, reason) =
-        answer(&model, Request { stop: vec![middle.clone()], ..request(1) });
+    let (text, _, reason) = answer(&model, Request { stop: vec![middle.clone()], ..request(1) });
     assert_eq!(reason, FinishReason::Stop);
     assert_eq!(text, whole[..whole.find(&middle).unwrap()]);
     wait_until("both are counted", || counts.completed.load(Ordering::SeqCst) == 2);
@@ -288,7 +287,10 @@ fn files_that_are_no_model_are_refused() {
         std::fs::write(&source.onnx, &good[..cut]).unwrap();
         let error = Model::check(&source).err().unwrap();
         assert!(
-            matches!(error, LoadError::NotOnnx { .. } | LoadError::Graph { .. } | LoadError::Node { .. }),
+            matches!(
+                error,
+                LoadError::NotOnnx { .. } | LoadError::Graph { .. } | LoadError::Node { .. }
+            ),
             "cut at {cut}: {error}"
         );
     }

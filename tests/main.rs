@@ -7,6 +7,11 @@
     reason = "a test that panics has failed, which is what it is for"
 )]
 
+mod answers;
+mod api;
+mod cli;
+mod clients;
 mod engine;
+mod fuzz;
 mod support;
 mod tidy;

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::{self, Service, ServiceParts};
 use crate::config::Config;
 use crate::http::{Health, HttpError, Listener, Tokens};
 use crate::telemetry::{self, Metrics};
@@ -48,17 +49,26 @@ pub async fn run(
     let listener = Listener::bind(config.server.clone()).await?;
     let metrics = Arc::new(Metrics::new());
     let loading = models::load(&config, &metrics);
-    let served = tokio::select! {
-        served = loading => served?,
+    let models = tokio::select! {
+        models = loading => models?,
         () = stop.cancelled() => return Ok(()),
     };
     let started = Started {
         url: listener.url(),
-        models: served.iter().map(|served| served.package.name().to_owned()).collect(),
+        models: models.iter().map(|served| served.name.clone()).collect(),
     };
-    let engines: Vec<_> = served.iter().map(|served| served.model.clone()).collect();
+    let engines: Vec<_> = models.iter().map(|served| served.model.clone()).collect();
     let health = Arc::new(Health::default());
-    let router = axum::Router::new();
+    let service = Service::new(ServiceParts {
+        models,
+        limits: config.limits,
+        body: config.server.body,
+        request_timeout: config.server.request_timeout,
+        tokens: Arc::new(tokens),
+        metrics: Arc::clone(&metrics),
+        health: Arc::clone(&health),
+    });
+    let router = api::router(Arc::new(service));
     announce(&started);
     tracing::info!(url = started.url, models = started.models.len(), "serving");
     let drained = listener.run(router, metrics, health, stop).await?;

@@ -3,19 +3,15 @@
 use std::sync::Arc;
 
 use super::AppError;
+use crate::api::{Defaults, ServedModel};
 use crate::config::Config;
 use crate::engine::Model;
-use crate::packages::{Package, Store};
+use crate::packages::{GenerationDefaults, Package, Store};
+use crate::skills::chat::ChatTemplate;
 use crate::telemetry::Metrics;
 
-/// A loaded model and its package.
-pub(super) struct Loaded {
-    pub(super) model: Model,
-    pub(super) package: Package,
-}
-
 /// Loads one model after the other, as each takes every core.
-pub(super) async fn load(config: &Config, metrics: &Metrics) -> Result<Vec<Loaded>, AppError> {
+pub(super) async fn load(config: &Config, metrics: &Metrics) -> Result<Vec<ServedModel>, AppError> {
     let store = Store::open(&config.data_dir)?;
     let packages = match config.models.serve.as_slice() {
         [] => store.list()?,
@@ -37,7 +33,37 @@ pub(super) async fn load(config: &Config, metrics: &Metrics) -> Result<Vec<Loade
             Ok(Err(source)) => return Err(AppError::Load { name, source }),
             Err(_) => return Err(AppError::Loader { name }),
         };
-        loaded.push(Loaded { model, package });
+        loaded.push(serve(model, &package)?);
     }
     Ok(loaded)
+}
+
+fn serve(model: Model, package: &Package) -> Result<ServedModel, AppError> {
+    let manifest = package.manifest();
+    let name = package.name().to_owned();
+    let template = package
+        .chat_template()?
+        .map(|source| ChatTemplate::compile(&source, &manifest.bos_token, &manifest.eos_token))
+        .transpose()
+        .map_err(|source| AppError::Template { name: name.clone(), source })?;
+    let defaults = defaults(&package.generation_defaults()?);
+    let created = package.created();
+    Ok(ServedModel { name, model, template, defaults, created, owned_by: owner(package) })
+}
+
+fn defaults(package: &GenerationDefaults) -> Defaults {
+    let greedy = package.do_sample == Some(false);
+    Defaults {
+        temperature: if greedy { Some(0.0) } else { package.temperature },
+        top_p: package.top_p,
+        top_k: package.top_k,
+        repetition_penalty: package.repetition_penalty,
+        max_new_tokens: package.max_new_tokens.map(|tokens| tokens as usize),
+    }
+}
+
+/// The card's word for who made the model.
+fn owner(package: &Package) -> String {
+    let owner = package.card().map(|card| card.owner).unwrap_or_default();
+    if owner.is_empty() { "unknown".to_owned() } else { owner }
 }

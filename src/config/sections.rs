@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::kinds;
 use super::raw::{Given, Reader};
 use super::{Setting, default_data_dir};
+use crate::api;
 use crate::engine;
 use crate::http::{self, BodyLimits, TlsFiles};
 use crate::telemetry::LogFormat;
@@ -19,7 +20,7 @@ pub struct Config {
     /// Doors and their limits.
     pub server: http::Config,
     /// What one request may ask for.
-    pub limits: Limits,
+    pub limits: api::Limits,
     /// Limits of each loaded model.
     pub engine: engine::Config,
     /// What is served.
@@ -44,19 +45,6 @@ pub struct Log {
     pub format: LogFormat,
     /// Which events, as `level` or `room=level,…`.
     pub filter: String,
-}
-
-/// What one request may ask for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// Messages of a chat.
-    pub max_messages: usize,
-    /// Tokens of an answer.
-    pub max_completion_tokens: usize,
-    /// Answers to one request.
-    pub max_n: usize,
-    /// Stop texts.
-    pub max_stop: usize,
 }
 
 const MIB: u64 = 1 << 20;
@@ -171,12 +159,26 @@ fn origins(reader: &mut Reader<'_>) -> Vec<String> {
     origins
 }
 
-fn limits(reader: &mut Reader<'_>) -> Limits {
-    Limits {
-        max_messages: number(reader, "limits.max_messages", 256, 1, 65_536),
-        max_completion_tokens: number(reader, "limits.max_completion_tokens", 4096, 1, 1 << 20),
-        max_n: number(reader, "limits.max_n", 8, 1, 128),
-        max_stop: number(reader, "limits.max_stop", 4, 0, 64),
+fn limits(reader: &mut Reader<'_>) -> api::Limits {
+    let default = api::Limits::default();
+    let (message, prompt) = (default.max_message_bytes as u64, default.max_prompt_bytes as u64);
+    let tokens = default.max_completion_tokens;
+    api::Limits {
+        max_messages: number(reader, "limits.max_messages", default.max_messages, 1, 65_536),
+        max_message_bytes: bytes(reader, "limits.max_message_bytes", message, 1, 1 << 30) as usize,
+        max_prompt_bytes: bytes(reader, "limits.max_prompt_bytes", prompt, 1, 1 << 30) as usize,
+        max_completion_tokens: number(reader, "limits.max_completion_tokens", tokens, 1, 1 << 20),
+        max_n: number(reader, "limits.max_n", default.max_n, 1, 128),
+        max_stop: number(reader, "limits.max_stop", default.max_stop, 0, 64),
+        max_stop_bytes: number(reader, "limits.max_stop_bytes", default.max_stop_bytes, 1, 4096),
+        max_logit_bias: number(reader, "limits.max_logit_bias", default.max_logit_bias, 0, 65_536),
+        max_top_logprobs: number(
+            reader,
+            "limits.max_top_logprobs",
+            default.max_top_logprobs,
+            0,
+            20,
+        ),
     }
 }
 

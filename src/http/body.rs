@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use axum::http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -67,8 +67,11 @@ async fn collect(mut body: Body, limits: BodyLimits) -> Result<Vec<u8>, Problem>
     }
 }
 
-/// Refuses with 415 what does not say that it is JSON.
+/// Refuses with 415 what does not say that it is JSON, or is compressed.
 pub fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
+    if headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+        return Err(unsupported("a compressed body is not taken here"));
+    }
     let given = headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
     let essence = given.and_then(|text| text.split(';').next()).map(str::trim);
     if essence.is_some_and(|text| text.eq_ignore_ascii_case("application/json")) {
@@ -78,8 +81,12 @@ pub fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
         None => "the request needs the header `Content-Type: application/json`".to_owned(),
         Some(_) => "the content type is not application/json".to_owned(),
     };
-    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Kind::InvalidRequestError, message)
-        .code("unsupported_media_type"))
+    Err(unsupported(message))
+}
+
+fn unsupported(message: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Kind::InvalidRequestError, message)
+        .code("unsupported_media_type")
 }
 
 fn too_large(announced: Option<u64>, limit: usize) -> Problem {
@@ -156,6 +163,9 @@ mod tests {
                 .into_iter()
                 .collect();
             assert_eq!(require_json(&headers).is_ok(), sound, "{given:?}");
+            let mut packed: HeaderMap = headers;
+            packed.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            assert!(require_json(&packed).is_err());
         }
     }
 }

@@ -55,7 +55,11 @@ pub enum Kind {
 
 /// An error on its way out. The cause is for our log, never for the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct Problem(Box<Parts>);
+
+/// Boxed, because every parser's result has room for one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Parts {
     status: StatusCode,
     body: ErrorBody,
     retry_after: Option<Duration>,
@@ -67,7 +71,7 @@ impl Problem {
     /// A problem of this status and class.
     pub fn new(status: StatusCode, kind: Kind, message: impl Into<String>) -> Self {
         let body = ErrorBody { message: message.into(), kind, param: None, code: None };
-        Self { status, body, retry_after: None, allow: None, cause: None }
+        Self(Box::new(Parts { status, body, retry_after: None, allow: None, cause: None }))
     }
 
     /// 400: the request is at fault.
@@ -90,54 +94,57 @@ impl Problem {
     /// 405: the route exists, for these methods.
     pub fn wrong_method(method: &str, path: &str, allow: String) -> Self {
         let message = format!("{path} takes {allow}, not {method}");
-        let problem = Self::new(StatusCode::METHOD_NOT_ALLOWED, Kind::InvalidRequestError, message);
-        Self { allow: Some(allow), ..problem }.code("method_not_allowed")
+        let mut problem =
+            Self::new(StatusCode::METHOD_NOT_ALLOWED, Kind::InvalidRequestError, message);
+        problem.0.allow = Some(allow);
+        problem.code("method_not_allowed")
     }
 
     /// 500: the cause goes to the log, the request's id to the client.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         let message = "the server failed on this request";
-        let problem = Self::new(StatusCode::INTERNAL_SERVER_ERROR, Kind::ServerError, message);
-        Self { cause: Some(cause.to_string()), ..problem }.code("internal_error")
+        let mut problem = Self::new(StatusCode::INTERNAL_SERVER_ERROR, Kind::ServerError, message);
+        problem.0.cause = Some(cause.to_string());
+        problem.code("internal_error")
     }
 
     /// Names the field at fault.
     pub fn param(mut self, path: impl Into<String>) -> Self {
-        self.body.param = Some(path.into());
+        self.0.body.param = Some(path.into());
         self
     }
 
     /// Names the error for programs.
     pub fn code(mut self, code: &str) -> Self {
-        self.body.code = Some(code.to_owned());
+        self.0.body.code = Some(code.to_owned());
         self
     }
 
     /// Says when to come back.
     pub fn retry_after(mut self, wait: Duration) -> Self {
-        self.retry_after = Some(wait);
+        self.0.retry_after = Some(wait);
         self
     }
 
     /// The status it is sent with.
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.0.status
     }
 
     /// What the client reads.
     pub fn body(&self) -> &ErrorBody {
-        &self.body
+        &self.0.body
     }
 
     /// What our log reads, where there is more to say.
     pub fn cause(&self) -> Option<&str> {
-        self.cause.as_deref()
+        self.0.cause.as_deref()
     }
 
     /// The body as sent, with the request's id where the fault is ours.
     pub fn envelope(&self, id: Option<&RequestId>) -> ErrorEnvelope {
-        let mut error = self.body.clone();
-        if let (true, Some(id)) = (self.status == StatusCode::INTERNAL_SERVER_ERROR, id) {
+        let mut error = self.0.body.clone();
+        if let (true, Some(id)) = (self.0.status == StatusCode::INTERNAL_SERVER_ERROR, id) {
             error.message = format!("{}; its id is {}", error.message, id.as_str());
         }
         ErrorEnvelope { error }
@@ -145,23 +152,23 @@ impl Problem {
 
     /// The response, with the request's id where the fault is ours.
     pub(super) fn respond(self, id: Option<&RequestId>) -> Response {
-        let mut response = (self.status, Json(self.envelope(id))).into_response();
+        let mut response = (self.0.status, Json(self.envelope(id))).into_response();
         self.write_headers(response.headers_mut());
         response.extensions_mut().insert(self);
         response
     }
 
     fn write_headers(&self, headers: &mut HeaderMap) {
-        if self.status == StatusCode::UNAUTHORIZED {
+        if self.0.status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Bearer realm=\"endcap\"");
             headers.insert(WWW_AUTHENTICATE, challenge);
         }
-        if let Some(wait) = self.retry_after {
+        if let Some(wait) = self.0.retry_after {
             let wait_s = wait.as_secs_f64().ceil().max(1.0) as u64;
             headers.insert(RETRY_AFTER, HeaderValue::from(wait_s));
             headers.insert(RETRY_AFTER_MS, HeaderValue::from(wait.as_millis().max(1) as u64));
         }
-        if let Some(value) = self.allow.as_deref().and_then(|a| HeaderValue::from_str(a).ok()) {
+        if let Some(value) = self.0.allow.as_deref().and_then(|a| HeaderValue::from_str(a).ok()) {
             headers.insert(ALLOW, value);
         }
     }

@@ -1,0 +1,127 @@
+//! The one table from the rooms' errors to what a client is told.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+
+use crate::engine::EngineError;
+use crate::http::{Kind, Problem};
+use crate::skills::chat::TemplateError;
+
+/// When to come back to a server that is stopping: it may be a restart.
+const RESTART_WAIT: Duration = Duration::from_secs(10);
+
+/// What an engine's refusal means for the caller; `prompt` is the field the prompt came from.
+pub(super) fn of_engine(error: EngineError, prompt: &str) -> Problem {
+    let message = error.to_string();
+    match error {
+        EngineError::QueueFull { retry_after, .. } => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, Kind::OverloadedError, message)
+                .code("queue_full")
+                .retry_after(retry_after)
+        }
+        EngineError::PromptTooLong { .. } => {
+            Problem::invalid(message).param(prompt).code("context_length_exceeded")
+        }
+        EngineError::UnknownToken { .. } => Problem::invalid(message).code("unknown_token"),
+        EngineError::EmptyPrompt => Problem::invalid(message).param(prompt).code("empty_prompt"),
+        EngineError::Deadline => {
+            Problem::new(StatusCode::GATEWAY_TIMEOUT, Kind::TimeoutError, message).code("timeout")
+        }
+        EngineError::ShuttingDown => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, Kind::OverloadedError, message)
+                .code("shutting_down")
+                .retry_after(RESTART_WAIT)
+        }
+        EngineError::Internal(cause) => Problem::internal(cause),
+    }
+}
+
+/// What a template's refusal means for the caller.
+pub(super) fn of_template(error: TemplateError) -> Problem {
+    match error {
+        TemplateError::Refused(_) => {
+            Problem::invalid(error.to_string()).param("messages").code("refused_by_template")
+        }
+        TemplateError::TooLong { .. } => {
+            Problem::invalid(error.to_string()).param("messages").code("context_length_exceeded")
+        }
+        TemplateError::Compile(_) | TemplateError::Render(_) => Problem::internal(error),
+    }
+}
+
+/// A model that is not served here.
+pub(super) fn unknown_model<'a>(name: &str, served: impl Iterator<Item = &'a String>) -> Problem {
+    let served: Vec<&str> = served.map(String::as_str).collect();
+    let shown: String = name.chars().take(100).collect();
+    let message = match served.as_slice() {
+        [] => format!("the model `{shown}` is not served here; no model is"),
+        names => format!("the model `{shown}` is not served here; {} is", names.join(", ")),
+    };
+    Problem::new(StatusCode::NOT_FOUND, Kind::InvalidRequestError, message)
+        .param("model")
+        .code("model_not_found")
+}
+
+/// A model that has no way to write messages down.
+pub(super) fn no_template(name: &str) -> Problem {
+    Problem::invalid(format!("the model `{name}` has no chat template; ask it by /v1/completions"))
+        .param("model")
+        .code("no_chat_template")
+}
+
+/// A field that this server does not honour.
+pub(super) fn unsupported(param: &str, why: &str) -> Problem {
+    Problem::invalid(format!("{param}: {why}")).param(param).code("unsupported_parameter")
+}
+
+/// A value outside what is allowed.
+pub(super) fn out_of_range(param: &str, given: impl std::fmt::Display, allowed: &str) -> Problem {
+    Problem::invalid(format!("{param} is {given}; it must be {allowed}"))
+        .param(param)
+        .code("invalid_value")
+}
+
+/// More than a limit of this server; its name is that of the setting.
+pub(super) fn over_limit(
+    param: &str,
+    given: usize,
+    unit: &str,
+    limit: usize,
+    name: &str,
+) -> Problem {
+    Problem::invalid(format!("{param} has {given} {unit}; the limit is {limit} ({name})"))
+        .param(param)
+        .code("limit_exceeded")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_error_of_the_engine_has_its_status_and_code() {
+        let wait = Duration::from_millis(1500);
+        for (error, status, code) in [
+            (EngineError::QueueFull { queued: 9, retry_after: wait }, 503, "queue_full"),
+            (
+                EngineError::PromptTooLong { prompt_tokens: 9, limit_tokens: 8 },
+                400,
+                "context_length_exceeded",
+            ),
+            (EngineError::UnknownToken { token: 9, vocabulary: 8 }, 400, "unknown_token"),
+            (EngineError::EmptyPrompt, 400, "empty_prompt"),
+            (EngineError::Deadline, 504, "timeout"),
+            (EngineError::ShuttingDown, 503, "shutting_down"),
+            (EngineError::Internal("NaN in layer 3".into()), 500, "internal_error"),
+        ] {
+            let problem = of_engine(error, "messages");
+            assert_eq!(problem.status().as_u16(), status, "{code}");
+            assert_eq!(problem.body().code.as_deref(), Some(code));
+            assert!(!problem.body().message.contains("NaN"));
+        }
+        let template = TemplateError::Refused("roles must alternate".into());
+        assert_eq!(of_template(template).status(), 400);
+        assert_eq!(of_template(TemplateError::Render("x".into())).status(), 500);
+    }
+}

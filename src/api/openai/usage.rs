@@ -1,0 +1,100 @@
+//! Names and numbers that every answer carries.
+
+use std::time::SystemTime;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::api::service::{ServedModel, unix_s};
+use crate::engine::{self, FinishReason};
+use crate::http::Problem;
+
+/// What an answer took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
+pub(in crate::api) struct Usage {
+    pub(super) prompt_tokens: usize,
+    pub(super) completion_tokens: usize,
+    pub(super) total_tokens: usize,
+}
+
+impl Usage {
+    /// All choices together. A prompt counts once, however many choices it has.
+    pub(super) fn of(choices: &[Option<engine::Usage>], choices_per_prompt: usize) -> Self {
+        let each = choices.iter().flatten();
+        let completion_tokens = each.map(|usage| usage.completion_tokens).sum();
+        let prompts = choices.chunks(choices_per_prompt.max(1));
+        let prompt_tokens =
+            prompts.filter_map(|same| same.iter().flatten().next()).map(|u| u.prompt_tokens).sum();
+        let total_tokens = prompt_tokens + completion_tokens;
+        Self { prompt_tokens, completion_tokens, total_tokens }
+    }
+}
+
+/// Why a choice ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::api) enum Finish {
+    Stop,
+    Length,
+}
+
+impl From<FinishReason> for Finish {
+    fn from(reason: FinishReason) -> Self {
+        match reason {
+            FinishReason::Stop => Self::Stop,
+            FinishReason::Length => Self::Length,
+        }
+    }
+}
+
+/// What is the same in every part of one answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Label {
+    pub(super) id: String,
+    pub(super) created: u64,
+    pub(super) model: String,
+    pub(super) system_fingerprint: String,
+}
+
+impl Label {
+    /// For a new answer; `prefix` tells chats from completions.
+    pub(super) fn new(prefix: &str, model: &ServedModel) -> Result<Self, Problem> {
+        let mut bytes = [0u8; 14];
+        getrandom::fill(&mut bytes).map_err(Problem::internal)?;
+        let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+        Ok(Self {
+            id: format!("{prefix}-{hex}"),
+            created: unix_s(SystemTime::now()),
+            model: model.name.clone(),
+            system_fingerprint: model.fingerprint(),
+        })
+    }
+
+    #[cfg(test)]
+    pub(super) fn example() -> Self {
+        Self {
+            id: "x-1".into(),
+            created: 1,
+            model: "tiny".into(),
+            system_fingerprint: "fp_1".into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Usage;
+    use crate::engine;
+
+    #[test]
+    fn a_prompt_counts_once_and_every_answer_counts() {
+        let used = |prompt_tokens, completion_tokens| {
+            Some(engine::Usage { prompt_tokens, completion_tokens })
+        };
+        let usage = Usage::of(&[used(5, 1), used(5, 2), used(7, 3), used(7, 4)], 2);
+        assert_eq!(
+            (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens),
+            (12, 10, 22)
+        );
+    }
+}

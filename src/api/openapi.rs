@@ -1,0 +1,130 @@
+//! The route table as OpenAPI 3.1.
+
+use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use super::routes::{Content, ROUTES, Route};
+use crate::http::{Access, ErrorEnvelope};
+
+/// The whole description.
+pub(super) fn describe() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.definitions_path = "/components/schemas".into();
+        settings.meta_schema = None;
+    });
+    let mut generator = settings.into_generator();
+    let mut paths = Map::new();
+    for route in ROUTES {
+        let method = route.method.method().as_str().to_ascii_lowercase();
+        let operation = operation(route, &mut generator);
+        let path = paths.entry(route.path).or_insert_with(|| json!({}));
+        if let Some(path) = path.as_object_mut() {
+            path.insert(method, operation);
+        }
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Endcap",
+            "version": env!("CARGO_PKG_VERSION"),
+            "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
+        },
+        "paths": paths,
+        "components": {
+            "schemas": generator.take_definitions(true),
+            "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
+        },
+    })
+}
+
+fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
+    let error = json!({
+        "description": "An error",
+        "content": { "application/json": { "schema": generator.subschema_for::<ErrorEnvelope>() } },
+    });
+    let mut operation = json!({
+        "summary": route.summary,
+        "operationId": operation_id(route),
+        "responses": { "200": success(&route.response, generator), "default": error },
+    });
+    let Some(fields) = operation.as_object_mut() else { return operation };
+    if let Some(request) = route.request {
+        let content = json!({ "application/json": { "schema": request(generator) } });
+        fields.insert("requestBody".into(), json!({ "required": true, "content": content }));
+    }
+    let names = route.path.split('/').filter_map(|p| p.strip_prefix('{')?.strip_suffix('}'));
+    let parameters: Vec<Value> = names
+        .map(|name| {
+            json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } })
+        })
+        .collect();
+    if !parameters.is_empty() {
+        fields.insert("parameters".into(), Value::from(parameters));
+    }
+    let security = match route.access {
+        Access::Public => json!([]),
+        Access::Client => json!([{ "token": ["client", "admin"] }]),
+        Access::Metrics => json!([{ "token": ["metrics", "admin"] }]),
+        Access::Admin => json!([{ "token": ["admin"] }]),
+    };
+    fields.insert("security".into(), security);
+    operation
+}
+
+fn success(response: &Content, generator: &mut SchemaGenerator) -> Value {
+    let content = match response {
+        Content::Json(schema) => json!({ "application/json": { "schema": schema(generator) } }),
+        Content::JsonOrEvents(whole, event) => json!({
+            "application/json": { "schema": whole(generator) },
+            "text/event-stream": { "schema": event(generator) },
+        }),
+        Content::Text(media_type) => json!({ *media_type: { "schema": { "type": "string" } } }),
+    };
+    json!({ "description": "The answer", "content": content })
+}
+
+fn operation_id(route: &Route) -> String {
+    let words = route.path.replace(['{', '}'], "").replace(['/', '.'], "_");
+    format!("{}{words}", route.method.method().as_str().to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every `$ref` in a value.
+    fn references(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(fields) => {
+                if let Some(Value::String(path)) = fields.get("$ref") {
+                    found.push(path.clone());
+                }
+                fields.values().for_each(|v| references(v, found));
+            }
+            Value::Array(items) => items.iter().for_each(|v| references(v, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_route_is_described_and_every_reference_leads_somewhere() {
+        let document = describe();
+        for route in ROUTES {
+            let method = route.method.method().as_str().to_ascii_lowercase();
+            let operation = &document["paths"][route.path][&method];
+            assert_eq!(operation["summary"], route.summary);
+            let open = operation["security"].as_array().unwrap().is_empty();
+            assert_eq!(open, route.access == Access::Public, "{}", route.path);
+        }
+        let mut found = Vec::new();
+        references(&document, &mut found);
+        assert!(!found.is_empty());
+        for path in found {
+            let pointer = path.strip_prefix('#').unwrap();
+            assert!(document.pointer(pointer).is_some(), "{path}");
+        }
+        let chat = document.pointer("/components/schemas/ChatRequest/properties").unwrap();
+        assert!(chat.get("messages").is_some() && chat.get("tools").is_none(), "{chat}");
+    }
+}

@@ -1,0 +1,56 @@
+//! What operators and their tools ask: health, metrics, the description of it all.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::openapi;
+use super::service::Service;
+use crate::http::{Problem, Stage};
+use crate::telemetry::Metrics;
+
+/// A sign of life.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Liveness {
+    status: &'static str,
+}
+
+/// Whether requests are answered.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Readiness {
+    status: Stage,
+    models: Vec<String>,
+}
+
+/// 200 as long as the process can answer at all.
+pub(super) async fn live() -> Json<Liveness> {
+    Json(Liveness { status: "live" })
+}
+
+/// 200 when requests are answered, 503 before and after.
+pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
+    let stage = service.health.stage();
+    let status = match stage {
+        Stage::Ready => StatusCode::OK,
+        Stage::Starting | Stage::Draining => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let models = service.models.keys().cloned().collect();
+    (status, Json(Readiness { status: stage, models })).into_response()
+}
+
+/// Everything that is counted.
+pub(super) async fn metrics(State(service): State<Arc<Service>>) -> Result<Response, Problem> {
+    let text = service.metrics.encode().map_err(Problem::internal)?;
+    Ok(([(CONTENT_TYPE, Metrics::CONTENT_TYPE)], text).into_response())
+}
+
+/// This API as OpenAPI 3.1.
+pub(super) async fn description() -> Json<serde_json::Value> {
+    Json(openapi::describe())
+}

@@ -1,0 +1,200 @@
+//! Every route as data, and the router made of it.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::Method;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, MethodRouter, on};
+use schemars::{Schema, SchemaGenerator};
+
+use super::service::Service;
+use super::{openai, operations};
+use crate::http::{Access, Problem};
+
+/// How a type is described.
+pub(super) type Described = fn(&mut SchemaGenerator) -> Schema;
+
+/// What a response may be made of.
+pub(super) enum Content {
+    /// JSON of this form.
+    Json(Described),
+    /// JSON of the first form, or events of the second where the request asks for a stream.
+    JsonOrEvents(Described, Described),
+    /// Text of this media type.
+    Text(&'static str),
+}
+
+/// One method of one path.
+pub struct Route {
+    /// The method.
+    pub method: RouteMethod,
+    /// The path, with `{name}` for a part that varies.
+    pub path: &'static str,
+    /// Who may use it.
+    pub access: Access,
+    /// One line for its description.
+    pub summary: &'static str,
+    pub(super) handler: fn(MethodFilter) -> MethodRouter<Arc<Service>>,
+    pub(super) request: Option<Described>,
+    pub(super) response: Content,
+}
+
+/// The methods that routes have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RouteMethod {
+    /// Reads.
+    Get,
+    /// Asks.
+    Post,
+}
+
+impl RouteMethod {
+    /// As on the wire.
+    pub fn method(self) -> Method {
+        match self {
+            Self::Get => Method::GET,
+            Self::Post => Method::POST,
+        }
+    }
+
+    fn filter(self) -> MethodFilter {
+        match self {
+            Self::Get => MethodFilter::GET,
+            Self::Post => MethodFilter::POST,
+        }
+    }
+}
+
+fn of<T: schemars::JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}
+
+/// Every route there is. `/metrics` tells of load and model names, so it takes a token of role
+/// metrics or admin; `/openapi.json` says nothing that the documentation does not, so it is public.
+pub static ROUTES: &[Route] = &[
+    Route {
+        method: RouteMethod::Get,
+        path: "/health/live",
+        access: Access::Public,
+        summary: "Whether the process lives",
+        handler: |filter| on(filter, operations::live),
+        request: None,
+        response: Content::Json(of::<operations::Liveness>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/health/ready",
+        access: Access::Public,
+        summary: "Whether requests are answered",
+        handler: |filter| on(filter, operations::ready),
+        request: None,
+        response: Content::Json(of::<operations::Readiness>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/openapi.json",
+        access: Access::Public,
+        summary: "This description",
+        handler: |filter| on(filter, operations::description),
+        request: None,
+        response: Content::Json(of::<serde_json::Map<String, serde_json::Value>>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/metrics",
+        access: Access::Metrics,
+        summary: "Everything that is counted, for Prometheus",
+        handler: |filter| on(filter, operations::metrics),
+        request: None,
+        response: Content::Text(crate::telemetry::Metrics::CONTENT_TYPE),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v1/models",
+        access: Access::Client,
+        summary: "The models served here",
+        handler: |filter| on(filter, openai::models::list),
+        request: None,
+        response: Content::Json(of::<openai::models::ModelList>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v1/models/{id}",
+        access: Access::Client,
+        summary: "One model served here",
+        handler: |filter| on(filter, openai::models::show),
+        request: None,
+        response: Content::Json(of::<openai::models::ModelEntry>),
+    },
+    Route {
+        method: RouteMethod::Post,
+        path: "/v1/chat/completions",
+        access: Access::Client,
+        summary: "The next message of a conversation",
+        handler: |filter| on(filter, openai::chat::answer),
+        request: Some(of::<openai::chat_request::ChatRequest>),
+        response: Content::JsonOrEvents(
+            of::<openai::chat_response::ChatCompletion>,
+            of::<openai::chat_response::ChatCompletionChunk>,
+        ),
+    },
+    Route {
+        method: RouteMethod::Post,
+        path: "/v1/completions",
+        access: Access::Client,
+        summary: "How a text goes on",
+        handler: |filter| on(filter, openai::completions::answer),
+        request: Some(of::<openai::completion_request::CompletionRequest>),
+        response: Content::JsonOrEvents(
+            of::<openai::completion_response::Completion>,
+            of::<openai::completion_response::Completion>,
+        ),
+    },
+];
+
+/// The router of [`ROUTES`]: each behind its access check; everything else 404 or 405.
+pub fn router(service: Arc<Service>) -> Router {
+    let mut router = Router::new();
+    for route in ROUTES {
+        let guard = from_fn_with_state((Arc::clone(&service), route.access), admit);
+        router =
+            router.route(route.path, (route.handler)(route.method.filter()).route_layer(guard));
+    }
+    router.method_not_allowed_fallback(wrong_method).fallback(no_route).with_state(service)
+}
+
+async fn admit(
+    State((service, access)): State<(Arc<Service>, Access)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match access.check(request.headers(), &service.tokens) {
+        Ok(identity) => {
+            request.extensions_mut().insert(identity);
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn no_route(request: Request) -> Problem {
+    Problem::no_route(request.method().as_str(), &shown_path(&request))
+}
+
+async fn wrong_method(request: Request) -> Problem {
+    let pattern = request.extensions().get::<axum::extract::MatchedPath>();
+    let pattern = pattern.map(axum::extract::MatchedPath::as_str).unwrap_or_default();
+    let allowed = ROUTES.iter().filter(|route| route.path == pattern);
+    let allowed: Vec<_> = allowed.map(|route| route.method.method().to_string()).collect();
+    Problem::wrong_method(request.method().as_str(), &shown_path(&request), allowed.join(", "))
+}
+
+fn shown_path(request: &Request) -> String {
+    request.uri().path().chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests;

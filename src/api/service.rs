@@ -1,0 +1,174 @@
+//! What the routes share.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
+
+use crate::engine::Model;
+use crate::http::{BodyLimits, Health, Problem, Tokens};
+use crate::skills::chat::ChatTemplate;
+use crate::telemetry::Metrics;
+
+use super::error;
+
+/// Prompts below this are rendered and tokenised in place: it takes less than changing threads.
+const INLINE_PROMPT_BYTES: usize = 4 << 10;
+
+/// What a request may ask for; one over a limit is refused with the limit's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Messages of a conversation.
+    pub max_messages: usize,
+    /// Bytes of one message.
+    pub max_message_bytes: usize,
+    /// Bytes of all messages, or of all prompts, together.
+    pub max_prompt_bytes: usize,
+    /// Tokens of one answer.
+    pub max_completion_tokens: usize,
+    /// Choices of one request: prompts times `n`.
+    pub max_n: usize,
+    /// Stop texts.
+    pub max_stop: usize,
+    /// Bytes of one stop text.
+    pub max_stop_bytes: usize,
+    /// Tokens with a bias.
+    pub max_logit_bias: usize,
+    /// Alternatives reported for each token.
+    pub max_top_logprobs: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_messages: 256,
+            max_message_bytes: 256 << 10,
+            max_prompt_bytes: 1 << 20,
+            max_completion_tokens: 4096,
+            max_n: 8,
+            max_stop: 16,
+            max_stop_bytes: 256,
+            max_logit_bias: 1024,
+            max_top_logprobs: 20,
+        }
+    }
+}
+
+/// What a model's package says of sampling; a request's own values stand above these.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Defaults {
+    /// 0 is greedy. Without one: 1, as OpenAI has it.
+    pub temperature: Option<f32>,
+    /// Without one: 1, everything is kept.
+    pub top_p: Option<f32>,
+    /// Without one: all.
+    pub top_k: Option<u32>,
+    /// Without one: 1, off.
+    pub repetition_penalty: Option<f32>,
+    /// Tokens of an answer where the request does not say; without one, as many as the limit.
+    pub max_new_tokens: Option<usize>,
+}
+
+/// A model that is loaded and may be asked.
+pub struct ServedModel {
+    /// By which requests call it.
+    pub name: String,
+    /// The engine's handle.
+    pub model: Model,
+    /// Without one, only completions can be asked for.
+    pub template: Option<ChatTemplate>,
+    /// What its package says of sampling.
+    pub defaults: Defaults,
+    /// When the package was installed.
+    pub created: SystemTime,
+    /// Who made it, for lists.
+    pub owned_by: String,
+}
+
+impl ServedModel {
+    /// [`Self::created`] as the wire has it.
+    pub(super) fn created_s(&self) -> u64 {
+        unix_s(self.created)
+    }
+
+    /// Changes when the same request might be answered differently: other program, other package.
+    pub(super) fn fingerprint(&self) -> String {
+        let seed = format!("{}|{}|{}", env!("CARGO_PKG_VERSION"), self.name, self.created_s());
+        let digest = Sha256::digest(seed.as_bytes());
+        let hex: String = digest.iter().take(5).map(|b| format!("{b:02x}")).collect();
+        format!("fp_{hex}")
+    }
+}
+
+/// What [`Service::new`] is made of.
+pub struct ServiceParts {
+    /// The models, by the names that requests use.
+    pub models: Vec<ServedModel>,
+    /// What a request may ask for.
+    pub limits: Limits,
+    /// What a request's body may take.
+    pub body: BodyLimits,
+    /// From a request's head to the end of its answer.
+    pub request_timeout: Duration,
+    /// Who may ask.
+    pub tokens: Arc<Tokens>,
+    /// What `/metrics` shows.
+    pub metrics: Arc<Metrics>,
+    /// What the health routes show.
+    pub health: Arc<Health>,
+}
+
+/// What the routes share.
+pub struct Service {
+    pub(super) models: BTreeMap<String, Arc<ServedModel>>,
+    pub(super) limits: Limits,
+    pub(super) body: BodyLimits,
+    pub(super) request_timeout: Duration,
+    pub(super) tokens: Arc<Tokens>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) health: Arc<Health>,
+    preparing: Semaphore,
+}
+
+impl Service {
+    /// Of two models with one name the later is served.
+    pub fn new(parts: ServiceParts) -> Self {
+        let models = parts.models.into_iter().map(|m| (m.name.clone(), Arc::new(m))).collect();
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            models,
+            limits: parts.limits,
+            body: parts.body,
+            request_timeout: parts.request_timeout,
+            tokens: parts.tokens,
+            metrics: parts.metrics,
+            health: parts.health,
+            preparing: Semaphore::new(cores),
+        }
+    }
+
+    /// The model of this name.
+    pub(super) fn model(&self, name: &str) -> Result<&Arc<ServedModel>, Problem> {
+        self.models.get(name).ok_or_else(|| error::unknown_model(name, self.models.keys()))
+    }
+
+    /// Does work on a prompt of this size: small ones at once, large ones on a blocking thread,
+    /// as many at once as there are cores.
+    pub(super) async fn prepare<T: Send + 'static>(
+        &self,
+        prompt_bytes: usize,
+        work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        if prompt_bytes < INLINE_PROMPT_BYTES {
+            return work();
+        }
+        let _turn = self.preparing.acquire().await.map_err(Problem::internal)?;
+        tokio::task::spawn_blocking(work).await.map_err(Problem::internal)?
+    }
+}
+
+pub(super) fn unix_s(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs())
+}

@@ -1,0 +1,188 @@
+//! Answers of a running server: many at once, abandoned ones, and those that outlive it.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::{Ask, Events, MODEL, Server};
+
+const CHAT: &str = "/v1/chat/completions";
+
+/// A chat whose answer has exactly so many tokens: the model's special tokens are ruled out.
+fn chat(question: &str, tokens: usize, change: Value) -> Value {
+    let mut body = json!({
+        "model": MODEL,
+        "messages": [{"role": "user", "content": question}],
+        "max_tokens": tokens,
+        "temperature": 0.9,
+        "seed": 11,
+        "logit_bias": {"0": -100, "1": -100, "2": -100},
+    });
+    for (field, value) in change.as_object().unwrap() {
+        body[field] = value.clone();
+    }
+    body
+}
+
+fn whole(server: &Server, body: &Value) -> String {
+    let answer = server.ask(Ask::post(CHAT, body));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.json()["choices"][0]["message"]["content"].as_str().unwrap().to_owned()
+}
+
+fn stream(server: &Server, mut body: Value) -> Events {
+    body["stream"] = json!(true);
+    Ask::post(CHAT, &body).stream(server.address())
+}
+
+fn collect(events: Events) -> String {
+    events
+        .filter_map(|event| {
+            let text = &event["choices"][0]["delta"]["content"];
+            text.as_str().map(str::to_owned)
+        })
+        .collect()
+}
+
+/// Prompts of several lengths and ways to sample, one for each stream.
+fn variety() -> Vec<Value> {
+    let question = "Where can I find the milk, and what does the bread cost? ";
+    (0..10)
+        .map(|i| {
+            let sampling = match i % 4 {
+                0 => json!({"temperature": 0}),
+                1 => json!({"seed": i, "top_p": 0.8}),
+                2 => json!({"seed": i, "top_k": 40, "repetition_penalty": 1.2}),
+                _ => json!({"seed": i, "min_p": 0.02, "frequency_penalty": 0.5}),
+            };
+            chat(&question.repeat(1 + i % 5), 40 + 7 * i, sampling)
+        })
+        .collect()
+}
+
+#[test]
+fn ten_streams_at_once_say_what_each_says_alone() {
+    let server = Server::start();
+    let asked = variety();
+    let alone: Vec<String> = asked.iter().map(|body| whole(&server, body)).collect();
+    assert!(alone.iter().collect::<std::collections::BTreeSet<_>>().len() > 5, "{alone:?}");
+    for round in 0..3 {
+        let together: Vec<String> = std::thread::scope(|scope| {
+            let server = &server;
+            let streams: Vec<_> = asked
+                .iter()
+                .map(|body| scope.spawn(move || collect(stream(server, body.clone()))))
+                .collect();
+            streams.into_iter().map(|stream| stream.join().unwrap()).collect()
+        });
+        assert_eq!(together, alone, "round {round}");
+    }
+    assert_eq!(server.metric("endcap_queue_running", ""), 0.0);
+}
+
+#[test]
+fn an_answer_does_not_depend_on_threads_chunks_or_neighbours() {
+    let body = chat(&"What is the offer of the week? ".repeat(6), 60, json!({}));
+    let expected = whole(&Server::start(), &body);
+    for settings in [
+        &[("ENDCAP_ENGINE_THREADS", "1")][..],
+        &[("ENDCAP_ENGINE_PREFILL_CHUNK_TOKENS", "3")],
+        &[("ENDCAP_ENGINE_MAX_SEQUENCES", "1"), ("ENDCAP_ENGINE_PREFILL_CHUNK_TOKENS", "512")],
+    ] {
+        assert_eq!(whole(&Server::start_with(settings), &body), expected, "{settings:?}");
+    }
+}
+
+#[test]
+fn an_abandoned_answer_stops() {
+    let server = Server::start_with(&[("ENDCAP_ENGINE_THREADS", "1")]);
+    let tokens = || server.metric("endcap_tokens_total", "output");
+    let (asked, answers) = (440, 8);
+    let mut left = stream(&server, chat("What does this cost?", asked, json!({"n": answers})));
+    assert!(left.next().is_some());
+    drop(left);
+    let cancelled = server.wait_for("endcap_answers_cancelled_total", "", |n| n >= 8.0);
+    assert_eq!(cancelled, 8.0);
+    server.wait_for("endcap_queue_running", "", |n| n == 0.0);
+    let after = tokens();
+    assert!(after < (asked * answers) as f64 * 0.9, "{after} tokens were made for nobody");
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(tokens(), after, "the engine goes on");
+    assert_eq!(server.metric("endcap_kv_used_bytes", ""), 0.0, "KV memory is held for nobody");
+}
+
+#[test]
+fn a_whole_answer_that_nobody_waits_for_stops_too() {
+    let server = Server::start_with(&[("ENDCAP_ENGINE_THREADS", "1")]);
+    let body = chat("What does this cost?", 440, json!({"n": 8}));
+    let connection = Ask::post(CHAT, &body).open(server.address());
+    server.wait_for("endcap_queue_running", "", |n| n > 0.0);
+    drop(connection);
+    server.wait_for("endcap_answers_cancelled_total", "", |n| n >= 1.0);
+    server.wait_for("endcap_queue_running", "", |n| n == 0.0);
+}
+
+#[test]
+fn a_full_queue_says_when_to_come_back() {
+    let server = Server::start_with(&[
+        ("ENDCAP_ENGINE_MAX_SEQUENCES", "1"),
+        ("ENDCAP_ENGINE_MAX_QUEUE", "1"),
+        ("ENDCAP_ENGINE_THREADS", "1"),
+    ]);
+    let refused = std::thread::scope(|scope| {
+        let server = &server;
+        let body = chat("What does this cost?", 440, json!({}));
+        let asks: Vec<_> = (0..12)
+            .map(|_| {
+                let ask = Ask::post(CHAT, &body);
+                scope.spawn(move || server.ask(ask))
+            })
+            .collect();
+        let answers: Vec<_> = asks.into_iter().map(|ask| ask.join().unwrap()).collect();
+        assert!(answers.iter().any(|answer| answer.status == 200), "nobody was served");
+        answers.into_iter().find(|answer| answer.status != 200)
+    });
+    let refused = refused.expect("twelve at once found place for one and a queue of one");
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    let seconds: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=600).contains(&seconds), "{seconds}");
+    assert_eq!(refused.json()["error"]["code"], "queue_full");
+    // The place is free again.
+    assert_eq!(server.ask(Ask::post(CHAT, &chat("Hello", 2, json!({})))).status, 200);
+}
+
+#[test]
+fn ctrl_c_lets_a_running_answer_finish_and_ends_with_0() {
+    let mut server = Server::start_with(&[("ENDCAP_ENGINE_THREADS", "1")]);
+    let mut running = stream(&server, chat("What does this cost?", 440, json!({})));
+    assert!(running.next().is_some());
+    server.interrupt();
+    let mut last = Value::Null;
+    let mut parts = 1;
+    for event in running {
+        parts += 1;
+        if event["choices"][0]["finish_reason"].is_string() {
+            last = event;
+        }
+    }
+    assert_eq!(last["choices"][0]["finish_reason"], "length", "after {parts} parts");
+    let status = server.wait();
+    assert!(status.success(), "{status}: {}", server.log());
+    assert!(std::net::TcpStream::connect(server.address()).is_err(), "it still listens");
+}
+
+#[test]
+fn a_second_ctrl_c_does_not_wait() {
+    let mut server = Server::start_with(&[("ENDCAP_SERVER_DRAIN_TIMEOUT_S", "600")]);
+    // A connection in the middle of its request keeps the drain waiting.
+    let mut half = std::net::TcpStream::connect(server.address()).unwrap();
+    std::io::Write::write_all(&mut half, b"POST /v1/models HTTP/1.1\r\nhost: x\r\n").unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    server.interrupt();
+    let begun = Instant::now();
+    std::thread::sleep(Duration::from_millis(200));
+    server.interrupt();
+    let status = server.wait();
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(matches!(status.code(), Some(0 | 130)), "{status}");
+}

@@ -1,0 +1,230 @@
+//! What people and scripts see of the commands: exit codes, streams, errors.
+
+use std::io::{Read, Write};
+use std::process::{Output, Stdio};
+
+use serde_json::Value;
+
+use crate::support::{MODEL, data, endcap, root, run, stderr, stdout};
+
+fn in_data(data: &tempfile::TempDir, arguments: &[&str]) -> Output {
+    endcap().args(arguments).arg("--data").arg(data.path()).output().unwrap()
+}
+
+#[test]
+fn exit_codes_tell_usage_from_failure() {
+    let empty = tempfile::tempdir().unwrap();
+    for (arguments, code, said) in [
+        (&["--version"][..], 0, ""),
+        (&["--help"], 0, ""),
+        (&["models", "list"], 0, ""),
+        (&["token", "list"], 0, ""),
+        (&["config", "check"], 0, ""),
+        (&["doctor"], 0, ""),
+        (&[], 2, "Usage"),
+        (&["fly"], 2, "fly"),
+        (&["run"], 2, "MODEL"),
+        (&["run", "x", "y", "--temperature", "hot"], 2, "0 to 2"),
+        (&["run", "x", "y", "--max-tokens", "0"], 2, "max-tokens"),
+        (&["serve", "--listen", "nowhere"], 2, "listen"),
+        (&["run", "nobody", "hello"], 1, "endcap models pull nobody"),
+        (&["bench", "nobody"], 1, "endcap models pull nobody"),
+        (&["serve", "--listen", "127.0.0.1:0"], 1, "no model is installed"),
+        (
+            &["serve", "--listen", "127.0.0.1:0", "--model", "nobody"],
+            1,
+            "endcap models pull nobody",
+        ),
+        (&["serve", "--listen", "0.0.0.0:0"], 1, "allow_plain_http"),
+        (&["models", "pull", "nobody"], 1, "smollm2-135m-instruct"),
+        (&["token", "revoke", "tok_none"], 1, "endcap token list"),
+        (&["config", "check", "/nowhere.toml"], 1, "/nowhere.toml"),
+    ] {
+        let mut command = endcap();
+        command.args(arguments);
+        if arguments.len() > 1 || arguments.first().is_some_and(|a| !a.starts_with("--")) {
+            command.arg("--data").arg(empty.path());
+        }
+        let output = command.output().unwrap();
+        let told = stderr(&output);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {told}");
+        assert!(told.contains(said), "{arguments:?}: {told}");
+        if code == 1 {
+            assert!(told.lines().any(|line| line.starts_with("error: ")), "{told}");
+            assert!(output.stdout.is_empty(), "{arguments:?}");
+            assert!(!told.contains("panicked"), "{told}");
+        }
+    }
+}
+
+#[test]
+fn run_writes_the_answer_and_nothing_but_it() {
+    let data = data();
+    let ask = |arguments: &[&str]| {
+        let mut all = vec!["run", MODEL, "Where is the milk?", "--max-tokens", "20"];
+        all.extend(arguments);
+        let output = in_data(&data, &all);
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert!(output.stderr.is_empty(), "{}", stderr(&output));
+        stdout(&output)
+    };
+    let greedy = ask(&["--temperature", "0"]);
+    assert!(greedy.ends_with('\n') && greedy.trim().len() > 3, "{greedy:?}");
+    assert_eq!(ask(&["--temperature", "0", "--seed", "5"]), greedy);
+    let seeded = ask(&["--temperature", "1", "--seed", "5"]);
+    assert_eq!(ask(&["--temperature", "1", "--seed", "5"]), seeded);
+    assert_ne!(ask(&["--temperature", "1", "--seed", "6"]), seeded);
+    // A package folder is a model as well.
+    let folder = data.path().join("models").join(MODEL);
+    let arguments = ["run", folder.to_str().unwrap(), "Where is the milk?", "--max-tokens", "20"];
+    let arguments = [&arguments[..], &["--temperature", "0"]].concat();
+    assert_eq!(stdout(&run(&arguments)), greedy);
+}
+
+#[test]
+fn run_without_a_prompt_takes_a_turn_for_each_line() {
+    let data = data();
+    let mut chat = endcap()
+        .args(["run", MODEL, "--max-tokens", "8", "--temperature", "0", "--data"])
+        .arg(data.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    chat.stdin.take().unwrap().write_all(b"Hello\n\nWhere is the milk?\n").unwrap();
+    let output = chat.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stdout(&output).lines().count() >= 2, "{}", stdout(&output));
+}
+
+#[test]
+fn a_closed_pipe_ends_a_command_quietly() {
+    let data = data();
+    for arguments in [&["run", MODEL, "Hello", "--max-tokens", "400"][..], &["config", "show"]] {
+        let mut child = endcap()
+            .args(arguments)
+            .arg("--data")
+            .arg(data.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut first = [0; 1];
+        let mut out = child.stdout.take().unwrap();
+        let _ = out.read(&mut first);
+        drop(out);
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+        assert!(output.stderr.is_empty(), "{arguments:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn doctor_finds_a_damaged_package() {
+    let data = data();
+    let doctor = || {
+        let output = in_data(&data, &["doctor", "--json"]);
+        let findings: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let state = findings
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|finding| finding["what"] == format!("model {MODEL}"))
+            .map(|finding| finding["state"].as_str().unwrap().to_owned());
+        (output.status.code(), state)
+    };
+    assert_eq!(doctor(), (Some(0), Some("ok".to_owned())));
+    let weights = data.path().join("models").join(MODEL).join("model.onnx.data");
+    let mut bytes = std::fs::read(&weights).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&weights, bytes).unwrap();
+    assert_eq!(doctor(), (Some(1), Some("broken".to_owned())));
+}
+
+#[test]
+fn config_check_tells_every_fault_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.toml");
+    std::fs::write(&file, "[server]\nlisten = 1\nlist = 2\n[engine]\nthreads = -1\n").unwrap();
+    let output = run(&["config", "check", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    for said in ["3 faults", "server.listen:", "server.list:", "engine.threads:"] {
+        assert!(stderr(&output).contains(said), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn bench_measures_and_says_so_as_json() {
+    let data = data();
+    let arguments = ["bench", MODEL, "--streams", "1,3", "--prompt-tokens", "20", "--max-tokens"];
+    let output = in_data(&data, &[&arguments[..], &["8", "--rounds", "1", "--json"]].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["results"].as_array().unwrap().len(), 2);
+    for row in told["results"].as_array().unwrap() {
+        for field in ["ttft_ms", "prefill_tokens_per_s", "decode_tokens_per_s"] {
+            assert!(row[field].as_f64().unwrap() > 0.0, "{row}");
+        }
+    }
+}
+
+#[test]
+fn models_that_cannot_run_are_refused_and_say_why() {
+    let data = data();
+    let made = tempfile::tempdir().unwrap();
+    let place = |name: &str| made.path().join(name);
+    let gguf = std::fs::read(root().join("models/tiny/q4_1.gguf")).unwrap();
+    let package = data.path().join("models").join(MODEL);
+    let onnx = std::fs::read(package.join("model.onnx")).unwrap();
+
+    // Header, version, then how many tensors there are said to be.
+    let mut lying = gguf.clone();
+    lying[8..16].copy_from_slice(&u64::MAX.to_le_bytes());
+    let mut keys = gguf.clone();
+    keys[16..24].copy_from_slice(&(u64::MAX / 2).to_le_bytes());
+    let files = [
+        ("tensors.gguf", lying),
+        ("keys.gguf", keys),
+        ("short.gguf", gguf[..gguf.len() / 2].to_vec()),
+        ("head.gguf", gguf[..30].to_vec()),
+        ("empty.gguf", Vec::new()),
+    ];
+    for (name, bytes) in files {
+        std::fs::write(place(name), bytes).unwrap();
+        refused(&in_data(&data, &["models", "check", place(name).to_str().unwrap()]), name);
+        refused(&in_data(&data, &["models", "import", place(name).to_str().unwrap()]), name);
+    }
+
+    let cut = |name: &str, bytes: &[u8]| {
+        let folder = place(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        for entry in std::fs::read_dir(&package).unwrap() {
+            let entry = entry.unwrap();
+            std::fs::copy(entry.path(), folder.join(entry.file_name())).unwrap();
+        }
+        std::fs::write(folder.join("model.onnx"), bytes).unwrap();
+        std::fs::remove_file(folder.join("package.json")).unwrap();
+        in_data(&data, &["models", "check", folder.to_str().unwrap()])
+    };
+    refused(&cut("truncated", &onnx[..onnx.len() / 2]), "truncated ONNX");
+    refused(&cut("nothing", b""), "empty ONNX");
+    // The same length, another name: nobody knows this operator.
+    let known = b"MatMulNBits";
+    let mut unknown = onnx.clone();
+    for at in 0..onnx.len() - known.len() {
+        if onnx[at..].starts_with(known) {
+            unknown[at..at + known.len()].copy_from_slice(b"MatMulZBits");
+        }
+    }
+    let told = refused(&cut("operator", &unknown), "an unknown operator");
+    assert!(told.contains("MatMulZBits"), "{told}");
+}
+
+fn refused(output: &Output, what: &str) -> String {
+    let told = format!("{}{}", stdout(output), stderr(output));
+    assert_eq!(output.status.code(), Some(1), "{what}: {told}");
+    assert!(!told.contains("panicked") && told.len() < 2000, "{what}: {told}");
+    told
+}

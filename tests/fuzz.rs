@@ -1,0 +1,206 @@
+//! Decoders of outside bytes, given bytes that nobody meant.
+//!
+//! Each target takes something valid and damages it, as noise alone seldom gets past the first
+//! check. A failure prints `BOLERO_RANDOM_SEED`, with which it comes again;
+//! `BOLERO_RANDOM_ITERATIONS` sets how many tries there are.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{Request, header};
+use endcap::api::{self, Limits, Service, ServiceParts};
+use endcap::config::{self, Sources};
+use endcap::engine::{Model, ModelSource};
+use endcap::http::{BodyLimits, Health, Role, Tokens};
+use endcap::packages::gguf::Gguf;
+use endcap::packages::{Card, Catalogue, GenerationDefaults, Manifest};
+use endcap::skills::chat::{self, ChatTemplate, Message};
+use endcap::telemetry::Metrics;
+use serde_json::json;
+use tower::ServiceExt;
+
+use crate::support::{data, root};
+
+/// What is done to valid bytes: at which place, what, with which byte.
+type Damage = Vec<(u16, u8, u8)>;
+
+/// The bytes after each change: one replaced, one put in, some taken out, some repeated, or cut.
+fn damaged(valid: &[u8], damage: &Damage) -> Vec<u8> {
+    let mut bytes = valid.to_vec();
+    for &(place, kind, byte) in damage {
+        if bytes.is_empty() {
+            break;
+        }
+        let at = usize::from(place) % bytes.len();
+        let end = (at + usize::from(byte) % 8 + 1).min(bytes.len());
+        match kind % 8 {
+            0..=2 => bytes[at] = byte,
+            3 => bytes[at] ^= 1 << (byte % 8),
+            4 => bytes.insert(at, byte),
+            5 => drop(bytes.drain(at..end)),
+            6 => {
+                let again = bytes[at..end].to_vec();
+                bytes.splice(at..at, again);
+            }
+            _ if byte < 16 => bytes.truncate(at),
+            _ => bytes[at] = b"\"\\{}[],:-0eE."[usize::from(byte) % 13],
+        }
+    }
+    bytes
+}
+
+fn try_damage(iterations: usize, valid: &[u8], decode: impl Fn(&[u8])) {
+    decode(valid);
+    let decode = std::panic::AssertUnwindSafe(decode);
+    bolero::check!()
+        .with_iterations(iterations)
+        .with_type::<Damage>()
+        .for_each(|damage| (*decode)(&damaged(valid, damage)));
+}
+
+#[test]
+fn gguf_files() {
+    let valid = std::fs::read(root().join("models/tiny/q4_1.gguf")).unwrap();
+    try_damage(3000, &valid, |bytes| {
+        let _ = Gguf::parse(bytes);
+    });
+}
+
+#[test]
+fn manifests() {
+    let data = data();
+    let valid = std::fs::read(data.path().join("models/tiny/package.json")).unwrap();
+    try_damage(3000, &valid, |bytes| {
+        if let Ok(manifest) = Manifest::parse(bytes) {
+            let again = Manifest::parse(&manifest.to_bytes().unwrap()).unwrap();
+            assert_eq!(again, manifest, "a manifest changes when it is written again");
+        }
+    });
+}
+
+#[test]
+fn cards_and_defaults() {
+    let data = data();
+    let valid = std::fs::read(data.path().join("models/tiny/card.cdx.json")).unwrap();
+    try_damage(1000, &valid, |bytes| {
+        let _ = Card::parse(bytes);
+        let _ = GenerationDefaults::parse(bytes);
+    });
+}
+
+#[test]
+fn catalogues() {
+    let valid = std::fs::read(root().join("models/catalogue.toml")).unwrap();
+    try_damage(1000, &valid, |bytes| {
+        let _ = Catalogue::parse(&String::from_utf8_lossy(bytes));
+    });
+}
+
+#[test]
+fn onnx_graphs() {
+    let data = data();
+    let folder = data.path().join("models/tiny");
+    let valid = std::fs::read(folder.join("model.onnx")).unwrap();
+    let onnx = folder.join("damaged.onnx");
+    let source = ModelSource {
+        name: "damaged".to_owned(),
+        onnx: onnx.clone(),
+        tokenizer: folder.join("tokenizer.json"),
+        end_tokens: vec![2],
+        context_tokens: 512,
+    };
+    try_damage(100, &valid, |bytes| {
+        std::fs::write(&onnx, bytes).unwrap();
+        let _ = Model::check(&source);
+    });
+}
+
+#[test]
+fn configurations() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.toml");
+    let valid = b"data_dir = \"data\"\n[server]\nlisten = \"127.0.0.1:0\"\nmax_body = \"1 MiB\"\n\
+                  cors_origins = [\"https://a.example\"]\n[limits]\nmax_n = 3\n[engine]\n\
+                  kv_budget = 4000000\n[models]\nserve = [\"tiny\"]\n[log]\nfilter = \"info\"\n";
+    try_damage(1000, valid, |bytes| {
+        std::fs::write(&file, bytes).unwrap();
+        let _ = config::load(&Sources::none().with_file(Path::new(&file)));
+    });
+}
+
+#[test]
+fn chat_templates() {
+    let data = data();
+    let valid = std::fs::read(data.path().join("models/tiny/chat_template.jinja")).unwrap();
+    let messages = [Message { role: chat::Role::User, content: "Hello".to_owned() }];
+    try_damage(1000, &valid, |bytes| {
+        let source = String::from_utf8_lossy(bytes);
+        if let Ok(template) = ChatTemplate::compile(&source, "<s>", "</s>") {
+            let _ = template.render(&messages, true);
+        }
+    });
+}
+
+/// A door with no model behind it: a request that is right gets as far as the model's name.
+fn door() -> axum::Router {
+    let parts = ServiceParts {
+        models: Vec::new(),
+        limits: Limits::default(),
+        body: BodyLimits::default(),
+        request_timeout: std::time::Duration::from_secs(60),
+        tokens: Arc::new(Tokens::in_memory().with_fixed("token", Role::Admin, "fuzz")),
+        metrics: Arc::new(Metrics::new()),
+        health: Arc::new(Health::default()),
+    };
+    api::router(Arc::new(Service::new(parts)))
+}
+
+fn try_requests(path: &'static str, valid: &serde_json::Value) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let door = door();
+    let ask = |bytes: &[u8]| {
+        let request = Request::post(path)
+            .header(header::AUTHORIZATION, "Bearer token")
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(bytes.to_vec()))
+            .unwrap();
+        runtime.block_on(door.clone().oneshot(request)).unwrap().status().as_u16()
+    };
+    let valid = valid.to_string().into_bytes();
+    assert_eq!(ask(&valid), 404, "the undamaged request is right, and its model unknown");
+    try_damage(3000, &valid, |bytes| {
+        let status = ask(bytes);
+        assert!([400, 404].contains(&status), "{status}");
+    });
+}
+
+#[test]
+fn chat_requests() {
+    try_requests(
+        "/v1/chat/completions",
+        &json!({
+            "model": "tiny",
+            "messages": [
+                {"role": "system", "content": "Be short."},
+                {"role": "user", "content": [{"type": "text", "text": "Where is the milk? \u{1f95b}"}]},
+            ],
+            "temperature": 0.5, "top_p": 0.9, "top_k": 40, "min_p": 0.01, "seed": -3, "n": 2,
+            "presence_penalty": 0.1, "frequency_penalty": -0.1, "repetition_penalty": 1.1,
+            "logit_bias": {"5": -100, "7": 1.5}, "stop": ["a", "\n"], "max_tokens": 12,
+            "logprobs": true, "top_logprobs": 3, "stream": true,
+            "stream_options": {"include_usage": true},
+        }),
+    );
+}
+
+#[test]
+fn completion_requests() {
+    try_requests(
+        "/v1/completions",
+        &json!({
+            "model": "tiny", "prompt": ["The price", "of milk"], "max_tokens": 3, "temperature": 0,
+            "logprobs": 2, "n": 2, "stop": "x", "seed": 1, "stream": false, "echo": false,
+        }),
+    );
+}
