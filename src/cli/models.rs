@@ -118,7 +118,13 @@ fn blocking(
         }
         Command::Import { path, name } => {
             let store = Store::open(data_dir)?;
-            installed(&store.import(&path, name.as_deref(), progress)?, json)
+            let package = store.import(&path, name.as_deref(), progress)?;
+            // What cannot run is of no use here: say so now, not at the next start.
+            if let Err(refusal) = packages::check(package.folder(), &Silent) {
+                store.remove(package.name())?;
+                return Err(anyhow::Error::from(refusal).context("nothing was installed"));
+            }
+            installed(&package, json)
         }
         Command::Rm { name } => {
             Store::open(data_dir)?.remove(&name)?;

@@ -191,7 +191,7 @@ struct WrittenModel {
     #[serde(default)]
     card: Card,
     #[serde(default)]
-    generation: GenerationDefaults,
+    generation: toml::Table,
 }
 
 impl WrittenModel {
@@ -213,7 +213,7 @@ impl WrittenModel {
             ));
         }
         self.source.iter().try_for_each(Source::check)?;
-        self.generation.check().map_err(|e| format!("generation: {e}"))?;
+        let generation = generation(self.generation).map_err(|e| format!("generation: {e}"))?;
         Ok(Entry {
             name,
             title: self.title,
@@ -223,9 +223,28 @@ impl WrittenModel {
             sha256: self.sha256,
             sources: self.source,
             card: self.card,
-            generation: self.generation,
+            generation,
         })
     }
+}
+
+/// Sampling defaults; stricter than those of foreign files, as this file is ours.
+fn generation(written: toml::Table) -> Result<GenerationDefaults, String> {
+    const KNOWN: [&str; 7] = [
+        "do_sample",
+        "temperature",
+        "top_p",
+        "top_k",
+        "min_p",
+        "repetition_penalty",
+        "max_new_tokens",
+    ];
+    if let Some(unknown) = written.keys().find(|k| !KNOWN.contains(&k.as_str())) {
+        return Err(format!("unknown field `{unknown}`; known are {}", KNOWN.join(", ")));
+    }
+    let generation: GenerationDefaults = written.try_into().map_err(|e| e.to_string())?;
+    generation.check().map_err(|e| e.to_string())?;
+    Ok(generation)
 }
 
 impl Source {
@@ -362,6 +381,7 @@ mod tests {
             (source("kind = \"hugging_face\"\nrepo = \"a\"\nfile = \"b\""), "owner/name"),
             (source("kind = \"hugging_face\"\nrepo = \"a/..\"\nfile = \"b\""), "a/.."),
             (entry(https) + "[model.generation]\ntemperature = -1.0\n", "temperature"),
+            (entry(https) + "[model.generation]\nheat = 1.0\n", "heat"),
             (entry(https) + "[model.card]\nlicense = \"MIT\"\n", "license"),
         ] {
             let error = Catalogue::parse(&text).expect_err(told);

@@ -75,7 +75,9 @@ pub struct SourceFailure {
 #[derive(Debug, thiserror::Error)]
 pub enum PackageError {
     /// No package of that name.
-    #[error("no model {name} is installed; `endcap models pull {name}` fetches it")]
+    #[error(
+        "no model {name} is installed; `endcap models pull {name}` fetches it if the catalogue has it"
+    )]
     NotInstalled {
         /// Name asked for.
         name: String,

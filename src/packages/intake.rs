@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use super::card::Card;
 use super::catalogue::{Entry, Form};
 use super::defaults::GenerationDefaults;
+use super::digest;
 use super::disk;
 use super::error::{At, PackageError};
 use super::folder::OnnxFolder;
@@ -75,18 +76,29 @@ pub(super) fn prepare(
     progress: &dyn Progress,
 ) -> Result<Draft, PackageError> {
     match origin {
-        Origin::Gguf(path) => from_gguf(
-            path,
-            name,
-            "1",
-            Card::default(),
-            &GenerationDefaults::default(),
-            out,
-            progress,
-        ),
+        Origin::Gguf(path) => {
+            progress.start("reading the file", fs::metadata(path).ok().map(|m| m.len()));
+            let digest = digest::of_file(path, progress);
+            progress.finish();
+            let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let card = Card { digests: vec![(file, digest?.finish())], ..Card::default() };
+            let none = GenerationDefaults::default();
+            let mut draft = from_gguf(path, name, "1", card, &none, out, progress)?;
+            if let Some(card) = draft.card.as_mut().filter(|c| c.source.is_empty()) {
+                card.source = address(path);
+            }
+            Ok(draft)
+        }
         Origin::Onnx(onnx) => from_onnx(onnx, name, out),
         Origin::Package(package) => from_package(package, name, out, progress),
     }
+}
+
+/// A local path as an address; empty where it has none.
+fn address(path: &Path) -> String {
+    let path = path.canonicalize().ok();
+    let url = path.and_then(|p| reqwest::Url::from_file_path(p).ok());
+    url.map(String::from).unwrap_or_default()
 }
 
 /// Puts the files of a catalogue entry's package into `out`.
@@ -189,9 +201,11 @@ fn merge_generation(path: &Path, generation: &GenerationDefaults) -> Result<(), 
         let bytes = disk::read_bounded(path, super::defaults::MAX_DEFAULTS_BYTES)?;
         whole = serde_json::from_slice(&bytes).map_err(refuse)?;
     }
-    let serde_json::Value::Object(own) = serde_json::to_value(generation).map_err(refuse)? else {
-        return Ok(());
-    };
+    // By way of text, in which 0.2 is 0.2 for f32 and f64 alike.
+    let own = generation
+        .to_bytes()
+        .map_err(|source| PackageError::Manifest { path: path.to_owned(), source })?;
+    let own: serde_json::Map<_, _> = serde_json::from_slice(&own).map_err(refuse)?;
     whole.extend(own);
     let bytes = serde_json::to_vec_pretty(&whole).map_err(refuse)?;
     disk::remove_file(path)?;
@@ -218,7 +232,7 @@ fn from_onnx(onnx: &OnnxFolder, name: &PackageName, out: &Path) -> Result<Draft,
     let card = Card {
         name: name.to_string(),
         version: "1".into(),
-        source: onnx.folder.display().to_string(),
+        source: address(&onnx.folder),
         architecture: onnx.architecture.clone(),
         ..Card::default()
     };
