@@ -61,7 +61,8 @@ fn a_named_template_and_a_template_file_are_found() {
 
 #[test]
 fn what_cannot_be_a_package_is_refused_with_its_reason() {
-    let cases: [(&str, fn(&Path)); 8] = [
+    type Case = (&'static str, fn(&Path));
+    let cases: [Case; 8] = [
         ("tokenizer.json", |f| fs::remove_file(f.join("tokenizer.json")).unwrap()),
         ("max_position_embeddings", |f| fs::write(f.join("config.json"), "{}").unwrap()),
         ("context_tokens", |f| {

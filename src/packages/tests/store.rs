@@ -57,7 +57,8 @@ fn what_is_not_there_is_told_with_the_remedy() {
 
 #[test]
 fn damage_is_found_and_passed_over() {
-    let spoil: [(&str, fn(&Path)); 6] = [
+    type Case = (&'static str, fn(&Path));
+    let spoil: [Case; 6] = [
         ("a byte", |f| {
             let mut bytes = fs::read(f.join("model.onnx_data")).unwrap();
             bytes[9] ^= 1;

@@ -82,7 +82,8 @@ async fn wrong_bytes_are_refused_and_removed() {
     let bytes = file();
     let other_sha = "1".repeat(64);
     let longer = [&bytes[..], b"more"].concat();
-    let cases: [(&str, &[u8], &str, &[Fault], &str); 4] = [
+    type Case<'a> = (&'a str, &'a [u8], &'a str, &'a [Fault], &'a str);
+    let cases: [Case<'_>; 4] = [
         (
             "other bytes",
             &bytes,
