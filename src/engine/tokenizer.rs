@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use aho_corasick::{AhoCorasick, MatchKind};
 use tokenizers::DecoderWrapper;
 
 use super::{EngineError, LoadError, TokenId};
@@ -14,8 +15,10 @@ const GUARD: char = '\u{F8FF}';
 /// Text to tokens and back, from a Hugging Face `tokenizer.json`.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
-    /// Control tokens by name, longest first.
+    /// Control tokens by name.
     control: Vec<(String, TokenId)>,
+    /// Finds their names, the longest of those that begin at one place.
+    finder: AhoCorasick,
     /// What each token adds to a text; nothing for control tokens.
     bytes: Vec<Box<[u8]>>,
 }
@@ -44,7 +47,11 @@ impl Tokenizer {
             .filter(|(_, token)| token.special)
             .map(|(id, token)| (token.content.clone(), *id))
             .collect();
-        control.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        control.sort();
+        let finder = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(control.iter().map(|(name, _)| name))
+            .map_err(|error| refuse(error.to_string()))?;
         let largest = inner.get_vocab(true).into_values().max().unwrap_or(0);
         let of_char = byte_of_char();
         let bytes = (0..=largest)
@@ -56,27 +63,22 @@ impl Tokenizer {
             })
             .collect();
         inner.set_encode_special_tokens(true);
-        Ok(Self { inner, control, bytes })
+        Ok(Self { inner, control, finder, bytes })
     }
 
     /// Tokens of a text. With `control`, names of control tokens such as `<|im_start|>` become
     /// those tokens, except where [`Self::guard`] has been; without, they are text like any other.
     pub fn encode(&self, text: &str, control: bool) -> Result<Vec<TokenId>, EngineError> {
         let mut tokens = Vec::with_capacity(text.len() / 4 + 1);
-        let mut rest = text;
-        while control {
-            let found = self
-                .control
-                .iter()
-                .filter_map(|(name, id)| rest.find(name.as_str()).map(|at| (at, name.len(), *id)))
-                .min_by_key(|&(at, len, _)| (at, std::cmp::Reverse(len)));
-            let Some((at, len, id)) = found else { break };
-            let (before, after) = rest.split_at(at);
-            self.encode_text(before, &mut tokens)?;
-            tokens.push(id);
-            rest = after.get(len..).unwrap_or_default();
+        let mut after = 0;
+        if control {
+            for found in self.finder.find_iter(text) {
+                self.encode_text(text.get(after..found.start()).unwrap_or_default(), &mut tokens)?;
+                tokens.extend(self.control.get(found.pattern().as_usize()).map(|(_, id)| *id));
+                after = found.end();
+            }
         }
-        self.encode_text(rest, &mut tokens)?;
+        self.encode_text(text.get(after..).unwrap_or_default(), &mut tokens)?;
         Ok(tokens)
     }
 

@@ -54,14 +54,18 @@ pub(in crate::api) async fn answer(
 async fn prompt_tokens(
     service: &Service,
     served: &Arc<ServedModel>,
-    messages: Vec<Message>,
+    mut messages: Vec<Message>,
 ) -> Result<Vec<TokenId>, Problem> {
     let bytes = messages.iter().map(|message| message.content.len()).sum();
     let served = Arc::clone(served);
     let work = move || {
         let template = served.template.as_ref().ok_or_else(|| no_template(&served.name))?;
+        let tokenizer = served.model.tokenizer();
+        for message in &mut messages {
+            message.content = tokenizer.guard(&message.content);
+        }
         let text = template.render(&messages, true).map_err(of_template)?;
-        served.model.tokenizer().encode(&text, true).map_err(|error| of_engine(error, PROMPT))
+        tokenizer.encode(&text, true).map_err(|error| of_engine(error, PROMPT))
     };
     service.prepare(bytes, work).await
 }
