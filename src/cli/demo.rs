@@ -72,14 +72,16 @@ async fn pull(config: &Config) -> anyhow::Result<()> {
 
 fn greet(started: &Started, token: &str) {
     let Started { url, .. } = started;
+    let body = format!(
+        "{{\"model\": \"{MODEL}\", \"stream\": true, \"max_tokens\": 64, \"messages\": \
+         [{{\"role\": \"user\", \"content\": \"What is the capital of France?\"}}]}}"
+    );
     let text = format!(
         "Endcap serves {MODEL} on {url}\n\
          Token: {token}\n\
          Try it:\n\n  \
-         curl {url}/v1/chat/completions -H 'Authorization: Bearer {token}' \
-         -H 'Content-Type: application/json' \
-         -d '{{\"model\": \"{MODEL}\", \"messages\": [{{\"role\": \"user\", \
-         \"content\": \"What is the capital of France?\"}}]}}'\n\n\
+         curl -sN {url}/v1/chat/completions -H 'Authorization: Bearer {token}' \
+         -H 'Content-Type: application/json' -d '{body}'\n\n\
          Ctrl-C stops it."
     );
     // Whoever read the address may have closed the pipe; the server goes on.

@@ -44,7 +44,7 @@ pub(super) fn number(given: &Given, range: RangeInclusive<u64>) -> Result<u64, S
     };
     match u64::try_from(number) {
         Ok(number) if range.contains(&number) => Ok(number),
-        _ => Err(outside(number, &range.start(), &range.end())),
+        _ => Err(outside(number, range.start(), range.end())),
     }
 }
 

@@ -188,10 +188,10 @@ fn an_embedding_of_q4_1_becomes_a_table_of_numbers() {
 #[test]
 fn neighbours_share_a_byte_and_the_first_is_low() {
     // Weight i has the nibble i % 16: as ggml stores it, low halves are 0..16, high ones as well.
-    let halves: Vec<u8> = (0..16).map(|i| i | i << 4).collect();
+    let halves: Vec<u8> = (0..16).map(|i| i | (i << 4)).collect();
     let mut packed = Packed::default();
     BlockType::Q4_0.pack(&[&[0, 0x3c], halves.as_slice()].concat(), &mut packed).unwrap();
-    let pairs: Vec<u8> = (0..8).map(|i| 2 * i | (2 * i + 1) << 4).collect();
+    let pairs: Vec<u8> = (0..8).map(|i| (2 * i) | ((2 * i + 1) << 4)).collect();
     assert_eq!(packed, Packed { quants: pairs.repeat(2), scales: vec![1.0], zero_points: vec![] });
 }
 
