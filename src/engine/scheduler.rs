@@ -210,19 +210,19 @@ impl Worker {
             drop(queue);
             let Some(job) = job else { return true };
             if let Err(job) = self.start(job) {
-                self.shared.lock().waiting.push_front(job);
+                self.shared.lock().waiting.push_front(*job);
                 return true;
             }
         }
     }
 
     /// Starts a job; gives it back where there are no pages for its prompt now.
-    fn start(&mut self, job: Job) -> Result<(), Job> {
+    fn start(&mut self, job: Job) -> Result<(), Box<Job>> {
         let kv = self.decoder.kv();
         let pages = kv.open();
         if !kv.reserve(pages, job.request.prompt.len()) {
             kv.close(pages);
-            return Err(job);
+            return Err(Box::new(job));
         }
         let now = Instant::now();
         self.running.push(Sequence {

