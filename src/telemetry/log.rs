@@ -1,5 +1,7 @@
 //! Log lines on standard error.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 
@@ -34,7 +36,10 @@ pub enum LogError {
 pub fn start(format: LogFormat, filter: &str) -> Result<(), LogError> {
     let levels = EnvFilter::try_new(filter)
         .map_err(|source| LogError::Filter { filter: filter.to_owned(), source })?;
-    let log = fmt().with_env_filter(levels).with_writer(std::io::stderr);
+    let log = fmt()
+        .with_env_filter(levels)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     match format {
         LogFormat::Text => log.try_init(),
         LogFormat::Json => log.json().flatten_event(true).try_init(),

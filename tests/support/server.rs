@@ -1,6 +1,6 @@
 //! The real binary, serving on a port of its own.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -19,7 +19,8 @@ pub(crate) struct Server {
     pub(crate) url: String,
     data: tempfile::TempDir,
     log: Arc<Mutex<String>>,
-    stdout: BufReader<ChildStdout>,
+    /// Held open: a server whose reader is gone is another test's matter.
+    _stdout: BufReader<ChildStdout>,
 }
 
 impl Server {
@@ -60,7 +61,7 @@ impl Server {
             .find(|word| word.starts_with("http"))
             .unwrap_or_else(|| panic!("no address in `{line}`: {}", log.lock().unwrap()))
             .to_owned();
-        let server = Self { child, url, data, log, stdout: stdout };
+        let server = Self { child, url, data, log, _stdout: stdout };
         if server.url.starts_with("http://") {
             assert_eq!(server.ask(Ask::get("/health/ready")).status, 200, "{}", server.log());
         }
@@ -134,13 +135,6 @@ impl Server {
             assert!(Instant::now() < end, "the server does not end: {}", self.log());
             std::thread::sleep(Duration::from_millis(10));
         }
-    }
-
-    /// The rest of its standard output, once it has ended.
-    pub(crate) fn rest_of_stdout(&mut self) -> String {
-        let mut rest = String::new();
-        self.stdout.read_to_string(&mut rest).unwrap();
-        rest
     }
 }
 
