@@ -240,7 +240,7 @@ fn changed(change: impl FnOnce(&mut ModelProto)) -> (tempfile::TempDir, LoadErro
     let mut proto = ModelProto::decode(std::fs::read(&onnx).unwrap().as_slice()).unwrap();
     change(&mut proto);
     std::fs::write(&onnx, proto.encode_to_vec()).unwrap();
-    let error = Model::check(&source_in(folder.path())).err().expect("it is refused");
+    let error = Model::check(&source_in(folder.path())).expect_err("it is refused");
     (folder, error)
 }
 

@@ -367,7 +367,7 @@ mod tests {
             let byte = |i: usize| values[row * per_row * bytes + i];
             let q = match case.bits {
                 Bits::Eight => byte(column),
-                Bits::Four if column % 2 == 0 => byte(column / 2) & 15,
+                Bits::Four if column.is_multiple_of(2) => byte(column / 2) & 15,
                 Bits::Four => byte(column / 2) >> 4,
             };
             let zero = stored.zero_points.as_ref().map_or(middle, |z: &Vec<f32>| z[at]);
