@@ -96,7 +96,7 @@ fn tiny_models_agree_with_onnx_runtime() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/reference");
     for form in ["f32", "f16", "q4_0", "q4_1"] {
         for (activation, tolerance, cosine) in
-            [(Activation::Bits16, 0.02, 0.99999), (Activation::Bits8, 0.5, 0.998)]
+            [(Activation::Bits16, 0.08, 0.99999), (Activation::Bits8, 0.5, 0.998)]
         {
             let package = crate::engine::TINY.path().join(form);
             let reference = folder.join(format!("tiny-{form}.json"));
@@ -116,7 +116,7 @@ fn the_default_model_agrees_with_onnx_runtime() {
     let named = |name| PathBuf::from(std::env::var_os(name).expect(name));
     let (package, reference) = (named("ENDCAP_REFERENCE_PACKAGE"), named("ENDCAP_REFERENCE"));
     for (activation, tolerance, cosine) in
-        [(Activation::Bits16, 0.1, 0.9999), (Activation::Bits8, 3.0, 0.99)]
+        [(Activation::Bits16, 0.12, 0.9999), (Activation::Bits8, 4.5, 0.98)]
     {
         let d = distance(&package, &reference, activation, tolerance);
         assert!(d.rows >= 264 && d.largest < tolerance && d.cosine > cosine, "{d:?}");
