@@ -67,7 +67,13 @@ impl Session {
         mut part: impl FnMut(&str) -> anyhow::Result<()>,
     ) -> anyhow::Result<String> {
         let prompt = match &self.template {
-            Some(template) => template.render(messages, true)?,
+            Some(template) => {
+                let mut messages = messages.to_vec();
+                for message in &mut messages {
+                    message.content = self.model.tokenizer().guard(&message.content);
+                }
+                template.render(&messages, true)?
+            }
             None => messages.iter().map(|m| m.content.as_str()).collect::<Vec<_>>().join("\n"),
         };
         let prompt = self.model.tokenizer().encode(&prompt, true)?;
