@@ -59,7 +59,9 @@ fn distance(package: &Path, reference: &Path, activation: Activation, tolerance:
     let mut probe = Probe::load(&source, "", &config).unwrap();
     let got = probe.logits(&[&tokens], 128).unwrap().remove(0);
     let mut all = Distance { largest: 0.0, cosine: 1.0, other_choice: 0, clear: 0, rows: 0 };
+    assert_eq!(got.len(), want.len());
     for (got, want) in got.iter().zip(want) {
+        assert!(got.len() == want.len() && got.iter().all(|logit| logit.is_finite()));
         let (mut dot, mut a, mut b) = (0.0f64, 0.0f64, 0.0f64);
         for (&g, &w) in got.iter().zip(want) {
             all.largest = all.largest.max((g - w).abs());

@@ -111,7 +111,7 @@ impl Observer for Unobserved {
     fn first_token(&self, _after: Duration) {}
     fn token_gap(&self, _gap: Duration) {}
     fn prompt_tokens(&self, _tokens: u64) {}
-    fn completed(&self, _completion_tokens: u64, _total: Duration) {}
+    fn completed(&self, _total: Duration) {}
     fn cancelled(&self) {}
     fn failed(&self) {}
     fn queue(&self, _waiting: usize, _running: usize) {}

@@ -97,7 +97,7 @@ impl Default for Config {
 pub struct Sampling {
     /// 0 is greedy; otherwise logits are divided by it.
     pub temperature: f32,
-    /// Keep the k most probable tokens; `None` keeps all.
+    /// Keep the k most probable tokens; `None` and 0 keep all.
     pub top_k: Option<u32>,
     /// Keep the smallest set whose probability reaches this, in (0, 1].
     pub top_p: f32,
@@ -144,7 +144,7 @@ pub struct Request {
     pub stop: Vec<String>,
     /// Report each token's log-probability, and this many alternatives.
     pub logprobs: Option<u8>,
-    /// Give up when no token has come by then.
+    /// The answer is complete by then, or it fails.
     pub deadline: Option<std::time::Instant>,
 }
 
@@ -294,18 +294,20 @@ pub enum EngineError {
 
 /// What the engine tells of itself while it works.
 pub trait Observer: Send + Sync {
-    /// A request's first token came this long after the request.
+    /// A request's first token was generated, this long after the request.
     fn first_token(&self, after: Duration);
-    /// Time between two tokens of one sequence.
+    /// Another token was generated, this long after the sequence's last.
     fn token_gap(&self, gap: Duration);
     /// Prompt tokens computed.
     fn prompt_tokens(&self, tokens: u64);
     /// An answer is complete.
-    fn completed(&self, completion_tokens: u64, total: Duration);
+    fn completed(&self, total: Duration);
     /// An answer's reader went away before its end.
     fn cancelled(&self);
-    /// A request failed inside the engine.
+    /// A request failed inside the engine, or its time was over.
     fn failed(&self);
+    /// A sequence gave its pages to an older one and will be computed again.
+    fn set_aside(&self) {}
     /// Requests that wait and sequences that run, after a change.
     fn queue(&self, waiting: usize, running: usize);
     /// KV memory in use, after a change.

@@ -77,14 +77,14 @@ impl Sampler {
             *logit = ((*logit - largest) / s.temperature).exp();
         }
         let weights = logits;
-        let filtered = s.top_k.is_some() || s.top_p < 1.0;
+        let filtered = s.top_k.is_some_and(|k| k > 0) || s.top_p < 1.0;
         let mut kept: Vec<(TokenId, f32)> = if filtered {
             self.nucleus(weights)
         } else {
             weights.iter().enumerate().map(|(i, &w)| (i as TokenId, w)).collect()
         };
         // The best token has weight 1.
-        kept.retain(|&(_, weight)| weight >= self.sampling.min_p);
+        kept.retain(|&(_, weight)| weight > 0.0 && weight >= self.sampling.min_p);
         let total: f64 = kept.iter().map(|&(_, w)| f64::from(w)).sum();
         let unit = (self.random.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
         let mut left = unit * total;
@@ -98,31 +98,38 @@ impl Sampler {
     /// The tokens that top-k and top-p leave, best first.
     fn nucleus(&self, weights: &[f32]) -> Vec<(TokenId, f32)> {
         let s = &self.sampling;
-        let limit = s.top_k.map_or(weights.len(), |k| (k.max(1) as usize).min(weights.len()));
-        let mut take = limit.min(256);
+        let top_k = s.top_k.map(|k| k as usize).filter(|k| (1..weights.len()).contains(k));
+        // Probabilities are those among the k best, as top-k comes first.
+        if let Some(k) = top_k {
+            let mut kept = most(weights, k);
+            let total: f64 = kept.iter().map(|&(_, weight)| f64::from(weight)).sum();
+            kept.truncate(reach(&kept, s.top_p, total).unwrap_or(k));
+            return kept;
+        }
+        let total: f64 = weights.iter().map(|&weight| f64::from(weight)).sum();
+        let mut take = weights.len().min(256);
         loop {
             let mut kept = most(weights, take);
-            // Probabilities are those among the k best, as top-k comes first.
-            let total: f64 = match s.top_k {
-                Some(_) if take == limit => kept.iter().map(|&(_, w)| f64::from(w)).sum(),
-                Some(_) => most(weights, limit).iter().map(|&(_, w)| f64::from(w)).sum(),
-                None => weights.iter().map(|&w| f64::from(w)).sum(),
-            };
-            let mut sum = 0.0;
-            let enough = kept.iter().position(|&(_, weight)| {
-                sum += f64::from(weight);
-                sum >= f64::from(s.top_p) * total
-            });
-            match enough {
-                Some(last) if s.top_p < 1.0 => {
-                    kept.truncate(last + 1);
-                    return kept;
-                }
-                _ if take == limit => return kept,
-                _ => take = (take * 8).min(limit),
+            if let Some(count) = reach(&kept, s.top_p, total) {
+                kept.truncate(count);
+                return kept;
             }
+            if take == weights.len() {
+                return kept;
+            }
+            take = (take * 8).min(weights.len());
         }
     }
+}
+
+/// How many of the best it takes to reach `top_p` of `total`.
+fn reach(best: &[(TokenId, f32)], top_p: f32, total: f64) -> Option<usize> {
+    let mut sum = 0.0;
+    let last = best.iter().position(|&(_, weight)| {
+        sum += f64::from(weight);
+        sum >= f64::from(top_p) * total
+    });
+    last.filter(|_| top_p < 1.0).map(|last| last + 1)
 }
 
 /// The largest logit's token; the first of equals.

@@ -181,8 +181,20 @@ struct Worker {
     set_aside: VecDeque<Sequence>,
 }
 
+/// However the thread ends, nobody waits for it: the queue closes and its readers see the end.
+struct Closing(Arc<Shared>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        let mut queue = self.0.lock();
+        queue.closed = true;
+        queue.waiting.clear();
+    }
+}
+
 impl Worker {
     fn run(mut self) {
+        let _closing = Closing(Arc::clone(&self.shared));
         while self.admit() {
             self.drop_the_abandoned();
             self.find_pages();
@@ -268,6 +280,7 @@ impl Worker {
                 self.end(sequence, None);
             } else if over(&sequence.job) {
                 let sequence = self.running.remove(at);
+                self.observer.failed();
                 self.end(sequence, Some(Event::Failed(EngineError::Deadline)));
             } else {
                 at += 1;
@@ -275,13 +288,14 @@ impl Worker {
         }
         let observer = &self.observer;
         let stays = |job: &Job| {
-            let late = over(job);
-            if job.events.is_closed() {
+            let (gone, late) = (job.events.is_closed(), over(job));
+            if gone {
                 observer.cancelled();
             } else if late {
+                observer.failed();
                 let _reader_may_be_gone = job.events.try_send(Event::Failed(EngineError::Deadline));
             }
-            !late && !job.events.is_closed()
+            !gone && !late
         };
         self.set_aside.retain(|sequence| stays(&sequence.job));
         self.shared.lock().waiting.retain(stays);
@@ -296,6 +310,7 @@ impl Worker {
             } else if let Some(youngest) = self.running.pop() {
                 self.decoder.kv().close(youngest.pages);
                 self.set_aside.push_front(youngest);
+                self.observer.set_aside();
             }
         }
     }
@@ -327,6 +342,7 @@ impl Worker {
                 self.fail_all("a step panicked");
                 if let Err(why) = self.decoder.recover() {
                     tracing::error!(why, "the decoder could not be set up again");
+                    self.shared.lock().closed = true;
                 }
             }
         }
@@ -371,8 +387,7 @@ impl Worker {
             None => sequence.job.satisfied.load(Ordering::Acquire),
         };
         if complete {
-            let answered = sequence.answered() as u64;
-            self.observer.completed(answered, sequence.job.queued_at.elapsed());
+            self.observer.completed(sequence.job.queued_at.elapsed());
             let seconds = sequence.started.elapsed().as_secs_f64();
             let mut queue = self.shared.lock();
             queue.mean_seconds = match queue.mean_seconds {

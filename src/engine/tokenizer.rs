@@ -44,9 +44,12 @@ impl Tokenizer {
         let added = inner.get_added_tokens_decoder();
         let mut control: Vec<_> = added
             .iter()
-            .filter(|(_, token)| token.special)
+            .filter(|(_, token)| token.special && !token.content.is_empty())
             .map(|(id, token)| (token.content.clone(), *id))
             .collect();
+        if let Some((name, _)) = control.iter().find(|(name, _)| name.contains(GUARD)) {
+            return Err(refuse(format!("the control token {name:?} has U+F8FF in its name")));
+        }
         control.sort();
         let finder = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
@@ -99,13 +102,22 @@ impl Tokenizer {
     /// it stay text when the prompt is encoded.
     pub fn guard(&self, text: &str) -> String {
         let mut safe = text.replace(GUARD, "");
-        for (name, _) in &self.control {
-            if let Some(first) = name.chars().next()
-                && safe.contains(name.as_str())
-            {
-                let rest = name.get(first.len_utf8()..).unwrap_or_default();
-                safe = safe.replace(name.as_str(), &format!("{first}{GUARD}{rest}"));
-            }
+        // Again where names overlapped; each time at least one is broken for good.
+        while self.finder.is_match(&safe) {
+            let mut broken = String::with_capacity(safe.len() + 16);
+            self.finder.replace_all_with(&safe, &mut broken, |_, name, broken| {
+                let mut characters = name.chars();
+                let first = characters.next();
+                let rest = characters.as_str();
+                // A name of one character cannot be broken; it is left out.
+                if !rest.is_empty() {
+                    broken.extend(first);
+                    broken.push(GUARD);
+                    broken.push_str(rest);
+                }
+                true
+            });
+            safe = broken;
         }
         safe
     }

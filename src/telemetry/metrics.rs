@@ -60,6 +60,7 @@ pub(super) struct ModelFamilies {
     pub(super) completed: Family<ModelLabels, Counter>,
     pub(super) cancelled: Family<ModelLabels, Counter>,
     pub(super) failed: Family<ModelLabels, Counter>,
+    pub(super) set_aside: Family<ModelLabels, Counter>,
     pub(super) waiting: Family<ModelLabels, Gauge>,
     pub(super) running: Family<ModelLabels, Gauge>,
     pub(super) kv_used: Family<ModelLabels, Gauge>,
@@ -110,6 +111,7 @@ impl Metrics {
             completed: Family::default(),
             cancelled: Family::default(),
             failed: Family::default(),
+            set_aside: Family::default(),
             waiting: Family::default(),
             running: Family::default(),
             kv_used: Family::default(),
@@ -127,6 +129,7 @@ impl Metrics {
             (Metric::Completed, &models.completed),
             (Metric::Cancelled, &models.cancelled),
             (Metric::Failed, &models.failed),
+            (Metric::SetAside, &models.set_aside),
         ] {
             metric.register(&mut registry, family.clone());
         }
@@ -227,9 +230,10 @@ mod tests {
         model.first_token(Duration::from_millis(30));
         model.token_gap(Duration::from_millis(12));
         model.prompt_tokens(7);
-        model.completed(5, Duration::from_millis(90));
+        model.completed(Duration::from_millis(90));
         model.cancelled();
         model.failed();
+        model.set_aside();
         model.queue(3, 2);
         model.kv_bytes(1024, 4096);
         metrics.http_began();
@@ -248,7 +252,7 @@ mod tests {
             "gen_ai_server_time_to_first_token_seconds_count{gen_ai_request_model=\"tiny\"} 1",
             "gen_ai_server_time_per_output_token_seconds_bucket{le=\"0.025\",gen_ai_request_model=\"tiny\"} 1",
             "endcap_tokens_total{gen_ai_request_model=\"tiny\",gen_ai_token_type=\"input\"} 7",
-            "endcap_tokens_total{gen_ai_request_model=\"tiny\",gen_ai_token_type=\"output\"} 5",
+            "endcap_tokens_total{gen_ai_request_model=\"tiny\",gen_ai_token_type=\"output\"} 2",
             "endcap_answers_cancelled_total{gen_ai_request_model=\"tiny\"} 1",
             "endcap_queue_waiting{gen_ai_request_model=\"tiny\"} 3",
             "endcap_kv_used_bytes{gen_ai_request_model=\"tiny\"} 1024",

@@ -20,6 +20,7 @@ pub struct ModelObserver {
     completed: Counter,
     cancelled: Counter,
     failed: Counter,
+    set_aside: Counter,
     waiting: Gauge,
     running: Gauge,
     kv_used: Gauge,
@@ -45,6 +46,7 @@ impl ModelObserver {
             completed: families.completed.get_or_create(&model).clone(),
             cancelled: families.cancelled.get_or_create(&model).clone(),
             failed: families.failed.get_or_create(&model).clone(),
+            set_aside: families.set_aside.get_or_create(&model).clone(),
             waiting: families.waiting.get_or_create(&model).clone(),
             running: families.running.get_or_create(&model).clone(),
             kv_used: families.kv_used.get_or_create(&model).clone(),
@@ -56,15 +58,16 @@ impl ModelObserver {
 impl Observer for ModelObserver {
     fn first_token(&self, after: Duration) {
         self.first_token.observe(after.as_secs_f64());
+        self.output.inc();
     }
     fn token_gap(&self, gap: Duration) {
         self.token_gap.observe(gap.as_secs_f64());
+        self.output.inc();
     }
     fn prompt_tokens(&self, tokens: u64) {
         self.input.inc_by(tokens);
     }
-    fn completed(&self, completion_tokens: u64, total: Duration) {
-        self.output.inc_by(completion_tokens);
+    fn completed(&self, total: Duration) {
         self.completed.inc();
         self.duration.observe(total.as_secs_f64());
     }
@@ -73,6 +76,9 @@ impl Observer for ModelObserver {
     }
     fn failed(&self) {
         self.failed.inc();
+    }
+    fn set_aside(&self) {
+        self.set_aside.inc();
     }
     fn queue(&self, waiting: usize, running: usize) {
         self.waiting.set(waiting as i64);

@@ -21,8 +21,10 @@ pub enum Metric {
     Completed,
     /// Answers whose reader went away.
     Cancelled,
-    /// Requests that failed inside the engine.
+    /// Requests that failed inside the engine, or ran out of time.
     Failed,
+    /// Sequences that gave their KV pages back to be computed again.
+    SetAside,
     /// Requests that wait for the engine.
     QueueWaiting,
     /// Sequences that share the engine's steps.
@@ -55,7 +57,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::TimeToFirstToken,
         Self::TimePerOutputToken,
         Self::GenerationDuration,
@@ -63,6 +65,7 @@ impl Metric {
         Self::Completed,
         Self::Cancelled,
         Self::Failed,
+        Self::SetAside,
         Self::QueueWaiting,
         Self::QueueRunning,
         Self::KvUsed,
@@ -117,7 +120,16 @@ impl Metric {
             Self::Cancelled => {
                 ("endcap_answers_cancelled", None, "Answers whose reader went away before the end")
             }
-            Self::Failed => ("endcap_answers_failed", None, "Requests that failed in the engine"),
+            Self::Failed => (
+                "endcap_answers_failed",
+                None,
+                "Requests that failed in the engine or ran out of time",
+            ),
+            Self::SetAside => (
+                "endcap_sequences_set_aside",
+                None,
+                "Times a sequence gave its KV memory back and was computed again",
+            ),
             Self::QueueWaiting => {
                 ("endcap_queue_waiting", None, "Requests that wait for the engine")
             }

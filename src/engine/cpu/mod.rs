@@ -76,6 +76,7 @@ impl Plan {
         let layout = layout(&model)?;
         let positions = attentions(&model).iter().filter_map(|a| a.positions()).min();
         let vocabulary = vocabulary(&model)?;
+        every_token_is_embedded(&model, vocabulary)?;
         let runnable = caught(|| model.into_optimized()?.into_runnable())
             .map_err(|error| unplannable(&proto, &error))?;
         Ok(Self { runnable, layout, positions, vocabulary, kernel })
@@ -176,10 +177,18 @@ impl Decoder {
         step.rows.extend(rows.iter().map(|row| (row.sequence, row.position)));
         let ids: Vec<i64> = rows.iter().map(|row| i64::from(row.token)).collect();
         let wanted: Vec<i64> = wanted.iter().map(|&row| row as i64).collect();
-        let outputs = self.state.run(tvec![
+        let inputs = tvec![
             Tensor::from_shape(&[1, ids.len()], &ids)?.into_tvalue(),
             Tensor::from_shape(&[wanted.len()], &wanted)?.into_tvalue(),
-        ])?;
+        ];
+        let outputs = match self.state.run(inputs) {
+            Ok(outputs) => outputs,
+            Err(error) => {
+                // A turn that failed leaves its sizes behind, and the next has others.
+                self.state.reset_turn()?;
+                return Err(error);
+            }
+        };
         let logits = outputs.into_iter().next().context("the plan has no output")?;
         let logits = logits.try_as_plain_ram()?;
         Ok(logits.as_slice::<f32>()?.to_vec())
@@ -187,13 +196,14 @@ impl Decoder {
 
     /// Makes the decoder usable after a panic inside a step.
     pub(super) fn recover(&mut self) -> Result<(), String> {
-        let step = self.state.turn_state.shared.remove::<Step>();
-        self.state = self.plan.runnable.spawn().map_err(|error| format!("{error:#}"))?;
-        if let Some(step) = step {
+        let mut state = self.plan.runnable.spawn().map_err(|error| format!("{error:#}"))?;
+        if let Some(step) = self.state.turn_state.shared.remove::<Step>() {
             let activations = RefCell::default();
+            // What the panic left borrowed is free again.
             let kv = RefCell::new(step.kv.into_inner());
-            self.state.turn_state.shared.insert(Step { kv, activations, ..step });
+            state.turn_state.shared.insert(Step { kv, activations, ..step });
         }
+        self.state = state;
         Ok(())
     }
 }
@@ -270,6 +280,17 @@ fn layout(model: &TypedModel) -> Result<Layout, LoadError> {
         return Err(refuse("its attention layers differ in KV heads or head size"));
     }
     Ok(layout)
+}
+
+/// A token that can be chosen can also be read.
+fn every_token_is_embedded(model: &TypedModel, vocabulary: usize) -> Result<(), LoadError> {
+    let tables = model.nodes.iter().filter_map(|node| node.op_as::<ops::Gather>());
+    match tables.map(ops::Gather::rows).find(|&rows| rows < vocabulary) {
+        None => Ok(()),
+        Some(rows) => Err(LoadError::Graph {
+            why: format!("it has logits for {vocabulary} tokens but embeds {rows}"),
+        }),
+    }
 }
 
 fn vocabulary(model: &TypedModel) -> Result<usize, LoadError> {

@@ -31,6 +31,14 @@ pub(super) fn rows_are_tokens(
             return Err(refuse(format!("it has no {side} named {name}")));
         }
     }
+    let nested =
+        |node: &&NodeProto| node.attribute.iter().any(|a| a.g.is_some() || !a.graphs.is_empty());
+    if let Some(node) = graph.node.iter().find(nested) {
+        return refuse_node(node, "graphs inside a node are not supported".to_owned());
+    }
+    if !graph.sparse_initializer.is_empty() {
+        return Err(refuse("sparse weights are not supported".to_owned()));
+    }
     let constants = constants(graph);
     let mut nodes = Vec::with_capacity(graph.node.len());
     let mut layers = 0;

@@ -112,7 +112,8 @@ pub(super) fn exp(x: f32) -> f32 {
     // The first has so few bits that n times it is exact.
     const LN_2_HIGH: f32 = 0.693_359_4;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
-    let x = x.max(-87.0);
+    // Not `max`, which would make a number of what is none.
+    let x = if x < -87.0 { -87.0 } else { x };
     let n = (x * std::f32::consts::LOG2_E).round_ties_even();
     let r = (-n).mul_add(LN_2_LOW, (-n).mul_add(LN_2_HIGH, x));
     let mut p = 1.0f32 / 5040.0;

@@ -86,11 +86,18 @@ impl Stored<'_> {
         if self.block == 0 || !self.block.is_multiple_of(BLOCK) {
             return Err(format!("block_size {} is not a multiple of {BLOCK}", self.block));
         }
-        let zeros = self.zero_points.as_ref().map_or(self.rows * blocks, Vec::len);
+        if self.rows == 0 || self.columns == 0 {
+            return Err(format!("{} × {} weights", self.rows, self.columns));
+        }
+        let scales = self.rows.checked_mul(blocks);
+        let Some((scales, weights)) = scales.and_then(|s| Some((s, s.checked_mul(bytes)?))) else {
+            return Err(format!("{} × {} weights are too many", self.rows, self.columns));
+        };
+        let zeros = self.zero_points.as_ref().map_or(scales, Vec::len);
         for (what, want, have) in [
-            ("weights", self.rows * blocks * bytes, self.values.len()),
-            ("scales", self.rows * blocks, self.scales.len()),
-            ("zero points", self.rows * blocks, zeros),
+            ("weights", weights, self.values.len()),
+            ("scales", scales, self.scales.len()),
+            ("zero points", scales, zeros),
         ] {
             if want != have {
                 return Err(format!("{have} {what} where {want} are expected"));

@@ -100,12 +100,15 @@ fn quantize_row_body(
         block[..len].copy_from_slice(&x[from..from + len]);
         block[len..].fill(0.0);
         let mut largest = 0.0f32;
+        // 0, or not a number where one of the block is not finite.
+        let mut fault = 0.0f32;
         for v in block {
             largest = largest.max(v.abs());
+            fault += v * 0.0;
         }
         // Below the smallest normal number a block is as good as zero, and 1 / largest overflows.
         let inverse = if largest > f32::MIN_POSITIVE { 127.0 / largest } else { 0.0 };
-        let step = largest / 127.0;
+        let step = largest / 127.0 + fault;
         let first = &mut first[from..from + BLOCK];
         let mut sum = 0;
         for i in 0..BLOCK {
@@ -162,6 +165,17 @@ mod tests {
                 }
                 first.get_or_insert(a);
             }
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_number_stays_so() {
+        for value in [f32::NAN, f32::INFINITY] {
+            let mut x = [1.0; 64];
+            x[40] = value;
+            let mut a = Activations::default();
+            a.set(Kernel::best(), &Pool::new(1), Activation::Bits16, &x, 1);
+            assert!(a.scales[0].is_finite() && a.scales[1].is_nan());
         }
     }
 

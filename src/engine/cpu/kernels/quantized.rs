@@ -51,6 +51,9 @@ pub(in crate::engine::cpu) fn multiply(
     let tiles = weights.rows.div_ceil(LANES);
     assert_eq!(weights.lines.len(), tiles * weights.blocks * weights.bits.lines());
     assert_eq!(weights.scales.len(), tiles * weights.blocks * LANES);
+    if let Offset::Minimums(minimums) = &weights.offset {
+        assert_eq!(minimums.len(), weights.scales.len());
+    }
     let output = Output { start: y.as_mut_ptr(), columns: weights.rows };
     // A few pieces per thread, so that a thread whose core is taken away does not hold up the rest.
     let chunk = tiles.div_ceil(pool.threads() * 4).max(1);
@@ -180,13 +183,14 @@ mod avx2 {
         let mut sums = [[_mm256_setzero_ps(); 2]; M];
         for block in 0..weights.blocks {
             let place = tile * weights.blocks + block;
-            // SAFETY: the caller's lengths put all of these inside their vectors.
+            // SAFETY: the caller's lengths put all that is read inside its vector; what is prefetched may
+            // lie anywhere.
             unsafe {
                 let w = weights.lines.as_ptr().add(place * lines).cast::<u8>();
-                _mm_prefetch::<_MM_HINT_T0>(w.add(4096).cast());
-                _mm_prefetch::<_MM_HINT_T0>(w.add(4096 + 64).cast());
-                _mm_prefetch::<_MM_HINT_T0>(w.add(4096 + 128).cast());
-                _mm_prefetch::<_MM_HINT_T0>(w.add(4096 + 192).cast());
+                _mm_prefetch::<_MM_HINT_T0>(w.wrapping_add(4096).cast());
+                _mm_prefetch::<_MM_HINT_T0>(w.wrapping_add(4096 + 64).cast());
+                _mm_prefetch::<_MM_HINT_T0>(w.wrapping_add(4096 + 128).cast());
+                _mm_prefetch::<_MM_HINT_T0>(w.wrapping_add(4096 + 192).cast());
                 for part in 0..2 {
                     let w = w.add(part * 32);
                     let digit = |digit| {

@@ -40,7 +40,10 @@ impl Attributes {
         let query = width(model, inputs, 0)?;
         let head_size = query / heads;
         ensure!(query % heads == 0, "{heads} heads do not divide a query of {query}");
-        ensure!(head_size % 16 == 0, "head size {head_size} is not a multiple of 16");
+        ensure!(
+            head_size > 0 && head_size % 16 == 0,
+            "head size {head_size} is not a multiple of 16"
+        );
         for at in [1, 2] {
             let have = width(model, inputs, at)?;
             ensure!(
@@ -138,6 +141,11 @@ impl Attention {
         for (&(sequence, position), (key, value)) in
             step.rows.iter().zip(keys.chunks_exact(width).zip(values.chunks_exact(width)))
         {
+            ensure!(
+                key.iter().chain(value).all(|x| x.is_finite()),
+                "layer {}: keys or values are not numbers",
+                self.layer
+            );
             turned.copy_from_slice(key);
             if let Some(rotary) = rotary {
                 rotary.turn(&mut turned, self.head_size, position);

@@ -113,6 +113,11 @@ impl PartialEq for Gather {
 impl Eq for Gather {}
 
 impl Gather {
+    /// Rows of the table.
+    pub(in crate::engine::cpu) fn rows(&self) -> usize {
+        self.rows
+    }
+
     /// Bytes held.
     pub(in crate::engine::cpu) fn bytes(&self) -> usize {
         self.table.len() + self.scales.len() * 4

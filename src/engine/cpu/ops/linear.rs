@@ -118,6 +118,7 @@ impl Float {
         let &[rows, outputs] = weights.shape() else {
             bail!("weights have {} axes; 2 are supported", weights.rank())
         };
+        ensure!(rows > 0 && outputs > 0, "weights of {rows} × {outputs}");
         ensure!(rows == columns, "weights have {rows} rows but the input has {columns} values");
         let values = weights.try_as_plain_ram()?;
         Ok(Self(float::Columns::new(values.as_slice::<f32>()?, rows, outputs)))
