@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
-use crate::engine::Model;
+use crate::engine::{Model, TokenId};
 use crate::http::{BodyLimits, Health, Problem, Tokens};
 use crate::skills::chat::ChatTemplate;
 use crate::telemetry::Metrics;
@@ -63,8 +63,10 @@ pub struct Defaults {
     pub temperature: Option<f32>,
     /// Without one: 1, everything is kept.
     pub top_p: Option<f32>,
-    /// Without one: all.
+    /// Without one, and with 0: all.
     pub top_k: Option<u32>,
+    /// Without one: 0, off.
+    pub min_p: Option<f32>,
     /// Without one: 1, off.
     pub repetition_penalty: Option<f32>,
     /// Tokens of an answer where the request does not say; without one, as many as the limit.
@@ -79,6 +81,8 @@ pub struct ServedModel {
     pub model: Model,
     /// Without one, only completions can be asked for.
     pub template: Option<ChatTemplate>,
+    /// Comes before a prompt that is plain text, where the model was made so.
+    pub begin: Option<TokenId>,
     /// What its package says of sampling.
     pub defaults: Defaults,
     /// When the package was installed.
@@ -129,7 +133,7 @@ pub struct Service {
     pub(super) tokens: Arc<Tokens>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) health: Arc<Health>,
-    preparing: Semaphore,
+    preparing: Arc<Semaphore>,
 }
 
 impl Service {
@@ -145,7 +149,7 @@ impl Service {
             tokens: parts.tokens,
             metrics: parts.metrics,
             health: parts.health,
-            preparing: Semaphore::new(cores),
+            preparing: Arc::new(Semaphore::new(cores)),
         }
     }
 
@@ -164,7 +168,12 @@ impl Service {
         if prompt_bytes < INLINE_PROMPT_BYTES {
             return work();
         }
-        let _turn = self.preparing.acquire().await.map_err(Problem::internal)?;
+        let turn = Arc::clone(&self.preparing).acquire_owned().await.map_err(Problem::internal)?;
+        // The turn goes with the work: who leaves meanwhile does not make room for another.
+        let work = move || {
+            let _turn = turn;
+            work()
+        };
         tokio::task::spawn_blocking(work).await.map_err(Problem::internal)?
     }
 }

@@ -48,15 +48,17 @@ fn serve(model: Model, package: &Package) -> Result<ServedModel, AppError> {
         .map_err(|source| AppError::Template { name: name.clone(), source })?;
     let defaults = defaults(&package.generation_defaults()?);
     let created = package.created();
-    Ok(ServedModel { name, model, template, defaults, created, owned_by: owner(package) })
+    let begin = package.begin_token(model.tokenizer());
+    let owned_by = owner(package);
+    Ok(ServedModel { name, model, template, begin, defaults, created, owned_by })
 }
 
 fn defaults(package: &GenerationDefaults) -> Defaults {
-    let greedy = package.do_sample == Some(false);
     Defaults {
-        temperature: if greedy { Some(0.0) } else { package.temperature },
+        temperature: package.effective_temperature(),
         top_p: package.top_p,
         top_k: package.top_k,
+        min_p: package.min_p,
         repetition_penalty: package.repetition_penalty,
         max_new_tokens: package.max_new_tokens.map(|tokens| tokens as usize),
     }

@@ -14,10 +14,7 @@ use super::{on_runtime, output};
 use crate::app::{self, Started};
 use crate::config::{self, Config};
 use crate::http::{Role, Tokens};
-use crate::packages::{Catalogue, Store};
-
-/// The model of the catalogue that a demo serves.
-const MODEL: &str = "smollm2-135m-instruct";
+use crate::packages::{Catalogue, DEFAULT_MODEL as MODEL, Store};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -8,7 +8,7 @@ use anyhow::Context;
 
 use super::output;
 use crate::config::Config;
-use crate::engine::{Chunk, Model, Observer, Request, Sampling};
+use crate::engine::{Chunk, Model, Observer, Request, Sampling, TokenId};
 use crate::packages::{GenerationDefaults, Package, Store};
 use crate::skills::chat::{ChatTemplate, Message};
 
@@ -16,6 +16,7 @@ use crate::skills::chat::{ChatTemplate, Message};
 pub(super) struct Session {
     model: Model,
     template: Option<ChatTemplate>,
+    begin: Option<TokenId>,
     defaults: GenerationDefaults,
 }
 
@@ -39,17 +40,17 @@ impl Session {
         let defaults = package.generation_defaults()?;
         let model = Model::load(&package.decoder(), &config.engine, Arc::new(Unobserved))
             .with_context(|| format!("loading {}", package.name()))?;
-        Ok(Self { model, template, defaults })
+        let begin = package.begin_token(model.tokenizer());
+        Ok(Self { model, template, begin, defaults })
     }
 
     /// The package's sampling, as its maker would have it.
     pub(super) fn sampling(&self) -> Sampling {
         let defaults = &self.defaults;
         let plain = Sampling::default();
-        let greedy = defaults.do_sample == Some(false);
         Sampling {
-            temperature: if greedy { 0.0 } else { defaults.temperature.unwrap_or(1.0) },
-            top_k: defaults.top_k.filter(|k| *k > 0),
+            temperature: defaults.effective_temperature().unwrap_or(1.0),
+            top_k: defaults.top_k,
             top_p: defaults.top_p.unwrap_or(plain.top_p),
             min_p: defaults.min_p.unwrap_or(plain.min_p),
             repetition_penalty: defaults.repetition_penalty.unwrap_or(plain.repetition_penalty),
@@ -76,7 +77,9 @@ impl Session {
             }
             None => messages.iter().map(|m| m.content.as_str()).collect::<Vec<_>>().join("\n"),
         };
-        let prompt = self.model.tokenizer().encode(&prompt, true)?;
+        let begin = self.begin.filter(|_| self.template.is_none());
+        let text = self.model.tokenizer().encode(&prompt, true)?;
+        let prompt: Vec<_> = begin.into_iter().chain(text).collect();
         let left = self.model.context_tokens().saturating_sub(prompt.len()).max(1);
         let request = Request {
             prompt,

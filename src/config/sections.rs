@@ -232,15 +232,13 @@ fn log(reader: &mut Reader<'_>) -> Log {
     }
 }
 
-/// An origin is `scheme://host[:port]` and nothing after it.
 fn check_origin(origin: &str) -> Result<(), String> {
     if origin == "*" {
         return Err("`*` would let every page call this server; name the origins".to_owned());
     }
-    let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
-    match host {
-        Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ', '*']) => Ok(()),
-        _ => Err(format!("`{origin}` is not an origin such as https://kiosk.example:8443")),
+    match http::is_origin(origin) {
+        true => Ok(()),
+        false => Err(format!("`{origin}` is not an origin such as https://kiosk.example:8443")),
     }
 }
 

@@ -54,16 +54,21 @@ fn cors(origins: &[String]) -> Result<CorsLayer, HttpError> {
         .max_age(PREFLIGHT_AGE))
 }
 
-/// An origin is a scheme and an authority, nothing behind it, as browsers send it.
+/// Whether a text is a scheme and an authority with nothing behind it, as browsers send an origin.
+pub fn is_origin(text: &str) -> bool {
+    let host = ["http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    let sound = |host: &&str| {
+        !host.is_empty() && !host.contains(['/', '?', '#', '@', '*', ' ', ',']) && host.is_ascii()
+    };
+    host.filter(sound).is_some() && HeaderValue::from_str(text).is_ok()
+}
+
 fn origin(text: &str) -> Result<HeaderValue, HttpError> {
     let refuse = || HttpError::Origin(text.to_owned());
-    let host = ["http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme));
-    match host {
-        Some(host) if !host.is_empty() && !host.contains(['/', '*', ' ', ',']) => {
-            HeaderValue::from_str(text).map_err(|_| refuse())
-        }
-        _ => Err(refuse()),
+    if !is_origin(text) {
+        return Err(refuse());
     }
+    HeaderValue::from_str(text).map_err(|_| refuse())
 }
 
 async fn observe(

@@ -33,7 +33,7 @@ mod tokens;
 pub use access::{Access, Identity, Role};
 pub use body::{BodyLimits, read_body, require_json};
 pub use config::{Config, HttpError, TlsFiles};
-pub use door::dress;
+pub use door::{dress, is_origin};
 pub use health::{Health, Stage};
 pub use listener::{Drained, Listener};
 pub use problem::{ErrorBody, ErrorEnvelope, Kind, Problem};

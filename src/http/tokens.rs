@@ -233,7 +233,10 @@ impl Tokens {
             }
             Err(error) => {
                 tracing::error!(%error, "the token file is unreadable; the tokens known so far go on");
-                kept.stamp = stamp;
+                // What is malformed stays so until it changes; what cannot be read now is tried again.
+                if matches!(error, TokenError::Format { .. }) {
+                    kept.stamp = stamp;
+                }
             }
         }
     }

@@ -56,17 +56,9 @@ impl GenerationDefaults {
         serde_json::to_vec_pretty(self).map_err(|e| ManifestError::Json(e.to_string()))
     }
 
-    /// These defaults, and those of `other` where these are silent.
-    pub fn or(self, other: Self) -> Self {
-        Self {
-            do_sample: self.do_sample.or(other.do_sample),
-            temperature: self.temperature.or(other.temperature),
-            top_p: self.top_p.or(other.top_p),
-            top_k: self.top_k.or(other.top_k),
-            min_p: self.min_p.or(other.min_p),
-            repetition_penalty: self.repetition_penalty.or(other.repetition_penalty),
-            max_new_tokens: self.max_new_tokens.or(other.max_new_tokens),
-        }
+    /// The temperature these defaults come to: 0 where nothing is to be drawn.
+    pub fn effective_temperature(&self) -> Option<f32> {
+        if self.do_sample == Some(false) { Some(0.0) } else { self.temperature }
     }
 
     pub(super) fn check(&self) -> Result<(), ManifestError> {

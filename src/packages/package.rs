@@ -12,7 +12,7 @@ use super::disk::read_bounded;
 use super::error::{At, ManifestError, PackageError};
 use super::manifest::{MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest, Role};
 use super::progress::{Progress, Silent};
-use crate::engine::ModelSource;
+use crate::engine::{ModelSource, TokenId, Tokenizer};
 
 /// Bytes of a chat template at most.
 pub(super) const MAX_TEMPLATE_BYTES: usize = 1 << 20;
@@ -113,6 +113,12 @@ impl Package {
             end_tokens: self.manifest.end_tokens.clone(),
             context_tokens: self.manifest.context_tokens,
         }
+    }
+
+    /// The token that a prompt of plain text begins with, where the model was made so.
+    pub fn begin_token(&self, tokenizer: &Tokenizer) -> Option<TokenId> {
+        let begin = self.manifest.adds_bos.then_some(self.manifest.bos_token.as_str())?;
+        tokenizer.token_id(begin)
     }
 
     /// The Jinja source of the chat template; `None` for a model that only continues text.

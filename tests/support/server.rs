@@ -53,9 +53,19 @@ impl Server {
                 kept.lock().unwrap().push_str(&format!("{line}\n"));
             }
         });
+        // Read beside, so that a server that hangs does not hang the tests.
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        stdout.read_line(&mut line).unwrap();
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let read = stdout.read_line(&mut line);
+            let _ = tell.send(read.map(|_| (line, stdout)));
+        });
+        let first = told.recv_timeout(PATIENCE);
+        let Ok(Ok((line, stdout))) = first else {
+            let _ = child.kill();
+            panic!("no first line: {}", log.lock().unwrap());
+        };
         let url = line
             .split_whitespace()
             .find(|word| word.starts_with("http"))
@@ -85,6 +95,15 @@ impl Server {
     /// What it wrote to standard error so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
+    }
+
+    /// Waits until it has written this to standard error.
+    pub(crate) fn wait_for_log(&self, text: &str) {
+        let end = Instant::now() + PATIENCE;
+        while !self.log().contains(text) {
+            assert!(Instant::now() < end, "`{text}` is not in the log: {}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// The sum of a metric over its labels that contain `labels`.

@@ -82,8 +82,9 @@ async fn read_prompts(
     let bytes = prompts.bytes();
     let work = move || {
         let encode = |text: String| {
-            let tokens = served.model.tokenizer().encode(&text, true);
-            let tokens = tokens.map_err(|error| of_engine(error, PROMPT))?;
+            let mut tokens: Vec<TokenId> = served.begin.into_iter().collect();
+            let encoded = served.model.tokenizer().encode(&text, true);
+            tokens.extend(encoded.map_err(|error| of_engine(error, PROMPT))?);
             Ok(Prompt { tokens, text: Some(text) })
         };
         match prompts {

@@ -35,7 +35,7 @@ pub(super) struct Plan {
     temperature: Option<f32>,
     top_p: Option<f32>,
     top_k: Option<Option<u32>>,
-    min_p: f32,
+    min_p: Option<f32>,
     repetition_penalty: Option<f32>,
     presence_penalty: f32,
     frequency_penalty: f32,
@@ -67,8 +67,7 @@ impl Plan {
             // A share of 0 keeps the best token only, as does the smallest share above it.
             top_p: number("top_p", knobs.top_p, 0.0..=1.0)?.map(|p| p.max(f32::MIN_POSITIVE)),
             top_k: top_k.map(|k| u32::try_from(k).ok().filter(|k| *k > 0)),
-            min_p: number("min_p", knobs.min_p, 0.0..=1.0)?
-                .map_or(0.0, |p| p.min(1.0 - f32::EPSILON)),
+            min_p: number("min_p", knobs.min_p, 0.0..=1.0)?.map(|p| p.min(1.0 - f32::EPSILON)),
             repetition_penalty: number("repetition_penalty", knobs.repetition_penalty, 0.1..=10.0)?,
             presence_penalty: number("presence_penalty", knobs.presence_penalty, -2.0..=2.0)?
                 .unwrap_or(0.0),
@@ -120,7 +119,7 @@ impl Plan {
             temperature: self.temperature.or(defaults.temperature).unwrap_or(1.0),
             top_k: self.top_k.unwrap_or(defaults.top_k),
             top_p: self.top_p.or(defaults.top_p).unwrap_or(1.0),
-            min_p: self.min_p,
+            min_p: self.min_p.or(defaults.min_p).unwrap_or(0.0),
             repetition_penalty: self
                 .repetition_penalty
                 .or(defaults.repetition_penalty)
@@ -209,7 +208,9 @@ fn biases(given: Option<&LogitBias>, limits: &Limits) -> Result<Vec<(TokenId, f3
     }
     let one = |(key, bias): (&String, &f64)| {
         let field = format!("logit_bias.{}", key.chars().take(40).collect::<String>());
-        let token = key.parse::<TokenId>().map_err(|_| {
+        // One way to write a token, or its biases would add up.
+        let token = key.parse::<TokenId>().ok().filter(|token| token.to_string() == *key);
+        let token = token.ok_or_else(|| {
             Problem::invalid(format!("{field}: the key is not a token id"))
                 .param(&field)
                 .code("invalid_value")
@@ -236,6 +237,7 @@ mod tests {
             temperature: Some(0.2),
             top_p: Some(0.9),
             top_k: Some(40),
+            min_p: Some(0.1),
             repetition_penalty: Some(1.1),
             max_new_tokens: Some(300),
         };
@@ -248,6 +250,7 @@ mod tests {
         let from_package = &requests(&Knobs::default(), &package)[0];
         let sampling = &from_package.sampling;
         assert_eq!((sampling.temperature, sampling.top_p, sampling.top_k), (0.2, 0.9, Some(40)));
+        assert_eq!((sampling.min_p, bare.sampling.min_p), (0.1, 0.0));
         assert_eq!((sampling.repetition_penalty, from_package.max_tokens), (1.1, 300));
         let knobs = Knobs {
             temperature: Some(0.0),
