@@ -23,7 +23,9 @@ pub(super) fn of_engine(error: EngineError, prompt: &str) -> Problem {
         EngineError::PromptTooLong { .. } => {
             Problem::invalid(message).param(prompt).code("context_length_exceeded")
         }
-        EngineError::UnknownToken { .. } => Problem::invalid(message).code("unknown_token"),
+        EngineError::UnknownToken { .. } => {
+            Problem::invalid(message).param(prompt).code("unknown_token")
+        }
         EngineError::EmptyPrompt => Problem::invalid(message).param(prompt).code("empty_prompt"),
         EngineError::Deadline => {
             Problem::new(StatusCode::GATEWAY_TIMEOUT, Kind::TimeoutError, message).code("timeout")

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
-use crate::engine::{Model, TokenId};
+use crate::engine::{EngineError, Model, TokenId};
 use crate::http::{BodyLimits, Health, Problem, Tokens};
 use crate::skills::chat::ChatTemplate;
 use crate::telemetry::Metrics;
@@ -163,12 +163,16 @@ impl Service {
     pub(super) async fn prepare<T: Send + 'static>(
         &self,
         prompt_bytes: usize,
+        deadline: Instant,
         work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         if prompt_bytes < INLINE_PROMPT_BYTES {
             return work();
         }
-        let turn = Arc::clone(&self.preparing).acquire_owned().await.map_err(Problem::internal)?;
+        let turn = Arc::clone(&self.preparing).acquire_owned();
+        let turn = tokio::time::timeout_at(deadline.into(), turn).await;
+        let turn = turn.map_err(|_| error::of_engine(EngineError::Deadline, ""))?;
+        let turn = turn.map_err(Problem::internal)?;
         // The turn goes with the work: who leaves meanwhile does not make room for another.
         let work = move || {
             let _turn = turn;

@@ -58,9 +58,9 @@ struct Measured {
     ttft_ms: f64,
     /// Prompt tokens of all streams in the time until each has its first token.
     prefill_tokens_per_s: f64,
-    /// Of one stream, while all run.
+    /// Of one stream, while all decode.
     decode_tokens_per_s_per_stream: f64,
-    /// Of all streams together.
+    /// Of all streams together, while all decode.
     decode_tokens_per_s: f64,
 }
 
@@ -156,28 +156,27 @@ fn measure(
         });
         joined.collect::<anyhow::Result<Vec<Times>>>()
     })?;
-    let slowest = times.iter().map(|t| t.first).max().unwrap_or_default().as_secs_f64();
-    let last = times.iter().map(|t| t.last).max().unwrap_or_default().as_secs_f64();
-    let decoded: usize = times.iter().map(|t| t.tokens.saturating_sub(1)).sum();
-    let rates = times.iter().map(|t| {
-        t.tokens.saturating_sub(1) as f64 / (t.last.saturating_sub(t.first)).as_secs_f64()
-    });
-    let first = times.iter().map(|t| t.first).min().unwrap_or_default().as_secs_f64();
+    let firsts = || times.iter().filter_map(|t| t.first().copied());
+    let lasts = || times.iter().filter_map(|t| t.last().copied());
+    let slowest = firsts().max().unwrap_or_default();
+    // All streams decode between the last one's first token and the first one's last; answers too
+    // short for that are taken from the first token to the last.
+    let all = (slowest, lasts().min().unwrap_or_default());
+    let any = (firsts().min().unwrap_or_default(), lasts().max().unwrap_or_default());
+    let (from, to) = if all.0 < all.1 { all } else { any };
+    let decoded = times.iter().flatten().filter(|&&at| from < at && at <= to).count();
+    let rate = decoded as f64 / to.saturating_sub(from).as_secs_f64().max(1e-9);
     Ok(Measured {
         streams,
-        ttft_ms: slowest * 1e3,
-        prefill_tokens_per_s: (prompt.len() * streams) as f64 / slowest,
-        decode_tokens_per_s_per_stream: rates.sum::<f64>() / streams as f64,
-        decode_tokens_per_s: decoded as f64 / (last - first),
+        ttft_ms: slowest.as_secs_f64() * 1e3,
+        prefill_tokens_per_s: (prompt.len() * streams) as f64 / slowest.as_secs_f64(),
+        decode_tokens_per_s_per_stream: rate / streams as f64,
+        decode_tokens_per_s: rate,
     })
 }
 
-/// When a stream's first and last token came, counted from the common start.
-struct Times {
-    first: Duration,
-    last: Duration,
-    tokens: usize,
-}
+/// When each token of a stream came, counted from the common start.
+type Times = Vec<Duration>;
 
 fn one(
     model: &Model,
@@ -190,20 +189,18 @@ fn one(
         sampling: Sampling::default(),
         max_tokens,
         stop: Vec::new(),
-        logprobs: None,
+        // So that each token is told, whether or not it completes a character.
+        logprobs: Some(0),
         deadline: None,
     };
     let mut generation = model.generate(request)?;
-    let (mut first, mut tokens) = (None, 0);
+    let mut times = Times::new();
     while let Some(chunk) = generation.blocking_next() {
-        let chunk = chunk?;
-        first.get_or_insert_with(|| start.elapsed());
-        if let Some((_, usage)) = chunk.finish {
-            tokens = usage.completion_tokens;
+        if !chunk?.tokens.is_empty() {
+            times.push(start.elapsed());
         }
     }
-    let last = start.elapsed();
-    Ok(Times { first: first.unwrap_or(last), last, tokens })
+    Ok(times)
 }
 
 impl Outcome {

@@ -70,7 +70,7 @@ async fn pull(config: &Config) -> anyhow::Result<()> {
 fn greet(started: &Started, token: &str) {
     let Started { url, .. } = started;
     let body = format!(
-        "{{\"model\": \"{MODEL}\", \"stream\": true, \"max_tokens\": 64, \"messages\": \
+        "{{\"model\": \"{MODEL}\", \"stream\": true, \"temperature\": 0, \"max_tokens\": 64, \"messages\": \
          [{{\"role\": \"user\", \"content\": \"What is the capital of France?\"}}]}}"
     );
     let text = format!(

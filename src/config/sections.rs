@@ -69,7 +69,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Config> {
         server: server(reader),
         limits: limits(reader),
         engine: engine(reader),
-        models: Models { serve: list(reader, "models.serve") },
+        models: Models { serve: served(reader) },
         log: log(reader),
         settings: Vec::new(),
     };
@@ -288,6 +288,16 @@ fn seconds(
     let parse = |given: &Given| kinds::seconds(given, low..=high);
     let show = |value: &Duration| value.as_secs_f64().to_string();
     reader.read(setting, default, parse, show)
+}
+
+fn served(reader: &mut Reader<'_>) -> Vec<String> {
+    let names = list(reader, "models.serve");
+    let twice =
+        names.iter().enumerate().find(|(at, name)| names.iter().take(*at).any(|n| n == *name));
+    if let Some((_, name)) = twice {
+        reader.refuse("models.serve", format!("`{name}` is there twice"));
+    }
+    names
 }
 
 fn list(reader: &mut Reader<'_>, setting: &'static str) -> Vec<String> {

@@ -85,7 +85,7 @@ impl Default for Config {
             kv_budget_bytes: 512 << 20,
             max_sequences: 16,
             max_queue: 64,
-            prefill_chunk_tokens: 128,
+            prefill_chunk_tokens: 32,
             threads: 0,
             activation: Activation::default(),
         }

@@ -1,8 +1,8 @@
 //! The thread that owns a model: it admits requests, composes each step, samples, and hands out
 //! tokens.
 //!
-//! Every step carries one row for each sequence that is answering, and pieces of prompts up to the
-//! chunk limit, oldest first. Where pages run out the youngest sequence gives its own back and is
+//! Every step carries one row for each sequence that is answering, and pieces of prompts that share
+//! the chunk limit evenly. Where pages run out the youngest sequence gives its own back and is
 //! computed again later; as a sequence's logits depend on nothing else, nobody can tell.
 
 use std::collections::VecDeque;
@@ -154,18 +154,21 @@ impl Sequence {
 }
 
 /// Rows that each sequence gets in the next step, given how many it has pending: one that only
-/// needs its newest token always gets it; the rest share `chunk`, oldest first.
+/// needs its newest token always gets it; the rest share `chunk` evenly, so that a short prompt
+/// does not wait for a long one. What one does not need goes to those that need more.
 fn share(pending: &[usize], chunk: usize) -> Vec<usize> {
+    let mut rows: Vec<usize> = pending.iter().map(|&pending| usize::from(pending == 1)).collect();
+    let mut prompts: Vec<usize> =
+        (0..pending.len()).filter(|&at| pending.get(at).is_some_and(|&p| p > 1)).collect();
+    prompts.sort_by_key(|&at| pending.get(at));
     let mut left = chunk;
-    let mut rows = |&pending: &usize| {
-        if pending == 1 {
-            return 1;
+    for (done, &at) in prompts.iter().enumerate() {
+        if let (Some(rows), Some(&pending)) = (rows.get_mut(at), pending.get(at)) {
+            *rows = pending.min(left.div_ceil(prompts.len() - done));
+            left -= *rows;
         }
-        let rows = pending.min(left);
-        left -= rows;
-        rows
-    };
-    pending.iter().map(&mut rows).collect()
+    }
+    rows
 }
 
 struct Worker {
@@ -448,11 +451,12 @@ mod tests {
     use super::share;
 
     #[test]
-    fn answers_come_first_and_prompts_share_the_chunk() {
+    fn answers_come_first_and_prompts_share_the_chunk_evenly() {
         for (pending, chunk, want) in [
             (&[1, 1, 1][..], 4, &[1, 1, 1][..]),
-            (&[100, 1, 50], 64, &[64, 1, 0]),
-            (&[30, 1, 50], 64, &[30, 1, 34]),
+            (&[100, 1, 50], 64, &[32, 1, 32]),
+            (&[2000, 1, 30], 128, &[98, 1, 30]),
+            (&[30, 2000, 2000], 64, &[22, 21, 21]),
             (&[2, 2, 2], 1, &[1, 0, 0]),
             (&[], 8, &[]),
         ] {

@@ -123,10 +123,14 @@ impl Store {
         }
         let needed = entry.bytes.saturating_mul(2).saturating_add(SPARE_BYTES);
         disk::require_space(&self.models, needed)?;
+        // Two names may be of one file, which is downloaded to one place.
+        let place = self.downloads.join(format!(".lock-{}", entry.sha256));
+        let alone = Lock::try_take(&place)?
+            .ok_or_else(|| PackageError::Busy { name: entry.name.to_string() })?;
         let file = fetch::fetch(&entry, &self.downloads, &self.sources, &progress).await?;
         let models = self.models.clone();
         in_background(move || {
-            let _busy = busy;
+            let _held = (busy, alone);
             let package = build(&models, &entry, &file.path, &*progress)?;
             disk::remove_file(&file.path)?;
             Ok(package)

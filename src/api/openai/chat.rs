@@ -32,7 +32,7 @@ pub(in crate::api) async fn answer(
     let chat = request.check(&service.limits)?;
     let served = service.model(&chat.model)?;
     chat.plan.check_tokens(served.model.tokenizer().vocabulary())?;
-    let prompt = prompt_tokens(&service, served, chat.messages).await?;
+    let prompt = prompt_tokens(&service, served, chat.messages, deadline).await?;
     let seed = fresh_seed()?;
     let requests = chat.plan.requests(&prompt, &served.defaults, &service.limits, seed, deadline);
     let refused = |error| of_engine(error, PROMPT);
@@ -55,6 +55,7 @@ async fn prompt_tokens(
     service: &Service,
     served: &Arc<ServedModel>,
     mut messages: Vec<Message>,
+    deadline: Instant,
 ) -> Result<Vec<TokenId>, Problem> {
     let bytes = messages.iter().map(|message| message.content.len()).sum();
     let served = Arc::clone(served);
@@ -67,5 +68,5 @@ async fn prompt_tokens(
         let text = template.render(&messages, true).map_err(of_template)?;
         tokenizer.encode(&text, true).map_err(|error| of_engine(error, PROMPT))
     };
-    service.prepare(bytes, work).await
+    service.prepare(bytes, deadline, work).await
 }

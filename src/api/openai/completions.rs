@@ -34,7 +34,7 @@ pub(in crate::api) async fn answer(
     let served = service.model(&asked.model)?;
     let (plan, seed) = (asked.plan, fresh_seed()?);
     plan.check_tokens(served.model.tokenizer().vocabulary())?;
-    let prompts = read_prompts(&service, served, asked.prompts).await?;
+    let prompts = read_prompts(&service, served, asked.prompts, deadline).await?;
     let requests = prompts
         .iter()
         .flat_map(|p| plan.requests(&p.tokens, &served.defaults, &service.limits, seed, deadline))
@@ -77,6 +77,7 @@ async fn read_prompts(
     service: &Service,
     served: &Arc<ServedModel>,
     prompts: Prompts,
+    deadline: Instant,
 ) -> Result<Vec<Prompt>, Problem> {
     let served = Arc::clone(served);
     let bytes = prompts.bytes();
@@ -94,5 +95,5 @@ async fn read_prompts(
             }
         }
     };
-    service.prepare(bytes, work).await
+    service.prepare(bytes, deadline, work).await
 }
