@@ -34,6 +34,12 @@ pub(crate) enum Kernel {
     /// x86-64 with AVX2, FMA and F16C.
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    /// The same with the 256-bit integer dot products of AVX-VNNI.
+    #[cfg(target_arch = "x86_64")]
+    AvxVnni,
+    /// x86-64 with AVX-512 (F, BW, DQ, VL) and its integer dot products.
+    #[cfg(target_arch = "x86_64")]
+    Avx512Vnni,
 }
 
 impl Kernel {
@@ -52,6 +58,17 @@ impl Kernel {
             && is_x86_feature_detected!("f16c")
         {
             kernels.push(Self::Avx2);
+            if is_x86_feature_detected!("avxvnni") {
+                kernels.push(Self::AvxVnni);
+            }
+            if is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512vl")
+                && is_x86_feature_detected!("avx512vnni")
+            {
+                kernels.push(Self::Avx512Vnni);
+            }
         }
         kernels
     }
@@ -62,6 +79,10 @@ impl Kernel {
             Self::Portable => "portable",
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni => "avx-vnni",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Vnni => "avx512-vnni",
         }
     }
 }
@@ -79,11 +100,21 @@ macro_rules! compiled_for_each_kernel {
             fn avx2($($arg: $type),*) {
                 $body($($arg),*)
             }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+            #[allow(clippy::too_many_arguments, reason = "a kernel takes its operands one by one")]
+            fn avx512($($arg: $type),*) {
+                $body($($arg),*)
+            }
             match kernel {
                 $crate::engine::cpu::kernels::Kernel::Portable => $body($($arg),*),
                 #[cfg(target_arch = "x86_64")]
-                // SAFETY: `Kernel::Avx2` is only handed out where the processor has the features.
-                $crate::engine::cpu::kernels::Kernel::Avx2 => unsafe { avx2($($arg),*) },
+                // SAFETY: a kernel is only handed out where the processor has its features.
+                $crate::engine::cpu::kernels::Kernel::Avx2
+                | $crate::engine::cpu::kernels::Kernel::AvxVnni => unsafe { avx2($($arg),*) },
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: a kernel is only handed out where the processor has its features.
+                $crate::engine::cpu::kernels::Kernel::Avx512Vnni => unsafe { avx512($($arg),*) },
             }
         }
     };

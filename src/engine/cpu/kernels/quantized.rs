@@ -62,9 +62,11 @@ pub(in crate::engine::cpu) fn multiply(
             match kernel {
                 Kernel::Portable => portable(weights, x, tile, &output),
                 #[cfg(target_arch = "x86_64")]
-                // SAFETY: `Kernel::Avx2` is only handed out where the processor has the features;
-                // lengths were checked above.
-                Kernel::Avx2 => unsafe { avx2::tile(weights, x, tile, &output) },
+                // SAFETY: a kernel is only handed out where the processor has its features; lengths
+                // were checked above.
+                Kernel::Avx2 | Kernel::AvxVnni | Kernel::Avx512Vnni => unsafe {
+                    avx2::tile(weights, x, tile, &output)
+                },
             }
         }
     });
