@@ -158,16 +158,57 @@ fn config_check_tells_every_fault_at_once() {
 #[test]
 fn bench_measures_and_says_so_as_json() {
     let data = data();
-    let arguments = ["bench", MODEL, "--streams", "1,3", "--prompt-tokens", "20", "--max-tokens"];
-    let output = in_data(&data, &[&arguments[..], &["8", "--rounds", "1", "--json"]].concat());
-    assert!(output.status.success(), "{}", stderr(&output));
-    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(told["results"].as_array().unwrap().len(), 2);
-    for row in told["results"].as_array().unwrap() {
-        for field in ["ttft_ms", "prefill_tokens_per_s", "decode_tokens_per_s"] {
-            assert!(row[field].as_f64().unwrap() > 0.0, "{row}");
-        }
+    let told = bench(&data, &["--streams", "1,3", "--tokens", "8", "--threads", "1", "--json"]);
+    for field in ["prefill_tokens_per_s", "decode_tokens_per_s", "time_to_first_token_ms"] {
+        assert!(told[field].as_f64().unwrap() > 0.0, "{field} in {told}");
+        assert_eq!(told[field], told["results"][0][field]);
     }
+    assert!(told["peak_rss_mb"].is_null() || told["peak_rss_mb"].as_f64().unwrap() > 1.0);
+    assert_eq!(told["threads"], 1);
+    let rows = told["results"].as_array().unwrap();
+    assert_eq!(rows.iter().map(|row| &row["streams"]).collect::<Vec<_>>(), [1, 3]);
+    for share in ["share_of_read_limit", "share_of_multiply_add_limit"] {
+        assert!(rows.iter().all(|row| row[share].as_f64().unwrap() > 0.0), "{share} in {told}");
+    }
+    let told =
+        bench(&data, &["--context", "200", "--activation", "8-bit", "--no-limits", "--json"]);
+    assert_eq!((&told["context_tokens"], &told["activation"]), (&200.into(), &"8-bit".into()));
+    assert!(told["limits"].is_null());
+}
+
+#[test]
+fn bench_draws_a_table_for_people() {
+    let data = data();
+    let arguments = ["bench", MODEL, "--prompt", "20", "--rounds", "1", "--streams", "2"];
+    let output = in_data(&data, &arguments);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let told = String::from_utf8(output.stdout).unwrap();
+    for said in ["G multiply-adds/s", "streams  first token", "      2  ", "████████", " %"]
+    {
+        assert!(told.contains(said), "no {said:?} in\n{told}");
+    }
+    assert!(told.lines().all(|line| line.chars().count() <= 100), "{told}");
+}
+
+#[test]
+fn bench_answers_what_a_comparison_asks() {
+    let data = data();
+    let told = bench(&data, &["--case", "prefix", "--prompt", "150"]);
+    assert_eq!(told["known_tokens"], 50);
+    assert!(told["ratio"].as_f64().unwrap() > 0.0, "{told}");
+    let told = bench(&data, &["--case", "arrival", "--streams", "2", "--prompt", "300"]);
+    assert!(told["quiet"]["count"].as_u64().unwrap() >= 2 * 64, "{told}");
+    assert!(told["arriving"]["count"].as_u64().unwrap() > 0, "{told}");
+    let told = bench(&data, &["--case", "start"]);
+    assert!(told["time_to_first_token_ms"].as_f64().unwrap() > 0.0, "{told}");
+}
+
+/// `endcap bench` with one round and, where nothing else is said, short prompts.
+fn bench(data: &tempfile::TempDir, more: &[&str]) -> Value {
+    let prompt: &[&str] = if more.contains(&"--prompt") { &[] } else { &["--prompt", "20"] };
+    let output = in_data(data, &[&["bench", MODEL, "--rounds", "1"], prompt, more].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 #[test]

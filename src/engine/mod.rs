@@ -17,6 +17,7 @@
 
 mod cpu;
 mod kv;
+mod limits;
 mod model;
 mod probe;
 mod sampler;
@@ -24,6 +25,7 @@ mod scheduler;
 mod text;
 mod tokenizer;
 
+pub use limits::Limits;
 pub use model::{Generation, Model};
 pub use probe::Probe;
 pub use tokenizer::Tokenizer;
@@ -321,6 +323,12 @@ pub struct Report {
     pub kernel: &'static str,
     /// Bytes of packed weights in memory.
     pub weight_bytes: u64,
+    /// Bytes of weights that a step reads, however many tokens it has: those of products and norms
+    /// whole, none of the embedding table.
+    pub read_bytes_per_token: u64,
+    /// Products of a prompt's token with weights; the head is left out, as few tokens of a prompt
+    /// need logits.
+    pub multiply_adds_per_token: u64,
     /// KV memory per token of context.
     pub kv_bytes_per_token: u64,
     /// Attention layers.

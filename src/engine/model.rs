@@ -24,6 +24,7 @@ pub struct Model {
 struct Inner {
     tokenizer: Arc<Tokenizer>,
     scheduler: Scheduler,
+    report: Report,
     context_tokens: usize,
     vocabulary: usize,
 }
@@ -39,6 +40,7 @@ impl Model {
         let page_bytes = plan.page_bytes();
         let budget_bytes = config.kv_budget_bytes;
         let positions = plan.positions().unwrap_or(usize::MAX).min(source.context_tokens);
+        let report = plan.report(positions);
         let mut decoder = Decoder::new(plan, config)?;
         let context_tokens = positions.min(decoder.kv().limit_tokens());
         if context_tokens < 2 {
@@ -50,7 +52,8 @@ impl Model {
             Scheduler::start(&source.name, decoder, config, observer, limit).map_err(|error| {
                 LoadError::Graph { why: format!("its thread did not start: {error}") }
             })?;
-        let inner = Inner { tokenizer: Arc::new(tokenizer), scheduler, context_tokens, vocabulary };
+        let tokenizer = Arc::new(tokenizer);
+        let inner = Inner { tokenizer, scheduler, report, context_tokens, vocabulary };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -59,6 +62,11 @@ impl Model {
         let (plan, _) = open(source)?;
         let context_tokens = plan.positions().unwrap_or(usize::MAX).min(source.context_tokens);
         Ok(plan.report(context_tokens))
+    }
+
+    /// What it takes to run this model.
+    pub fn report(&self) -> &Report {
+        &self.inner.report
     }
 
     /// The model's tokeniser.

@@ -28,6 +28,7 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::*;
 
 pub(super) use self::kernels::Kernel;
+use self::kernels::limits;
 use self::kernels::pool::Pool;
 use self::ops::{RowNode, Step};
 use super::kv::{KvStore, Layout, SequenceId};
@@ -40,6 +41,13 @@ pub(super) struct Row {
     /// Tokens of the sequence before this one.
     pub(super) position: usize,
     pub(super) token: TokenId,
+}
+
+/// What `threads` threads could at most do with these kernels: bytes read from memory and
+/// multiply-adds of 8-bit integers, a second.
+pub(super) fn limits(kernel: Kernel, threads: usize) -> (f64, f64) {
+    let pool = Pool::new(threads);
+    (limits::read_bytes_per_s(kernel, &pool), limits::multiply_adds_per_s(kernel, &pool))
 }
 
 /// A graph that is planned and checked, without memory to run in.
@@ -96,11 +104,13 @@ impl Plan {
     pub(super) fn report(&self, context_tokens: usize) -> Report {
         let model = self.runnable.model();
         let mut operators = BTreeMap::new();
-        let mut weight_bytes = 0;
+        let (mut weight_bytes, mut read_bytes, mut multiply_adds) = (0, 0, 0);
         for node in &model.nodes {
             *operators.entry(node.op().name().to_string()).or_insert(0) += 1;
             if let Some(RowNode(op)) = node.op_as::<RowNode>() {
                 weight_bytes += op.bytes() as u64;
+                read_bytes += op.bytes() as u64;
+                multiply_adds += multiply_adds_per_token(model, node, &**op);
             } else if let Some(gather) = node.op_as::<ops::Gather>() {
                 weight_bytes += gather.bytes() as u64;
             } else if let Some(constant) = node.op_as::<tract_onnx::tract_core::ops::konst::Const>()
@@ -118,6 +128,8 @@ impl Plan {
         Report {
             kernel: self.kernel.name(),
             weight_bytes,
+            read_bytes_per_token: read_bytes,
+            multiply_adds_per_token: multiply_adds,
             kv_bytes_per_token: self.layout.page_bytes() / super::kv::PAGE_TOKENS as u64,
             layers: self.layout.layers,
             context_tokens,
@@ -260,6 +272,18 @@ fn unplannable(proto: &ModelProto, error: &TractError) -> LoadError {
         }
         None => LoadError::Graph { why },
     }
+}
+
+/// Of a node that computes a row for each token; none where only rows with wanted logits get there.
+fn multiply_adds_per_token(model: &TypedModel, node: &TypedNode, op: &dyn ops::RowOp) -> u64 {
+    let shapes = || -> TractResult<(TDim, &ShapeFact)> {
+        let tokens = model.input_fact(0)?.shape.last().context("token ids have no axis")?.clone();
+        let input = node.inputs.first().context("an operator without input")?;
+        Ok((tokens, &model.outlet_fact(*input)?.shape))
+    };
+    let Ok((tokens, shape)) = shapes() else { return 0 };
+    let width = shape.last().and_then(|width| width.to_usize().ok()).unwrap_or(0);
+    if shape.iter().any(|dim| *dim == tokens) { op.multiply_adds(width) as u64 } else { 0 }
 }
 
 fn attentions(model: &TypedModel) -> Vec<&ops::Attention> {

@@ -20,6 +20,7 @@
 pub(super) mod attention;
 pub(super) mod float;
 pub(super) mod half;
+pub(super) mod limits;
 pub(super) mod norm;
 pub(super) mod pack;
 pub(super) mod pool;

@@ -92,6 +92,10 @@ impl RowOp for Quantized {
         self.0.bytes()
     }
 
+    fn multiply_adds(&self, inputs: usize) -> usize {
+        inputs * self.width()
+    }
+
     fn eval(
         &self,
         step: &Step,
@@ -136,6 +140,10 @@ impl RowOp for Float {
 
     fn bytes(&self) -> usize {
         self.0.bytes()
+    }
+
+    fn multiply_adds(&self, inputs: usize) -> usize {
+        inputs * self.width()
     }
 
     fn eval(&self, step: &Step, _: usize, inputs: &[&[f32]], out: &mut [f32]) -> TractResult<()> {

@@ -52,6 +52,10 @@ pub(super) trait RowOp: Debug + Send + Sync + 'static {
     fn width(&self) -> usize;
     /// Bytes of weights held.
     fn bytes(&self) -> usize;
+    /// Products of a row of `inputs` values with weights.
+    fn multiply_adds(&self, _inputs: usize) -> usize {
+        0
+    }
     /// `inputs` are `rows` rows each; `out` is `rows` rows of [`Self::width`].
     fn eval(&self, step: &Step, rows: usize, inputs: &[&[f32]], out: &mut [f32])
     -> TractResult<()>;
