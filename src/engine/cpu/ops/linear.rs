@@ -4,8 +4,9 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
 use super::{RowOp, Step, constant, width};
-use crate::engine::cpu::kernels::pack::{Bits, Packed, Stored};
-use crate::engine::cpu::kernels::{float, quantized};
+use crate::engine::cpu::kernels::float;
+use crate::engine::cpu::kernels::pack::{Bits, Layout, Packed, Stored};
+use crate::engine::cpu::kernels::quantized::{self, Product};
 
 /// Attributes of `MatMulNBits` (ONNX Runtime contrib operators, domain com.microsoft).
 #[derive(Debug, Clone)]
@@ -18,11 +19,8 @@ pub(super) struct QuantizedAttributes {
 
 impl QuantizedAttributes {
     pub(super) fn parse(node: &NodeProto) -> TractResult<Self> {
-        let bits = match node.get_attr_opt::<i64>("bits")?.unwrap_or(4) {
-            4 => Bits::Four,
-            8 => Bits::Eight,
-            other => bail!("bits = {other}; 4 and 8 are supported"),
-        };
+        let bits = Bits::parse(node.get_attr_opt("bits")?.unwrap_or(4));
+        let bits = bits.map_err(|why| format_err!("{why}"))?;
         Ok(Self {
             inputs: node.get_attr::<i64>("K")?.try_into()?,
             outputs: node.get_attr::<i64>("N")?.try_into()?,
@@ -40,39 +38,35 @@ impl QuantizedAttributes {
         let scales = scales.try_as_plain_ram()?;
         let zero_points = match inputs.len() {
             3 => None,
-            _ => Some(self.zero_points(constant(model, inputs, 3)?.as_ref())?),
+            _ => Some(zero_points(
+                constant(model, inputs, 3)?.as_ref(),
+                self.bits,
+                self.inputs.div_ceil(self.block.max(1)),
+            )?),
         };
         let packed = Packed::new(&Stored {
             rows: self.outputs,
             columns: self.inputs,
             bits: self.bits,
             block: self.block,
+            layout: Layout::Rows,
             values: values.as_slice::<u8>()?,
             scales: scales.as_slice::<f32>()?,
             zero_points,
         });
         Ok(Quantized(packed.map_err(|why| format_err!("{why}"))?))
     }
+}
 
-    /// One float a block, whatever form the zero points are stored in: floats, bytes, or nibbles
-    /// packed row by row.
-    fn zero_points(&self, tensor: &Tensor) -> TractResult<Vec<f32>> {
-        if tensor.datum_type() != u8::datum_type() {
-            let floats = tensor.cast_to::<f32>()?;
-            return Ok(floats.try_as_plain_ram()?.as_slice::<f32>()?.to_vec());
-        }
-        let bytes = tensor.try_as_plain_ram()?;
-        let bytes = bytes.as_slice::<u8>()?;
-        let blocks = self.inputs.div_ceil(self.block.max(1));
-        if self.bits == Bits::Eight {
-            return Ok(bytes.iter().map(|&b| f32::from(b)).collect());
-        }
-        let rows = bytes.chunks(blocks.div_ceil(2).max(1));
-        let nibbles = rows.flat_map(|row| {
-            row.iter().flat_map(|b| [f32::from(b & 15), f32::from(b >> 4)]).take(blocks)
-        });
-        Ok(nibbles.collect())
+/// One float a block, whatever form the zero points are stored in: floats, bytes, or smaller ones
+/// packed row by row.
+pub(super) fn zero_points(tensor: &Tensor, bits: Bits, blocks: usize) -> TractResult<Vec<f32>> {
+    if tensor.datum_type() != u8::datum_type() {
+        let floats = tensor.cast_to::<f32>()?;
+        return Ok(floats.try_as_plain_ram()?.as_slice::<f32>()?.to_vec());
     }
+    let bytes = tensor.try_as_plain_ram()?;
+    Ok(bits.unpack(bytes.as_slice::<u8>()?, blocks).into_iter().map(f32::from).collect())
 }
 
 /// Integer activations times 4- or 8-bit weights.
@@ -85,7 +79,7 @@ impl RowOp for Quantized {
     }
 
     fn width(&self) -> usize {
-        self.0.rows()
+        self.0.form.rows
     }
 
     fn bytes(&self) -> usize {
@@ -102,7 +96,8 @@ impl RowOp for Quantized {
         let [x] = inputs else { bail!("one input is expected") };
         let mut activations = step.activations.try_borrow_mut()?;
         activations.set(step.kernel, &step.pool, step.activation, x, rows);
-        quantized::multiply(step.kernel, &step.pool, &self.0, &activations, out);
+        let product = Product { weights: &self.0, bias: None, gate: None, residual: None, out };
+        quantized::multiply(step.kernel, &step.pool, &activations, &mut [product]);
         Ok(())
     }
 }
