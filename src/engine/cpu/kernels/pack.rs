@@ -177,11 +177,6 @@ impl Packed {
         self.lines.as_slice()
     }
 
-    /// Bytes held.
-    pub(in crate::engine::cpu) fn bytes(&self) -> usize {
-        self.form.lines() * 64
-    }
-
     /// First line of a tile.
     pub(super) fn tile(&self, tile: usize) -> &[Line] {
         let from = tile * self.form.tile_lines();

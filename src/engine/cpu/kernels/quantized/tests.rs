@@ -1,7 +1,9 @@
 //! Products against their definition, and against each other.
 
 use super::super::pack::{Bits, Layout, Packed, Stored, Width};
-use super::super::quantize::RADIX;
+use super::super::pool::Pool;
+use super::super::product::{Input, Matrix, Product, multiply};
+use super::super::quantize::{BLOCK, RADIX};
 use super::*;
 use crate::engine::Activation;
 
@@ -28,7 +30,7 @@ enum Zeros {
 
 /// Weights with their values as the definition has them, row by row.
 struct Made {
-    packed: Packed,
+    packed: Matrix,
     weights: Vec<f64>,
 }
 
@@ -78,7 +80,7 @@ fn make(case: &Case, seed: &mut u32) -> Made {
         scales: &scales,
         zero_points,
     };
-    Made { packed: Packed::new(&stored).unwrap(), weights }
+    Made { packed: Matrix::Quantized(Packed::new(&stored).unwrap()), weights }
 }
 
 fn check(case: &Case) {
@@ -99,7 +101,11 @@ fn check(case: &Case) {
     }
 }
 
-fn plain<'a>(weights: &'a Packed, out: &'a mut [f32]) -> Product<'a> {
+fn input(a: &Activations) -> Input<'_> {
+    Input { rows: a.rows, floats: &[], integers: a }
+}
+
+fn plain<'a>(weights: &'a Matrix, out: &'a mut [f32]) -> Product<'a> {
     Product { weights, bias: None, gate: None, residual: None, out }
 }
 
@@ -110,7 +116,7 @@ fn check_for(case: &Case, activation: Activation, made: &Made, x: &[f32]) {
         let mut a = Activations::default();
         a.set(kernel, &pool, activation, x, case.batch);
         let mut y = vec![f32::NAN; case.batch * case.rows];
-        multiply(kernel, &pool, &a, &mut [plain(&made.packed, &mut y)]);
+        multiply(kernel, &pool, input(&a), &mut [plain(&made.packed, &mut y)]);
         for m in 0..case.batch {
             for row in 0..case.rows {
                 let (mut want, mut size) = (0.0, 0.0);
@@ -131,7 +137,7 @@ fn check_for(case: &Case, activation: Activation, made: &Made, x: &[f32]) {
             let own = &x[m * case.columns..(m + 1) * case.columns];
             a.set(kernel, &pool, activation, own, 1);
             let mut alone = vec![0.0; case.rows];
-            multiply(kernel, &pool, &a, &mut [plain(&made.packed, &mut alone)]);
+            multiply(kernel, &pool, input(&a), &mut [plain(&made.packed, &mut alone)]);
             assert_eq!(alone, y[m * case.rows..(m + 1) * case.rows]);
         }
         if let Some(first) = &first {
@@ -179,7 +185,8 @@ fn weights_are_held_in_the_fewest_bits_that_keep_them() {
         (Bits::Eight, 256, Width::Eight),
     ] {
         let made = make(&Case { bits, range, ..PLAIN }, &mut 3);
-        assert_eq!(made.packed.form.width, width, "{bits:?} below {range}");
+        let Matrix::Quantized(packed) = made.packed else { unreachable!() };
+        assert_eq!(packed.form.width, width, "{bits:?} below {range}");
     }
 }
 
@@ -197,9 +204,9 @@ fn what_is_done_before_writing_equals_doing_it_after() {
         let pool = Pool::new(2);
         let mut a = Activations::default();
         a.set(kernel, &pool, Activation::Bits16, &x, batch);
-        let run = |packed: &Packed| {
-            let mut y = vec![f32::NAN; batch * packed.form.rows];
-            multiply(kernel, &pool, &a, &mut [plain(packed, &mut y)]);
+        let run = |packed: &Matrix| {
+            let mut y = vec![f32::NAN; batch * packed.outputs()];
+            multiply(kernel, &pool, input(&a), &mut [plain(packed, &mut y)]);
             y
         };
         let (plain_up, plain_gate, plain_other) =
@@ -210,7 +217,7 @@ fn what_is_done_before_writing_equals_doing_it_after() {
         multiply(
             kernel,
             &pool,
-            &a,
+            input(&a),
             &mut [
                 Product {
                     bias: Some(&bias),
