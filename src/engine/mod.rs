@@ -49,6 +49,17 @@ pub struct ModelSource {
     pub end_tokens: Vec<TokenId>,
     /// Positions the model was made for; prompt and answer together stay below it.
     pub context_tokens: usize,
+    /// Where the model may be kept as the kernels read it, so that the next start only maps it.
+    pub derived: Option<Derived>,
+}
+
+/// A file that the engine makes of a model's files and may make again at any time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Derived {
+    /// The file.
+    pub path: PathBuf,
+    /// Tells what it is made of: with other files the key is another.
+    pub key: String,
 }
 
 /// How finely what flows between weights is kept. Weights are as the package has them.
@@ -323,11 +334,10 @@ pub struct Report {
     pub kernel: &'static str,
     /// Bytes of packed weights in memory.
     pub weight_bytes: u64,
-    /// Bytes of weights that a step reads, however many tokens it has: those of products and norms
-    /// whole, none of the embedding table.
+    /// Bytes of weights that a step reads, however many tokens it has: those of products whole,
+    /// none of an embedding table.
     pub read_bytes_per_token: u64,
-    /// Products of a prompt's token with weights; the head is left out, as few tokens of a prompt
-    /// need logits.
+    /// Products of a prompt's token with weights; what only tokens with logits need is left out.
     pub multiply_adds_per_token: u64,
     /// KV memory per token of context.
     pub kv_bytes_per_token: u64,

@@ -104,7 +104,7 @@ fn turn(kernel: Kernel) -> usize {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a kernel is only handed out where the processor has its features.
         Kernel::Avx2 => unsafe { x86::avx2() },
-        Kernel::Portable => portable(),
+        _ => portable(),
     }
 }
 
