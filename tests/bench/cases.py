@@ -1,13 +1,13 @@
 """What is compared, and what is wanted of it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Callable
 
 import sides
 
 Q4_0, Q4_1, QWEN = "smollm2-q4_0", "smollm2-q4_1", "qwen-0.5b-q4_k_m"
-INT4 = "smollm2-int4"
+INT4, NBITS = "smollm2-int4", "smollm2-nbits"
 
 
 @dataclass
@@ -17,7 +17,8 @@ class Row:
     what: str
     ours: str
     theirs: str | None
-    target: float
+    # None where nothing is wanted of it.
+    target: float | None
     at_most: bool = False
 
 
@@ -32,7 +33,8 @@ class Case:
     rows: list[Row]
     theirs: Callable | None = None
     peer: str = "llama.cpp"
-    needs_genai: bool = field(default=False)
+    # Name of the folder, among those given on the command line, that both sides run.
+    folder: str | None = None
 
 
 def gguf(name):
@@ -114,20 +116,45 @@ def streams(count):
     )
 
 
-def int4(threads):
+def onnx(name, package, folder, script, peer, threads, decode, prefill):
+    """The same ONNX folder on both sides."""
     return Case(
-        f"int4-{threads}",
-        f"int4 of onnxruntime-genai, threads: {threads}",
-        INT4,
+        f"{name}-{threads}",
+        f"{peer}'s form of the model, threads: {threads}",
+        package,
         "",
-        partial(sides.endcap, model=INT4, threads=threads),
+        partial(sides.endcap, model=package, threads=threads),
         [
-            Row("decode at a context of 128", "decode", "decode", 2.0),
-            Row("prefill 128", "prefill", "prefill", 4.0),
+            Row("decode at a context of 128", "decode", "decode", decode),
+            Row("prefill 128", "prefill", "prefill", prefill),
         ],
-        partial(sides.genai, threads=threads),
-        peer="onnxruntime-genai",
-        needs_genai=True,
+        partial(sides.python_side, script=script, threads=threads),
+        peer=peer,
+        folder=folder,
+    )
+
+
+def int4(threads):
+    return onnx("int4", INT4, "genai", "genai_side.py", "onnxruntime-genai", threads, 2.0, 4.0)
+
+
+def nbits(threads):
+    return onnx("nbits", NBITS, "nbits", "onnxruntime_side.py", "onnxruntime", threads, None, None)
+
+
+def openvino(threads):
+    return Case(
+        f"openvino-{threads}",
+        f"{Q4_0}, threads: {threads}",
+        Q4_0,
+        gguf(Q4_0),
+        partial(sides.endcap, model=Q4_0, threads=threads),
+        [
+            Row("decode at a context of 128", "decode", "decode", None),
+            Row("prefill 128", "prefill", "prefill", None),
+        ],
+        partial(sides.openvino, file=gguf(Q4_0), threads=threads),
+        peer="openvino-genai",
     )
 
 
@@ -157,6 +184,8 @@ CASES = [
     context_2000(2),
     int4(1),
     int4(2),
+    nbits(2),
+    openvino(2),
     ourselves("prefix", "first token, 500 of 600 tokens known, over unknown", 0.25, prompt=600),
     Case(
         "start",

@@ -6,6 +6,7 @@ import platform
 import statistics
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import models
@@ -32,6 +33,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--models", type=Path, help="folder of GGUF files")
     parser.add_argument("--genai", type=Path, help="folder of an int4 model of onnxruntime-genai")
+    parser.add_argument("--nbits", type=Path, help="folder of a MatMulNBits decoder with past inputs")
     parser.add_argument("--activation", choices=["8-bit", "16-bit"], help="ours, if not the default")
     parser.add_argument("--endcap", type=Path, default=ROOT / "target/release/endcap")
     parser.add_argument("--json", type=Path, help="where the figures are kept, case by case")
@@ -49,17 +51,19 @@ def median_of(rounds, figure):
     return medians[name], name
 
 
-def measure(tools, case, count, genai):
-    models.install(tools, case, genai)
+def measure(tools, case, count, folders):
+    models.install(tools, case, folders)
     if case.file:
         models.file(tools, case.file)
     ours, theirs = [], []
     other = case.theirs
+    if case.folder:
+        other = partial(other, model=models.folder(case, folders))
     for number in range(count):
         print(f"\r{case.name}: round {number + 1} of {count} ", end="", file=sys.stderr, flush=True)
         ours.append(case.ours(tools))
         if other:
-            theirs.append(other(tools, folder=genai) if case.needs_genai else other(tools))
+            theirs.append(other(tools))
     print("\r\033[K", end="", file=sys.stderr, flush=True)
     return [ratio(case, row, ours, theirs) for row in case.rows]
 
@@ -71,8 +75,10 @@ def ratio(case, row, ours, theirs):
     if row.theirs:
         other, variant = median_of(theirs, row.theirs)
         value = own / other
-        told |= {"theirs": other, "their_variant": variant, "their_file": case.file or "int4"}
-    met = value <= row.target if row.at_most else value >= row.target
+        told |= {"theirs": other, "their_variant": variant, "their_file": case.file or "the same folder"}
+    met = None
+    if row.target is not None:
+        met = value <= row.target if row.at_most else value >= row.target
     told |= {"our_package": case.package, "ratio": value, "target": row.target}
     told |= {"at_most": row.at_most, "met": met, "rounds": len(ours)}
     told["our_rounds"] = [one[row.ours] for one in ours]
@@ -93,11 +99,14 @@ HEAD = f"{'case':<11} {'what':<62} {'ours':>9} {'theirs':>9} {'ratio':>6}  {'wan
 
 
 def line(name, row):
+    digits = 1 if "theirs" in row else 3
     theirs = f"{row['theirs']:9.1f}" if "theirs" in row else f"{'–':>9}"
-    sign = "≤" if row["at_most"] else "≥"
-    mark = "✓" if row["met"] else "✗"
-    ours = f"{row['ours']:9.3f}" if "theirs" not in row else f"{row['ours']:9.1f}"
-    return f"{name:<11} {row['what']:<62} {ours} {theirs} {row['ratio']:6.2f}  {sign} {row['target']:<4g} {mark}"
+    wanted = ""
+    if row["met"] is not None:
+        sign, mark = "≤" if row["at_most"] else "≥", "✓" if row["met"] else "✗"
+        wanted = f"{sign} {row['target']:<4g} {mark}"
+    figures = f"{row['ours']:9.{digits}f} {theirs} {row['ratio']:6.2f}"
+    return f"{name:<11} {row['what']:<62} {figures}  {wanted}".rstrip()
 
 
 def about(case):
@@ -126,12 +135,13 @@ def main():
         activation=["--activation", asked.activation] if asked.activation else [],
     )
     results = asked.json or place / "results.json"
-    genai = asked.genai.resolve() if asked.genai else None
+    folders = {name: given and given.resolve() for name, given in
+               (("genai", asked.genai), ("nbits", asked.nbits))}
     failed = 0
     print(HEAD)
     for case in chosen:
         try:
-            rows = measure(tools, case, asked.rounds, genai)
+            rows = measure(tools, case, asked.rounds, folders)
         except (sides.Failed, models.Missing) as fault:
             failed += 1
             print(f"\r\033[K{case.name:<11} left out: {fault}", flush=True)

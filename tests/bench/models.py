@@ -32,21 +32,28 @@ def file(tools, name):
     return path
 
 
-def install(tools, case, genai):
+def install(tools, case, folders):
     """Sees to it that our package is there."""
     package = tools.data / "models" / case.package
+    if case.folder:
+        folder(case, folders)
     if package.exists():
         return
-    if case.needs_genai:
-        if genai is None:
-            raise Missing("no folder of an int4 model of onnxruntime-genai; --genai names one")
-        source = genai
+    if case.folder:
+        source = folder(case, folders)
     else:
         source = file(tools, case.file or f"{case.package}.gguf")
     command = [tools.endcap, "models", "import", source, "--name", case.package, "--quiet"]
     done = subprocess.run([*map(str, command), "--data", str(tools.data)], capture_output=True)
     if done.returncode != 0:
         raise Missing(done.stderr.decode().strip())
+
+
+def folder(case, folders):
+    """The folder that both sides run, as it was given."""
+    if folders[case.folder] is None:
+        raise Missing(f"no folder of a model for {case.peer}; --{case.folder} names one")
+    return folders[case.folder]
 
 
 def smollm2_as_shipped(tools, path):

@@ -117,6 +117,11 @@ def llama_start(tools, file, threads):
     return {"start": run(command)[2] * 1e3}
 
 
-def genai(tools, folder, threads, prompt=128, tokens=64):
-    command = [sys.executable, HERE / "genai_side.py", folder, threads, prompt, tokens]
+def python_side(tools, script, model, threads, prompt=128, tokens=64):
+    """A peer that is a Python package, measured by a script of ours."""
+    command = [sys.executable, HERE / script, model, threads, prompt, tokens]
     return json.loads(run(command)[0].splitlines()[-1])
+
+
+def openvino(tools, file, threads):
+    return python_side(tools, "openvino_side.py", tools.models / file, threads)
