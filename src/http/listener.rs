@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -17,6 +16,7 @@ use super::config::{Config, HttpError};
 use super::connection::Door;
 use super::door::dress;
 use super::health::{Health, Stage};
+use super::refusal;
 use super::tls;
 use crate::telemetry::Metrics;
 
@@ -24,12 +24,6 @@ use crate::telemetry::Metrics;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Connections that are being told there is no room.
 const MAX_REFUSALS: usize = 32;
-const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
-const REFUSAL: &str = "HTTP/1.1 503 Service Unavailable\r\n\
-    content-type: application/json\r\nretry-after: 1\r\nconnection: close\r\n\
-    content-length: 118\r\n\r\n\
-    {\"error\":{\"message\":\"too many connections are open\",\"type\":\"overloaded_error\",\
-    \"param\":null,\"code\":\"connection_limit\"}}";
 
 /// How draining went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +93,7 @@ impl Listener {
                 connections.spawn(async move {
                     let _slot = slot;
                     if !encrypted {
-                        let _ = timeout(REFUSAL_TIMEOUT, refuse(stream)).await;
+                        refusal::send(stream, &refusal::too_many_connections()).await;
                     }
                 });
                 continue;
@@ -125,14 +119,6 @@ async fn accept(tcp: &TcpListener) -> TcpStream {
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
-    }
-}
-
-/// Answers without reading the request, then reads what is there so that the answer arrives.
-async fn refuse(mut stream: TcpStream) {
-    let mut scrap = [0; 1024];
-    if stream.write_all(REFUSAL.as_bytes()).await.is_ok() && stream.shutdown().await.is_ok() {
-        while matches!(stream.read(&mut scrap).await, Ok(1..)) {}
     }
 }
 

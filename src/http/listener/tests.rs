@@ -4,12 +4,16 @@ use axum::body::{Body, Bytes};
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::http::connection::READING_TIME;
 use crate::http::{BodyLimits, TlsFiles, read_body};
+
+/// Longest wait for what must come.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Server {
     address: SocketAddr,
@@ -132,7 +136,7 @@ impl Server {
 }
 
 async fn reaches(counter: &AtomicUsize, count: usize) -> bool {
-    let end = Instant::now() + Duration::from_secs(30);
+    let end = Instant::now() + PATIENCE;
     while counter.load(Ordering::SeqCst) < count {
         if Instant::now() > end {
             return false;
@@ -144,8 +148,17 @@ async fn reaches(counter: &AtomicUsize, count: usize) -> bool {
 
 async fn read_all(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
-    let _ = timeout(Duration::from_secs(10), stream.read_to_end(&mut bytes)).await.unwrap();
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.unwrap();
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Reads up to and including the first place where this stands.
+async fn read_until(stream: &mut TcpStream, end: &str) -> String {
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(end.as_bytes()) {
+        bytes.push(timeout(PATIENCE, stream.read_u8()).await.unwrap().unwrap());
+    }
+    String::from_utf8(bytes).unwrap()
 }
 
 const CLOSE: &str = "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
@@ -197,14 +210,13 @@ async fn one_connection_too_many_is_told_so() {
     assert!(server.begins(1).await);
     let mut refused = server.send(CLOSE).await;
     let text = read_all(&mut refused).await;
-    assert!(text.starts_with("HTTP/1.1 503"), "{text}");
-    let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    assert!(head.contains(&format!("content-length: {}", body.len())), "{text}");
-    assert!(serde_json::from_str::<serde_json::Value>(body).is_ok(), "{text}");
+    let (status, body) = last_answer(&text);
+    assert_eq!((status, body["error"]["code"].as_str()), (503, Some("connection_limit")));
+    assert!(text.contains("retry-after: 1\r\n"), "{text}");
     drop(held);
     assert!(server.drops(1).await);
     // The handler is gone a moment before its connection's place is free.
-    let end = Instant::now() + Duration::from_secs(30);
+    let end = Instant::now() + PATIENCE;
     loop {
         let mut welcome = server.send(CLOSE).await;
         if read_all(&mut welcome).await.starts_with("HTTP/1.1 200") {
@@ -214,25 +226,109 @@ async fn one_connection_too_many_is_told_so() {
     }
 }
 
+/// One answer as sent: its status and its body, which ends the text.
+fn last_answer(text: &str) -> (u16, serde_json::Value) {
+    let (_, answer) = text.rsplit_once("HTTP/1.1 ").unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains(&format!("content-length: {}\r\n", body.len())), "{text}");
+    for header in ["connection: close", "content-type: application/json", "x-request-id: req_"] {
+        assert!(head.contains(header), "{header} is not in {text}");
+    }
+    (head[..3].parse().unwrap(), serde_json::from_str(body).unwrap())
+}
+
+/// HTTP/2's connection preface and an empty SETTINGS frame.
+const HTTP_2: &str = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0";
+const HELLO: &str = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+
 #[tokio::test]
 async fn a_slow_client_is_not_waited_for() {
     let server = start(|config| config.header_timeout = Duration::from_millis(200)).await;
-    // Says nothing; says half a head; is idle after an answer; sends a body drop by drop.
-    for (sent, answered) in [
-        ("", ""),
-        ("GET / HTTP/1.1\r\nhost:", ""),
-        ("GET / HTTP/1.1\r\nhost: x\r\n\r\n", "HTTP/1.1 200"),
+    let (half, late) = ("GET / HTTP/1.1\r\nhost:", "head did not arrive within 0.2 s");
+    for (first, then, answered) in [
+        ("", "", None),
+        ("", half, Some(late)),
+        ("", "G", Some(late)),
+        ("", "PRI * HT", Some(late)),
+        (HELLO, "", None),
+        (HELLO, half, Some(late)),
         (
+            "",
             "POST /read HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 9\r\n\r\n12",
-            "HTTP/1.1 408",
+            Some("body did not arrive within 0.3 s"),
         ),
     ] {
-        let began = Instant::now();
-        let mut stream = server.send(sent).await;
+        let mut stream = server.send(first).await;
+        if !first.is_empty() {
+            read_until(&mut stream, "hello").await;
+        }
+        stream.write_all(then.as_bytes()).await.unwrap();
         let text = read_all(&mut stream).await;
-        assert!(text.starts_with(answered), "{sent:?}: {text}");
-        assert!(began.elapsed() < Duration::from_secs(9), "{sent:?}");
+        let Some(answered) = answered else {
+            assert_eq!(text, "", "after {first:?}");
+            continue;
+        };
+        let said = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        assert!(text.starts_with("HTTP/1.1 408"), "{first:?} {then:?}: {text}");
+        assert!(said.contains(answered), "{first:?} {then:?}: {text}");
     }
+}
+
+#[tokio::test]
+async fn what_is_not_a_head_is_told_why_in_the_form_of_every_error() {
+    let server = start(|_| ()).await;
+    let long_line = format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(1 << 20));
+    let many_lines = format!("GET / HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(101));
+    let long_path = format!("GET /{} HTTP/1.1\r\n\r\n", "y".repeat(1 << 20));
+    for (sent, status, says) in [
+        ("\x16\x03\x01\x02\0\x01\0\x01\r\n\r\n", 400, "invalid HTTP method"),
+        ("GET / HTTP/9.9\r\n\r\n", 400, "invalid HTTP version"),
+        ("GET /\u{7f} HTTP/1.1\r\n\r\n", 400, "invalid URI"),
+        ("GET / HTTP/1.1\r\nno colon\r\n\r\n", 400, "invalid HTTP header"),
+        ("GET / HTTP/1.1\r\ncontent-length: -1\r\n\r\n", 400, "content-length"),
+        (long_line.as_str(), 431, "65536 bytes"),
+        (&many_lines, 431, "100 header lines"),
+        (&long_path, 431, "65536 bytes"),
+    ] {
+        // Alone, behind an answer, and together with a request that has none yet.
+        for (first, with) in [("", ""), (HELLO, ""), ("", HELLO)] {
+            let mut stream = server.send(first).await;
+            if !first.is_empty() {
+                read_until(&mut stream, "hello").await;
+            }
+            // Who is refused early may be hung up on before all is sent.
+            let _ = stream.write_all([with, sent].concat().as_bytes()).await;
+            let text = read_all(&mut stream).await;
+            let place = format!("{:?} after {:?}", &sent[..sent.len().min(40)], [first, with]);
+            let answers = 1 + usize::from(!with.is_empty());
+            assert_eq!(text.matches("HTTP/1.1 ").count(), answers, "{place}: {text}");
+            let (told, body) = last_answer(&text);
+            assert_eq!(told, status, "{place}: {text}");
+            let message = body["error"]["message"].as_str().unwrap();
+            assert!(message.contains(says), "{place}: {message}");
+            assert_eq!(body["error"]["type"], "invalid_request_error", "{place}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_breaks_off_is_told_so_and_silence_is_not() {
+    let server = start(|_| ()).await;
+    for (sent, answered) in [("GET / HTTP/1.1\r\nhost: x\r\n", true), ("", false)] {
+        let mut stream = server.send(sent).await;
+        stream.shutdown().await.unwrap();
+        let text = read_all(&mut stream).await;
+        assert_eq!(text.starts_with("HTTP/1.1 400") && text.contains("breaks off"), answered);
+        assert_eq!(text.is_empty(), !answered, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn an_idle_http_2_connection_ends_in_its_own_words() {
+    let server = start(|config| config.header_timeout = Duration::from_millis(200)).await;
+    let mut stream = server.send(HTTP_2).await;
+    let text = read_all(&mut stream).await;
+    assert!(text.starts_with("\0\0") && !text.contains("HTTP/1.1"), "{text:?}");
 }
 
 #[tokio::test]
@@ -260,9 +356,8 @@ async fn a_client_that_stops_reading_is_cut() {
     let mut stream = server.send("GET /flood HTTP/1.1\r\nhost: x\r\n\r\n").await;
     sleep(READING_TIME + Duration::from_millis(300)).await;
     let mut scrap = vec![0; 1 << 20];
-    let ended = timeout(Duration::from_secs(5), async {
-        while matches!(stream.read(&mut scrap).await, Ok(1..)) {}
-    });
+    let ended =
+        timeout(PATIENCE, async { while matches!(stream.read(&mut scrap).await, Ok(1..)) {} });
     assert!(ended.await.is_ok(), "the flood goes on");
 }
 
@@ -297,8 +392,8 @@ async fn tls_speaks_http_1_and_2() {
     let server = start(|config| config.tls = Some(files)).await;
     for (alpn, sent, answered) in [
         ("http/1.1", CLOSE, "HTTP/1.1 200"),
-        // The connection preface and an empty SETTINGS frame; the server sends its own.
-        ("h2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0", "\0\0"),
+        // The server sends a SETTINGS frame of its own.
+        ("h2", HTTP_2, "\0\0"),
     ] {
         let mut roots = tokio_rustls::rustls::RootCertStore::empty();
         roots.add(made.cert.der().clone()).unwrap();
