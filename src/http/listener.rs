@@ -1,14 +1,15 @@
 //! Accepts connections up to a limit, and drains them at the end.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
@@ -79,12 +80,13 @@ impl Listener {
         let places = Arc::new(Semaphore::new(self.config.max_connections));
         let refusals = Arc::new(Semaphore::new(MAX_REFUSALS));
         let mut connections = JoinSet::new();
+        let mut acceptor = Acceptor::new(|| self.tcp.accept());
         health.enter(Stage::Ready);
         loop {
-            let stream = tokio::select! {
+            let (stream, _) = tokio::select! {
                 () = stop.cancelled() => break,
                 Some(_) = connections.join_next() => continue,
-                accepted = accept(&self.tcp) => accepted,
+                accepted = acceptor.next() => accepted,
             };
             let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
                 metrics.connection_refused();
@@ -110,13 +112,31 @@ impl Listener {
     }
 }
 
-async fn accept(tcp: &TcpListener) -> TcpStream {
-    loop {
-        match tcp.accept().await {
-            Ok((stream, _)) => return stream,
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+/// Connections one by one. Where the system gives none, it is asked again after a pause that is
+/// kept whole however often [`Self::next`] is begun anew.
+struct Acceptor<A> {
+    accept: A,
+    resume: Option<Instant>,
+}
+
+impl<T, F: Future<Output = io::Result<T>>, A: FnMut() -> F> Acceptor<A> {
+    fn new(accept: A) -> Self {
+        Self { accept, resume: None }
+    }
+
+    /// May be dropped at any time; nothing is lost.
+    async fn next(&mut self) -> T {
+        loop {
+            if let Some(resume) = self.resume {
+                sleep_until(resume).await;
+                self.resume = None;
+            }
+            match (self.accept)().await {
+                Ok(accepted) => return accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    self.resume = Some(Instant::now() + ACCEPT_PAUSE);
+                }
             }
         }
     }

@@ -5,8 +5,9 @@ use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::*;
 use crate::http::connection::READING_TIME;
@@ -329,6 +330,22 @@ async fn an_idle_http_2_connection_ends_in_its_own_words() {
     let mut stream = server.send(HTTP_2).await;
     let text = read_all(&mut stream).await;
     assert!(text.starts_with("\0\0") && !text.contains("HTTP/1.1"), "{text:?}");
+}
+
+#[tokio::test]
+async fn a_pause_of_the_listener_is_kept_whole() {
+    let mut asked = 0;
+    let began = Instant::now();
+    let mut acceptor = Acceptor::new(|| {
+        asked += 1;
+        std::future::ready(Err::<(), _>(io::Error::other("no more sockets")))
+    });
+    for _ in 0..20 {
+        // As a connection that ends does: the wait begins anew.
+        assert!(timeout(Duration::from_millis(10), acceptor.next()).await.is_err());
+    }
+    let pauses = began.elapsed().as_millis() / ACCEPT_PAUSE.as_millis();
+    assert!(asked <= pauses + 1, "asked {asked} times in {pauses} pauses");
 }
 
 #[tokio::test]
