@@ -201,7 +201,7 @@ fn stops(given: &[String], limits: &Limits) -> Result<Vec<String>, Problem> {
 }
 
 fn biases(given: Option<&LogitBias>, limits: &Limits) -> Result<Vec<(TokenId, f32)>, Problem> {
-    let Some(given) = given else { return Ok(Vec::new()) };
+    let Some(LogitBias(given)) = given else { return Ok(Vec::new()) };
     if given.len() > limits.max_logit_bias {
         let (count, limit) = (given.len(), limits.max_logit_bias);
         return Err(over_limit("logit_bias", count, "entries", limit, "max_logit_bias"));
@@ -283,9 +283,9 @@ mod tests {
     #[test]
     fn a_value_out_of_range_is_refused_with_its_name_and_range() {
         let limits = Limits::default();
-        let bias = |key: &str, value| LogitBias::from([(key.to_owned(), value)]);
+        let bias = |key: &str, value| LogitBias([(key.to_owned(), value)].into());
         let (bad_key, bad_bias) = (bias("milk", 1.0), bias("7", 101.0));
-        let many: LogitBias = (0..2000).map(|i| (i.to_string(), 1.0)).collect();
+        let many = LogitBias((0..2000).map(|i| (i.to_string(), 1.0)).collect());
         let (empty, long) = ([String::new()], ["x".repeat(257)]);
         let stops = vec!["x".to_owned(); 17];
         let knobs = Knobs::default;
