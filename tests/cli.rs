@@ -58,6 +58,23 @@ fn exit_codes_tell_usage_from_failure() {
 }
 
 #[test]
+fn a_demos_own_token_is_refused_where_it_is_none() {
+    let empty = tempfile::tempdir().unwrap();
+    for token in ["short", "with a space", "m\u{fc}sli-m\u{fc}sli"] {
+        let output = endcap()
+            .args(["demo", "--listen", "127.0.0.1:0", "--data"])
+            .arg(empty.path())
+            .env("ENDCAP_TOKEN", token)
+            .output()
+            .unwrap();
+        let told = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(told.starts_with("error: ENDCAP_TOKEN") && told.contains("8 to 512"), "{told}");
+        assert!(!told.contains(token) && output.stdout.is_empty(), "{told}");
+    }
+}
+
+#[test]
 fn run_writes_the_answer_and_nothing_but_it() {
     let data = data();
     let ask = |arguments: &[&str]| {

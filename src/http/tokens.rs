@@ -19,6 +19,8 @@ const MAX_LABEL_BYTES: usize = 64;
 const MAX_TOKENS: usize = 1000;
 /// Longer ones are refused unread.
 const MAX_RAW_BYTES: usize = 512;
+/// A token that a person chose is no shorter: it opens everything, and may be guessed at.
+const MIN_CHOSEN_BYTES: usize = 8;
 
 /// Why tokens could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +50,15 @@ pub enum TokenError {
     /// A label is for people to read.
     #[error("a label has 1 to {MAX_LABEL_BYTES} bytes and no control characters")]
     Label,
+    /// A token that a person chose is too easy to guess, or no header can carry it.
+    #[error(
+        "it has {bytes} bytes; a token of your own has {MIN_CHOSEN_BYTES} to {MAX_RAW_BYTES}, of \
+         letters, digits and signs other than a space or `'`"
+    )]
+    Chosen {
+        /// How long it is. The token itself is told nowhere.
+        bytes: usize,
+    },
     /// Enough is enough.
     #[error("there are {MAX_TOKENS} tokens, which is the limit; revoke some")]
     TooMany,
@@ -117,6 +128,16 @@ impl Tokens {
     pub fn in_memory() -> Self {
         let kept = Kept { records: Vec::new(), stamp: None, looked: Instant::now() };
         Self { path: None, fixed: Vec::new(), kept: RwLock::new(kept) }
+    }
+
+    /// Whether a token that a person chose may be one.
+    pub fn check_chosen(token: &str) -> Result<(), TokenError> {
+        let carried = token.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\'');
+        let bytes = token.len();
+        if carried && (MIN_CHOSEN_BYTES..=MAX_RAW_BYTES).contains(&bytes) {
+            return Ok(());
+        }
+        Err(TokenError::Chosen { bytes })
     }
 
     /// Adds a token that is not in the file, such as a demo's.
@@ -332,6 +353,28 @@ mod tests {
             }
         });
         assert_eq!(Tokens::open(&path).unwrap().list().len(), 20);
+    }
+
+    #[test]
+    fn a_chosen_token_is_long_enough_to_be_one_and_fits_a_header() {
+        for (token, sound) in [
+            ("my-own-token", true),
+            ("8-bytes!", true),
+            ("7-bytes", false),
+            ("", false),
+            ("two words here", false),
+            ("quote'd-token", false),
+            ("m\u{fc}sli-m\u{fc}sli", false),
+            (&"x".repeat(512), true),
+            (&"x".repeat(513), false),
+        ] {
+            let checked = Tokens::check_chosen(token);
+            assert_eq!(checked.is_ok(), sound, "{token}");
+            if let Err(error) = checked {
+                let told = error.to_string();
+                assert!(told.contains("8 to 512") && (token.is_empty() || !told.contains(token)));
+            }
+        }
     }
 
     #[test]
