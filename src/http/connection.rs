@@ -17,7 +17,6 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -25,6 +24,7 @@ use super::config::Config;
 use super::guarded::Guarded;
 use super::problem::Problem;
 use super::refusal;
+use super::tls::Tls;
 use super::wire::Wire;
 
 const PING_PERIOD: Duration = Duration::from_secs(20);
@@ -39,7 +39,7 @@ const MAX_HEADERS: usize = 100;
 /// What every connection shares.
 pub(super) struct Door {
     router: Router,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Tls>,
     protocols: Builder<TokioExecutor>,
     header_timeout: Duration,
     request_limit: Duration,
@@ -49,7 +49,7 @@ pub(super) struct Door {
 impl Door {
     pub(super) fn new(
         router: Router,
-        tls: Option<TlsAcceptor>,
+        tls: Option<Tls>,
         config: &Config,
         stop: CancellationToken,
     ) -> Self {
@@ -88,7 +88,7 @@ impl Door {
         match &self.tls {
             None => self.speak(stream).await,
             Some(tls) => {
-                let handshake = timeout(self.header_timeout, tls.accept(stream));
+                let handshake = timeout(self.header_timeout, tls.acceptor().accept(stream));
                 let stream = tokio::select! {
                     () = self.stop.cancelled() => return,
                     done = handshake => done,

@@ -10,7 +10,6 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::config::{Config, HttpError};
@@ -18,7 +17,7 @@ use super::connection::Door;
 use super::door::dress;
 use super::health::{Health, Stage};
 use super::refusal;
-use super::tls;
+use super::tls::Tls;
 use crate::telemetry::Metrics;
 
 /// Where the system gives no more sockets, it is asked again after this.
@@ -37,14 +36,14 @@ pub struct Drained {
 pub struct Listener {
     tcp: TcpListener,
     address: SocketAddr,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Tls>,
     config: Config,
 }
 
 impl Listener {
     /// Opens the port and reads the certificate.
     pub async fn bind(config: Config) -> Result<Self, HttpError> {
-        let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
+        let tls = config.tls.as_ref().map(Tls::open).transpose()?;
         let fault = |source| HttpError::Bind { address: config.listen, source };
         let tcp = TcpListener::bind(config.listen).await.map_err(fault)?;
         let address = tcp.local_addr().map_err(fault)?;

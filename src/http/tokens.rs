@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::access::{Identity, Role};
-use super::token_file::{self, Record, Stamp};
+use super::stamp::Stamp;
+use super::token_file::{self, Record};
 
 /// A changed file is noticed within this time.
 const RELOAD_PERIOD: Duration = Duration::from_secs(1);
@@ -119,7 +120,7 @@ struct Kept {
 impl Tokens {
     /// The tokens of a file; a file that does not exist has none.
     pub fn open(path: &Path) -> Result<Self, TokenError> {
-        let stamp = token_file::stamp(path);
+        let stamp = Stamp::of(path);
         let kept = Kept { records: token_file::read(path)?, stamp, looked: Instant::now() };
         Ok(Self { path: Some(path.to_owned()), fixed: Vec::new(), kept: RwLock::new(kept) })
     }
@@ -228,7 +229,7 @@ impl Tokens {
         edit(&mut records)?;
         token_file::replace(path, &records)?;
         let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
-        *kept = Kept { records, stamp: token_file::stamp(path), looked: Instant::now() };
+        *kept = Kept { records, stamp: Stamp::of(path), looked: Instant::now() };
         Ok(())
     }
 
@@ -243,7 +244,7 @@ impl Tokens {
             return;
         }
         kept.looked = Instant::now();
-        let stamp = token_file::stamp(path);
+        let stamp = Stamp::of(path);
         if stamp == kept.stamp {
             return;
         }
