@@ -5,7 +5,7 @@ use std::process::{Output, Stdio};
 
 use serde_json::Value;
 
-use crate::support::{MODEL, data, endcap, root, run, stderr, stdout};
+use crate::support::{LONG, MODEL, data, endcap, root, run, stderr, stdout, tireless};
 
 fn in_data(data: &tempfile::TempDir, arguments: &[&str]) -> Output {
     endcap().args(arguments).arg("--data").arg(data.path()).output().unwrap()
@@ -117,8 +117,10 @@ fn run_without_a_prompt_takes_a_turn_for_each_line() {
 
 #[test]
 fn a_closed_pipe_ends_a_command_quietly() {
-    let data = data();
-    for arguments in [&["run", MODEL, "Hello", "--max-tokens", "400"][..], &["config", "show"]] {
+    // More than a pipe holds: the command is still writing when its reader leaves.
+    let (data, long) = (tireless(), LONG.to_string());
+    let endless = ["run", MODEL, "Hello", "--temperature", "0", "--max-tokens", &long];
+    for arguments in [&endless[..], &["config", "show"]] {
         let mut child = endcap()
             .args(arguments)
             .arg("--data")
