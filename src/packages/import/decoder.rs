@@ -8,7 +8,7 @@ use super::architecture::Architecture;
 use super::onnx::{Attribute, Dim, Graph, MICROSOFT, STANDARD};
 use super::rotary::{self, RowOrder};
 use super::tensors::{self, EMBEDDING, FINAL_NORM, HEAD, ROTARY_FACTORS};
-use super::weights::Weights;
+use super::weights::{Head, Weights};
 
 const COS_CACHE: &str = "cos_cache";
 const SIN_CACHE: &str = "sin_cache";
@@ -22,11 +22,13 @@ pub(super) fn build(
     builder.inputs();
     builder.rotary_caches()?;
     let lengths = builder.lengths();
+    let head = if builder.weights.has(HEAD) { Head::Own } else { Head::Tied };
     let (mut hidden, embedding) = builder.weights.embedding(
         &mut builder.graph,
         "/model/embed_tokens",
         "input_ids",
         EMBEDDING,
+        head,
     )?;
     for layer in 0..a.layers {
         hidden = builder.attention(layer, &hidden, &lengths)?;
@@ -34,10 +36,9 @@ pub(super) fn build(
     }
     let hidden = builder.norm("/model/norm", &hidden, FINAL_NORM)?;
     let Builder { weights, mut graph, .. } = builder;
-    let logits = if weights.has(HEAD) {
-        weights.linear(&mut graph, "/lm_head", &hidden, HEAD, RowOrder::AsStored)?
-    } else {
-        weights.tied_head(&mut graph, "/lm_head", &hidden, EMBEDDING, &embedding)?
+    let logits = match head {
+        Head::Own => weights.linear(&mut graph, "/lm_head", &hidden, HEAD, RowOrder::AsStored)?,
+        Head::Tied => weights.tied_head(&mut graph, "/lm_head", &hidden, EMBEDDING, &embedding)?,
     };
     graph.rename_output(&logits, "logits");
     let name = a.family.name();

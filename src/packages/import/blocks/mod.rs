@@ -49,16 +49,9 @@ struct Group<'a> {
     scale: f32,
     /// Number of each weight, below 2 to the power of the type's bits.
     quants: &'a [u8],
-    offset: Offset,
-}
-
-/// What is done to `q` beside scaling.
-#[derive(Debug, Clone, Copy)]
-enum Offset {
-    /// `scale * (q - zero_point)`
-    ZeroPoint(u8),
-    /// `scale * q + minimum`
-    Minimum(f32),
+    /// `Some`: a weight is `scale * q + minimum`. `None`: it is `scale * (q - zero_point)` with
+    /// the zero point of the type.
+    minimum: Option<f32>,
 }
 
 /// Rearranged blocks: what `MatMulNBits` takes as B, scales and zero points.
@@ -68,6 +61,8 @@ pub(super) struct Packed {
     pub(super) scales: Vec<f32>,
     /// One for each scale with [`ZeroPoints::Fractional`], else empty.
     pub(super) zero_points: Vec<f32>,
+    /// The same offsets as ggml has them: a weight is also `q * scale + minimum`.
+    pub(super) minimums: Vec<f32>,
 }
 
 impl BlockType {
@@ -112,18 +107,6 @@ impl BlockType {
         self.groups(row, &mut |group| packed.push(group, self.bits()))
     }
 
-    /// Appends the weights of a row, computed as ggml does.
-    pub(super) fn dequantise(self, row: &[u8], out: &mut Vec<f32>) -> Result<(), NotFinite> {
-        self.groups(row, &mut |Group { scale, quants, offset }| match offset {
-            Offset::ZeroPoint(zero) => {
-                out.extend(quants.iter().map(|&q| scale * (f32::from(q) - f32::from(zero))));
-            }
-            Offset::Minimum(minimum) => {
-                out.extend(quants.iter().map(|&q| scale * f32::from(q) + minimum));
-            }
-        })
-    }
-
     /// Calls `each` with the groups of a row in their order.
     fn groups(self, row: &[u8], each: &mut dyn FnMut(Group<'_>)) -> Result<(), NotFinite> {
         match self {
@@ -150,19 +133,13 @@ fn blocks<const N: usize>(
 }
 
 impl Packed {
-    /// `scale * q + minimum` is `(q - zero_point) * scale` with `zero_point = -minimum / scale`.
-    /// Where the scale is 0 every weight is the minimum, which `(0 - -1) * minimum` gives exactly.
     fn push(&mut self, group: Group<'_>, bits: usize) {
-        match group.offset {
-            Offset::Minimum(minimum) if group.scale == 0.0 => {
-                self.scales.push(minimum);
-                self.zero_points.push(-1.0);
-                self.quants
-                    .extend(group.quants.iter().take(group.quants.len() * bits / 8).map(|_| 0));
-                return;
+        if let Some(minimum) = group.minimum {
+            self.minimums.push(minimum);
+            if group.scale == 0.0 {
+                return self.push_all_minimum(minimum, group.quants.len() * bits / 8);
             }
-            Offset::Minimum(minimum) => self.zero_points.push(-minimum / group.scale),
-            Offset::ZeroPoint(_) => {}
+            self.zero_points.push(-minimum / group.scale);
         }
         self.scales.push(group.scale);
         match bits {
@@ -172,6 +149,14 @@ impl Packed {
             }
             _ => self.quants.extend_from_slice(group.quants),
         }
+    }
+
+    /// A group whose scale is 0 has no zero point: every weight is the minimum, which
+    /// `(0 - -1) * minimum` and `0 * minimum + minimum` give exactly.
+    fn push_all_minimum(&mut self, minimum: f32, bytes: usize) {
+        self.scales.push(minimum);
+        self.zero_points.push(-1.0);
+        self.quants.resize(self.quants.len() + bytes, 0);
     }
 }
 

@@ -3,21 +3,21 @@
 //! Weights 0 to 15 have the low halves of the bytes, 16 to 31 the high ones. A fifth bit of weight
 //! i is bit i of a word of its own.
 
-use super::{Group, NotFinite, Offset, number};
+use super::{Group, NotFinite, number};
 
 type Each<'a> = dyn FnMut(Group<'_>) + 'a;
 
 pub(super) fn q4_0(block: &[u8; 18], each: &mut Each<'_>) -> Result<(), NotFinite> {
     let [d0, d1, halves @ ..] = block;
     let scale = number([*d0, *d1])?;
-    each(Group { scale, quants: &nibbles(halves), offset: Offset::ZeroPoint(8) });
+    each(Group { scale, quants: &nibbles(halves), minimum: None });
     Ok(())
 }
 
 pub(super) fn q4_1(block: &[u8; 20], each: &mut Each<'_>) -> Result<(), NotFinite> {
     let [d0, d1, m0, m1, halves @ ..] = block;
     let (scale, minimum) = (number([*d0, *d1])?, number([*m0, *m1])?);
-    each(Group { scale, quants: &nibbles(halves), offset: Offset::Minimum(minimum) });
+    each(Group { scale, quants: &nibbles(halves), minimum: Some(minimum) });
     Ok(())
 }
 
@@ -25,7 +25,7 @@ pub(super) fn q5_0(block: &[u8; 22], each: &mut Each<'_>) -> Result<(), NotFinit
     let [d0, d1, h0, h1, h2, h3, halves @ ..] = block;
     let scale = number([*d0, *d1])?;
     let quants = with_fifth_bits(nibbles(halves), [*h0, *h1, *h2, *h3]);
-    each(Group { scale, quants: &quants, offset: Offset::ZeroPoint(16) });
+    each(Group { scale, quants: &quants, minimum: None });
     Ok(())
 }
 
@@ -33,7 +33,7 @@ pub(super) fn q5_1(block: &[u8; 24], each: &mut Each<'_>) -> Result<(), NotFinit
     let [d0, d1, m0, m1, h0, h1, h2, h3, halves @ ..] = block;
     let (scale, minimum) = (number([*d0, *d1])?, number([*m0, *m1])?);
     let quants = with_fifth_bits(nibbles(halves), [*h0, *h1, *h2, *h3]);
-    each(Group { scale, quants: &quants, offset: Offset::Minimum(minimum) });
+    each(Group { scale, quants: &quants, minimum: Some(minimum) });
     Ok(())
 }
 
@@ -42,7 +42,7 @@ pub(super) fn q8_0(block: &[u8; 34], each: &mut Each<'_>) -> Result<(), NotFinit
     let [d0, d1, quants @ ..] = block;
     let scale = number([*d0, *d1])?;
     let quants = quants.map(|q| q ^ 0x80);
-    each(Group { scale, quants: &quants, offset: Offset::ZeroPoint(128) });
+    each(Group { scale, quants: &quants, minimum: None });
     Ok(())
 }
 

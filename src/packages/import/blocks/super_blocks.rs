@@ -1,7 +1,7 @@
 //! Blocks of 256 weights whose groups have small scales of their own, after `block_q4_K` and its
 //! kin in `ggml-common.h`.
 
-use super::{Group, NotFinite, Offset, number};
+use super::{Group, NotFinite, number};
 
 type Each<'a> = dyn FnMut(Group<'_>) + 'a;
 
@@ -55,7 +55,7 @@ pub(super) fn q6_k(block: &[u8; 210], each: &mut Each<'_>) -> Result<(), NotFini
                 *quant = low | (((upper >> (2 * run)) & 3) << 4);
             }
             for (quants, scale) in quants.as_chunks::<16>().0.iter().zip(&mut scales) {
-                each(Group { scale, quants, offset: Offset::ZeroPoint(32) });
+                each(Group { scale, quants, minimum: None });
             }
         }
     }
@@ -86,6 +86,6 @@ impl Scales {
 
     fn group<'q>(&self, index: usize, quants: &'q [u8; 32]) -> Group<'q> {
         let (scale, minimum) = self.0.get(index).copied().unwrap_or_default();
-        Group { scale, quants, offset: Offset::Minimum(-minimum) }
+        Group { scale, quants, minimum: Some(-minimum) }
     }
 }

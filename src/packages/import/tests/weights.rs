@@ -24,13 +24,15 @@ fn nbits_weights(package: &Package, name: &str, bits: usize) -> Vec<f32> {
     };
     assert_eq!(points.len(), scales.len(), "{name}");
     let block = quants.len() * 8 / bits / scales.len();
-    let quant = |i: usize| match bits {
-        8 => quants[i],
-        _ => (quants[i / 2] >> (4 * (i % 2))) & 15,
-    };
-    (0..scales.len() * block)
-        .map(|i| (f32::from(quant(i)) - points[i / block]) * scales[i / block])
-        .collect()
+    let weight = |(i, quant)| (f32::from(quant) - points[i / block]) * scales[i / block];
+    unpacked(quants, bits).into_iter().enumerate().map(weight).collect()
+}
+
+fn unpacked(quants: &[u8], bits: usize) -> Vec<u8> {
+    match bits {
+        8 => quants.to_vec(),
+        _ => quants.iter().flat_map(|byte| [byte & 15, byte >> 4]).collect(),
+    }
 }
 
 fn number_weights(package: &Package, name: &str) -> Vec<f32> {
@@ -278,15 +280,45 @@ fn with_embedding(kind: TensorType) -> Vec<u8> {
 }
 
 #[test]
-fn an_embedding_with_minimums_becomes_a_table_of_numbers() {
-    for kind in [TensorType::Q4_1, TensorType::Q5_1] {
+fn an_embedding_with_minimums_has_them_added_to_its_blocks() {
+    for (kind, bits) in [(TensorType::Q4_1, 4), (TensorType::Q5_1, 8)] {
         let file = with_embedding(kind);
         let (gguf, package) = (Gguf::parse(&file).unwrap(), import_bytes(&file).unwrap());
+        let name = kind.name();
         let wanted = reference(gguf.tensor("token_embd.weight").unwrap());
-        let found = package.floats("model.embed_tokens.weight");
-        assert!(found.iter().zip(&wanted).all(|(found, (wanted, _))| found == wanted));
-        check_matrix(&kind.name(), &package, &gguf, "token_embd.weight", "lm_head", 0);
+        let gathered = &package.node("/model/embed_tokens/GatherBlockQuantized").input;
+        assert!(package.bytes(&gathered[3]).iter().all(|zero_point| *zero_point == 0), "{name}");
+        let (scales, minimums) =
+            (package.floats(&gathered[2]), package.floats("model.embed_tokens.minimums"));
+        let quants = unpacked(package.bytes(&gathered[0]), bits);
+        for (i, (wanted, _)) in wanted.iter().enumerate() {
+            let found = f32::from(quants[i]) * scales[i / 32] + minimums[i / 32];
+            assert_eq!(found, *wanted, "{name} {i}");
+        }
+        let embedding = package.external(&gathered[0]);
+        assert_eq!(package.external(&format!("lm_head.weight_q{bits}")), embedding, "{name}");
+        let head = &package.node("/lm_head/MatMulNBits").input;
+        assert_eq!(head[2], gathered[2], "{name}");
+        let points = package.floats(&head[3]);
+        for (i, (wanted, magnitude)) in wanted.iter().enumerate() {
+            let found = (f32::from(quants[i]) - points[i / 32]) * scales[i / 32];
+            assert!((found - wanted).abs() <= 2.0 * ulp(*magnitude), "{name} {i}");
+        }
     }
+}
+
+#[test]
+fn zero_points_that_no_head_reads_are_not_written() {
+    let file = {
+        let mut writer = Writer::copy(&Gguf::parse(&with_embedding(TensorType::Q4_1)).unwrap());
+        let head =
+            Written { name: "output.weight".into(), ..writer.tensor("token_embd.weight").clone() };
+        writer.tensors.push(head);
+        writer.bytes()
+    };
+    let package = import_bytes(&file).unwrap();
+    assert!(package.find("model.embed_tokens.zero_points").is_none());
+    assert!(package.find("lm_head.zero_points").is_some());
 }
 
 #[test]
@@ -310,7 +342,8 @@ fn neighbours_share_a_byte_and_the_first_is_low() {
     let mut packed = Packed::default();
     BlockType::Q4_0.pack(&[&[0, 0x3c], halves.as_slice()].concat(), &mut packed).unwrap();
     let pairs: Vec<u8> = (0..8).map(|i| (2 * i) | ((2 * i + 1) << 4)).collect();
-    assert_eq!(packed, Packed { quants: pairs.repeat(2), scales: vec![1.0], zero_points: vec![] });
+    let (quants, scales) = (pairs.repeat(2), vec![1.0]);
+    assert_eq!(packed, Packed { quants, scales, ..Packed::default() });
 }
 
 #[test]
@@ -320,9 +353,10 @@ fn a_block_without_a_scale_is_its_minimum() {
         let block = [&half(scale)[..], &half(minimum), &[0xa5; 16]].concat();
         let mut packed = Packed::default();
         BlockType::Q4_1.pack(&block, &mut packed).unwrap();
-        let mut wanted = Vec::new();
-        BlockType::Q4_1.dequantise(&block, &mut wanted).unwrap();
-        for (i, wanted) in wanted.iter().enumerate() {
+        for i in 0..32 {
+            let nibble = if i < 16 { 5.0 } else { 10.0 };
+            let half = |number: f32| f16::from_f32(number).to_f32();
+            let wanted = half(scale) * nibble + half(minimum);
             let quant = f32::from((packed.quants[i / 2] >> (4 * (i % 2))) & 15);
             let found = (quant - packed.zero_points[0]) * packed.scales[0];
             let near = 2.0 * ulp(f16::from_f32(minimum).to_f32().abs());

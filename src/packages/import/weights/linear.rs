@@ -23,7 +23,8 @@ impl Weights<'_> {
         let name = initialiser(scope);
         let (k, n) = matrix(&tensor);
         if let Some(kind) = BlockType::of(tensor.kind) {
-            let blocks = self.blocks(graph, &name, kind, &tensor, order)?;
+            let (mut blocks, offsets) = self.blocks(graph, &name, kind, &tensor, order)?;
+            self.zero_points(graph, &name, &mut blocks, offsets)?;
             return Ok(matmul_n_bits(graph, scope, input, &blocks, (k, n)));
         }
         let kind = NumberType::of_matrix(&tensor)?;

@@ -12,6 +12,7 @@ use super::data::{DataFile, Span};
 use super::onnx::{Attribute, Graph, STANDARD};
 use super::rotary::RowOrder;
 use crate::packages::gguf::{Gguf, Tensor};
+pub(super) use embedding::Head;
 use numbers::NumberType;
 
 /// Rearranged bytes are written when this many have come together.
@@ -28,13 +29,21 @@ pub(super) struct Weights<'a> {
 }
 
 /// Blocks in the data file, with their scales and zero points as initialisers.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Blocks {
     kind: BlockType,
     quants: Span,
     scales: String,
     /// None where the operator's default is right.
     zero_points: Option<String>,
+}
+
+/// Offsets of a tensor's blocks, as [`Packed`] has them; rows of this shape.
+#[derive(Debug)]
+struct Offsets {
+    shape: [usize; 2],
+    zero_points: Vec<f32>,
+    minimums: Vec<f32>,
 }
 
 impl<'a> Weights<'a> {
@@ -80,7 +89,7 @@ impl<'a> Weights<'a> {
         Ok(())
     }
 
-    /// Writes a tensor's blocks, scales and zero points.
+    /// Writes a tensor's blocks and scales, and returns the offsets that are yet to be written.
     fn blocks(
         &mut self,
         graph: &mut Graph,
@@ -88,7 +97,7 @@ impl<'a> Weights<'a> {
         kind: BlockType,
         tensor: &Tensor<'_>,
         order: RowOrder,
-    ) -> Result<Blocks, ImportError> {
+    ) -> Result<(Blocks, Offsets), ImportError> {
         let (k, n) = matrix(tensor);
         let quants = self.data.begin((n * k * kind.bits() / 8) as u64)?;
         let mut packed = Packed::default();
@@ -105,19 +114,29 @@ impl<'a> Weights<'a> {
         let shape = [n, k / kind.group()];
         let scales = format!("{name}.scales");
         self.floats(graph, &scales, &shape, packed.scales.into_iter())?;
-        let zero_points = format!("{name}.zero_points");
-        let zero_points = match kind.zero_points() {
-            ZeroPoints::Middle => None,
-            ZeroPoints::Whole(zero_point) => {
-                self.bytes(graph, &zero_points, &shape, zero_point)?;
-                Some(zero_points)
-            }
+        let Packed { zero_points, minimums, .. } = packed;
+        let offsets = Offsets { shape, zero_points, minimums };
+        Ok((Blocks { kind, quants, scales, zero_points: None }, offsets))
+    }
+
+    /// Writes zero points where the operator's default is not right.
+    fn zero_points(
+        &mut self,
+        graph: &mut Graph,
+        name: &str,
+        blocks: &mut Blocks,
+        offsets: Offsets,
+    ) -> Result<(), ImportError> {
+        let name = format!("{name}.zero_points");
+        match blocks.kind.zero_points() {
+            ZeroPoints::Middle => return Ok(()),
+            ZeroPoints::Whole(point) => self.bytes(graph, &name, &offsets.shape, point)?,
             ZeroPoints::Fractional => {
-                self.floats(graph, &zero_points, &shape, packed.zero_points.into_iter())?;
-                Some(zero_points)
+                self.floats(graph, &name, &offsets.shape, offsets.zero_points.into_iter())?;
             }
-        };
-        Ok(Blocks { kind, quants, scales, zero_points })
+        }
+        blocks.zero_points = Some(name);
+        Ok(())
     }
 
     /// Writes one byte again and again as the initialiser `name`.

@@ -8,7 +8,6 @@ use tract_onnx::pb::tensor_proto::DataType;
 use super::{FLUSH_BYTES, SUPPORTED, Weights, matrix, not_finite, row_bytes, type_error};
 use crate::packages::gguf::{Tensor, TensorType};
 use crate::packages::import::ImportError;
-use crate::packages::import::blocks::BlockType;
 use crate::packages::import::data::Span;
 use crate::packages::import::rotary::RowOrder;
 
@@ -138,27 +137,6 @@ impl Weights<'_> {
             }
             self.data.append(&turned)?;
             self.advance(columns * n * from_bytes);
-        }
-        Ok(span)
-    }
-
-    /// Writes the weights of blocks as f32, a row after the other.
-    pub(super) fn dequantised(
-        &mut self,
-        tensor: &Tensor<'_>,
-        kind: BlockType,
-    ) -> Result<Span, ImportError> {
-        let (width, rows) = matrix(tensor);
-        let span = self.data.begin((rows * width * 4) as u64)?;
-        let mut numbers = Vec::with_capacity(width);
-        for row in 0..rows {
-            numbers.clear();
-            let bytes = row_bytes(tensor, row);
-            kind.dequantise(bytes, &mut numbers).map_err(|_| not_finite(tensor))?;
-            for number in &numbers {
-                self.data.append(&number.to_le_bytes())?;
-            }
-            self.advance(bytes.len());
         }
         Ok(span)
     }
