@@ -33,6 +33,7 @@ fn source_in(folder: &Path) -> ModelSource {
         tokenizer: folder.join("tokenizer.json"),
         end_tokens: vec![],
         context_tokens: 512,
+        derived: None,
     }
 }
 

@@ -54,6 +54,7 @@ fn distance(package: &Path, reference: &Path, activation: Activation, tolerance:
         tokenizer: package.join("tokenizer.json"),
         end_tokens: vec![],
         context_tokens: tokens.len() + 1,
+        derived: None,
     };
     let config = Config { activation, ..Config::default() };
     let mut probe = Probe::load(&source, "", &config).unwrap();

@@ -15,7 +15,8 @@ use crate::engine::LoadError;
 pub(super) const IDS: &str = "input_ids";
 /// Which rows get logits.
 pub(super) const WANTED: &str = "endcap_wanted_rows";
-const LOGITS: &str = "logits";
+/// The graph's one output.
+pub(super) const LOGITS: &str = "logits";
 
 /// Rewrites the graph in place.
 pub(super) fn rows_are_tokens(
@@ -199,13 +200,9 @@ fn norm(mut node: NodeProto) -> Result<NodeProto, LoadError> {
 }
 
 fn quantized(mut node: NodeProto) -> Result<NodeProto, LoadError> {
-    let bits = integer(&node, "bits").unwrap_or(4);
-    if ![4, 8].contains(&bits) {
-        return refuse_node(&node, format!("bits = {bits}; 4 and 8 are supported"));
-    }
     let block = integer(&node, "block_size").unwrap_or(0);
-    if block <= 0 || block % 32 != 0 {
-        return refuse_node(&node, format!("block_size = {block}; multiples of 32 are supported"));
+    if block <= 0 || block % 16 != 0 {
+        return refuse_node(&node, format!("block_size = {block}; multiples of 16 are supported"));
     }
     for (at, what) in [(4, "g_idx"), (5, "bias")] {
         if node.input.get(at).is_some_and(|name| !name.is_empty()) {
@@ -250,7 +247,7 @@ fn gather_wanted(nodes: Vec<NodeProto>) -> Result<Vec<NodeProto>, LoadError> {
 }
 
 /// Drops nodes and initialisers from which no path leads to the logits.
-fn keep_what_logits_need(graph: &mut GraphProto) {
+pub(super) fn keep_what_logits_need(graph: &mut GraphProto) {
     let producer: HashMap<&str, usize> = graph
         .node
         .iter()
