@@ -33,9 +33,8 @@ MATRICES = {
     "mlp/up_proj": "ffn_up",
     "mlp/down_proj": "ffn_down",
 }
-# Sums of f32 in another order; ONNX Runtime takes them as they come, and so does numpy. On blocks
-# of some types it also keeps activations in 8 bits unless told otherwise, which `make` does.
-LOGITS_APART = 2e-3
+# Of the logits' spread; sums of f32 in another order come to a tenth of it.
+LOGITS_APART = 2e-4
 
 
 class File:
@@ -121,14 +120,18 @@ def package_matrix(nodes, read, scope):
         first = 1 if op == "MatMulNBits" else 0
         inputs = [name for name in node.input if name != "input_ids"]
         quants, scales = read(inputs[first]), read(inputs[first + 1])
-        quants = quants.reshape(scales.shape[0], -1)
-        if bits == 4:
-            quants = np.stack([quants & 15, quants >> 4], axis=-1).reshape(scales.shape[0], -1)
+        quants = unpack(quants.reshape(scales.shape[0], -1), bits)
         points = np.full_like(scales, 1 << (bits - 1))
         if len(inputs) > first + 2:
-            points = read(inputs[first + 2]).astype(np.float32).reshape(scales.shape)
+            points = read(inputs[first + 2])
+            points = points if points.dtype == np.float32 else unpack(points, bits)
+        # An odd number of points leaves half a byte over.
+        points = points.reshape(scales.shape[0], -1)[:, : scales.shape[1]].astype(np.float32)
         wide = [values.repeat(group, axis=1) for values in (points, scales)]
-        return (quants.astype(np.float32) - wide[0]) * wide[1], group
+        weights = (quants.astype(np.float32) - wide[0]) * wide[1]
+        if f"{scope}/minimums/Gather" in nodes:
+            weights += read(nodes[f"{scope}/minimums/Gather"].input[0]).repeat(group, axis=1)
+        return weights, group
     if f"{scope}/Gather" in nodes:
         return read(nodes[f"{scope}/Gather"].input[0]).astype(np.float32), 1
     if f"{scope}/Transpose" in nodes:
@@ -137,6 +140,12 @@ def package_matrix(nodes, read, scope):
     if weight == f"{scope}/Cast/output_0":
         weight = nodes[f"{scope}/Cast"].input[0]
     return read(weight).T.astype(np.float32), 1
+
+
+def unpack(quants, bits):
+    if bits == 8:
+        return quants
+    return np.stack([quants & 15, quants >> 4], axis=-1).reshape(quants.shape[0], -1)
 
 
 def forward(file, tokens):

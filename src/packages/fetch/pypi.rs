@@ -63,7 +63,9 @@ pub(super) async fn download(
     let unpacking = folder.join("tmp");
     std::fs::create_dir(&unpacking).at("making", &unpacking)?;
     let mut command = command(pip, &["download", "--no-deps", "--only-binary=:all:"]);
-    command.args(["--ignore-requires-python", "--progress-bar", "off", "-d"]).arg(folder);
+    // pip's cache would keep every wheel a second time, for good.
+    command.args(["--ignore-requires-python", "--no-cache-dir", "--progress-bar", "off"]);
+    command.arg("-d").arg(folder);
     command.arg(wheel.to_string()).env("TMPDIR", &unpacking);
     let mut child =
         command.spawn().map_err(|e| Failure::Source(format!("pip does not start: {e}")))?;

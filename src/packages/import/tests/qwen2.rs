@@ -47,6 +47,31 @@ fn biases_follow_their_products() {
     }
 }
 
+/// The file has every type that the other tiny models do not have.
+#[test]
+fn every_matrix_of_the_tiny_qwen2_is_the_files() {
+    let file = include_bytes!("../../../../models/tiny/qwen2.gguf");
+    let (gguf, package) = (Gguf::parse(file).unwrap(), import_bytes(file).unwrap());
+    let parts = [
+        ("attn_q", "attn.q_proj"),
+        ("attn_k", "attn.k_proj"),
+        ("attn_v", "attn.v_proj"),
+        ("attn_output", "attn.o_proj"),
+        ("ffn_gate", "mlp.gate_proj"),
+        ("ffn_up", "mlp.up_proj"),
+        ("ffn_down", "mlp.down_proj"),
+    ];
+    for layer in 0..2 {
+        for (from, to) in parts {
+            let (from, to) =
+                (format!("blk.{layer}.{from}.weight"), format!("model.layers.{layer}.{to}"));
+            weights::check_matrix("qwen2", &package, &gguf, &from, &to, 0);
+        }
+    }
+    let bias: Vec<u8> = package.bytes("model.layers.1.attn.k_proj.bias").to_vec();
+    assert_eq!(bias, gguf.tensor("blk.1.attn_k.bias").unwrap().data());
+}
+
 #[test]
 fn rows_stay_in_their_order() {
     let name = "blk.0.attn_q.weight";

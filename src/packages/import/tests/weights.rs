@@ -54,7 +54,14 @@ fn ulp(magnitude: f32) -> f32 {
     f32::from_bits(magnitude.to_bits() + 1) - magnitude
 }
 
-fn check_matrix(name: &str, package: &Package, gguf: &Gguf<'_>, from: &str, to: &str, head: usize) {
+pub(super) fn check_matrix(
+    name: &str,
+    package: &Package,
+    gguf: &Gguf<'_>,
+    from: &str,
+    to: &str,
+    head: usize,
+) {
     let tensor = gguf.tensor(from).unwrap();
     let (columns, rows) = (tensor.dimensions()[0] as usize, tensor.dimensions()[1] as usize);
     let found = match BlockType::of(tensor.kind) {
