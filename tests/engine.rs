@@ -24,7 +24,7 @@ pub(crate) static TINY: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
     folder
 });
 
-const FORMS: [&str; 4] = ["q4_1", "q4_0", "f32", "f16"];
+const FORMS: [&str; 5] = ["q4_1", "q4_0", "f32", "f16", "qwen2"];
 
 fn source_in(folder: &Path) -> ModelSource {
     ModelSource {

@@ -13,6 +13,7 @@ mod cli;
 mod clients;
 mod engine;
 mod fuzz;
+mod perplexity;
 mod reference;
 mod support;
 mod tidy;

@@ -97,7 +97,7 @@ fn lead(row: &[f32]) -> f32 {
 #[test]
 fn tiny_models_agree_with_onnx_runtime() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/reference");
-    for form in ["f32", "f16", "q4_0", "q4_1"] {
+    for form in ["f32", "f16", "q4_0", "q4_1", "qwen2"] {
         for (activation, tolerance, cosine) in
             [(Activation::Bits16, 0.08, 0.99999), (Activation::Bits8, 2.0, 0.994)]
         {

@@ -8,7 +8,7 @@
 The first form takes one package folder. The second takes a folder with the imported tiny models,
 tiny-q4_1 and so on, and writes this folder's files anew.
 
-needs `pip install numpy onnxruntime tokenizers`. The format is described in README.md.
+needs `pip install numpy onnx onnxruntime tokenizers`. The format is described in README.md.
 """
 
 import argparse
@@ -17,10 +17,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
+from onnx import helper, numpy_helper
 from tokenizers import Tokenizer
 
-TINY = ["q4_1", "q4_0", "f32", "f16"]
+TINY = ["q4_1", "q4_0", "f32", "f16", "qwen2"]
 TINY_TEXT = (
     "<|im_start|>user\nWhere can I find the milk? It costs 3.50 \u2014 na\u00efve \U0001f95b<|im_end|>\n"
     "<|im_start|>assistant\n"
@@ -42,6 +44,36 @@ TEXT = (
 )
 
 
+def runnable(path):
+    """The model, or one of the same meaning: ONNX Runtime's CPU kernel of MatMulNBits refuses zero
+    points with a fraction where weights have 8 bits, so these become plain products."""
+    model = onnx.load(path, load_external_data=False)
+    kinds = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
+
+    def refused(node):
+        bits = [attribute.i for attribute in node.attribute if attribute.name == "bits"]
+        fractional = len(node.input) > 3 and kinds.get(node.input[3]) == onnx.TensorProto.FLOAT
+        return node.op_type == "MatMulNBits" and bits == [8] and fractional
+
+    if not any(refused(node) for node in model.graph.node):
+        return str(path)
+    onnx.load_external_data_for_model(model, str(path.parent))
+    tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    for at, node in enumerate(model.graph.node):
+        if refused(node):
+            quants, scales, points = (tensors[name] for name in node.input[1:4])
+            weights = (quants.astype(np.float32) - points[..., None]) * scales[..., None]
+            weights = weights.reshape(len(weights), -1).T.copy()
+            name = f"{node.input[1]}.plain"
+            model.graph.initializer.append(numpy_helper.from_array(weights, name))
+            plain = helper.make_node("MatMul", [node.input[0], name], node.output, node.name)
+            model.graph.node[at].CopyFrom(plain)
+    used = {name for node in model.graph.node for name in node.input}
+    for tensor in [tensor for tensor in model.graph.initializer if tensor.name not in used]:
+        model.graph.initializer.remove(tensor)
+    return model.SerializeToString()
+
+
 class Decoder:
     """A decoder with its KV cache passed in and out, as the graph has it."""
 
@@ -52,7 +84,7 @@ class Decoder:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
         options.intra_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(
-            str(package / "model.onnx"), options, providers=["CPUExecutionProvider"]
+            runnable(package / "model.onnx"), options, providers=["CPUExecutionProvider"]
         )
         self.outputs = [output.name for output in self.session.get_outputs()]
         self.past = {
