@@ -8,15 +8,17 @@
 The first form takes one package folder. The second takes a folder with the imported tiny models,
 tiny-q4_1 and so on, and writes this folder's files anew.
 
-needs `pip install numpy onnxruntime tokenizers`. The format is described in README.md.
+needs `pip install numpy onnx onnxruntime tokenizers`. The format is described in README.md.
 """
 
 import argparse
 import hashlib
 import json
+import tempfile
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 from tokenizers import Tokenizer
 
@@ -46,15 +48,25 @@ class Decoder:
     """A decoder with its KV cache passed in and out, as the graph has it."""
 
     def __init__(self, package):
+        model = onnx.load(package / "model.onnx")
+        for node in model.graph.node:
+            for attribute in node.attribute:
+                # Products as they are written, not with activations rounded to bytes for speed.
+                if attribute.name == "accuracy_level":
+                    attribute.i = 1
         options = onnxruntime.SessionOptions()
         # As the file has it: no fusions beyond the folding of constants, one thread for one order
         # of sums.
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
         options.intra_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(
-            str(package / "model.onnx"), options, providers=["CPUExecutionProvider"]
-        )
+        with tempfile.TemporaryDirectory() as folder:
+            path = f"{folder}/model.onnx"
+            onnx.save(model, path, save_as_external_data=True, location="data")
+            self.session = onnxruntime.InferenceSession(
+                path, options, providers=["CPUExecutionProvider"]
+            )
         self.outputs = [output.name for output in self.session.get_outputs()]
+        self.inputs = [i.name for i in self.session.get_inputs()]
         self.past = {
             i.name: np.zeros((1, i.shape[1], 0, i.shape[3]), np.float32)
             for i in self.session.get_inputs()
@@ -68,13 +80,19 @@ class Decoder:
         feeds = {
             "input_ids": np.array([tokens], np.int64),
             "attention_mask": np.ones((1, self.length), np.int64),
+            "position_ids": np.arange(self.length - len(tokens), self.length)[None],
             **self.past,
         }
+        feeds = {name: value for name, value in feeds.items() if name in self.inputs}
         results = dict(zip(self.outputs, self.session.run(None, feeds)))
         self.past = {
             name: results[name.replace("past_key_values", "present")] for name in self.past
         }
         return results["logits"][0]
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
 
 
 def write(package, out, text, prompt_tokens, steps, rows):
@@ -96,7 +114,7 @@ def write(package, out, text, prompt_tokens, steps, rows):
         "format": 1,
         "runtime": f"onnxruntime {onnxruntime.__version__}",
         "model_sha256": hashlib.sha256((package / "model.onnx").read_bytes()).hexdigest(),
-        "data_sha256": hashlib.sha256((package / "model.onnx.data").read_bytes()).hexdigest(),
+        "data_sha256": digest(package / "model.onnx.data"),
         "logits": data.name,
         "rows": rows,
         "vocabulary": int(table.shape[1]),

@@ -30,6 +30,7 @@ use tract_onnx::tract_hir::internal::*;
 pub(super) use self::kernels::Kernel;
 use self::kernels::pool::Pool;
 use self::ops::{RowNode, Step};
+use self::surgery::Surroundings;
 use super::kv::{KvStore, Layout, SequenceId};
 use super::{Config, LoadError, Report, TokenId};
 
@@ -59,18 +60,27 @@ pub(super) struct Decoder {
 
 impl Plan {
     /// Reads and plans a graph; everything that cannot run is refused here.
-    pub(super) fn load(path: &Path) -> Result<Self, LoadError> {
-        Self::load_for(path, Kernel::best())
+    /// `context_tokens` positions are what a graph that computes its own rotation is asked for.
+    pub(super) fn load(path: &Path, context_tokens: usize) -> Result<Self, LoadError> {
+        Self::load_for(path, context_tokens, Kernel::best())
     }
 
     /// [`Self::load`] for given kernels.
-    pub(super) fn load_for(path: &Path, kernel: Kernel) -> Result<Self, LoadError> {
+    pub(super) fn load_for(
+        path: &Path,
+        context_tokens: usize,
+        kernel: Kernel,
+    ) -> Result<Self, LoadError> {
         let mut onnx =
             tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_value_info(true);
         ops::register(&mut onnx);
         let mut proto = read(path)?;
+        surgery::take_cached_branch(&mut proto)?;
         tensors::check(path, &proto)?;
-        surgery::rows_are_tokens(&mut proto, |op| onnx.op_register.0.contains_key(op))?;
+        let surroundings = Surroundings { folder: path.parent(), context_tokens };
+        surgery::rows_are_tokens(&mut proto, &surroundings, |op| {
+            onnx.op_register.0.contains_key(op)
+        })?;
         let model = caught(|| typed(&onnx, &proto, path.parent()))
             .map_err(|error| unplannable(&proto, &error))?;
         let layout = layout(&model)?;

