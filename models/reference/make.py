@@ -68,7 +68,7 @@ class Decoder:
         self.outputs = [output.name for output in self.session.get_outputs()]
         self.inputs = [i.name for i in self.session.get_inputs()]
         self.past = {
-            i.name: np.zeros((1, i.shape[1], 0, i.shape[3]), np.float32)
+            i.name: np.zeros((1, i.shape[1], 0, head_size(package, i.shape[3])), np.float32)
             for i in self.session.get_inputs()
             if i.name.startswith("past_key_values.")
         }
@@ -89,6 +89,13 @@ class Decoder:
             name: results[name.replace("past_key_values", "present")] for name in self.past
         }
         return results["logits"][0]
+
+
+def head_size(package, written):
+    """Builders leave it open in the graph and write it beside."""
+    if isinstance(written, int):
+        return written
+    return json.loads((package / "genai_config.json").read_text())["model"]["decoder"]["head_size"]
 
 
 def digest(path):

@@ -1,11 +1,13 @@
 //! Weights as stored constants, where an exporter left the making of them to the graph.
 
+use tract_onnx::pb::TensorProto;
+use tract_onnx::tract_hir::internal::*;
+
 use super::evaluate::{Feeds, evaluate};
-use super::graph::Graph;
+use super::graph::{Graph, input};
 use super::{build, refuse_node};
 use crate::engine::LoadError;
 use crate::engine::cpu::ops;
-use tract_onnx::tract_hir::internal::*;
 
 /// Computes what our operators need as constants (transposed heads, widened halves) and stores it.
 pub(super) fn store(graph: &mut Graph) -> Result<(), LoadError> {
@@ -26,6 +28,11 @@ pub(super) fn store(graph: &mut Graph) -> Result<(), LoadError> {
         if graph.initializer(&name).is_some() {
             continue;
         }
+        if let Some(tensor) = laid_out_anew(graph, &name) {
+            graph.withdraw(&name);
+            graph.define(tensor);
+            continue;
+        }
         let stored = evaluate(&graph.links(), &[&name], &Feeds::new())
             .and_then(|mut values| values.pop().context("nothing was computed"))
             .and_then(|value| tensor(&name, &value));
@@ -43,7 +50,17 @@ pub(super) fn store(graph: &mut Graph) -> Result<(), LoadError> {
     Ok(())
 }
 
-fn tensor(name: &str, value: &Tensor) -> TractResult<tract_onnx::pb::TensorProto> {
+/// A stored constant under other dimensions: its bytes are the same, and stay where they are.
+fn laid_out_anew(graph: &Graph, name: &str) -> Option<TensorProto> {
+    let links = graph.links();
+    let node = links.made_by(name, &["Reshape"])?;
+    let stored = graph.initializer(input(node, 0)?)?.clone();
+    let shape = links.constant_shape(name)?;
+    let dims = shape.into_iter().map(|dim| dim as i64).collect();
+    Some(TensorProto { name: name.to_owned(), dims, ..stored })
+}
+
+fn tensor(name: &str, value: &Tensor) -> TractResult<TensorProto> {
     use tract_onnx::pb::tensor_proto::DataType;
     let kind = match value.datum_type() {
         DatumType::F32 => DataType::Float,

@@ -43,11 +43,8 @@ pub(super) fn evaluate(
     let part = part(links, wanted, feeds)?;
     let onnx = tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_value_info(true);
     let order: Vec<String> = part.input.iter().map(|input| input.name.clone()).collect();
-    let proto = ModelProto {
-        graph: Some(part),
-        opset_import: graph.opsets.clone(),
-        ..Default::default()
-    };
+    let proto =
+        ModelProto { graph: Some(part), opset_import: graph.opsets.clone(), ..Default::default() };
     let folder = graph.folder.as_deref().and_then(std::path::Path::to_str);
     let model = caught(|| planned(&onnx, &proto, folder))?;
     let fed = order.iter().filter_map(|name| feeds.get(name)).cloned().map(Tensor::into_tvalue);
@@ -159,8 +156,8 @@ pub(super) fn zeros(shape: &[usize]) -> Tensor {
 /// Names of the graph's inputs that are caches.
 pub(super) fn caches(graph: &Graph) -> Vec<&str> {
     let inputs = graph.inputs.iter();
-    let caches =
-        inputs.filter(|i| port(i).is_some_and(|(kind, dims)| cache_shape(kind, &dims, 0).is_some()));
+    let caches = inputs
+        .filter(|i| port(i).is_some_and(|(kind, dims)| cache_shape(kind, &dims, 0).is_some()));
     caches.map(|input| input.name.as_str()).collect()
 }
 

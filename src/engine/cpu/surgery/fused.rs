@@ -5,7 +5,7 @@ use tract_onnx::pb::NodeProto;
 use super::build::{self, With};
 use super::evaluate::{Setting, as_integers, evaluate, inputs_at, zeros};
 use super::graph::{Edits, Graph, Links, input, integer, port};
-use super::{ROTARY, refuse_node};
+use super::{ROTARY, refuse_node, rows};
 use crate::engine::LoadError;
 use crate::engine::cpu::ops;
 
@@ -90,15 +90,17 @@ fn unpacked(
 ) -> Result<(NodeProto, Option<tract_onnx::pb::TensorProto>), LoadError> {
     let heads = integer(node, "num_heads").unwrap_or(0);
     let kv_heads = integer(node, "kv_num_heads").unwrap_or(0);
-    // The cache tells the head size, which the packed rows need not.
+    // The cache may tell the head size; otherwise what made the packed rows tells their width.
     let cache = input(node, 3).and_then(|name| links.graph.inputs.iter().find(|i| i.name == name));
-    let size = cache.and_then(port).and_then(|(_, dims)| dims.last().copied().flatten());
-    let Some(size) = size.and_then(|size| i64::try_from(size).ok()) else {
-        return refuse_node(
-            node,
-            "its packed query, key and value cannot be taken apart: past_key tells no head size"
-                .to_owned(),
-        );
+    let cached = cache.and_then(port).and_then(|(_, dims)| dims.last().copied().flatten());
+    let size = cached.and_then(|size| i64::try_from(size).ok()).or_else(|| {
+        let width = i64::try_from(rows::made_width(links, packed)?).ok()?;
+        let all = heads.checked_add(kv_heads.checked_mul(2)?).filter(|&all| all > 0)?;
+        (width % all == 0).then_some(width / all)
+    });
+    let Some(size) = size else {
+        let why = "its packed query, key and value cannot be taken apart: the head size is unknown";
+        return refuse_node(node, why.to_owned());
     };
     let sizes = [heads * size, kv_heads * size, kv_heads * size];
     let parts = ["query", "key", "value"].map(|part| format!("{packed}/{part}"));
@@ -136,8 +138,7 @@ pub(super) fn rotate_inside(graph: &mut Graph) -> Result<(), LoadError> {
         if node.op_type != ops::ATTENTION {
             continue;
         }
-        let rotation =
-            |at: usize| input(node, at).and_then(|name| links.made_by(name, &[ROTARY]));
+        let rotation = |at: usize| input(node, at).and_then(|name| links.made_by(name, &[ROTARY]));
         match (rotation(0), rotation(1)) {
             (None, None) => {}
             (Some(query), Some(key)) => {

@@ -226,18 +226,22 @@ impl<'g> Links<'g> {
         if let Some(tensor) = self.graph.initializer(name) {
             return tensor.dims.iter().map(|&dim| usize::try_from(dim).ok()).collect();
         }
-        let node = self.made_by(name, &["Transpose", "Cast", "Identity", "DequantizeLinear"])?;
-        let mut shape = self.constant_shape(node.input.first()?)?;
-        if node.op_type == "Transpose" {
-            match integers(node, "perm") {
+        let keeping = ["Transpose", "Reshape", "Cast", "Identity", "DequantizeLinear"];
+        let node = self.made_by(name, &keeping)?;
+        let shape = self.constant_shape(input(node, 0)?)?;
+        match node.op_type.as_str() {
+            "Transpose" => match integers(node, "perm") {
                 Some(order) => {
-                    let turned = order.iter().map(|&axis| shape.get(axis as usize).copied());
-                    shape = turned.collect::<Option<_>>()?;
+                    order.iter().map(|&axis| shape.get(axis as usize).copied()).collect()
                 }
-                None => shape.reverse(),
+                None => Some(shape.into_iter().rev().collect()),
+            },
+            "Reshape" => {
+                let wanted = super::evaluate::list(self, input(node, 1)?)?;
+                reshaped(&shape, &wanted)
             }
+            _ => Some(shape),
         }
-        Some(shape)
     }
 
     /// Everything that `name` is computed from: inputs of the graph, and names at which to `stop`.
@@ -265,6 +269,20 @@ impl<'g> Links<'g> {
         }
         found
     }
+}
+
+/// What `Reshape` makes of a shape: 0 keeps a dimension, -1 takes what is left.
+fn reshaped(shape: &[usize], wanted: &[i64]) -> Option<Vec<usize>> {
+    let all: usize = shape.iter().product();
+    let given = wanted.iter().enumerate().filter(|(_, dim)| **dim != -1);
+    let kept = |at: usize, dim: i64| match dim {
+        0 => shape.get(at).copied(),
+        dim => usize::try_from(dim).ok(),
+    };
+    let product = given.map(|(at, &dim)| kept(at, dim)).product::<Option<usize>>()?;
+    let rest = all.checked_div(product)?;
+    let dims = wanted.iter().enumerate();
+    dims.map(|(at, &dim)| if dim == -1 { Some(rest) } else { kept(at, dim) }).collect()
 }
 
 /// The inputs of a node that are there.
@@ -307,3 +325,14 @@ pub(super) fn port(port: &ValueInfoProto) -> Option<(i32, Vec<Option<usize>>)> {
     Some((tensor.elem_type, dims.collect()))
 }
 
+/// Gives a port's last dimension a number.
+pub(super) fn set_last_dimension(port: &mut ValueInfoProto, size: usize) {
+    let Some(type_proto::Value::TensorType(tensor)) =
+        port.r#type.as_mut().and_then(|kind| kind.value.as_mut())
+    else {
+        return;
+    };
+    if let Some(last) = tensor.shape.as_mut().and_then(|shape| shape.dim.last_mut()) {
+        last.value = Some(dimension::Value::DimValue(size as i64));
+    }
+}

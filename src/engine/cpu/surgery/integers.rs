@@ -6,8 +6,8 @@
 
 use tract_onnx::pb::NodeProto;
 
-use super::graph::{Edits, Graph, Links, input, output};
 use super::build;
+use super::graph::{Edits, Graph, Links, input, output};
 use crate::engine::cpu::ops;
 
 /// Brings every product of quantised activations and constant weights to one node.

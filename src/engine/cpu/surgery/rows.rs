@@ -10,9 +10,35 @@ use crate::engine::cpu::ops;
 
 /// Operators that take each number by itself.
 const ONE_BY_ONE: [&str; 29] = [
-    "Abs", "Cast", "Ceil", "Celu", "Clip", "Cos", "Elu", "Erf", "Exp", "FastGelu", "Floor", "Gelu",
-    "HardSigmoid", "HardSwish", "Identity", "LeakyRelu", "Log", "Mish", "Neg", "Reciprocal", "Relu", "Round",
-    "Rsqrt", "Sigmoid", "Sin", "Softplus", "Softsign", "Sqrt", "Tanh",
+    "Abs",
+    "Cast",
+    "Ceil",
+    "Celu",
+    "Clip",
+    "Cos",
+    "Elu",
+    "Erf",
+    "Exp",
+    "FastGelu",
+    "Floor",
+    "Gelu",
+    "HardSigmoid",
+    "HardSwish",
+    "Identity",
+    "LeakyRelu",
+    "Log",
+    "Mish",
+    "Neg",
+    "Reciprocal",
+    "Relu",
+    "Round",
+    "Rsqrt",
+    "Sigmoid",
+    "Sin",
+    "Softplus",
+    "Softsign",
+    "Sqrt",
+    "Tanh",
 ];
 /// Operators that take pairs of numbers.
 const PAIRWISE: [&str; 7] = ["Add", "BiasGelu", "Div", "Max", "Min", "Mul", "Sub"];
@@ -44,18 +70,26 @@ impl Rows {
         let width = match node.op_type.as_str() {
             "Gather" => self.gathered(links, node),
             ops::GATHER => embedded(links, node),
-            "Split" => return first.map(|width| self.split(links, node, width)).unwrap_or_default(),
+            "Split" => {
+                return first.map(|width| self.split(links, node, width)).unwrap_or_default();
+            }
             "Slice" => first.and_then(|width| sliced(links, node, width)),
             "Concat" => self.joined(node),
             "Reshape" => first.and_then(|width| by_heads(links, node, width)),
             ops::QUANTIZED => first.and(integer(node, "N")).and_then(|n| usize::try_from(n).ok()),
             ops::FLOAT | ops::INTEGER | "MatMul" => first.and_then(|_| multiplied(links, node)),
-            ops::NORM | ops::ATTENTION | "LayerNormalization" | "DequantizeLinear" | ROTARY => first,
+            ops::NORM | ops::ATTENTION | "LayerNormalization" | "DequantizeLinear" | ROTARY => {
+                first
+            }
             op if ONE_BY_ONE.contains(&op) => first,
             op if PAIRWISE.contains(&op) || op == "Pow" => self.paired(links, node),
             _ => None,
         };
-        width.zip(output(node, 0)).map(|(width, name)| (name.to_owned(), width)).into_iter().collect()
+        width
+            .zip(output(node, 0))
+            .map(|(width, name)| (name.to_owned(), width))
+            .into_iter()
+            .collect()
     }
 
     /// Rows of a table by token id, or the wanted ones of all rows.
@@ -121,6 +155,18 @@ fn embedded(links: &Links<'_>, node: &NodeProto) -> Option<usize> {
     let per_byte = if integer(node, "bits").unwrap_or(4) == 4 { 2 } else { 1 };
     let rows_by_id = input(node, 1)? == IDS;
     table.last().filter(|_| rows_by_id).map(|bytes| bytes * per_byte)
+}
+
+/// Width of rows that a product makes, with or without a bias.
+pub(super) fn made_width(links: &Links<'_>, name: &str) -> Option<usize> {
+    let (_, node) = links.producer(name)?;
+    match node.op_type.as_str() {
+        ops::QUANTIZED => usize::try_from(integer(node, "N")?).ok(),
+        ops::FLOAT | ops::INTEGER | "MatMul" => multiplied(links, node),
+        "Add" => node.input.iter().find_map(|name| made_width(links, name)),
+        "Concat" => node.input.iter().map(|name| made_width(links, name)).sum(),
+        _ => None,
+    }
 }
 
 fn multiplied(links: &Links<'_>, node: &NodeProto) -> Option<usize> {

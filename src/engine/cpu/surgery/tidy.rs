@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use tract_onnx::pb::{NodeProto, TensorProto};
 
 use super::evaluate::{Setting, as_integers, evaluate, inputs_at, zeros};
-use super::graph::{Edits, Graph, Shapes, input};
-use super::{IDS, LOGITS, build};
+use super::fused::rotation_inputs;
+use super::graph::{Edits, Graph, Shapes, input, port, set_last_dimension};
+use super::{IDS, LOGITS, ROTARY, build};
 
 /// Names every node, stores every `Constant`, and leads the consumers of copies to the originals.
 pub(super) fn tidy(graph: &mut Graph) {
@@ -19,6 +20,7 @@ pub(super) fn tidy(graph: &mut Graph) {
     store_constants(graph);
     skip_copies(graph);
     read_ids_directly(graph);
+    size_caches(graph);
 }
 
 fn store_constants(graph: &mut Graph) {
@@ -43,9 +45,7 @@ fn constant(node: &NodeProto) -> Option<TensorProto> {
         "value" => attribute.t.clone(),
         "value_float" => Some(build::scalar("", attribute.f)),
         "value_floats" => Some(build::floats("", &[attribute.floats.len()], &attribute.floats)),
-        "value_int" => {
-            Some(TensorProto { dims: vec![], ..build::integers("", &[attribute.i]) })
-        }
+        "value_int" => Some(TensorProto { dims: vec![], ..build::integers("", &[attribute.i]) }),
         "value_ints" => Some(build::integers("", &attribute.ints)),
         _ => None,
     }
@@ -70,6 +70,27 @@ fn skip_copies(graph: &mut Graph) {
     }
 }
 
+/// Builders leave the head size of a cache open; half of it is the width of the rotary caches.
+///
+/// A wrong guess cannot pass the proof of any attention that uses the cache.
+fn size_caches(graph: &mut Graph) {
+    let links = graph.links();
+    let tables = graph.nodes.iter().filter_map(|node| match node.op_type.as_str() {
+        ROTARY => rotation_inputs(node).0,
+        _ => None,
+    });
+    let half = tables.filter_map(|table| links.constant_shape(table)?.last().copied()).next();
+    drop(links);
+    let Some(half) = half else { return };
+    for input in &mut graph.inputs {
+        if let Some((_, dims)) = port(input)
+            && let [_, Some(_), _, None] = *dims
+        {
+            set_last_dimension(input, 2 * half);
+        }
+    }
+}
+
 /// Exporters reshape and cast the ids to what they are already.
 fn read_ids_directly(graph: &mut Graph) {
     let setting = Setting { past: 0, tokens: 3 };
@@ -86,7 +107,9 @@ fn read_ids_directly(graph: &mut Graph) {
         };
         let same = evaluate(&links, &[index], &feeds).is_ok_and(|values| {
             let values = values.first();
-            values.is_some_and(|v| v.shape() == [1, 3] && as_integers(v).is_ok_and(|v| v == [0, 1, 2]))
+            values.is_some_and(|v| {
+                v.shape() == [1, 3] && as_integers(v).is_ok_and(|v| v == [0, 1, 2])
+            })
         });
         if same {
             let mut direct = node.clone();

@@ -75,12 +75,7 @@ impl<'g> Bench<'g> {
     }
 
     /// Other rows give nothing but their shape, as [`Pattern::cuts`] has made sure.
-    fn feed_shapes(
-        &self,
-        setting: Setting,
-        wanted: &[&str],
-        feeds: &mut Feeds,
-    ) -> TractResult<()> {
+    fn feed_shapes(&self, setting: Setting, wanted: &[&str], feeds: &mut Feeds) -> TractResult<()> {
         for name in wanted {
             let rows = |name: &str| self.rows.width(name).is_some();
             for source in self.links.sources(name, Shapes::Included, rows) {

@@ -84,7 +84,12 @@ fn next(
     Ok(Some((at, vec![node(&bench, attention, turning.as_ref(), out)])))
 }
 
-fn node(bench: &Bench<'_>, attention: Attention, turning: Option<&Turning>, out: &str) -> NodeProto {
+fn node(
+    bench: &Bench<'_>,
+    attention: Attention,
+    turning: Option<&Turning>,
+    out: &str,
+) -> NodeProto {
     let [q, k, v] = bench.cuts.names();
     let mut inputs = vec![q, k, v];
     inputs.extend(turning.into_iter().flat_map(Turning::tables).map(|table| table.name.as_str()));

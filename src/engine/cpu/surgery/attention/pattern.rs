@@ -87,11 +87,7 @@ impl<'g> Pattern<'g> {
 }
 
 /// From what the softmax is taken of to the product of queries and keys, that product last.
-fn path_to_product<'g>(
-    links: &Links<'g>,
-    name: &str,
-    steps: usize,
-) -> Option<Vec<&'g NodeProto>> {
+fn path_to_product<'g>(links: &Links<'g>, name: &str, steps: usize) -> Option<Vec<&'g NodeProto>> {
     let (_, node) = links.producer(name)?;
     if node.op_type == "MatMul" {
         let varies = inputs(node).all(|name| !links.is_constant(name));
@@ -114,9 +110,8 @@ fn weighted_sum<'g>(
     let mut weights = weights;
     for _ in 0..steps {
         let mut consumers = links.consumers(weights).map(|(_, node)| node);
-        let next = consumers.find(|node| {
-            node.op_type == "MatMul" || BETWEEN.contains(&node.op_type.as_str())
-        })?;
+        let next = consumers
+            .find(|node| node.op_type == "MatMul" || BETWEEN.contains(&node.op_type.as_str()))?;
         if next.op_type == "MatMul" {
             let values = input(next, 1)?;
             return (input(next, 0) == Some(weights)).then_some((next, values));

@@ -44,7 +44,8 @@ pub(super) fn compare(
     let want = expected.attend(q, k, v);
     let off = got.iter().zip(&want).map(|(got, want)| (got - want).abs());
     // A NaN is no agreement either, and `max` would pass over it.
-    let worst = off.fold(0.0, |worst: f32, off| if off > worst || off.is_nan() { off } else { worst });
+    let worst =
+        off.fold(0.0, |worst: f32, off| if off > worst || off.is_nan() { off } else { worst });
     ensure!(
         got.len() == want.len() && worst < TOLERANCE,
         "it is not causal attention with {attention:?} over all tokens before (off by {worst})"

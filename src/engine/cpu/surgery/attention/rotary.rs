@@ -36,7 +36,8 @@ impl Turning {
         for pair in 0..self.half {
             let (a, b) = places(self.interleaved, self.half, pair);
             let at = position * self.half + pair;
-            let angle = (self.cos.get(at).copied().zip(self.sin.get(at).copied())).unwrap_or_default();
+            let angle =
+                (self.cos.get(at).copied().zip(self.sin.get(at).copied())).unwrap_or_default();
             let ((cos, sin), old) = (angle, (value(x, a), value(x, b)));
             if let Some(out) = out.get_mut(a) {
                 *out = old.0 * cos - old.1 * sin;

@@ -59,12 +59,7 @@ fn absent(node: &NodeProto, places: &[(usize, &str)]) -> Result<(), String> {
 }
 
 /// Joins a key or value with the cached ones, where there are such, and tells where both are.
-fn joined(
-    sketch: &mut Sketch,
-    cached: Option<&str>,
-    new: &str,
-    present: Option<&str>,
-) -> String {
+fn joined(sketch: &mut Sketch, cached: Option<&str>, new: &str, present: Option<&str>) -> String {
     let Some(cached) = cached else { return new.to_owned() };
     let axis = super::build::integer_attribute("axis", 2);
     match present {
