@@ -32,6 +32,7 @@ fn source(onnx: PathBuf, context_tokens: usize) -> ModelSource {
         tokenizer: PathBuf::new(),
         end_tokens: vec![],
         context_tokens,
+        derived: None,
     }
 }
 

@@ -109,6 +109,7 @@ fn onnx_graphs() {
         tokenizer: folder.join("tokenizer.json"),
         end_tokens: vec![2],
         context_tokens: 512,
+        derived: None,
     };
     try_damage(100, &valid, |bytes| {
         std::fs::write(&onnx, bytes).unwrap();

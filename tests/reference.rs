@@ -63,6 +63,7 @@ pub(crate) fn distance(
         tokenizer: package.join("tokenizer.json"),
         end_tokens: vec![],
         context_tokens: tokens.len() + 1,
+        derived: None,
     };
     let config = Config { activation, ..Config::default() };
     let mut probe = Probe::load(&source, "", &config).unwrap();

@@ -47,6 +47,17 @@ pub struct ModelSource {
     pub end_tokens: Vec<TokenId>,
     /// Positions the model was made for; prompt and answer together stay below it.
     pub context_tokens: usize,
+    /// Where the model may be kept as the kernels read it, so that the next start only maps it.
+    pub derived: Option<Derived>,
+}
+
+/// A file that the engine makes of a model's files and may make again at any time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Derived {
+    /// The file.
+    pub path: PathBuf,
+    /// Tells what it is made of: with other files the key is another.
+    pub key: String,
 }
 
 /// How finely what flows between weights is kept. Weights are as the package has them.

@@ -56,6 +56,7 @@ fn check_converted(
         tokenizer: file(super::manifest::Role::Tokenizer),
         end_tokens: draft.end_tokens.clone(),
         context_tokens: draft.context_tokens,
+        derived: None,
     };
     Ok(Model::check(&source)?)
 }

@@ -135,6 +135,7 @@ impl OnnxFolder {
             tokenizer: path(Role::Tokenizer),
             end_tokens: self.end_tokens.clone(),
             context_tokens: self.context_tokens,
+            derived: None,
         }
     }
 }

@@ -12,7 +12,10 @@ use super::disk::read_bounded;
 use super::error::{At, ManifestError, PackageError};
 use super::manifest::{MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest, Role};
 use super::progress::{Progress, Silent};
-use crate::engine::{ModelSource, TokenId, Tokenizer};
+use crate::engine::{Derived, ModelSource, TokenId, Tokenizer};
+
+/// Not one of the package's files: the engine makes it, and makes it again where it is missing.
+const DERIVED_FILE: &str = "packed.bin";
 
 /// Bytes of a chat template at most.
 pub(super) const MAX_TEMPLATE_BYTES: usize = 1 << 20;
@@ -112,7 +115,17 @@ impl Package {
             tokenizer: path(Role::Tokenizer),
             end_tokens: self.manifest.end_tokens.clone(),
             context_tokens: self.manifest.context_tokens,
+            derived: Some(self.derived()),
         }
+    }
+
+    /// Where the engine keeps what it makes of the files; gone with the package.
+    fn derived(&self) -> Derived {
+        let digests = self.manifest.files.iter().map(|file| file.sha256.to_string());
+        // Rotary tables are made for the context.
+        let context = self.manifest.context_tokens.to_string();
+        let key = digests.chain([context]).collect::<Vec<_>>().join(" ");
+        Derived { path: self.folder.join(DERIVED_FILE), key }
     }
 
     /// The token that a prompt of plain text begins with, where the model was made so.

@@ -10,10 +10,12 @@
 //!
 //! **Not here**: which tokens to compute when (the scheduler), what a token means (the tokeniser).
 
+mod fuse;
 mod kernels;
 mod ops;
 mod surgery;
 mod tensors;
+mod weights;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -31,8 +33,9 @@ pub(super) use self::kernels::Kernel;
 use self::kernels::pool::Pool;
 use self::ops::{RowNode, Step};
 use self::surgery::Surroundings;
+use self::weights::Weights;
 use super::kv::{KvStore, Layout, SequenceId};
-use super::{Config, LoadError, Report, TokenId};
+use super::{Config, LoadError, ModelSource, Report, TokenId};
 
 /// A token to compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +49,7 @@ pub(super) struct Row {
 /// A graph that is planned and checked, without memory to run in.
 pub(super) struct Plan {
     runnable: Arc<TypedSimplePlan>,
+    weights: Arc<Weights>,
     layout: Layout,
     positions: Option<usize>,
     vocabulary: usize,
@@ -60,36 +64,27 @@ pub(super) struct Decoder {
 
 impl Plan {
     /// Reads and plans a graph; everything that cannot run is refused here.
-    /// `context_tokens` positions are what a graph that computes its own rotation is asked for.
-    pub(super) fn load(path: &Path, context_tokens: usize) -> Result<Self, LoadError> {
-        Self::load_for(path, context_tokens, Kernel::best())
+    pub(super) fn load(source: &ModelSource) -> Result<Self, LoadError> {
+        Self::load_for(source, Kernel::best())
     }
 
     /// [`Self::load`] for given kernels.
-    pub(super) fn load_for(
-        path: &Path,
-        context_tokens: usize,
-        kernel: Kernel,
-    ) -> Result<Self, LoadError> {
+    pub(super) fn load_for(source: &ModelSource, kernel: Kernel) -> Result<Self, LoadError> {
+        let (proto, weights) = prepared(source)?;
+        let path = &source.onnx;
         let mut onnx =
             tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_value_info(true);
         ops::register(&mut onnx);
-        let mut proto = read(path)?;
-        surgery::take_cached_branch(&mut proto)?;
-        tensors::check(path, &proto)?;
-        let surroundings = Surroundings { folder: path.parent(), context_tokens };
-        surgery::rows_are_tokens(&mut proto, &surroundings, |op| {
-            onnx.op_register.0.contains_key(op)
-        })?;
         let model = caught(|| typed(&onnx, &proto, path.parent()))
             .map_err(|error| unplannable(&proto, &error))?;
         let layout = layout(&model)?;
         let positions = attentions(&model).iter().filter_map(|a| a.positions()).min();
         let vocabulary = vocabulary(&model)?;
-        every_token_is_embedded(&model, vocabulary)?;
+        every_token_is_embedded(&model, &weights, vocabulary)?;
         let runnable = caught(|| model.into_optimized()?.into_runnable())
             .map_err(|error| unplannable(&proto, &error))?;
-        Ok(Self { runnable, layout, positions, vocabulary, kernel })
+        let weights = Arc::new(weights);
+        Ok(Self { runnable, weights, layout, positions, vocabulary, kernel })
     }
 
     /// Positions the graph has rotary tables for.
@@ -106,15 +101,10 @@ impl Plan {
     pub(super) fn report(&self, context_tokens: usize) -> Report {
         let model = self.runnable.model();
         let mut operators = BTreeMap::new();
-        let mut weight_bytes = 0;
+        let mut weight_bytes = self.weights.bytes();
         for node in &model.nodes {
             *operators.entry(node.op().name().to_string()).or_insert(0) += 1;
-            if let Some(RowNode(op)) = node.op_as::<RowNode>() {
-                weight_bytes += op.bytes() as u64;
-            } else if let Some(gather) = node.op_as::<ops::Gather>() {
-                weight_bytes += gather.bytes() as u64;
-            } else if let Some(constant) = node.op_as::<tract_onnx::tract_core::ops::konst::Const>()
-            {
+            if let Some(constant) = node.op_as::<tract_onnx::tract_core::ops::konst::Const>() {
                 weight_bytes +=
                     constant.val().len() as u64 * constant.val().datum_type().size_of() as u64;
             }
@@ -154,7 +144,8 @@ impl Decoder {
             activation: config.activation,
             pool: Arc::new(Pool::new(threads)),
             kv: RefCell::new(KvStore::new(plan.layout, config.kv_budget_bytes)),
-            activations: RefCell::default(),
+            weights: Arc::clone(&plan.weights),
+            scratch: RefCell::default(),
             rows: Vec::new(),
         });
         Ok(Self { plan, state })
@@ -208,13 +199,45 @@ impl Decoder {
     pub(super) fn recover(&mut self) -> Result<(), String> {
         let mut state = self.plan.runnable.spawn().map_err(|error| format!("{error:#}"))?;
         if let Some(step) = self.state.turn_state.shared.remove::<Step>() {
-            let activations = RefCell::default();
+            let scratch = RefCell::default();
             // What the panic left borrowed is free again.
             let kv = RefCell::new(step.kv.into_inner());
-            state.turn_state.shared.insert(Step { kv, activations, ..step });
+            state.turn_state.shared.insert(Step { kv, scratch, ..step });
         }
         self.state = state;
         Ok(())
+    }
+}
+
+/// The graph without its weights, and the weights: mapped where they were packed before.
+fn prepared(source: &ModelSource) -> Result<(ModelProto, Weights), LoadError> {
+    let (path, derived) = (&source.onnx, source.derived.as_ref());
+    if let Some(prepared) = derived.and_then(weights::load) {
+        return Ok(prepared);
+    }
+    let mut proto = read(path)?;
+    surgery::take_cached_branch(&mut proto)?;
+    tensors::check(path, &proto)?;
+    let mut onnx = tract_onnx::onnx();
+    ops::register(&mut onnx);
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let surroundings = Surroundings { folder, context_tokens: source.context_tokens };
+    surgery::rows_are_tokens(&mut proto, &surroundings, |op| {
+        ops::is_taken(op) || onnx.op_register.0.contains_key(op)
+    })?;
+    let graph = proto.graph.as_mut().ok_or_else(|| LoadError::Graph { why: "no graph".into() })?;
+    let weights = weights::take(graph, folder)?;
+    fuse::fuse(graph);
+    surgery::keep_what_logits_need(graph);
+    let Some(derived) = derived else { return Ok((proto, weights)) };
+    match weights::save(derived, &proto, &weights) {
+        // Mapped, the weights need no memory that the system cannot take back.
+        Ok(()) => Ok(weights::load(derived).unwrap_or((proto, weights))),
+        Err(error) => {
+            let path = derived.path.display().to_string();
+            tracing::warn!(path, %error, "packed weights cannot be kept; they are packed anew each time");
+            Ok((proto, weights))
+        }
     }
 }
 
@@ -293,9 +316,14 @@ fn layout(model: &TypedModel) -> Result<Layout, LoadError> {
 }
 
 /// A token that can be chosen can also be read.
-fn every_token_is_embedded(model: &TypedModel, vocabulary: usize) -> Result<(), LoadError> {
-    let tables = model.nodes.iter().filter_map(|node| node.op_as::<ops::Gather>());
-    match tables.map(ops::Gather::rows).find(|&rows| rows < vocabulary) {
+fn every_token_is_embedded(
+    model: &TypedModel,
+    weights: &Weights,
+    vocabulary: usize,
+) -> Result<(), LoadError> {
+    let tables = model.nodes.iter().filter_map(|node| node.op_as::<ops::Table>());
+    let mut rows = tables.filter_map(|table| Some(weights.get(table.weights())?.outputs()));
+    match rows.find(|&rows| rows < vocabulary) {
         None => Ok(()),
         Some(rows) => Err(LoadError::Graph {
             why: format!("it has logits for {vocabulary} tokens but embeds {rows}"),

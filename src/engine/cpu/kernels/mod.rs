@@ -23,8 +23,11 @@ pub(super) mod half;
 pub(super) mod norm;
 pub(super) mod pack;
 pub(super) mod pool;
+pub(super) mod product;
 pub(super) mod quantize;
-pub(super) mod quantized;
+mod quantized;
+
+use tract_onnx::prelude::{Tensor, TractResult};
 
 /// Instruction sets with kernels of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,9 +112,11 @@ macro_rules! compiled_for_each_kernel {
             match kernel {
                 $crate::engine::cpu::kernels::Kernel::Portable => $body($($arg),*),
                 #[cfg(target_arch = "x86_64")]
-                // SAFETY: a kernel is only handed out where the processor has its features.
                 $crate::engine::cpu::kernels::Kernel::Avx2
-                | $crate::engine::cpu::kernels::Kernel::AvxVnni => unsafe { avx2($($arg),*) },
+                | $crate::engine::cpu::kernels::Kernel::AvxVnni => {
+                    // SAFETY: a kernel is only handed out where the processor has its features.
+                    unsafe { avx2($($arg),*) }
+                }
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: a kernel is only handed out where the processor has its features.
                 $crate::engine::cpu::kernels::Kernel::Avx512Vnni => unsafe { avx512($($arg),*) },
@@ -123,6 +128,14 @@ pub(super) use compiled_for_each_kernel;
 
 /// Lanes that every portable loop is written in; a multiple of every vector width in use.
 pub(super) const LANES: usize = 16;
+
+/// A tensor of floats whose values are still to be written: what it holds until then is arbitrary,
+/// but they are floats. Clearing it first would cost as much as some products do.
+pub(super) fn uninitialised(shape: &[usize]) -> TractResult<Tensor> {
+    // SAFETY: every operator writes each value of its outputs before it returns them, and a turn
+    // that failed drops them.
+    unsafe { Tensor::uninitialized::<f32>(shape) }
+}
 
 /// One accumulator per lane.
 pub(super) type Lanes = [f32; LANES];

@@ -20,7 +20,14 @@ pub(in crate::engine::cpu) struct Pool {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
     turn: Mutex<()>,
+    /// Where each thread's share of a range goes on.
+    next: Vec<Cursor>,
 }
+
+/// A cursor on a cache line of its own.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Cursor(AtomicUsize);
 
 const OPEN: usize = 1 << (usize::BITS - 1);
 
@@ -37,7 +44,7 @@ struct Shared {
 
 /// The current closure with its lifetime taken away; see [`Pool::run`].
 #[derive(Clone, Copy)]
-struct Work(&'static (dyn Fn() + Sync));
+struct Work(&'static (dyn Fn(usize) + Sync));
 
 impl Pool {
     /// A pool in which `threads` threads work: the caller's and `threads - 1` of its own.
@@ -60,7 +67,8 @@ impl Pool {
                     .ok()
             })
             .collect();
-        Self { shared, workers, turn: Mutex::new(()) }
+        let next = (0..=helpers).map(|_| Cursor::default()).collect();
+        Self { shared, workers, turn: Mutex::new(()), next }
     }
 
     /// Threads that work, the caller's included.
@@ -68,22 +76,21 @@ impl Pool {
         self.workers.len() + 1
     }
 
-    /// Calls `f` here, and on each worker that comes before this call is done. `f` must do nothing
-    /// when called again after all is done.
-    fn run(&self, f: &(dyn Fn() + Sync)) {
-        if self.workers.is_empty() {
-            return f();
-        }
+    /// Calls `f` with 0 here, and with its number on each worker that comes before this call is
+    /// done, once `start` has run. `f` must do nothing when called again after all is done.
+    fn run(&self, start: impl FnOnce(), f: &(dyn Fn(usize) + Sync)) {
         let _turn = lock(&self.turn);
+        start();
         // SAFETY: workers use the reference only while they are counted in `inside`, which they
         // can enter only while it is open; this function neither returns nor unwinds before it is
         // closed and empty again.
-        let work: &'static (dyn Fn() + Sync) =
-            unsafe { std::mem::transmute::<&(dyn Fn() + Sync), &'static (dyn Fn() + Sync)>(f) };
+        let work: &'static (dyn Fn(usize) + Sync) = unsafe {
+            std::mem::transmute::<&(dyn Fn(usize) + Sync), &'static (dyn Fn(usize) + Sync)>(f)
+        };
         *lock(&self.shared.work) = Some(Work(work));
         self.shared.inside.store(OPEN, Ordering::SeqCst);
         self.wake();
-        let own = catch_unwind(AssertUnwindSafe(f));
+        let own = catch_unwind(AssertUnwindSafe(|| f(0)));
         self.shared.inside.fetch_and(!OPEN, Ordering::AcqRel);
         let mut looks = 0;
         while self.shared.inside.load(Ordering::Acquire) != 0 {
@@ -106,7 +113,8 @@ impl Pool {
         }
     }
 
-    /// Calls `f` for ranges of at most `chunk` that cover `0..count`, on whichever thread is free.
+    /// Calls `f` for ranges of at most `chunk` that cover `0..count`. Each thread goes through a
+    /// part of its own in order, then helps with the others'.
     pub(in crate::engine::cpu) fn ranges(
         &self,
         count: usize,
@@ -114,20 +122,32 @@ impl Pool {
         f: impl Fn(Range<usize>) + Sync,
     ) {
         let chunk = chunk.max(1);
-        if count <= chunk || self.workers.is_empty() {
-            if count > 0 {
-                f(0..count);
+        if self.workers.is_empty() || count <= chunk {
+            for from in (0..count).step_by(chunk) {
+                f(from..(from + chunk).min(count));
             }
             return;
         }
-        let next = AtomicUsize::new(0);
-        self.run(&|| {
-            loop {
-                let from = next.fetch_add(chunk, Ordering::Relaxed);
-                if from >= count {
-                    return;
+        let threads = self.threads();
+        // In whole chunks, so that all but the last are full.
+        let share = count.div_ceil(chunk).div_ceil(threads) * chunk;
+        let begin = |thread: usize| (thread * share).min(count);
+        let start = || {
+            for (thread, next) in self.next.iter().enumerate() {
+                next.0.store(begin(thread), Ordering::Relaxed);
+            }
+        };
+        self.run(start, &|own| {
+            for thread in (0..threads).map(|i| (own + i) % threads) {
+                let Some(next) = self.next.get(thread) else { return };
+                loop {
+                    let from = next.0.fetch_add(chunk, Ordering::Relaxed);
+                    let end = begin(thread + 1);
+                    if from >= end {
+                        break;
+                    }
+                    f(from..(from + chunk).min(end));
                 }
-                f(from..(from + chunk).min(count));
             }
         });
     }
@@ -138,7 +158,7 @@ impl Pool {
             return items.into_iter().for_each(f);
         }
         let items = Mutex::new(items.into_iter());
-        self.run(&|| {
+        self.run(|| (), &|_| {
             loop {
                 let item = lock(&items).next();
                 match item {
@@ -176,7 +196,7 @@ impl Shared {
             }
             let work = *lock(&self.work);
             if let Some(Work(work)) = work
-                && let Err(panic) = catch_unwind(AssertUnwindSafe(work))
+                && let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(index + 1)))
             {
                 *lock(&self.panic) = Some(panic);
             }

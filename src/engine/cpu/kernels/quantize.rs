@@ -1,5 +1,6 @@
 //! Activations to integers, block by block.
 
+use super::pack::UNIT_BLOCKS;
 use super::pool::Pool;
 use super::{Kernel, compiled_for_each_kernel};
 use crate::engine::Activation;
@@ -20,15 +21,18 @@ pub(in crate::engine::cpu) struct Activations {
     pub(in crate::engine::cpu) values: Vec<i8>,
     /// Rows × blocks: what one step of the last digit is worth.
     pub(in crate::engine::cpu) scales: Vec<f32>,
-    /// Rows × blocks: the sum of the block's values, in steps of the last digit.
+    /// Rows × blocks × 2: the sum of each half of the block, in steps of the last digit.
     pub(in crate::engine::cpu) sums: Vec<i32>,
-    /// Blocks per row.
+    /// Blocks per row: whole units.
     pub(in crate::engine::cpu) blocks: usize,
     /// Rows.
     pub(in crate::engine::cpu) rows: usize,
     /// 1 or 2.
     pub(in crate::engine::cpu) digits: usize,
 }
+
+/// Rows with fewer values than this together are not worth another thread.
+const ALONE: usize = 16 << 10;
 
 impl Activations {
     /// Takes `rows` rows of `x`, keeping the buffers of the last call.
@@ -43,26 +47,29 @@ impl Activations {
         assert!(rows > 0 && x.len().is_multiple_of(rows));
         let columns = x.len() / rows;
         self.rows = rows;
-        self.blocks = columns.div_ceil(BLOCK);
+        self.blocks = columns.div_ceil(BLOCK).next_multiple_of(UNIT_BLOCKS);
         self.digits = match activation {
             Activation::Bits8 => 1,
             Activation::Bits16 => 2,
         };
-        let (blocks, digits) = (self.blocks, self.digits);
-        let width = digits * blocks * BLOCK;
+        let blocks = self.blocks;
+        let width = self.digits * blocks * BLOCK;
         self.values.resize(rows * width, 0);
         self.scales.resize(rows * blocks, 0.0);
-        self.sums.resize(rows * blocks, 0);
-        let parts: Vec<_> = x
+        self.sums.resize(rows * blocks * 2, 0);
+        let parts = x
             .chunks_exact(columns)
             .zip(self.values.chunks_exact_mut(width))
-            .zip(self.scales.chunks_exact_mut(blocks).zip(self.sums.chunks_exact_mut(blocks)))
-            .map(|((x, q), (s, z))| (x, q, s, z))
-            .collect();
-        pool.each(parts, |(x, values, scales, sums)| {
+            .zip(self.scales.chunks_exact_mut(blocks).zip(self.sums.chunks_exact_mut(blocks * 2)));
+        let quantize = |((x, values), (scales, sums)): ((_, &mut [i8]), _)| {
             let (first, second) = values.split_at_mut(blocks * BLOCK);
             quantize_row(kernel, x, first, second, scales, sums);
-        });
+        };
+        if x.len() < ALONE {
+            parts.for_each(quantize);
+        } else {
+            pool.each(parts.collect(), quantize);
+        }
     }
 
     /// A block of one digit.
@@ -74,10 +81,21 @@ impl Activations {
 }
 
 compiled_for_each_kernel! {
-    /// One row; `first` is the row rounded up to whole blocks, `second` as long or empty.
+    /// One row; `first` is the row rounded up to whole units, `second` as long or empty.
     quantize_row => quantize_row_body(
         x: &[f32], first: &mut [i8], second: &mut [i8], scales: &mut [f32], sums: &mut [i32]
     )
+}
+
+/// Added to a small float it leaves the nearest integer (ties to even) in the low bits.
+const ROUNDING: f32 = 12_582_912.0;
+
+/// The nearest integer and what is left of `x`, for |x| < 2²². Integer and float steps that
+/// vectorise everywhere.
+#[inline(always)]
+fn split(x: f32) -> (i32, f32) {
+    let moved = x + ROUNDING;
+    (moved.to_bits().wrapping_sub(ROUNDING.to_bits()).cast_signed(), x - (moved - ROUNDING))
 }
 
 #[inline(always)]
@@ -89,47 +107,47 @@ fn quantize_row_body(
     sums: &mut [i32],
 ) {
     let blocks = scales.len();
-    assert!(sums.len() == blocks && first.len() == blocks * BLOCK);
-    assert!(x.len() <= first.len() && x.len() + BLOCK > first.len());
+    assert!(sums.len() == blocks * 2 && first.len() == blocks * BLOCK && x.len() <= first.len());
     let two = !second.is_empty();
     assert!(!two || second.len() == first.len());
     let mut block = [0.0f32; BLOCK];
     for b in 0..blocks {
-        let from = b * BLOCK;
+        let from = (b * BLOCK).min(x.len());
         let len = (x.len() - from).min(BLOCK);
-        block[..len].copy_from_slice(&x[from..from + len]);
-        block[len..].fill(0.0);
-        let mut largest = 0.0f32;
-        // 0, or not a number where one of the block is not finite.
-        let mut fault = 0.0f32;
-        for v in block {
-            largest = largest.max(v.abs());
-            fault += v * 0.0;
+        if len == BLOCK {
+            block.copy_from_slice(&x[from..from + BLOCK]);
+        } else {
+            block[..len].copy_from_slice(&x[from..]);
+            block[len..].fill(0.0);
         }
+        // Without its sign a float is ordered as an integer, and what is no number is the largest.
+        let mut top = 0u32;
+        for v in block {
+            top = top.max(v.to_bits() & 0x7fff_ffff);
+        }
+        let largest = f32::from_bits(top);
         // Below the smallest normal number a block is as good as zero, and 1 / largest overflows.
         let inverse = if largest > f32::MIN_POSITIVE { 127.0 / largest } else { 0.0 };
-        let step = largest / 127.0 + fault;
-        let first = &mut first[from..from + BLOCK];
-        let mut sum = 0;
+        let step = if largest.is_finite() { largest / 127.0 } else { f32::NAN };
+        let digits = &mut first[b * BLOCK..(b + 1) * BLOCK];
+        let mut steps = [0i32; BLOCK];
         for i in 0..BLOCK {
-            block[i] *= inverse;
-            let q = block[i].round_ties_even();
-            block[i] -= q;
-            sum += q as i32;
-            first[i] = q as i8;
+            let (q, rest) = split(block[i] * inverse);
+            (steps[i], block[i]) = (q, rest);
+            digits[i] = q as i8;
         }
         scales[b] = step;
-        sums[b] = sum;
         if two {
-            let second = &mut second[from..from + BLOCK];
-            sum *= RADIX;
+            let digits = &mut second[b * BLOCK..(b + 1) * BLOCK];
             for i in 0..BLOCK {
-                let q = (block[i] * RADIX as f32).round_ties_even() as i32;
-                sum += q;
-                second[i] = q as i8;
+                let (q, _) = split(block[i] * RADIX as f32);
+                steps[i] = steps[i].wrapping_mul(RADIX).wrapping_add(q);
+                digits[i] = q as i8;
             }
             scales[b] = step / RADIX as f32;
-            sums[b] = sum;
+        }
+        for (half, steps) in steps.chunks_exact(BLOCK / 2).enumerate() {
+            sums[b * 2 + half] = steps.iter().fold(0, |sum, step| sum.wrapping_add(*step));
         }
     }
 }

@@ -53,7 +53,15 @@ impl Attributes {
         }
         let rotary = self.rotary.then(|| self.rotary(model, inputs, head_size)).transpose()?;
         let scale = if self.scale == 0.0 { 1.0 / (head_size as f32).sqrt() } else { self.scale };
-        Ok(Attention { layer: self.layer, heads, kv_heads, head_size, scale, rotary })
+        Ok(Attention {
+            layer: self.layer,
+            heads,
+            kv_heads,
+            head_size,
+            width: [heads * head_size],
+            scale,
+            rotary,
+        })
     }
 
     fn rotary(
@@ -105,6 +113,7 @@ pub(in crate::engine::cpu) struct Attention {
     heads: usize,
     pub(in crate::engine::cpu) kv_heads: usize,
     pub(in crate::engine::cpu) head_size: usize,
+    width: [usize; 1],
     scale: f32,
     rotary: Option<Tables>,
 }
@@ -194,12 +203,8 @@ impl RowOp for Attention {
         "PagedAttention"
     }
 
-    fn width(&self) -> usize {
-        self.heads * self.head_size
-    }
-
-    fn bytes(&self) -> usize {
-        0
+    fn widths(&self) -> &[usize] {
+        &self.width
     }
 
     fn eval(
@@ -207,9 +212,11 @@ impl RowOp for Attention {
         step: &Step,
         rows: usize,
         inputs: &[&[f32]],
-        out: &mut [f32],
+        outs: &mut [&mut [f32]],
     ) -> TractResult<()> {
-        let [queries, keys, values] = inputs else { bail!("three inputs are expected") };
+        let ([queries, keys, values], [out]) = (inputs, outs) else {
+            bail!("three inputs and one output are expected")
+        };
         ensure!(step.rows.len() == rows, "{rows} rows but {} positions", step.rows.len());
         self.turning(|rotary| {
             self.append_rows(step, rotary, keys, values)?;

@@ -1,102 +1,192 @@
-//! Products of rows with constant weights.
+//! Products of rows with weights, with what belongs to them.
+//!
+//! A `RowLinear` node has the rows as its first input, then the gain of a normalisation before it,
+//! then a residual, then the biases, each where its attributes say so, and an output for each
+//! product.
 
-use tract_onnx::pb::NodeProto;
+use tract_onnx::pb::{AttributeProto, NodeProto};
 use tract_onnx::tract_hir::internal::*;
 
 use super::{RowOp, Step, constant, width};
-use crate::engine::cpu::kernels::pack::{Bits, Packed, Stored};
-use crate::engine::cpu::kernels::{float, quantized};
+use crate::engine::cpu::kernels::norm::rms_norm;
+use crate::engine::cpu::kernels::product::{Input, Matrix, Product, multiply};
+use crate::engine::cpu::weights::{WEIGHTS, WIDTHS, integers};
 
-/// Attributes of `MatMulNBits` (ONNX Runtime contrib operators, domain com.microsoft).
+/// Attributes besides [`WEIGHTS`] and [`WIDTHS`], which have an entry for each product.
+pub(in crate::engine::cpu) const GATES: &str = "gates";
+/// 1 for each product that has a bias among the inputs.
+pub(in crate::engine::cpu) const BIASES: &str = "biases";
+/// Set where a residual is an input; there is one product then.
+pub(in crate::engine::cpu) const RESIDUAL: &str = "residual";
+/// Of the normalisation whose gain is an input.
+pub(in crate::engine::cpu) const EPSILON: &str = "epsilon";
+
+/// Which of a node's inputs are what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::engine::cpu) struct Inputs {
+    pub(in crate::engine::cpu) gain: Option<usize>,
+    pub(in crate::engine::cpu) residual: Option<usize>,
+    /// For each product.
+    pub(in crate::engine::cpu) biases: Vec<Option<usize>>,
+    gated: bool,
+}
+
+impl Inputs {
+    /// Whether it is one bare product.
+    pub(in crate::engine::cpu) fn plain(&self) -> bool {
+        let bare = self.gain.is_none() && self.residual.is_none() && !self.gated;
+        bare && self.biases == [None]
+    }
+}
+
+/// A list attribute; empty where it is absent.
+pub(in crate::engine::cpu) fn ints<'a>(node: &'a NodeProto, name: &str) -> &'a [i64] {
+    node.attribute.iter().find(|a| a.name == name).map_or(&[], |a| &a.ints)
+}
+
+/// Reads the attributes of a node.
+pub(in crate::engine::cpu) fn inputs(node: &NodeProto) -> Inputs {
+    let has = |name| node.attribute.iter().any(|a: &AttributeProto| a.name == name);
+    let mut next = 0;
+    let mut place = |present: bool| {
+        next += usize::from(present);
+        present.then_some(next)
+    };
+    let gain = place(has(EPSILON));
+    let residual = place(has(RESIDUAL));
+    let flags = ints(node, BIASES);
+    let products = ints(node, WEIGHTS).len();
+    let biases = (0..products).map(|at| place(flags.get(at) == Some(&1))).collect();
+    Inputs { gain, residual, biases, gated: has(GATES) }
+}
+
+/// One node for products of the same input that have neither gain nor residual.
+pub(in crate::engine::cpu) fn join(nodes: &[&NodeProto]) -> NodeProto {
+    let mut joined = NodeProto { op_type: super::LINEAR.to_owned(), ..Default::default() };
+    let (mut weights, mut widths, mut gates, mut biases) = (vec![], vec![], vec![], vec![]);
+    for node in nodes {
+        if joined.input.is_empty() {
+            joined.name.clone_from(&node.name);
+            joined.input.extend(node.input.first().cloned());
+        }
+        let products = ints(node, WEIGHTS).len();
+        let padded = |name, absent| {
+            let have = ints(node, name);
+            (0..products).map(move |at| have.get(at).copied().unwrap_or(absent))
+        };
+        weights.extend_from_slice(ints(node, WEIGHTS));
+        widths.extend_from_slice(ints(node, WIDTHS));
+        gates.extend(padded(GATES, -1));
+        biases.extend(padded(BIASES, 0));
+        joined.input.extend(node.input.iter().skip(1).cloned());
+        joined.output.extend(node.output.iter().cloned());
+    }
+    let gated = gates.iter().any(|&gate| gate >= 0);
+    joined.attribute = vec![integers(WEIGHTS, weights), integers(WIDTHS, widths)];
+    joined.attribute.push(integers(BIASES, biases));
+    if gated {
+        joined.attribute.push(integers(GATES, gates));
+    }
+    joined
+}
+
+/// A `RowLinear` node between parsing and wiring.
 #[derive(Debug, Clone)]
-pub(super) struct QuantizedAttributes {
-    inputs: usize,
-    pub(super) outputs: usize,
-    bits: Bits,
-    block: usize,
+pub(super) struct Attributes {
+    products: Vec<Numbers>,
+    inputs: Inputs,
+    epsilon: f32,
 }
 
-impl QuantizedAttributes {
+/// The weights of a product, by number.
+#[derive(Debug, Clone, Copy)]
+struct Numbers {
+    weights: usize,
+    gate: Option<usize>,
+    width: usize,
+}
+
+impl Attributes {
     pub(super) fn parse(node: &NodeProto) -> TractResult<Self> {
-        let bits = match node.get_attr_opt::<i64>("bits")?.unwrap_or(4) {
-            4 => Bits::Four,
-            8 => Bits::Eight,
-            other => bail!("bits = {other}; 4 and 8 are supported"),
-        };
-        Ok(Self {
-            inputs: node.get_attr::<i64>("K")?.try_into()?,
-            outputs: node.get_attr::<i64>("N")?.try_into()?,
-            block: node.get_attr::<i64>("block_size")?.try_into()?,
-            bits,
-        })
+        let gates = ints(node, GATES);
+        let (weights, widths) = (ints(node, WEIGHTS), ints(node, WIDTHS));
+        ensure!(weights.len() == widths.len() && !weights.is_empty(), "no weights");
+        let products = weights.iter().zip(widths).enumerate().map(|(at, (&weights, &width))| {
+            let gate = gates.get(at).filter(|&&gate| gate >= 0);
+            Ok(Numbers {
+                weights: weights.try_into()?,
+                gate: gate.map(|&gate| gate.try_into()).transpose()?,
+                width: width.try_into()?,
+            })
+        });
+        let products = products.collect::<TractResult<Vec<_>>>()?;
+        let epsilon = node.get_attr_opt(EPSILON)?.unwrap_or(0.0);
+        Ok(Self { products, inputs: inputs(node), epsilon })
     }
 
-    pub(super) fn build(&self, model: &TypedModel, inputs: &[OutletId]) -> TractResult<Quantized> {
+    /// Width of each output.
+    pub(super) fn widths(&self) -> Vec<usize> {
+        self.products.iter().map(|product| product.width).collect()
+    }
+
+    pub(super) fn build(
+        &self,
+        model: &TypedModel,
+        inputs: &[OutletId],
+    ) -> TractResult<(Linear, TVec<OutletId>)> {
         let columns = width(model, inputs, 0)?;
-        ensure!(columns == self.inputs, "K is {} but rows have {columns} values", self.inputs);
-        let values = constant(model, inputs, 1)?;
-        let values = values.try_as_plain_ram()?;
-        let scales = constant(model, inputs, 2)?.cast_to::<f32>()?.into_owned();
-        let scales = scales.try_as_plain_ram()?;
-        let zero_points = match inputs.len() {
-            3 => None,
-            _ => Some(self.zero_points(constant(model, inputs, 3)?.as_ref())?),
+        let vector = |at: usize, want: usize| -> TractResult<Vec<f32>> {
+            let tensor = constant(model, inputs, at)?.cast_to::<f32>()?.into_owned();
+            ensure!(tensor.len() == want, "input {at} has {} values, not {want}", tensor.len());
+            Ok(tensor.try_as_plain_ram()?.as_slice::<f32>()?.to_vec())
         };
-        let packed = Packed::new(&Stored {
-            rows: self.outputs,
-            columns: self.inputs,
-            bits: self.bits,
-            block: self.block,
-            values: values.as_slice::<u8>()?,
-            scales: scales.as_slice::<f32>()?,
-            zero_points,
-        });
-        Ok(Quantized(packed.map_err(|why| format_err!("{why}"))?))
-    }
-
-    /// One float a block, whatever form the zero points are stored in: floats, bytes, or nibbles
-    /// packed row by row.
-    fn zero_points(&self, tensor: &Tensor) -> TractResult<Vec<f32>> {
-        if tensor.datum_type() != u8::datum_type() {
-            let floats = tensor.cast_to::<f32>()?;
-            return Ok(floats.try_as_plain_ram()?.as_slice::<f32>()?.to_vec());
+        let gain = self.inputs.gain.map(|at| vector(at, columns)).transpose()?;
+        let biases = self.products.iter().zip(&self.inputs.biases);
+        let biases = biases
+            .map(|(product, at)| at.map(|at| vector(at, product.width)).transpose())
+            .collect::<TractResult<Vec<_>>>()?;
+        let mut dynamic: TVec<OutletId> = inputs.iter().take(1).copied().collect();
+        if let Some(at) = self.inputs.residual {
+            let (have, want) = (width(model, inputs, at)?, self.widths());
+            ensure!(want == [have], "a residual of {have} values for products of {want:?}");
+            dynamic.extend(inputs.get(at).copied());
         }
-        let bytes = tensor.try_as_plain_ram()?;
-        let bytes = bytes.as_slice::<u8>()?;
-        let blocks = self.inputs.div_ceil(self.block.max(1));
-        if self.bits == Bits::Eight {
-            return Ok(bytes.iter().map(|&b| f32::from(b)).collect());
-        }
-        let rows = bytes.chunks(blocks.div_ceil(2).max(1));
-        let nibbles = rows.flat_map(|row| {
-            row.iter().flat_map(|b| [f32::from(b & 15), f32::from(b >> 4)]).take(blocks)
-        });
-        Ok(nibbles.collect())
+        let linear = Linear {
+            columns,
+            products: self.products.clone(),
+            widths: self.widths(),
+            gain,
+            biases,
+            epsilon: self.epsilon,
+        };
+        Ok((linear, dynamic))
     }
 }
 
-/// Integer activations times 4- or 8-bit weights.
+/// Products of rows with weights.
 #[derive(Debug)]
-pub(super) struct Quantized(Packed);
-
-impl Quantized {
-    /// The product with weights that are packed already.
-    pub(super) fn of(weights: Packed) -> Self {
-        Self(weights)
-    }
+pub(super) struct Linear {
+    columns: usize,
+    products: Vec<Numbers>,
+    widths: Vec<usize>,
+    gain: Option<Vec<f32>>,
+    biases: Vec<Option<Vec<f32>>>,
+    epsilon: f32,
 }
 
-impl RowOp for Quantized {
+impl RowOp for Linear {
     fn name(&self) -> &'static str {
-        "QuantizedMatMul"
+        match (self.products.as_slice(), &self.gain) {
+            ([Numbers { gate: Some(_), .. }], _) => "GatedLinear",
+            ([_], None) => "Linear",
+            ([_], Some(_)) => "NormLinear",
+            (_, None) => "Linears",
+            (_, Some(_)) => "NormLinears",
+        }
     }
 
-    fn width(&self) -> usize {
-        self.0.rows()
-    }
-
-    fn bytes(&self) -> usize {
-        self.0.bytes()
+    fn widths(&self) -> &[usize] {
+        &self.widths
     }
 
     fn eval(
@@ -104,50 +194,43 @@ impl RowOp for Quantized {
         step: &Step,
         rows: usize,
         inputs: &[&[f32]],
-        out: &mut [f32],
+        outs: &mut [&mut [f32]],
     ) -> TractResult<()> {
-        let [x] = inputs else { bail!("one input is expected") };
-        let mut activations = step.activations.try_borrow_mut()?;
-        activations.set(step.kernel, &step.pool, step.activation, x, rows);
-        quantized::multiply(step.kernel, &step.pool, &self.0, &activations, out);
-        Ok(())
-    }
-}
-
-/// Float rows times float weights.
-#[derive(Debug)]
-pub(super) struct Float(float::Columns);
-
-impl Float {
-    pub(super) fn build(model: &TypedModel, inputs: &[OutletId]) -> TractResult<Self> {
-        let columns = width(model, inputs, 0)?;
-        let weights = constant(model, inputs, 1)?.cast_to::<f32>()?.into_owned();
-        let &[rows, outputs] = weights.shape() else {
-            bail!("weights have {} axes; 2 are supported", weights.rank())
+        let (x, residual) = match inputs {
+            [x] => (*x, None),
+            [x, residual] => (*x, Some(*residual)),
+            _ => bail!("one or two inputs are expected"),
         };
-        ensure!(rows > 0 && outputs > 0, "weights of {rows} × {outputs}");
-        ensure!(rows == columns, "weights have {rows} rows but the input has {columns} values");
-        let values = weights.try_as_plain_ram()?;
-        Ok(Self(float::Columns::new(values.as_slice::<f32>()?, rows, outputs)))
-    }
-}
-
-impl RowOp for Float {
-    fn name(&self) -> &'static str {
-        "FloatMatMul"
-    }
-
-    fn width(&self) -> usize {
-        self.0.outputs()
-    }
-
-    fn bytes(&self) -> usize {
-        self.0.bytes()
-    }
-
-    fn eval(&self, step: &Step, _: usize, inputs: &[&[f32]], out: &mut [f32]) -> TractResult<()> {
-        let [x] = inputs else { bail!("one input is expected") };
-        float::multiply(step.kernel, &step.pool, &self.0, x, out);
+        let mut scratch = step.scratch.try_borrow_mut()?;
+        let scratch = &mut *scratch;
+        let floats = match &self.gain {
+            None => x,
+            Some(gain) => {
+                scratch.normed.resize(x.len(), 0.0);
+                let rows = x.chunks_exact(self.columns);
+                for (x, out) in rows.zip(scratch.normed.chunks_exact_mut(self.columns)) {
+                    rms_norm(step.kernel, x, gain, self.epsilon, out);
+                }
+                &scratch.normed
+            }
+        };
+        let matrix = |number| step.weights.get(number).context("weights are missing");
+        let mut products = Vec::with_capacity(self.products.len());
+        let mut quantized = false;
+        for ((numbers, bias), out) in self.products.iter().zip(&self.biases).zip(outs) {
+            let weights = matrix(numbers.weights)?;
+            let gate = numbers.gate.map(matrix).transpose()?;
+            let fits = |m: &Matrix| m.inputs() == self.columns && m.outputs() == numbers.width;
+            ensure!(fits(weights) && gate.is_none_or(fits), "weights of another shape");
+            quantized |= weights.is_quantized() || gate.is_some_and(Matrix::is_quantized);
+            products.push(Product { weights, bias: bias.as_deref(), gate, residual, out });
+        }
+        if quantized {
+            let activation = step.activation;
+            scratch.activations.set(step.kernel, &step.pool, activation, floats, rows);
+        }
+        let input = Input { rows, floats, integers: &scratch.activations };
+        multiply(step.kernel, &step.pool, input, &mut products);
         Ok(())
     }
 }

@@ -4,13 +4,12 @@
 //! teaches tract their names; [`super::surgery`] puts those names into the graph.
 
 mod attention;
-mod gather;
-mod integer;
-mod linear;
+pub(super) mod linear;
 mod norm;
+mod table;
 
 pub(super) use attention::Attention;
-pub(super) use gather::Gather;
+pub(super) use table::Table;
 
 use std::cell::RefCell;
 use std::fmt::Debug;
@@ -21,9 +20,10 @@ use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
-use super::kernels::Kernel;
 use super::kernels::pool::Pool;
 use super::kernels::quantize::Activations;
+use super::kernels::{self, Kernel};
+use super::weights::Weights;
 use crate::engine::Activation;
 use crate::engine::kv::{KvStore, SequenceId};
 
@@ -32,8 +32,13 @@ pub(super) const QUANTIZED: &str = "MatMulNBits";
 pub(super) const GATHER: &str = "GatherBlockQuantized";
 pub(super) const FLOAT: &str = "RowMatMul";
 pub(super) const INTEGER: &str = "RowMatMulInteger";
+pub(super) const SILU: &str = "RowSilu";
 pub(super) const ATTENTION: &str = "RowAttention";
 pub(super) const NORM: &str = "RowNorm";
+
+/// Names of nodes whose weights were taken out of the graph by [`super::weights`].
+pub(super) const LINEAR: &str = "RowLinear";
+pub(super) const TABLE: &str = "RowTable";
 
 /// What the operators of a plan share during one step. Lives in tract's turn state.
 pub(super) struct Step {
@@ -41,22 +46,32 @@ pub(super) struct Step {
     pub(super) activation: Activation,
     pub(super) pool: Arc<Pool>,
     pub(super) kv: RefCell<KvStore>,
-    /// Scratch of the quantised products.
-    pub(super) activations: RefCell<Activations>,
+    pub(super) weights: Arc<Weights>,
+    pub(super) scratch: RefCell<Scratch>,
     /// Whose token each row is.
     pub(super) rows: Vec<(SequenceId, usize)>,
+}
+
+/// Buffers that products keep from one to the next.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    activations: Activations,
+    normed: Vec<f32>,
 }
 
 /// Rows of floats in, rows of floats out.
 pub(super) trait RowOp: Debug + Send + Sync + 'static {
     fn name(&self) -> &'static str;
-    /// Width of an output row.
-    fn width(&self) -> usize;
-    /// Bytes of weights held.
-    fn bytes(&self) -> usize;
-    /// `inputs` are `rows` rows each; `out` is `rows` rows of [`Self::width`].
-    fn eval(&self, step: &Step, rows: usize, inputs: &[&[f32]], out: &mut [f32])
-    -> TractResult<()>;
+    /// Width of a row of each output.
+    fn widths(&self) -> &[usize];
+    /// `inputs` are `rows` rows each; of each output all `rows` rows are written.
+    fn eval(
+        &self,
+        step: &Step,
+        rows: usize,
+        inputs: &[&[f32]],
+        outs: &mut [&mut [f32]],
+    ) -> TractResult<()>;
     /// Lets the decoder find its attention layers.
     fn as_attention(&self) -> Option<&Attention> {
         None
@@ -89,28 +104,38 @@ impl EvalOp for RowNode {
     fn eval(&self, context: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
         let step = step(context)?;
         let first = inputs.first().context("an operator without input")?;
-        let mut shape: TVec<usize> = first.shape().into();
-        let last = shape.last_mut().context("a row has at least one axis")?;
-        *last = self.0.width();
         let rows = first.shape().iter().rev().skip(1).product();
         let views =
             inputs.iter().map(|t| t.try_as_plain_ram()).collect::<TractResult<TVec<_>>>()?;
         let slices = views.iter().map(|v| v.as_slice::<f32>()).collect::<TractResult<TVec<_>>>()?;
-        let mut out = Tensor::zero::<f32>(&shape)?;
-        if rows > 0 {
-            let mut view = out.try_as_plain_ram_mut()?;
-            self.0.eval(step, rows, &slices, view.as_slice_mut()?)?;
+        let mut outputs = TVec::new();
+        for &width in self.0.widths() {
+            let mut shape: TVec<usize> = first.shape().into();
+            *shape.last_mut().context("a row has at least one axis")? = width;
+            outputs.push(uninitialised(&shape)?);
         }
-        Ok(tvec![out.into()])
+        if rows > 0 {
+            let mut views = outputs
+                .iter_mut()
+                .map(|t| t.try_as_plain_ram_mut())
+                .collect::<TractResult<TVec<_>>>()?;
+            let mut outs =
+                views.iter_mut().map(|v| v.as_slice_mut()).collect::<TractResult<TVec<_>>>()?;
+            self.0.eval(step, rows, &slices, &mut outs)?;
+        }
+        Ok(outputs.into_iter().map(Tensor::into_tvalue).collect())
     }
 }
 
 impl TypedOp for RowNode {
     fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
         let first = inputs.first().context("an operator without input")?;
-        let mut shape = first.shape.to_tvec();
-        *shape.last_mut().context("a row has at least one axis")? = self.0.width().to_dim();
-        Ok(tvec!(f32::fact(shape)))
+        let fact = |&width: &usize| {
+            let mut shape = first.shape.to_tvec();
+            *shape.last_mut().context("a row has at least one axis")? = width.to_dim();
+            Ok(f32::fact(shape))
+        };
+        self.0.widths().iter().map(fact).collect()
     }
 
     as_op!();
@@ -124,9 +149,7 @@ pub(super) fn step<'a>(context: &EvalContext<'a>) -> TractResult<&'a Step> {
 /// A node of ours between parsing and wiring, when shapes and constants become known.
 #[derive(Debug, Clone)]
 enum Row {
-    Quantized(linear::QuantizedAttributes),
-    Float,
-    Integer,
+    Linear(linear::Attributes),
     Attention(attention::Attributes),
     Norm { epsilon: f32 },
 }
@@ -136,33 +159,40 @@ impl Expansion for Row {
         "Row".into()
     }
 
+    fn nboutputs(&self) -> TractResult<usize> {
+        match self {
+            Self::Linear(attributes) => Ok(attributes.widths().len()),
+            Self::Attention(_) | Self::Norm { .. } => Ok(1),
+        }
+    }
+
     fn rules<'r, 'p: 'r, 's: 'r>(
         &'s self,
         solver: &mut Solver<'r>,
         inputs: &'p [TensorProxy],
         outputs: &'p [TensorProxy],
     ) -> InferenceResult {
-        let ([first, rest @ ..], [out]) = (inputs, outputs) else {
-            bail!("expected inputs and one output")
-        };
-        solver.equals(&out.datum_type, f32::datum_type())?;
+        let first = inputs.first().context("an operator without input")?;
+        for out in outputs {
+            solver.equals(&out.datum_type, f32::datum_type())?;
+        }
         match self {
-            Self::Quantized(attributes) => {
-                let width = attributes.outputs.to_dim();
-                solver.given(&first.shape, move |s, mut shape| {
-                    *shape.last_mut().context("a row has at least one axis")? = width.clone();
-                    s.equals(&out.shape, shape)
+            Self::Linear(attributes) => {
+                let widths = attributes.widths();
+                ensure!(outputs.len() == widths.len(), "an output for each product is expected");
+                solver.given(&first.shape, move |s, shape| {
+                    for (width, out) in widths.iter().zip(outputs) {
+                        let mut shape = shape.clone();
+                        *shape.last_mut().context("a row has at least one axis")? = width.to_dim();
+                        s.equals(&out.shape, shape)?;
+                    }
+                    Ok(())
                 })
             }
-            Self::Float | Self::Integer => {
-                let weights = rest.first().context("MatMul without weights")?;
-                solver.given_2(&first.shape, &weights.shape, move |s, mut shape, weights| {
-                    *shape.last_mut().context("a row has at least one axis")? =
-                        weights.last().context("weights have two axes")?.clone();
-                    s.equals(&out.shape, shape)
-                })
+            Self::Attention(_) | Self::Norm { .. } => {
+                let out = outputs.first().context("an operator without output")?;
+                solver.equals(&out.shape, &first.shape)
             }
-            Self::Attention(_) | Self::Norm { .. } => solver.equals(&out.shape, &first.shape),
         }
     }
 
@@ -172,15 +202,18 @@ impl Expansion for Row {
         model: &mut TypedModel,
         inputs: &[OutletId],
     ) -> TractResult<TVec<OutletId>> {
-        let (op, dynamic): (Arc<dyn RowOp>, usize) = match self {
-            Self::Quantized(attributes) => (Arc::new(attributes.build(model, inputs)?), 1),
-            Self::Float => (Arc::new(linear::Float::build(model, inputs)?), 1),
-            Self::Integer => (Arc::new(integer::build(model, inputs)?), 1),
-            Self::Attention(attributes) => (Arc::new(attributes.build(model, inputs)?), 3),
-            Self::Norm { epsilon } => (Arc::new(norm::Norm::build(model, inputs, *epsilon)?), 1),
+        let take = |count: usize| inputs.get(..count).context("too few inputs").map(TVec::from);
+        let (op, dynamic): (Arc<dyn RowOp>, TVec<OutletId>) = match self {
+            Self::Linear(attributes) => {
+                let (linear, dynamic) = attributes.build(model, inputs)?;
+                (Arc::new(linear), dynamic)
+            }
+            Self::Attention(attributes) => (Arc::new(attributes.build(model, inputs)?), take(3)?),
+            Self::Norm { epsilon } => {
+                (Arc::new(norm::Norm::build(model, inputs, *epsilon)?), take(1)?)
+            }
         };
-        let inputs = inputs.get(..dynamic).context("too few inputs")?;
-        model.wire_node(prefix, RowNode(op), inputs)
+        model.wire_node(prefix, RowNode(op), &dynamic)
     }
 }
 
@@ -206,14 +239,8 @@ type Built = TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
 
 /// Teaches tract the names that [`super::surgery`] leaves in a graph.
 pub(super) fn register(onnx: &mut Onnx) {
-    fn quantized(_: &ParsingContext, node: &NodeProto) -> Built {
-        Ok((expand(Row::Quantized(linear::QuantizedAttributes::parse(node)?)), vec![]))
-    }
-    fn float(_: &ParsingContext, _: &NodeProto) -> Built {
-        Ok((expand(Row::Float), vec![]))
-    }
-    fn integer(_: &ParsingContext, _: &NodeProto) -> Built {
-        Ok((expand(Row::Integer), vec![]))
+    fn linear(_: &ParsingContext, node: &NodeProto) -> Built {
+        Ok((expand(Row::Linear(linear::Attributes::parse(node)?)), vec![]))
     }
     fn attention(_: &ParsingContext, node: &NodeProto) -> Built {
         Ok((expand(Row::Attention(attention::Attributes::parse(node)?)), vec![]))
@@ -222,10 +249,18 @@ pub(super) fn register(onnx: &mut Onnx) {
         let epsilon = node.get_attr_opt("epsilon")?.unwrap_or(1e-5);
         Ok((expand(Row::Norm { epsilon }), vec![]))
     }
-    onnx.op_register.insert(QUANTIZED, quantized);
-    onnx.op_register.insert(FLOAT, float);
-    onnx.op_register.insert(INTEGER, integer);
+    onnx.op_register.insert(LINEAR, linear);
+    onnx.op_register.insert(TABLE, table::parse);
     onnx.op_register.insert(ATTENTION, attention);
     onnx.op_register.insert(NORM, norm);
-    onnx.op_register.insert(GATHER, gather::parse);
+}
+
+/// Names of nodes that are turned into others before tract sees them.
+pub(super) fn is_taken(op: &str) -> bool {
+    [QUANTIZED, FLOAT, INTEGER, GATHER].contains(&op)
+}
+
+/// A tensor of floats whose values are still to be written.
+fn uninitialised(shape: &[usize]) -> TractResult<Tensor> {
+    kernels::uninitialised(shape)
 }

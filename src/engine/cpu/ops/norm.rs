@@ -10,6 +10,7 @@ use crate::engine::cpu::kernels::norm::rms_norm;
 /// `x / sqrt(mean(x²) + epsilon) * gain`.
 #[derive(Debug)]
 pub(super) struct Norm {
+    width: [usize; 1],
     gain: Arc<Tensor>,
     epsilon: f32,
 }
@@ -23,7 +24,7 @@ impl Norm {
         let gain = constant(model, inputs, 1)?.cast_to::<f32>()?.into_owned().into_arc_tensor();
         let width = super::width(model, inputs, 0)?;
         ensure!(gain.len() == width, "{} gains for rows of {width}", gain.len());
-        Ok(Self { gain, epsilon })
+        Ok(Self { width: [width], gain, epsilon })
     }
 }
 
@@ -32,12 +33,8 @@ impl RowOp for Norm {
         "RmsNorm"
     }
 
-    fn width(&self) -> usize {
-        self.gain.len()
-    }
-
-    fn bytes(&self) -> usize {
-        self.gain.len() * 4
+    fn widths(&self) -> &[usize] {
+        &self.width
     }
 
     fn eval(
@@ -45,10 +42,10 @@ impl RowOp for Norm {
         step: &Step,
         rows: usize,
         inputs: &[&[f32]],
-        out: &mut [f32],
+        outs: &mut [&mut [f32]],
     ) -> TractResult<()> {
-        let [x] = inputs else { bail!("one input is expected") };
-        let width = self.width();
+        let ([x], [out]) = (inputs, outs) else { bail!("one input and one output") };
+        let [width] = self.width;
         ensure!(x.len() == rows * width && out.len() == rows * width);
         let gain = self.gain.try_as_plain_ram()?;
         let gain = gain.as_slice::<f32>()?;

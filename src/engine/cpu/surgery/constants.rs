@@ -4,22 +4,28 @@ use tract_onnx::pb::TensorProto;
 use tract_onnx::tract_hir::internal::*;
 
 use super::evaluate::{Feeds, evaluate};
-use super::graph::{Graph, input};
+use super::graph::{Graph, Links, input, integer, integers};
 use super::{build, refuse_node};
 use crate::engine::LoadError;
 use crate::engine::cpu::ops;
+
+/// `TensorProto.DataType` of single, half and brain floats.
+const FLOATS: [i32; 3] = [1, 10, 16];
 
 /// Computes what our operators need as constants (transposed heads, widened halves) and stores it.
 pub(super) fn store(graph: &mut Graph) -> Result<(), LoadError> {
     const OURS: [&str; 6] =
         [ops::QUANTIZED, ops::GATHER, ops::FLOAT, ops::INTEGER, ops::ATTENTION, ops::NORM];
+    const PRODUCTS: [&str; 2] = [ops::FLOAT, ops::QUANTIZED];
     let mut wanted: Vec<(usize, String)> = Vec::new();
     {
         let links = graph.links();
         for (at, node) in graph.nodes.iter().enumerate() {
             let ours = OURS.contains(&node.op_type.as_str());
             let computed = super::graph::inputs(node).filter(|name| {
-                ours && links.is_constant(name) && graph.initializer(name).is_none()
+                ours && links.is_constant(name)
+                    && graph.initializer(name).is_none()
+                    && !(PRODUCTS.contains(&node.op_type.as_str()) && is_view(&links, name))
             });
             wanted.extend(computed.map(|name| (at, name.to_owned())));
         }
@@ -48,6 +54,19 @@ pub(super) fn store(graph: &mut Graph) -> Result<(), LoadError> {
         }
     }
     Ok(())
+}
+
+/// Whether a stored matrix is only turned or widened: where weights are taken out of the graph that
+/// is seen, and one matrix serves the embedding and the head.
+fn is_view(links: &Links<'_>, name: &str) -> bool {
+    let Some(node) = links.made_by(name, &["Transpose", "Cast", "Identity"]) else { return false };
+    let Some(source) = input(node, 0) else { return false };
+    let turns = integers(node, "perm").is_none_or(|perm| perm == [1, 0]);
+    let widens = node.op_type != "Cast" || integer(node, "to") == Some(1);
+    let floats =
+        links.graph.initializer(source).is_none_or(|tensor| FLOATS.contains(&tensor.data_type));
+    let stored = links.graph.initializer(source).is_some() || is_view(links, source);
+    turns && widens && floats && stored
 }
 
 /// A stored constant under other dimensions: its bytes are the same, and stay where they are.

@@ -45,7 +45,7 @@ pub(super) fn evaluate(
     let order: Vec<String> = part.input.iter().map(|input| input.name.clone()).collect();
     let proto =
         ModelProto { graph: Some(part), opset_import: graph.opsets.clone(), ..Default::default() };
-    let folder = graph.folder.as_deref().and_then(std::path::Path::to_str);
+    let folder = graph.folder.to_str();
     let model = caught(|| planned(&onnx, &proto, folder))?;
     let fed = order.iter().filter_map(|name| feeds.get(name)).cloned().map(Tensor::into_tvalue);
     let outputs = caught(|| model.run(fed.collect()))?;

@@ -16,20 +16,20 @@ pub(super) struct Graph {
     pub(super) inputs: Vec<ValueInfoProto>,
     pub(super) opsets: Vec<OperatorSetIdProto>,
     /// Where external data lies.
-    pub(super) folder: Option<PathBuf>,
+    pub(super) folder: PathBuf,
     initializers: Vec<TensorProto>,
     by_name: HashMap<String, usize>,
 }
 
 impl Graph {
     /// Takes nodes, constants and inputs out of a model.
-    pub(super) fn take(model: &mut ModelProto, folder: Option<&Path>) -> Self {
+    pub(super) fn take(model: &mut ModelProto, folder: &Path) -> Self {
         let graph = model.graph.get_or_insert_default();
         let mut taken = Self {
             nodes: std::mem::take(&mut graph.node),
             inputs: std::mem::take(&mut graph.input),
             opsets: model.opset_import.clone(),
-            folder: folder.map(Path::to_owned),
+            folder: folder.to_owned(),
             initializers: Vec::new(),
             by_name: HashMap::new(),
         };
@@ -125,27 +125,35 @@ impl Graph {
 
     /// Drops nodes and constants from which no path leads to the logits.
     pub(super) fn keep_what_logits_need(&mut self) {
-        let links = self.links();
-        let mut needed = HashSet::new();
-        let mut live = HashSet::new();
-        let mut open = vec![LOGITS];
-        while let Some(name) = open.pop() {
-            if !needed.insert(name.to_owned()) {
-                continue;
-            }
-            if let Some((at, node)) = links.producer(name) {
-                live.insert(at);
-                open.extend(inputs(node));
-            }
-        }
-        let mut at = 0;
-        self.nodes.retain(|_| {
-            at += 1;
-            live.contains(&(at - 1))
-        });
-        self.initializers.retain(|tensor| needed.contains(&tensor.name));
+        keep_what_logits_need(&mut self.nodes, &mut self.initializers);
         self.index();
     }
+}
+
+/// Drops nodes and constants from which no path leads to the logits.
+pub(super) fn keep_what_logits_need(nodes: &mut Vec<NodeProto>, constants: &mut Vec<TensorProto>) {
+    let outputs = nodes.iter().enumerate().flat_map(|(at, node)| {
+        node.output.iter().filter(|name| !name.is_empty()).map(move |name| (name.as_str(), at))
+    });
+    let producers: HashMap<&str, usize> = outputs.collect();
+    let mut needed = HashSet::new();
+    let mut live = HashSet::new();
+    let mut open = vec![LOGITS];
+    while let Some(name) = open.pop() {
+        if !needed.insert(name.to_owned()) {
+            continue;
+        }
+        if let Some(&at) = producers.get(name) {
+            live.insert(at);
+            open.extend(nodes.get(at).into_iter().flat_map(inputs));
+        }
+    }
+    let mut at = 0;
+    nodes.retain(|_| {
+        at += 1;
+        live.contains(&(at - 1))
+    });
+    constants.retain(|tensor| needed.contains(&tensor.name));
 }
 
 /// What a pass wants changed.

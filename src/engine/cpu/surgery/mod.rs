@@ -31,7 +31,7 @@ mod tidy;
 
 use std::path::Path;
 
-use tract_onnx::pb::{ModelProto, NodeProto, ValueInfoProto};
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
 
 use self::graph::Graph;
 use crate::engine::LoadError;
@@ -42,12 +42,13 @@ pub(super) use self::branches::take_cached_branch;
 pub(super) const IDS: &str = "input_ids";
 /// Which rows get logits.
 pub(super) const WANTED: &str = "endcap_wanted_rows";
-const LOGITS: &str = "logits";
+/// The graph's one output.
+pub(super) const LOGITS: &str = "logits";
 
 /// A model's files and size, as far as the passes must know them.
 pub(super) struct Surroundings<'a> {
     /// Where external data lies.
-    pub(super) folder: Option<&'a Path>,
+    pub(super) folder: &'a Path,
     /// Positions that rotary tables are computed for, where a graph computes its own.
     pub(super) context_tokens: usize,
 }
@@ -87,6 +88,11 @@ pub(super) fn rows_are_tokens(
     graph.keep_what_logits_need();
     put_back(graph, model);
     Ok(())
+}
+
+/// Drops nodes and constants from which no path leads to the logits.
+pub(super) fn keep_what_logits_need(graph: &mut GraphProto) {
+    graph::keep_what_logits_need(&mut graph.node, &mut graph.initializer);
 }
 
 fn check_ports(model: &ModelProto) -> Result<(), LoadError> {

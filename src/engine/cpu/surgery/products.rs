@@ -21,13 +21,9 @@ pub(super) fn check_quantized(graph: &mut Graph) -> Result<(), LoadError> {
 }
 
 fn quantized(mut node: NodeProto) -> Result<Vec<NodeProto>, LoadError> {
-    let bits = integer(&node, "bits").unwrap_or(4);
-    if ![4, 8].contains(&bits) {
-        return refuse_node(&node, format!("bits = {bits}; 4 and 8 are supported"));
-    }
     let block = integer(&node, "block_size").unwrap_or(0);
-    if block <= 0 || block % 32 != 0 {
-        return refuse_node(&node, format!("block_size = {block}; multiples of 32 are supported"));
+    if block <= 0 || block % 16 != 0 {
+        return refuse_node(&node, format!("block_size = {block}; multiples of 16 are supported"));
     }
     if input(&node, 4).is_some() {
         return refuse_node(&node, "input g_idx is not supported".to_owned());

@@ -1,0 +1,174 @@
+//! Packed weights and the graph that uses them, in one file that is mapped.
+//!
+//! The file is derived from a package and can be thrown away at any time: a mark, the length of a
+//! description, the description (JSON), and from the next page on what it describes. It is written
+//! under another name, synced and renamed, so that it is whole or not there.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use memmap2::Mmap;
+use prost::Message;
+use serde::{Deserialize, Serialize};
+use tract_onnx::pb::ModelProto;
+
+use super::Weights;
+use crate::engine::Derived;
+use crate::engine::cpu::kernels::float::{Columns, FloatForm};
+use crate::engine::cpu::kernels::pack::{Form, Line, Lines, Packed};
+use crate::engine::cpu::kernels::product::Matrix;
+
+/// Changes with every change of this file's layout.
+const MARK: &[u8; 16] = b"endcap packed 01";
+const PAGE: usize = 4096;
+/// A description is never longer: some hundred bytes for each matrix.
+const MAX_DESCRIPTION: usize = 16 << 20;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Description {
+    /// What the file was made of, and by which program: what is left of a graph changes with it.
+    key: String,
+    graph: Range<usize>,
+    matrices: Vec<Entry>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Entry {
+    form: AnyForm,
+    /// Bytes of the file.
+    range: Range<usize>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum AnyForm {
+    Quantized(Form),
+    Float(FloatForm),
+}
+
+/// Maps what [`save`] wrote; `None` where there is no such file, or it is of another package or
+/// another version of this program.
+pub(in crate::engine::cpu) fn load(derived: &Derived) -> Option<(ModelProto, Weights)> {
+    let file = File::open(&derived.path).ok()?;
+    // SAFETY: the file has its name only when it is complete, and nobody writes it after that.
+    let map = Arc::new(unsafe { Mmap::map(&file) }.ok()?);
+    let (mark, rest) = map.split_first_chunk::<16>()?;
+    let (length, rest) = rest.split_first_chunk::<8>()?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+    if mark != MARK || length > MAX_DESCRIPTION {
+        return None;
+    }
+    let description: Description = serde_json::from_slice(rest.get(..length)?).ok()?;
+    if description.key != key(derived)? {
+        return None;
+    }
+    let graph = ModelProto::decode(map.get(description.graph)?).ok()?;
+    let matrices = description.matrices.into_iter().map(|entry| {
+        let lines = Lines::mapped(&map, entry.range)?;
+        match entry.form {
+            AnyForm::Quantized(form) => Packed::from_lines(form, lines).ok().map(Matrix::Quantized),
+            AnyForm::Float(form) => Columns::from_lines(form, lines).ok().map(Matrix::Float),
+        }
+    });
+    Some((graph, Weights { matrices: matrices.collect::<Option<_>>()? }))
+}
+
+/// Writes the file.
+pub(in crate::engine::cpu) fn save(
+    derived: &Derived,
+    graph: &ModelProto,
+    weights: &Weights,
+) -> std::io::Result<()> {
+    let graph = graph.encode_to_vec();
+    // Positions depend on the description's length, and its length on the positions' digits.
+    let key =
+        key(derived).ok_or_else(|| std::io::Error::other("this program is not to be found"))?;
+    let reserved = 256 + weights.matrices.len() * 512 + key.len();
+    let mut at = (24 + reserved).next_multiple_of(PAGE);
+    let mut place = |bytes: usize, align: usize| {
+        let from = at.next_multiple_of(align);
+        at = from + bytes;
+        from..at
+    };
+    let description = Description {
+        key,
+        graph: place(graph.len(), PAGE),
+        matrices: weights
+            .matrices
+            .iter()
+            .enumerate()
+            .map(|(number, matrix)| Entry {
+                form: form(matrix),
+                range: place(matrix.bytes(), if number == 0 { PAGE } else { 64 }),
+            })
+            .collect(),
+    };
+    let text = serde_json::to_vec(&description)?;
+    if text.len() > reserved {
+        return Err(std::io::Error::other("the description is longer than its place"));
+    }
+    let folder = derived.path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let staged = tempfile::NamedTempFile::new_in(folder)?;
+    let mut writer = Writer { to: BufWriter::new(staged), at: 0 };
+    writer.bytes(MARK)?;
+    writer.bytes(&(text.len() as u64).to_le_bytes())?;
+    writer.bytes(&text)?;
+    writer.move_to(description.graph.start)?;
+    writer.bytes(&graph)?;
+    for (entry, matrix) in description.matrices.iter().zip(&weights.matrices) {
+        writer.move_to(entry.range.start)?;
+        for Line(line) in lines(matrix) {
+            writer.bytes(line)?;
+        }
+    }
+    let staged = writer.to.into_inner()?;
+    staged.as_file().sync_all()?;
+    staged.persist(&derived.path)?;
+    File::open(folder)?.sync_all()
+}
+
+/// The package's key and the program, by its size and date.
+fn key(derived: &Derived) -> Option<String> {
+    let program = std::fs::metadata(std::env::current_exe().ok()?).ok()?;
+    let date = program.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(format!("{} {} {}", derived.key, program.len(), date.as_nanos()))
+}
+
+fn form(matrix: &Matrix) -> AnyForm {
+    match matrix {
+        Matrix::Quantized(packed) => AnyForm::Quantized(packed.form),
+        Matrix::Float(columns) => AnyForm::Float(columns.form),
+    }
+}
+
+fn lines(matrix: &Matrix) -> &[Line] {
+    match matrix {
+        Matrix::Quantized(packed) => packed.lines(),
+        Matrix::Float(columns) => columns.lines(),
+    }
+}
+
+struct Writer<W> {
+    to: W,
+    at: usize,
+}
+
+impl<W: Write> Writer<W> {
+    fn bytes(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.at += bytes.len();
+        self.to.write_all(bytes)
+    }
+
+    /// Fills up to a position with zeros.
+    fn move_to(&mut self, position: usize) -> std::io::Result<()> {
+        let zeros = [0; PAGE];
+        while self.at < position {
+            let bytes = zeros.get(..(position - self.at).min(PAGE)).unwrap_or(&zeros);
+            self.bytes(bytes)?;
+        }
+        Ok(())
+    }
+}
