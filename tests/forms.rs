@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use endcap::engine::{Activation, Config, LoadError, ModelSource, Probe, TokenId};
+use prost::Message;
 use serde::Deserialize;
+use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
 
 use crate::reference::distance as distance_to_reference;
 
@@ -88,6 +90,149 @@ fn each_form_gives_what_onnx_runtime_computes() {
         assert!(largest < most && cosine > least, "{name}: {largest} {cosine}");
         let cut = probe.logits(&[&forms.tokens], 5).unwrap().remove(0);
         assert_eq!(cut, whole, "{name}: cut into pieces");
+    }
+}
+
+/// The plain form, whose graph `change` has been at.
+fn refusal(change: impl FnOnce(&mut GraphProto)) -> LoadError {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = std::fs::read(self::folder().join("plain.onnx")).unwrap();
+    let mut model = ModelProto::decode(bytes.as_slice()).unwrap();
+    change(model.graph.as_mut().unwrap());
+    let onnx = folder.path().join("model.onnx");
+    std::fs::write(&onnx, model.encode_to_vec()).unwrap();
+    load(onnx, forms().context).err().expect("it is refused")
+}
+
+fn node(op: &str, inputs: &[&str], output: &str) -> NodeProto {
+    NodeProto {
+        name: format!("{output}_{op}"),
+        op_type: op.to_owned(),
+        input: inputs.iter().map(|&name| name.to_owned()).collect(),
+        output: vec![output.to_owned()],
+        ..Default::default()
+    }
+}
+
+/// Puts `nodes` before the first `op`, which then reads `new` where it read its input `at`; hands
+/// them the name of what it read.
+fn before(
+    graph: &mut GraphProto,
+    op: &str,
+    at: usize,
+    new: &str,
+    nodes: fn(&str) -> Vec<NodeProto>,
+) {
+    let place = graph.node.iter().position(|node| node.op_type == op).unwrap();
+    let old = std::mem::replace(&mut graph.node[place].input[at], new.to_owned());
+    graph.node.splice(place..place, nodes(&old));
+}
+
+fn integer(name: &str, value: i64) -> TensorProto {
+    let raw_data = value.to_le_bytes().to_vec();
+    TensorProto { name: name.to_owned(), data_type: 7, raw_data, ..Default::default() }
+}
+
+#[test]
+fn attention_that_is_not_plain_is_refused_by_name() {
+    type Change = fn(&mut GraphProto);
+    let cases: [(&str, Change, &str); 7] = [
+        (
+            "a sliding window",
+            |graph| {
+                graph.initializer.push(integer("window", 16));
+                let place = graph.node.iter().position(|n| n.op_type == "LessOrEqual").unwrap();
+                let [keys, queries] = [0, 1].map(|at| graph.node[place].input[at].clone());
+                let seen = std::mem::replace(&mut graph.node[place].output[0], "causal".to_owned());
+                let window = [
+                    node("Sub", &[&queries, "window"], "oldest"),
+                    node("Greater", &[&keys, "oldest"], "near"),
+                    node("And", &["causal", "near"], &seen),
+                ];
+                graph.node.splice(place + 1..place + 1, window);
+            },
+            "hides earlier tokens in a context of 64",
+        ),
+        (
+            "a token that does not see itself",
+            |graph| {
+                let node = graph.node.iter_mut().find(|n| n.op_type == "LessOrEqual").unwrap();
+                node.op_type = "Less".to_owned();
+            },
+            "is not understood",
+        ),
+        (
+            "capped scores",
+            |graph| before(graph, "Softmax", 0, "capped", |x| vec![node("Tanh", &[x], "capped")]),
+            "it is not causal attention",
+        ),
+        (
+            "a rotation that depends on the length",
+            |graph| {
+                before(graph, "Cos", 0, "stretched", |x| {
+                    vec![
+                        node("ReduceMax", &["position_ids"], "last"),
+                        NodeProto {
+                            attribute: vec![AttributeProto {
+                                name: "to".to_owned(),
+                                r#type: 2,
+                                i: 1,
+                                ..Default::default()
+                            }],
+                            ..node("Cast", &["last"], "last_float")
+                        },
+                        node("Mul", &[x, "last_float"], "stretched"),
+                    ]
+                });
+                let sin = graph.node.iter_mut().find(|n| n.op_type == "Sin").unwrap();
+                sin.input[0] = "stretched".to_owned();
+            },
+            "is not understood",
+        ),
+        (
+            "a head that is rotated twice",
+            |graph| before(graph, "Neg", 0, "twice", |x| vec![node("Add", &[x, x], "twice")]),
+            "it is not causal attention",
+        ),
+        (
+            "tokens that are mixed",
+            |graph| {
+                before(graph, "Sigmoid", 0, "mixed", |x| {
+                    let axes = AttributeProto {
+                        name: "axes".to_owned(),
+                        r#type: 7,
+                        ints: vec![1],
+                        ..Default::default()
+                    };
+                    let mean = node("ReduceMean", &[x], "mean");
+                    vec![
+                        NodeProto { attribute: vec![axes], ..mean },
+                        node("Sub", &[x, "mean"], "mixed"),
+                    ]
+                });
+            },
+            "not seen to keep tokens apart",
+        ),
+        (
+            "an input that is not known",
+            |graph| {
+                let mut strange = graph.input[0].clone();
+                strange.name = "loudness".to_owned();
+                graph.input.push(strange);
+                before(graph, "Sigmoid", 0, "louder", |x| {
+                    vec![node("Add", &[x, "loudness"], "louder")]
+                });
+            },
+            "graph's input loudness",
+        ),
+    ];
+    for (what, change, why) in cases {
+        let error = refusal(change);
+        let LoadError::Node { node, operator, why: said } = &error else {
+            panic!("{what}: {error}")
+        };
+        assert!(!node.is_empty() && !operator.is_empty(), "{what}: {error}");
+        assert!(said.contains(why), "{what}: {error}");
     }
 }
 
