@@ -114,7 +114,7 @@ fn node(op: &str, inputs: &[&str], output: &str) -> NodeProto {
     }
 }
 
-/// Puts `nodes` before the first `op`, which then reads `new` where it read its input `at`; hands
+/// Puts `nodes` before the last `op`, which then reads `new` where it read its input `at`; hands
 /// them the name of what it read.
 fn before(
     graph: &mut GraphProto,
@@ -123,7 +123,7 @@ fn before(
     new: &str,
     nodes: fn(&str) -> Vec<NodeProto>,
 ) {
-    let place = graph.node.iter().position(|node| node.op_type == op).unwrap();
+    let place = graph.node.iter().rposition(|node| node.op_type == op).unwrap();
     let old = std::mem::replace(&mut graph.node[place].input[at], new.to_owned());
     graph.node.splice(place..place, nodes(&old));
 }
@@ -136,7 +136,7 @@ fn integer(name: &str, value: i64) -> TensorProto {
 #[test]
 fn attention_that_is_not_plain_is_refused_by_name() {
     type Change = fn(&mut GraphProto);
-    let cases: [(&str, Change, &str); 7] = [
+    let cases: [(&str, Change, &str); 8] = [
         (
             "a sliding window",
             |graph| {
@@ -212,6 +212,14 @@ fn attention_that_is_not_plain_is_refused_by_name() {
                 });
             },
             "not seen to keep tokens apart",
+        ),
+        (
+            "a circle",
+            |graph| {
+                let add = graph.node.iter_mut().find(|n| n.op_type == "Add").unwrap();
+                add.input[0] = add.output[0].clone();
+            },
+            "nothing before it makes its input",
         ),
         (
             "an input that is not known",

@@ -50,7 +50,8 @@ def weights():
             f"{layer}.norm": gain(),
             f"{layer}.norm2": gain(),
         }
-    return table | {"norm": gain()}
+    norms = {"norm": gain(), "q_norm": 2 * gain()[:SIZE], "k_norm": 2 * gain()[:SIZE]}
+    return table | norms
 
 
 def angles():
@@ -72,11 +73,12 @@ class Exporter:
         activation="sigmoid",
         mask="where",
         interleaved=False,
-        bias=False,
+        head_norms=False,
     ):
         self.attention, self.rotary, self.norm = attention, rotary, norm
         self.packed, self.past, self.opset = packed, past, opset
-        self.activation, self.mask, self.interleaved, self.bias = activation, mask, interleaved, bias
+        self.activation, self.mask, self.interleaved = activation, mask, interleaved
+        self.head_norms = head_norms
         self.nodes, self.constants, self.count = [], [], 0
         self.table = weights()
 
@@ -197,8 +199,10 @@ class Exporter:
             return seen
         return self.op("Where", seen, self.number(0), self.number(np.finfo(np.float32).min))
 
-    def heads(self, rows, count):
+    def heads(self, rows, count, norm=None):
         apart = self.op("Reshape", rows, self.ints(0, 0, count, SIZE))
+        if norm:
+            apart, _ = self.normalise(apart, norm)
         return self.op("Transpose", apart, perm=[0, 2, 1, 3])
 
     def turned(self, x):
@@ -242,7 +246,9 @@ class Exporter:
         return self.op("Reshape", self.op("Transpose", heads, perm=[0, 2, 1, 3]), self.ints(0, 0, HEADS * SIZE))
 
     def plain(self, q, k, v, past, present):
-        q, k, v = self.turned(self.heads(q, HEADS)), self.turned(self.heads(k, KV_HEADS)), self.heads(v, KV_HEADS)
+        norms = ["q_norm", "k_norm"] if self.head_norms else [None, None]
+        q, k = self.turned(self.heads(q, HEADS, norms[0])), self.turned(self.heads(k, KV_HEADS, norms[1]))
+        v = self.heads(v, KV_HEADS)
         k, v = [self.repeated(self.joined(*three)) for three in zip(past, (k, v), present)]
         root = self.number(SIZE**-0.25)
         q = self.op("Mul", q, root)
@@ -388,6 +394,7 @@ def forms():
     yield "plain-gathered", Exporter(rotary="gathered", norm="divided", mask="boolean", opset=13).model()
     yield "plain-interleaved", Exporter(interleaved=True, opset=18).model()
     yield "plain-uncached", Exporter(past=False, opset=18).model()
+    yield "plain-head-norms", Exporter(head_norms=True, opset=18).model()
     yield "plain-half", halves_of(Exporter(**plain).model())
     yield "plain-merged", merged(Exporter(**plain).model())
     yield "plain-int8", bytes_of(Exporter(**plain).model(), weight_type=QuantType.QInt8, per_channel=True)

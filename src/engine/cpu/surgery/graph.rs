@@ -92,6 +92,11 @@ impl Graph {
         self.by_name.get(name).and_then(|&at| self.initializers.get(at))
     }
 
+    /// All stored constants.
+    pub(super) fn initializers(&self) -> impl Iterator<Item = &TensorProto> {
+        self.initializers.iter()
+    }
+
     /// All stored constants, to be changed in place but for their names.
     pub(super) fn initializers_mut(&mut self) -> &mut [TensorProto] {
         &mut self.initializers

@@ -64,11 +64,14 @@ pub(super) fn rows_are_tokens(
 ) -> Result<(), LoadError> {
     check_ports(model)?;
     let mut graph = Graph::take(model, surroundings.folder);
+    tidy::name_nodes(&mut graph);
+    tidy::check_order(&graph)?;
     tidy::tidy(&mut graph);
     graph.keep_what_logits_need();
     halves::widen(&mut graph);
     integers::gather_up(&mut graph);
     norms::gather_up(&mut graph)?;
+    norms::by_heads(&mut graph);
     activations::spell_out(&mut graph);
     products::check_quantized(&mut graph)?;
     logits::want_all(&mut graph);
@@ -80,10 +83,10 @@ pub(super) fn rows_are_tokens(
     if fused::number_layers(&mut graph) == 0 {
         return Err(refuse("it has no attention that is known here".to_owned()));
     }
+    check_nodes(&graph, known)?;
     products::name_products(&mut graph);
     logits::gather_wanted(&mut graph)?;
     graph.keep_what_logits_need();
-    check_nodes(&graph, known)?;
     constants::store(&mut graph)?;
     graph.keep_what_logits_need();
     put_back(graph, model);

@@ -1,11 +1,11 @@
 //! Root-mean-square normalisation, however it was exported.
 
-use tract_onnx::pb::NodeProto;
+use tract_onnx::pb::{NodeProto, TensorProto};
 
 use super::build::{self, With};
 use super::evaluate::number;
 use super::graph::{Edits, Graph, Links, input, integer, integers, output};
-use super::refuse_node;
+use super::{refuse_node, rows};
 use crate::engine::LoadError;
 use crate::engine::cpu::ops;
 
@@ -104,6 +104,49 @@ fn decomposed(links: &Links<'_>, mean: &NodeProto) -> Option<(usize, NodeProto)>
     let x = before_cast(links, x);
     let norm = build::node(ops::NORM, &[x, gain], output(last, 0)?);
     Some((at, norm.with(build::float_attribute("epsilon", epsilon))))
+}
+
+/// Normalisation of each head by itself, before attention: heads become rows of their own for it, so
+/// that rows of tokens are rows again when attention lays them out as it likes.
+pub(super) fn by_heads(graph: &mut Graph) {
+    let links = graph.links();
+    let mut edits = Edits::default();
+    for (at, node) in graph.nodes.iter().enumerate() {
+        if node.op_type == ops::NORM
+            && let Some((nodes, constants)) = of_heads(&links, node)
+        {
+            edits.nodes.insert(at, nodes);
+            edits.constants.extend(constants);
+        }
+    }
+    drop(links);
+    graph.apply(edits);
+}
+
+fn of_heads(links: &Links<'_>, norm: &NodeProto) -> Option<(Vec<NodeProto>, [TensorProto; 2])> {
+    let layout = links.made_by(input(norm, 0)?, &["Reshape"])?;
+    let (rows, shape) = (input(layout, 0)?, input(layout, 1)?);
+    let width = rows::made_width(links, rows)?;
+    let gain = input(norm, 1)?;
+    let &[size] = links.constant_shape(gain)?.as_slice() else { return None };
+    if size == 0 || size == width || !width.is_multiple_of(size) {
+        return None;
+    }
+    let out = output(norm, 0)?;
+    let name = |what: &str| format!("{out}/{what}");
+    let (by_head, by_token) = (name("by_head"), name("by_token"));
+    let (heads, normed, tokens) = (name("heads"), name("normed"), name("tokens"));
+    let mut normalise = norm.clone();
+    normalise.input = vec![heads.clone(), gain.to_owned()];
+    normalise.output = vec![normed.clone()];
+    let nodes = vec![
+        build::node("Reshape", &[rows, &by_head], &heads),
+        normalise,
+        build::node("Reshape", &[&normed, &by_token], &tokens),
+        build::node("Reshape", &[&tokens, shape], out),
+    ];
+    let layout = |name: &str, width: usize| build::integers(name, &[1, -1, width as i64]);
+    Some((nodes, [layout(&by_head, size), layout(&by_token, width)]))
 }
 
 /// What `name` is the square of.

@@ -157,14 +157,20 @@ fn embedded(links: &Links<'_>, node: &NodeProto) -> Option<usize> {
     table.last().filter(|_| rows_by_id).map(|bytes| bytes * per_byte)
 }
 
-/// Width of rows that a product makes, with or without a bias.
+/// Width of rows that a product makes, with or without a bias, or of several such side by side.
 pub(super) fn made_width(links: &Links<'_>, name: &str) -> Option<usize> {
+    const MAX_STEPS: usize = 3;
+    width_within(links, name, MAX_STEPS)
+}
+
+fn width_within(links: &Links<'_>, name: &str, steps: usize) -> Option<usize> {
     let (_, node) = links.producer(name)?;
+    let rest = steps.checked_sub(1)?;
     match node.op_type.as_str() {
         ops::QUANTIZED => usize::try_from(integer(node, "N")?).ok(),
         ops::FLOAT | ops::INTEGER | "MatMul" => multiplied(links, node),
-        "Add" => node.input.iter().find_map(|name| made_width(links, name)),
-        "Concat" => node.input.iter().map(|name| made_width(links, name)).sum(),
+        "Add" => node.input.iter().find_map(|name| width_within(links, name, rest)),
+        "Concat" => node.input.iter().map(|name| width_within(links, name, rest)).sum(),
         _ => None,
     }
 }

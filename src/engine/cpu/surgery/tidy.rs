@@ -1,22 +1,43 @@
 //! One way of writing constants, and no nodes that do nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tract_onnx::pb::{NodeProto, TensorProto};
 
 use super::evaluate::{Setting, as_integers, evaluate, inputs_at, zeros};
 use super::fused::rotation_inputs;
-use super::graph::{Edits, Graph, Shapes, input, port, set_last_dimension};
-use super::{IDS, LOGITS, ROTARY, build};
+use super::graph::{Edits, Graph, Shapes, input, inputs, port, set_last_dimension};
+use super::{IDS, LOGITS, ROTARY, build, refuse_node};
+use crate::engine::LoadError;
 
-/// Names every node, stores every `Constant`, and leads the consumers of copies to the originals.
-pub(super) fn tidy(graph: &mut Graph) {
+/// Each node stands after what it needs, and no name is made twice: then nothing goes in circles.
+pub(super) fn check_order(graph: &Graph) -> Result<(), LoadError> {
+    let mut made: HashSet<&str> = graph.inputs.iter().map(|input| input.name.as_str()).collect();
+    made.extend(graph.initializers().map(|tensor| tensor.name.as_str()));
+    for node in &graph.nodes {
+        if let Some(input) = inputs(node).find(|input| !made.contains(input)) {
+            return refuse_node(node, format!("nothing before it makes its input {input}"));
+        }
+        for output in node.output.iter().filter(|name| !name.is_empty()) {
+            if !made.insert(output) {
+                return refuse_node(node, format!("{output} is made twice"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Nameless nodes are called by their first output, so that a refusal can name them.
+pub(super) fn name_nodes(graph: &mut Graph) {
     for node in &mut graph.nodes {
         if node.name.is_empty() {
-            // Nameless nodes are called by their first output, so that a refusal can name them.
             node.name = node.output.first().cloned().unwrap_or_default();
         }
     }
+}
+
+/// Stores every `Constant`, and leads the consumers of copies to the originals.
+pub(super) fn tidy(graph: &mut Graph) {
     store_constants(graph);
     skip_copies(graph);
     read_ids_directly(graph);
