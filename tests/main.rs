@@ -12,6 +12,7 @@ mod api;
 mod cli;
 mod clients;
 mod engine;
+mod forms;
 mod fuzz;
 mod perplexity;
 mod reference;
