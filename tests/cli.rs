@@ -5,7 +5,7 @@ use std::process::{Output, Stdio};
 
 use serde_json::Value;
 
-use crate::support::{MODEL, data, endcap, root, run, stderr, stdout};
+use crate::support::{LONG, MODEL, data, endcap, root, run, stderr, stdout, tireless};
 
 fn in_data(data: &tempfile::TempDir, arguments: &[&str]) -> Output {
     endcap().args(arguments).arg("--data").arg(data.path()).output().unwrap()
@@ -58,6 +58,23 @@ fn exit_codes_tell_usage_from_failure() {
 }
 
 #[test]
+fn a_demos_own_token_is_refused_where_it_is_none() {
+    let empty = tempfile::tempdir().unwrap();
+    for token in ["short", "with a space", "m\u{fc}sli-m\u{fc}sli"] {
+        let output = endcap()
+            .args(["demo", "--listen", "127.0.0.1:0", "--data"])
+            .arg(empty.path())
+            .env("ENDCAP_TOKEN", token)
+            .output()
+            .unwrap();
+        let told = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(told.starts_with("error: ENDCAP_TOKEN") && told.contains("8 to 512"), "{told}");
+        assert!(!told.contains(token) && output.stdout.is_empty(), "{told}");
+    }
+}
+
+#[test]
 fn run_writes_the_answer_and_nothing_but_it() {
     let data = data();
     let ask = |arguments: &[&str]| {
@@ -100,8 +117,10 @@ fn run_without_a_prompt_takes_a_turn_for_each_line() {
 
 #[test]
 fn a_closed_pipe_ends_a_command_quietly() {
-    let data = data();
-    for arguments in [&["run", MODEL, "Hello", "--max-tokens", "400"][..], &["config", "show"]] {
+    // More than a pipe holds: the command is still writing when its reader leaves.
+    let (data, long) = (tireless(), LONG.to_string());
+    let endless = ["run", MODEL, "Hello", "--temperature", "0", "--max-tokens", &long];
+    for arguments in [&endless[..], &["config", "show"]] {
         let mut child = endcap()
             .args(arguments)
             .arg("--data")

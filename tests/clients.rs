@@ -2,16 +2,17 @@
 
 use std::process::Command;
 
-use crate::support::{MODEL, Server, admin, python, root, stderr, stdout};
+use crate::support::{LONG, MODEL, Server, admin, python, root, stderr, stdout};
 
 fn check(mut client: Command, script: &str) {
-    let server = Server::start_with(&[("ENDCAP_ENGINE_THREADS", "1")]);
+    let server = Server::tireless(&[]);
     let output = client
         .arg(script)
         .current_dir(root().join("tests/clients"))
         .env("ENDCAP_URL", &server.url)
         .env("ENDCAP_TOKEN", admin())
         .env("ENDCAP_MODEL", MODEL)
+        .env("ENDCAP_LONG", LONG.to_string())
         .env("NO_PROXY", "127.0.0.1")
         .output()
         .unwrap();

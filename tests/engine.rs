@@ -24,7 +24,7 @@ pub(crate) static TINY: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
     folder
 });
 
-const FORMS: [&str; 4] = ["q4_1", "q4_0", "f32", "f16"];
+const FORMS: [&str; 5] = ["q4_1", "q4_0", "f32", "f16", "qwen2"];
 
 fn source_in(folder: &Path) -> ModelSource {
     ModelSource {
@@ -291,7 +291,7 @@ fn a_node_that_cannot_run_is_refused_by_name() {
         ),
         (
             |m| first(m, "GroupQueryAttention").input[1].clear(),
-            "packed query, key and value are not supported",
+            "it has a query but not both key and value",
         ),
         (
             |m| {

@@ -138,7 +138,7 @@ fn chat_templates() {
     try_damage(1000, &valid, |bytes| {
         let source = String::from_utf8_lossy(bytes);
         if let Ok(template) = ChatTemplate::compile(&source, "<s>", "</s>") {
-            let _ = template.render(&messages, true);
+            let _ = template.prompt(&messages, str::to_owned);
         }
     });
 }

@@ -150,6 +150,27 @@ fn files_are_of_a_size_that_can_be_read() {
     }
 }
 
+#[test]
+fn tests_run_says_what_is_to_be_installed_and_ends_with_3() {
+    let bare = tempfile::tempdir().unwrap();
+    let search = std::env::var_os("PATH").unwrap();
+    for tool in ["bash", "cut", "dirname", "head", "id", "mktemp", "rm", "sed", "sort"] {
+        let mut places = std::env::split_paths(&search).map(|folder| folder.join(tool));
+        let found = places.find(|path| path.is_file()).unwrap();
+        std::os::unix::fs::symlink(found, bare.path().join(tool)).unwrap();
+    }
+    let output = std::process::Command::new(bare.path().join("bash"))
+        .arg(root().join("tests/run"))
+        .env("PATH", bare.path())
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{told}");
+    for named in ["Rust 1.", "rustup.rs", "apt-get install", "build-essential", "nodejs"] {
+        assert!(told.contains(named), "{named} is not in: {told}");
+    }
+}
+
 /// Every Rust file below `src`, with its path from the root of the repository.
 fn sources() -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();

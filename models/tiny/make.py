@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Writes the tiny llama models of this folder: random weights, a real tokeniser, no sense.
+"""Writes the tiny models of this folder: random weights, a real tokeniser, no sense.
 
     python models/tiny/make.py [FOLDER]
 
 needs `pip install gguf numpy`. The same versions of both write the same bytes; the files are
 committed, so nobody has to run this. Each model is small enough to run in a debugger and has every
 part of a real one: byte-level BPE, a ChatML template, grouped-query attention, and one way of
-storing weights each.
+storing weights each; `qwen2` has that architecture and all the others.
 """
 
 import sys
@@ -15,6 +15,8 @@ from pathlib import Path
 
 import gguf
 import numpy as np
+
+import k_quants
 
 SEED = 20
 CONTEXT = 512
@@ -46,12 +48,34 @@ class Shape:
         self.heads, self.kv_heads, self.head_width = heads, kv_heads, head_width
 
 
-# name: shape, type of the matrices, type of the embedding, whether the head is a matrix of its own
+# The same type for every matrix but the embedding.
+def all_of(kind):
+    return lambda layer, part: kind
+
+
+# Each type that the others do not have, and each part in one with a minimum or without.
+MIXED = [
+    {"q": Q.Q5_0, "k": Q.Q5_1, "v": Q.Q8_0, "output": Q.Q5_0,
+     "gate": Q.Q4_K, "up": Q.Q5_K, "down": Q.Q6_K},
+    {"q": Q.Q4_K, "k": Q.BF16, "v": Q.Q5_K, "output": Q.Q5_1,
+     "gate": Q.Q6_K, "up": Q.Q5_0, "down": Q.Q4_K},
+]
+
+LLAMA = Shape(64, 128, 4, 2)
+# name: architecture, shape, types of the matrices, type of the embedding, whether the head is a
+# matrix of its own
 VARIANTS = {
-    "q4_1": (Shape(64, 128, 4, 2), Q.Q4_1, Q.Q8_0, False),
-    "q4_0": (Shape(64, 128, 4, 2), Q.Q4_0, Q.Q8_0, False),
-    "f16": (Shape(64, 96, 4, 2), Q.F16, Q.F16, True),
-    "f32": (Shape(32, 64, 2, 1), Q.F32, Q.F32, True),
+    "q4_1": ("llama", LLAMA, all_of(Q.Q4_1), Q.Q8_0, False),
+    "q4_0": ("llama", LLAMA, all_of(Q.Q4_0), Q.Q8_0, False),
+    "f16": ("llama", Shape(64, 96, 4, 2), all_of(Q.F16), Q.F16, True),
+    "f32": ("llama", Shape(32, 64, 2, 1), all_of(Q.F32), Q.F32, True),
+    "qwen2": (
+        "qwen2",
+        Shape(256, 256, 4, 2, head_width=32),
+        lambda layer, part: MIXED[layer][part],
+        Q.Q4_K,
+        False,
+    ),
 }
 
 
@@ -112,7 +136,7 @@ def write_metadata(writer, name, shape, tokens, merges):
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_vocab_size(len(tokens))
     writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("smollm")
+    writer.add_tokenizer_pre("qwen2" if writer.arch == "qwen2" else "smollm")
     writer.add_token_list(tokens)
     writer.add_token_types([3] * len(SPECIAL) + [1] * (len(tokens) - len(SPECIAL)))
     writer.add_token_merges(merges)
@@ -123,7 +147,7 @@ def write_metadata(writer, name, shape, tokens, merges):
     writer.add_chat_template(TEMPLATE)
 
 
-def write_tensors(writer, shape, matrices, embedding, own_head, random):
+def write_tensors(writer, shape, types, embedding, own_head, random):
     def matrix(name, rows, columns, gain, kind):
         values = random.normal(0.0, gain / np.sqrt(columns), (rows, columns))
         add(writer, name, values.astype(np.float32), kind)
@@ -132,24 +156,32 @@ def write_tensors(writer, shape, matrices, embedding, own_head, random):
         values = level * (1.0 + 0.1 * random.normal(0.0, 1.0, shape.hidden))
         add(writer, name, values.astype(np.float32), Q.F32)
 
+    def bias(name, width):
+        if writer.arch == "qwen2":
+            add(writer, name, random.normal(0.0, 0.3, width).astype(np.float32), Q.F32)
+
     query, keys = shape.heads * shape.head_width, shape.kv_heads * shape.head_width
     # The residual stream starts small, so that what the layers say outweighs the token itself:
     # with a shared head the model would repeat its input otherwise.
     matrix("token_embd.weight", VOCABULARY, shape.hidden, 0.6, embedding)
     for layer in range(shape.layers):
         block = f"blk.{layer}"
+        kind = lambda part: types(layer, part)
         norm(f"{block}.attn_norm.weight", 1.0)
-        matrix(f"{block}.attn_q.weight", query, shape.hidden, 1.6, matrices)
-        matrix(f"{block}.attn_k.weight", keys, shape.hidden, 1.6, matrices)
-        matrix(f"{block}.attn_v.weight", keys, shape.hidden, 1.5, matrices)
-        matrix(f"{block}.attn_output.weight", shape.hidden, query, 1.5, matrices)
+        for part, rows, gain in [("q", query, 1.6), ("k", keys, 1.6), ("v", keys, 1.5)]:
+            matrix(f"{block}.attn_{part}.weight", rows, shape.hidden, gain, kind(part))
+            bias(f"{block}.attn_{part}.bias", rows)
+        matrix(f"{block}.attn_output.weight", shape.hidden, query, 1.5, kind("output"))
         norm(f"{block}.ffn_norm.weight", 1.0)
-        matrix(f"{block}.ffn_gate.weight", shape.feed_forward, shape.hidden, 1.5, matrices)
-        matrix(f"{block}.ffn_up.weight", shape.feed_forward, shape.hidden, 1.5, matrices)
-        matrix(f"{block}.ffn_down.weight", shape.hidden, shape.feed_forward, 1.5, matrices)
+        for part, rows, columns in [
+            ("gate", shape.feed_forward, shape.hidden),
+            ("up", shape.feed_forward, shape.hidden),
+            ("down", shape.hidden, shape.feed_forward),
+        ]:
+            matrix(f"{block}.ffn_{part}.weight", rows, columns, 1.5, kind(part))
     norm("output_norm.weight", 5.0)
     if own_head:
-        matrix("output.weight", VOCABULARY, shape.hidden, 0.6, matrices)
+        matrix("output.weight", VOCABULARY, shape.hidden, 0.6, types(0, "head"))
 
 
 def add(writer, name, values, kind):
@@ -157,6 +189,8 @@ def add(writer, name, values, kind):
         writer.add_tensor(name, values)
     elif kind == Q.F16:
         writer.add_tensor(name, values.astype(np.float16))
+    elif kind in (Q.Q4_K, Q.Q5_K, Q.Q6_K):
+        writer.add_tensor(name, k_quants.quantise(values, kind.name), raw_dtype=kind)
     else:
         writer.add_tensor(name, gguf.quants.quantize(values, kind), raw_dtype=kind)
 
@@ -164,11 +198,11 @@ def add(writer, name, values, kind):
 def main():
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent)
     tokens, merges = make_vocabulary()
-    for name, (shape, matrices, embedding, own_head) in VARIANTS.items():
-        writer = gguf.GGUFWriter(folder / f"{name}.gguf", "llama")
+    for name, (architecture, shape, types, embedding, own_head) in VARIANTS.items():
+        writer = gguf.GGUFWriter(folder / f"{name}.gguf", architecture)
         write_metadata(writer, name, shape, tokens, merges)
         random = np.random.Generator(np.random.PCG64(SEED))
-        write_tensors(writer, shape, matrices, embedding, own_head, random)
+        write_tensors(writer, shape, types, embedding, own_head, random)
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()

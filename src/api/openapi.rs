@@ -125,6 +125,6 @@ mod tests {
             assert!(document.pointer(pointer).is_some(), "{path}");
         }
         let chat = document.pointer("/components/schemas/ChatRequest/properties").unwrap();
-        assert!(chat.get("messages").is_some() && chat.get("tools").is_none(), "{chat}");
+        assert!(chat.get("messages").is_some() && chat.get("audio").is_none(), "{chat}");
     }
 }

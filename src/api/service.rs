@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
-use crate::engine::{EngineError, Model, TokenId};
+use crate::engine::{EngineError, Model, Sampling, TokenId};
 use crate::http::{BodyLimits, Health, Problem, Tokens};
 use crate::skills::chat::ChatTemplate;
 use crate::telemetry::Metrics;
@@ -56,19 +56,11 @@ impl Default for Limits {
     }
 }
 
-/// What a model's package says of sampling; a request's own values stand above these.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+/// What a model's package says of answers; a request's own values stand above these.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Defaults {
-    /// 0 is greedy. Without one: 1, as OpenAI has it.
-    pub temperature: Option<f32>,
-    /// Without one: 1, everything is kept.
-    pub top_p: Option<f32>,
-    /// Without one, and with 0: all.
-    pub top_k: Option<u32>,
-    /// Without one: 0, off.
-    pub min_p: Option<f32>,
-    /// Without one: 1, off.
-    pub repetition_penalty: Option<f32>,
+    /// How tokens are chosen.
+    pub sampling: Sampling,
     /// Tokens of an answer where the request does not say; without one, as many as the limit.
     pub max_new_tokens: Option<usize>,
 }
@@ -83,7 +75,7 @@ pub struct ServedModel {
     pub template: Option<ChatTemplate>,
     /// Comes before a prompt that is plain text, where the model was made so.
     pub begin: Option<TokenId>,
-    /// What its package says of sampling.
+    /// What its package says of answers.
     pub defaults: Defaults,
     /// When the package was installed.
     pub created: SystemTime,

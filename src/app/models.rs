@@ -55,11 +55,7 @@ fn serve(model: Model, package: &Package) -> Result<ServedModel, AppError> {
 
 fn defaults(package: &GenerationDefaults) -> Defaults {
     Defaults {
-        temperature: package.effective_temperature(),
-        top_p: package.top_p,
-        top_k: package.top_k,
-        min_p: package.min_p,
-        repetition_penalty: package.repetition_penalty,
+        sampling: package.sampling(),
         max_new_tokens: package.max_new_tokens.map(|tokens| tokens as usize),
     }
 }

@@ -38,8 +38,7 @@ pub(super) fn run(common: &Common, demo: &Demo) -> anyhow::Result<()> {
     let config = config::load(&sources)?;
     let token = match sources.demo_token() {
         Some(token) => {
-            let sound = token.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\'');
-            anyhow::ensure!(sound, "ENDCAP_TOKEN has characters that a header cannot carry");
+            Tokens::check_chosen(token).context("ENDCAP_TOKEN cannot be the token")?;
             token.to_owned()
         }
         None => random_token()?,

@@ -44,19 +44,9 @@ impl Session {
         Ok(Self { model, template, begin, defaults })
     }
 
-    /// The package's sampling, as its maker would have it.
+    /// The package's sampling, as its maker would have it, with a seed that nobody chose.
     pub(super) fn sampling(&self) -> Sampling {
-        let defaults = &self.defaults;
-        let plain = Sampling::default();
-        Sampling {
-            temperature: defaults.effective_temperature().unwrap_or(1.0),
-            top_k: defaults.top_k,
-            top_p: defaults.top_p.unwrap_or(plain.top_p),
-            min_p: defaults.min_p.unwrap_or(plain.min_p),
-            repetition_penalty: defaults.repetition_penalty.unwrap_or(plain.repetition_penalty),
-            seed: rand_seed(),
-            ..plain
-        }
+        Sampling { seed: getrandom::u64().unwrap_or_default(), ..self.defaults.sampling() }
     }
 
     /// Answers a conversation, handing on each part of the text; the whole answer comes back.
@@ -69,11 +59,7 @@ impl Session {
     ) -> anyhow::Result<String> {
         let prompt = match &self.template {
             Some(template) => {
-                let mut messages = messages.to_vec();
-                for message in &mut messages {
-                    message.content = self.model.tokenizer().guard(&message.content);
-                }
-                template.render(&messages, true)?
+                template.prompt(messages, |typed| self.model.tokenizer().guard(typed))?
             }
             None => messages.iter().map(|m| m.content.as_str()).collect::<Vec<_>>().join("\n"),
         };
@@ -100,11 +86,6 @@ impl Session {
         }
         Ok(answer)
     }
-}
-
-/// A seed that nobody chose.
-fn rand_seed() -> u64 {
-    getrandom::u64().unwrap_or_default()
 }
 
 /// A command that nobody scrapes has nobody to tell.

@@ -119,7 +119,7 @@ impl Model {
 
 fn open(source: &ModelSource) -> Result<(Plan, Tokenizer), LoadError> {
     let tokenizer = Tokenizer::load(&source.tokenizer)?;
-    let plan = Plan::load(&source.onnx, source.derived.as_ref())?;
+    let plan = Plan::load(source)?;
     Ok((plan, tokenizer))
 }
 

@@ -20,8 +20,7 @@ impl Probe {
     /// [`Self::kernels`].
     pub fn load(source: &ModelSource, kernel: &str, config: &Config) -> Result<Self, LoadError> {
         let named = Kernel::available().into_iter().find(|k| k.name() == kernel);
-        let plan =
-            Plan::load_for(&source.onnx, source.derived.as_ref(), named.unwrap_or(Kernel::best()))?;
+        let plan = Plan::load_for(source, named.unwrap_or(Kernel::best()))?;
         Ok(Self { decoder: Decoder::new(plan, config)? })
     }
 

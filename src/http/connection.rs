@@ -1,6 +1,7 @@
 //! One connection: handshake, requests, idle time, its end.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -16,12 +17,15 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::config::Config;
 use super::guarded::Guarded;
+use super::problem::Problem;
+use super::refusal;
+use super::tls::Tls;
+use super::wire::Wire;
 
 const PING_PERIOD: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
@@ -35,7 +39,7 @@ const MAX_HEADERS: usize = 100;
 /// What every connection shares.
 pub(super) struct Door {
     router: Router,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Tls>,
     protocols: Builder<TokioExecutor>,
     header_timeout: Duration,
     request_limit: Duration,
@@ -45,7 +49,7 @@ pub(super) struct Door {
 impl Door {
     pub(super) fn new(
         router: Router,
-        tls: Option<TlsAcceptor>,
+        tls: Option<Tls>,
         config: &Config,
         stop: CancellationToken,
     ) -> Self {
@@ -84,7 +88,7 @@ impl Door {
         match &self.tls {
             None => self.speak(stream).await,
             Some(tls) => {
-                let handshake = timeout(self.header_timeout, tls.accept(stream));
+                let handshake = timeout(self.header_timeout, tls.acceptor().accept(stream));
                 let stream = tokio::select! {
                     () = self.stop.cancelled() => return,
                     done = handshake => done,
@@ -100,27 +104,82 @@ impl Door {
 
     async fn speak(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let (running, mut watched) = watch::channel(0usize);
+        let wire = Wire::new(stream, watched.clone());
         let cut = CancellationToken::new();
         let service = service_fn(|request: Request<Incoming>| {
+            wire.request_begins();
             let request_ends = Running::begin(&running, self.request_limit, cut.clone());
             answer(self.router.clone(), request_ends, request)
         });
-        let connection = self.protocols.serve_connection(TokioIo::new(stream), service);
+        let connection = self.protocols.serve_connection(TokioIo::new(wire.end()), service);
         let served = async {
             let mut connection = pin!(connection);
-            tokio::select! {
-                ended = connection.as_mut() => return ended,
-                () = self.stop.cancelled() => {}
-                () = idle(&mut watched, self.header_timeout) => {}
-            }
+            let late = tokio::select! {
+                ended = connection.as_mut() => return Ending::of(ended),
+                () = self.stop.cancelled() => false,
+                () = idle(&mut watched, self.header_timeout) => true,
+            };
             connection.as_mut().graceful_shutdown();
-            connection.await
+            tokio::select! {
+                ended = connection => if late { Ending::Late } else { Ending::of(ended) },
+                // An HTTP/2 client need not take note that it is told to go.
+                () = idle(&mut watched, self.header_timeout), if late => Ending::Late,
+            }
         };
-        tokio::select! {
-            ended = served => if let Err(error) = ended {
-                tracing::debug!(%error, "a connection broke off");
-            },
-            () = cut.cancelled() => tracing::debug!("a connection was cut: its client does not read"),
+        let ending = tokio::select! {
+            ending = served => ending,
+            () = cut.cancelled() => {
+                tracing::debug!("a connection was cut: its client does not read");
+                return;
+            }
+        };
+        let refusal = self.refusal(&ending, &wire);
+        let Some(stream) = wire.into_stream() else { return };
+        match refusal {
+            Some(problem) => refusal::send(stream, &problem).await,
+            None => refusal::close(stream).await,
+        }
+    }
+
+    /// What is left to be said to a client that was to send a head.
+    fn refusal<S>(&self, ending: &Ending, wire: &Wire<S>) -> Option<Problem> {
+        if !wire.awaits_head() {
+            return None;
+        }
+        match ending {
+            Ending::Late if wire.head_begun() => Some(refusal::head_too_slow(self.header_timeout)),
+            Ending::TooLarge => Some(refusal::head_too_large(MAX_HEAD_BYTES, MAX_HEADERS)),
+            Ending::Broken(why) => Some(refusal::broken_head(why)),
+            Ending::Incomplete if wire.head_begun() => Some(refusal::broken_head("it breaks off")),
+            Ending::Done | Ending::Late | Ending::Incomplete => None,
+        }
+    }
+}
+
+/// Why a connection ends.
+enum Ending {
+    /// All was said, or nobody is there to hear more.
+    Done,
+    /// No head came within the time for it.
+    Late,
+    /// A head is over the limits.
+    TooLarge,
+    /// A head is not HTTP/1.1; hyper's words for it.
+    Broken(String),
+    /// The client ended its side before its head, or before it was answered.
+    Incomplete,
+}
+
+impl Ending {
+    fn of(ended: Result<(), Box<dyn Error + Send + Sync>>) -> Self {
+        let Err(error) = ended else { return Self::Done };
+        tracing::debug!(%error, "a connection broke off");
+        match error.downcast_ref::<hyper::Error>() {
+            Some(error) if error.is_timeout() => Self::Late,
+            Some(error) if error.is_parse_too_large() => Self::TooLarge,
+            Some(error) if error.is_parse() => Self::Broken(error.to_string()),
+            Some(error) if error.is_incomplete_message() => Self::Incomplete,
+            _ => Self::Done,
         }
     }
 }

@@ -1,35 +1,29 @@
 //! Accepts connections up to a limit, and drains them at the end.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::config::{Config, HttpError};
 use super::connection::Door;
 use super::door::dress;
 use super::health::{Health, Stage};
-use super::tls;
+use super::refusal;
+use super::tls::Tls;
 use crate::telemetry::Metrics;
 
 /// Where the system gives no more sockets, it is asked again after this.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Connections that are being told there is no room.
 const MAX_REFUSALS: usize = 32;
-const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
-const REFUSAL: &str = "HTTP/1.1 503 Service Unavailable\r\n\
-    content-type: application/json\r\nretry-after: 1\r\nconnection: close\r\n\
-    content-length: 118\r\n\r\n\
-    {\"error\":{\"message\":\"too many connections are open\",\"type\":\"overloaded_error\",\
-    \"param\":null,\"code\":\"connection_limit\"}}";
 
 /// How draining went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,14 +36,14 @@ pub struct Drained {
 pub struct Listener {
     tcp: TcpListener,
     address: SocketAddr,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Tls>,
     config: Config,
 }
 
 impl Listener {
     /// Opens the port and reads the certificate.
     pub async fn bind(config: Config) -> Result<Self, HttpError> {
-        let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
+        let tls = config.tls.as_ref().map(Tls::open).transpose()?;
         let fault = |source| HttpError::Bind { address: config.listen, source };
         let tcp = TcpListener::bind(config.listen).await.map_err(fault)?;
         let address = tcp.local_addr().map_err(fault)?;
@@ -85,12 +79,13 @@ impl Listener {
         let places = Arc::new(Semaphore::new(self.config.max_connections));
         let refusals = Arc::new(Semaphore::new(MAX_REFUSALS));
         let mut connections = JoinSet::new();
+        let mut acceptor = Acceptor::new(|| self.tcp.accept());
         health.enter(Stage::Ready);
         loop {
-            let stream = tokio::select! {
+            let (stream, _) = tokio::select! {
                 () = stop.cancelled() => break,
                 Some(_) = connections.join_next() => continue,
-                accepted = accept(&self.tcp) => accepted,
+                accepted = acceptor.next() => accepted,
             };
             let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
                 metrics.connection_refused();
@@ -99,7 +94,7 @@ impl Listener {
                 connections.spawn(async move {
                     let _slot = slot;
                     if !encrypted {
-                        let _ = timeout(REFUSAL_TIMEOUT, refuse(stream)).await;
+                        refusal::send(stream, &refusal::too_many_connections()).await;
                     }
                 });
                 continue;
@@ -116,23 +111,33 @@ impl Listener {
     }
 }
 
-async fn accept(tcp: &TcpListener) -> TcpStream {
-    loop {
-        match tcp.accept().await {
-            Ok((stream, _)) => return stream,
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
+/// Connections one by one. Where the system gives none, it is asked again after a pause that is
+/// kept whole however often [`Self::next`] is begun anew.
+struct Acceptor<A> {
+    accept: A,
+    resume: Option<Instant>,
 }
 
-/// Answers without reading the request, then reads what is there so that the answer arrives.
-async fn refuse(mut stream: TcpStream) {
-    let mut scrap = [0; 1024];
-    if stream.write_all(REFUSAL.as_bytes()).await.is_ok() && stream.shutdown().await.is_ok() {
-        while matches!(stream.read(&mut scrap).await, Ok(1..)) {}
+impl<T, F: Future<Output = io::Result<T>>, A: FnMut() -> F> Acceptor<A> {
+    fn new(accept: A) -> Self {
+        Self { accept, resume: None }
+    }
+
+    /// May be dropped at any time; nothing is lost.
+    async fn next(&mut self) -> T {
+        loop {
+            if let Some(resume) = self.resume {
+                sleep_until(resume).await;
+                self.resume = None;
+            }
+            match (self.accept)().await {
+                Ok(accepted) => return accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    self.resume = Some(Instant::now() + ACCEPT_PAUSE);
+                }
+            }
+        }
     }
 }
 

@@ -7,9 +7,12 @@
 //!
 //! **Invariants**
 //! - Connections, heads, bodies, idle time and draining have limits ([`Config`]); over a limit a
-//!   client gets an answer that names it, or, where it sends nothing readable, is hung up on.
+//!   client gets an answer that names it. Who says nothing at all is hung up on.
+//! - What is not a request is told so in the form of every error.
 //! - A client that goes away drops its handler's future, or its response's body, at once.
 //! - A panic in a handler costs one request and shows as 500 with the request's id.
+//! - A certificate that is replaced counts for the connections after it; one that cannot be used
+//!   does not take the place of one that can.
 //! - Raw tokens are shown once, at creation; only SHA-256 digests are kept.
 //! - Every response carries `x-request-id`, `x-content-type-options: nosniff` and
 //!   `cache-control: no-store`.
@@ -25,10 +28,13 @@ mod guarded;
 mod health;
 mod listener;
 mod problem;
+mod refusal;
 mod request_id;
+mod stamp;
 mod tls;
 mod token_file;
 mod tokens;
+mod wire;
 
 pub use access::{Access, Identity, Role};
 pub use body::{BodyLimits, read_body, require_json};

@@ -158,7 +158,7 @@ impl Problem {
         response
     }
 
-    fn write_headers(&self, headers: &mut HeaderMap) {
+    pub(super) fn write_headers(&self, headers: &mut HeaderMap) {
         if self.0.status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Bearer realm=\"endcap\"");
             headers.insert(WWW_AUTHENTICATE, challenge);

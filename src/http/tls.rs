@@ -1,7 +1,8 @@
-//! Certificate and key to a TLS acceptor.
+//! Certificate and key to a TLS acceptor, and to another when they are renewed.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustls_pki_types::pem::{Error as PemError, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -10,9 +11,61 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 
 use super::config::{HttpError, TlsFiles};
+use super::stamp::Stamp;
 
-/// Reads both files; blocks on the disk for a moment.
-pub(super) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, HttpError> {
+/// Changed files are noticed within this time.
+const RELOAD_PERIOD: Duration = Duration::from_secs(1);
+
+/// TLS with the certificate that the files hold.
+pub(super) struct Tls {
+    files: TlsFiles,
+    kept: Mutex<Kept>,
+}
+
+struct Kept {
+    acceptor: TlsAcceptor,
+    /// Of the files as they were last read, to good or bad.
+    stamps: [Option<Stamp>; 2],
+    looked: Instant,
+}
+
+impl Tls {
+    /// Reads both files; blocks on the disk for a moment.
+    pub(super) fn open(files: &TlsFiles) -> Result<Self, HttpError> {
+        let stamps = stamps(files);
+        let kept = Kept { acceptor: read(files)?, stamps, looked: Instant::now() };
+        Ok(Self { files: files.clone(), kept: Mutex::new(kept) })
+    }
+
+    /// For the next connection. Reads the files again where they changed; while they cannot be
+    /// used, as between the renewal of the one and of the other, those known so far go on.
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.looked.elapsed() >= RELOAD_PERIOD {
+            kept.looked = Instant::now();
+            let stamps = stamps(&self.files);
+            if stamps != kept.stamps {
+                kept.stamps = stamps;
+                match read(&self.files) {
+                    Ok(acceptor) => {
+                        tracing::info!("the certificate changed");
+                        kept.acceptor = acceptor;
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, "the changed certificate cannot be used");
+                    }
+                }
+            }
+        }
+        kept.acceptor.clone()
+    }
+}
+
+fn stamps(files: &TlsFiles) -> [Option<Stamp>; 2] {
+    [Stamp::of(&files.certificate), Stamp::of(&files.key)]
+}
+
+fn read(files: &TlsFiles) -> Result<TlsAcceptor, HttpError> {
     let certificates = CertificateDer::pem_file_iter(&files.certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .and_then(|found| if found.is_empty() { Err(PemError::NoItemsFound) } else { Ok(found) })
@@ -57,7 +110,7 @@ mod tests {
         std::fs::write(path("other"), other.signing_key.serialize_pem()).unwrap();
         std::fs::write(path("empty"), "nothing here").unwrap();
         let open = |certificate: &str, key: &str| {
-            acceptor(&TlsFiles { certificate: path(certificate), key: path(key) })
+            read(&TlsFiles { certificate: path(certificate), key: path(key) })
         };
         assert!(open("cert", "key").is_ok());
         for (certificate, key, named) in [

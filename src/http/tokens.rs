@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::access::{Identity, Role};
-use super::token_file::{self, Record, Stamp};
+use super::stamp::Stamp;
+use super::token_file::{self, Record};
 
 /// A changed file is noticed within this time.
 const RELOAD_PERIOD: Duration = Duration::from_secs(1);
@@ -19,6 +20,8 @@ const MAX_LABEL_BYTES: usize = 64;
 const MAX_TOKENS: usize = 1000;
 /// Longer ones are refused unread.
 const MAX_RAW_BYTES: usize = 512;
+/// A token that a person chose is no shorter: it opens everything, and may be guessed at.
+const MIN_CHOSEN_BYTES: usize = 8;
 
 /// Why tokens could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +51,15 @@ pub enum TokenError {
     /// A label is for people to read.
     #[error("a label has 1 to {MAX_LABEL_BYTES} bytes and no control characters")]
     Label,
+    /// A token that a person chose is too easy to guess, or no header can carry it.
+    #[error(
+        "it has {bytes} bytes; a token of your own has {MIN_CHOSEN_BYTES} to {MAX_RAW_BYTES}, of \
+         letters, digits and signs other than a space or `'`"
+    )]
+    Chosen {
+        /// How long it is. The token itself is told nowhere.
+        bytes: usize,
+    },
     /// Enough is enough.
     #[error("there are {MAX_TOKENS} tokens, which is the limit; revoke some")]
     TooMany,
@@ -108,7 +120,7 @@ struct Kept {
 impl Tokens {
     /// The tokens of a file; a file that does not exist has none.
     pub fn open(path: &Path) -> Result<Self, TokenError> {
-        let stamp = token_file::stamp(path);
+        let stamp = Stamp::of(path);
         let kept = Kept { records: token_file::read(path)?, stamp, looked: Instant::now() };
         Ok(Self { path: Some(path.to_owned()), fixed: Vec::new(), kept: RwLock::new(kept) })
     }
@@ -117,6 +129,16 @@ impl Tokens {
     pub fn in_memory() -> Self {
         let kept = Kept { records: Vec::new(), stamp: None, looked: Instant::now() };
         Self { path: None, fixed: Vec::new(), kept: RwLock::new(kept) }
+    }
+
+    /// Whether a token that a person chose may be one.
+    pub fn check_chosen(token: &str) -> Result<(), TokenError> {
+        let carried = token.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\'');
+        let bytes = token.len();
+        if carried && (MIN_CHOSEN_BYTES..=MAX_RAW_BYTES).contains(&bytes) {
+            return Ok(());
+        }
+        Err(TokenError::Chosen { bytes })
     }
 
     /// Adds a token that is not in the file, such as a demo's.
@@ -207,7 +229,7 @@ impl Tokens {
         edit(&mut records)?;
         token_file::replace(path, &records)?;
         let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
-        *kept = Kept { records, stamp: token_file::stamp(path), looked: Instant::now() };
+        *kept = Kept { records, stamp: Stamp::of(path), looked: Instant::now() };
         Ok(())
     }
 
@@ -222,7 +244,7 @@ impl Tokens {
             return;
         }
         kept.looked = Instant::now();
-        let stamp = token_file::stamp(path);
+        let stamp = Stamp::of(path);
         if stamp == kept.stamp {
             return;
         }
@@ -332,6 +354,28 @@ mod tests {
             }
         });
         assert_eq!(Tokens::open(&path).unwrap().list().len(), 20);
+    }
+
+    #[test]
+    fn a_chosen_token_is_long_enough_to_be_one_and_fits_a_header() {
+        for (token, sound) in [
+            ("my-own-token", true),
+            ("8-bytes!", true),
+            ("7-bytes", false),
+            ("", false),
+            ("two words here", false),
+            ("quote'd-token", false),
+            ("m\u{fc}sli-m\u{fc}sli", false),
+            (&"x".repeat(512), true),
+            (&"x".repeat(513), false),
+        ] {
+            let checked = Tokens::check_chosen(token);
+            assert_eq!(checked.is_ok(), sound, "{token}");
+            if let Err(error) = checked {
+                let told = error.to_string();
+                assert!(told.contains("8 to 512") && (token.is_empty() || !told.contains(token)));
+            }
+        }
     }
 
     #[test]

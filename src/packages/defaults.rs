@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::ManifestError;
+use crate::engine::Sampling;
 
 /// Bytes of a `generation_config.json` at most.
 pub(super) const MAX_DEFAULTS_BYTES: usize = 64 << 10;
@@ -61,6 +62,20 @@ impl GenerationDefaults {
         if self.do_sample == Some(false) { Some(0.0) } else { self.temperature }
     }
 
+    /// How these defaults sample where a request does not say; what they leave open is as OpenAI
+    /// has it. The seed is left to the caller.
+    pub fn sampling(&self) -> Sampling {
+        let plain = Sampling::default();
+        Sampling {
+            temperature: self.effective_temperature().unwrap_or(1.0),
+            top_k: self.top_k.filter(|k| *k > 0),
+            top_p: self.top_p.unwrap_or(plain.top_p),
+            min_p: self.min_p.unwrap_or(plain.min_p),
+            repetition_penalty: self.repetition_penalty.unwrap_or(plain.repetition_penalty),
+            ..plain
+        }
+    }
+
     pub(super) fn check(&self) -> Result<(), ManifestError> {
         let sound = |field: &str, value: Option<f32>, allowed: &dyn Fn(f32) -> bool| match value {
             Some(v) if !allowed(v) => {
@@ -90,6 +105,38 @@ mod tests {
         );
         let again = GenerationDefaults::parse(&defaults.to_bytes().unwrap()).unwrap();
         assert_eq!(again, defaults);
+    }
+
+    #[test]
+    fn defaults_sample_as_written_and_as_openai_where_they_are_silent() {
+        let sampling = |text: &str| GenerationDefaults::parse(text.as_bytes()).unwrap().sampling();
+        let open = Sampling { temperature: 1.0, ..Sampling::default() };
+        let written = Sampling {
+            temperature: 0.2,
+            top_k: Some(40),
+            top_p: 0.9,
+            min_p: 0.1,
+            repetition_penalty: 1.1,
+            ..Sampling::default()
+        };
+        for (text, want) in [
+            ("{}", open.clone()),
+            (
+                r#"{"temperature": 0.2, "top_k": 40, "top_p": 0.9, "min_p": 0.1,
+                    "repetition_penalty": 1.1, "max_new_tokens": 9}"#,
+                written,
+            ),
+            (r#"{"do_sample": false, "temperature": 0.7}"#, Sampling::default()),
+            (r#"{"do_sample": true, "temperature": 1}"#, open),
+        ] {
+            assert_eq!(sampling(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_top_k_of_zero_keeps_every_token() {
+        let defaults = GenerationDefaults::parse(br#"{"top_k": 0}"#).unwrap();
+        assert_eq!((defaults.top_k, defaults.sampling().top_k), (Some(0), None));
     }
 
     #[test]

@@ -37,8 +37,17 @@ impl Hasher {
 
 /// Size and SHA-256 of a file.
 pub(super) fn of_file(path: &Path, progress: &dyn Progress) -> Result<Hasher, PackageError> {
+    of_start(path, u64::MAX, progress)
+}
+
+/// Size and SHA-256 of a file's first bytes, `limit_bytes` of them or what it has.
+pub(super) fn of_start(
+    path: &Path,
+    limit_bytes: u64,
+    progress: &dyn Progress,
+) -> Result<Hasher, PackageError> {
     let mut hasher = Hasher::default();
-    read_into(&mut open_file(path)?, |chunk| {
+    read_into(&mut open_file(path)?.take(limit_bytes), |chunk| {
         hasher.update(chunk);
         progress.advance(chunk.len() as u64);
         Ok(())

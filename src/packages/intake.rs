@@ -61,11 +61,17 @@ impl Origin {
     /// About how much room its package takes.
     pub(super) fn bytes(&self) -> Result<u64, PackageError> {
         Ok(match self {
-            Self::Gguf(path) => fs::metadata(path).at("reading", path)?.len(),
+            Self::Gguf(path) => gguf_package_bytes(fs::metadata(path).at("reading", path)?.len()),
             Self::Onnx(onnx) => onnx.bytes(),
             Self::Package(package) => package.bytes(),
         })
     }
+}
+
+/// Room that the weights of a GGUF file take at most: numbers of five and six bits become bytes,
+/// bfloat16 becomes f32.
+pub(super) fn gguf_package_bytes(file_bytes: u64) -> u64 {
+    file_bytes.saturating_mul(2)
 }
 
 /// Puts the files of a package into `out`.

@@ -122,7 +122,9 @@ impl Package {
     /// Where the engine keeps what it makes of the files; gone with the package.
     fn derived(&self) -> Derived {
         let digests = self.manifest.files.iter().map(|file| file.sha256.to_string());
-        let key = digests.collect::<Vec<_>>().join(" ");
+        // Rotary tables are made for the context.
+        let context = self.manifest.context_tokens.to_string();
+        let key = digests.chain([context]).collect::<Vec<_>>().join(" ");
         Derived { path: self.folder.join(DERIVED_FILE), key }
     }
 

@@ -121,7 +121,8 @@ impl Store {
         if let Some(package) = self.installed(&entry.name, &progress).await? {
             return Ok(package);
         }
-        let needed = entry.bytes.saturating_mul(2).saturating_add(SPARE_BYTES);
+        let package = intake::gguf_package_bytes(entry.bytes);
+        let needed = entry.bytes.saturating_add(package).saturating_add(SPARE_BYTES);
         disk::require_space(&self.models, needed)?;
         // Two names may be of one file, which is downloaded to one place.
         let place = self.downloads.join(format!(".lock-{}", entry.sha256));

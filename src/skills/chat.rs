@@ -92,13 +92,20 @@ impl ChatTemplate {
         Ok(Self { environment, bos_token: bos.to_owned(), eos_token: eos.to_owned() })
     }
 
-    /// The prompt for these messages; with `add_generation_prompt` it ends where the assistant
-    /// is to speak. Long conversations take milliseconds: call off the async threads.
-    pub fn render(
+    /// The prompt for these messages; it ends where the assistant is to speak. `guard` is given
+    /// what each message says and returns it as text that no tokeniser takes for the template's
+    /// own marks. Long conversations take milliseconds: call off the async threads.
+    pub fn prompt(
         &self,
         messages: &[Message],
-        add_generation_prompt: bool,
+        guard: impl Fn(&str) -> String,
     ) -> Result<String, TemplateError> {
+        let guarded =
+            |message: &Message| Message { role: message.role, content: guard(&message.content) };
+        self.render(&messages.iter().map(guarded).collect::<Vec<_>>())
+    }
+
+    fn render(&self, messages: &[Message]) -> Result<String, TemplateError> {
         let template = self
             .environment
             .get_template(NAME)
@@ -107,7 +114,7 @@ impl ChatTemplate {
         let rendered = template.render_captured_to(
             context! {
                 messages,
-                add_generation_prompt,
+                add_generation_prompt => true,
                 bos_token => self.bos_token,
                 eos_token => self.eos_token,
                 tools => Value::from(()),
@@ -232,7 +239,7 @@ mod tests {
     }
 
     fn render(source: &str, messages: &[Message]) -> Result<String, TemplateError> {
-        ChatTemplate::compile(source, "<s>", "</s>")?.render(messages, true)
+        ChatTemplate::compile(source, "<s>", "</s>")?.prompt(messages, str::to_owned)
     }
 
     #[test]
@@ -242,6 +249,18 @@ mod tests {
             prompt,
             "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by \
              Hugging Face<|im_end|>\n<|im_start|>user\nWhere is the <milk>?<|im_end|>\n\
+             <|im_start|>assistant\n"
+        );
+    }
+
+    #[test]
+    fn what_is_said_is_guarded_and_what_the_template_writes_is_not() {
+        let template = ChatTemplate::compile(CHATML, "<s>", "</s>").unwrap();
+        let said = [say(Role::System, "Be |brief|"), say(Role::User, "<|im_end|>")];
+        let prompt = template.prompt(&said, |text| text.replace('|', "!")).unwrap();
+        assert_eq!(
+            prompt,
+            "<|im_start|>system\nBe !brief!<|im_end|>\n<|im_start|>user\n<!im_end!><|im_end|>\n\
              <|im_start|>assistant\n"
         );
     }

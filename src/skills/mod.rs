@@ -5,6 +5,7 @@
 //!
 //! **Invariants**
 //! - A skill is a pure function of its input, and of the clock where a template asks for it.
+//! - What people type passes a guard before a template sees it.
 //! - A template has a limit on its steps and on the bytes it writes.
 //!
 //! **Not here**: HTTP, tokens, which model answers.

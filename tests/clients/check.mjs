@@ -1,13 +1,15 @@
 // The openai JavaScript client against a running server.
 //
-//   ENDCAP_URL=http://127.0.0.1:8080 ENDCAP_TOKEN=… ENDCAP_MODEL=tiny node check.mjs
+//   ENDCAP_URL=http://127.0.0.1:8080 ENDCAP_TOKEN=… ENDCAP_MODEL=tiny ENDCAP_LONG=100000 node check.mjs
 //
+// ENDCAP_LONG is how many tokens an answer has that is not over before it is abandoned.
 // Every entry of `checks` is one check. All run; the exit code is 1 if one failed.
 
 import assert from "node:assert/strict";
 import OpenAI from "openai";
 
 const { ENDCAP_URL: url, ENDCAP_TOKEN: token, ENDCAP_MODEL: model } = process.env;
+const long = Number(process.env.ENDCAP_LONG);
 const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: token, maxRetries: 0, timeout: 60_000 });
 
 const messages = [
@@ -125,10 +127,10 @@ const checks = {
   async "an abandoned stream stops the engine"() {
     const before = await metric("endcap_answers_cancelled_total");
     const leaving = new AbortController();
-    const stream = await ask({ stream: true, max_tokens: 400, n: 8 }, { signal: leaving.signal });
+    const stream = await ask({ stream: true, max_tokens: long, n: 8 }, { signal: leaving.signal });
     let seen = 0;
     for await (const _ of stream) if (++seen === 3) leaving.abort();
-    const end = Date.now() + 30_000;
+    const end = Date.now() + 60_000;
     while (
       (await metric("endcap_answers_cancelled_total")) <= before ||
       (await metric("endcap_queue_running")) > 0

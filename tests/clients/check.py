@@ -1,6 +1,8 @@
 """The openai Python client against a running server.
 
-    ENDCAP_URL=http://127.0.0.1:8080 ENDCAP_TOKEN=… ENDCAP_MODEL=tiny python check.py
+    ENDCAP_URL=http://127.0.0.1:8080 ENDCAP_TOKEN=… ENDCAP_MODEL=tiny ENDCAP_LONG=100000 python check.py
+
+ENDCAP_LONG is how many tokens an answer has that is not over before it is abandoned.
 
 Every function below is one check. All run; the exit code is 1 if one failed.
 """
@@ -16,6 +18,7 @@ import openai
 URL = os.environ["ENDCAP_URL"]
 TOKEN = os.environ["ENDCAP_TOKEN"]
 MODEL = os.environ["ENDCAP_MODEL"]
+LONG = int(os.environ["ENDCAP_LONG"])
 # Made for people: a client that retries would hide what the server said.
 client = openai.OpenAI(base_url=f"{URL}/v1", api_key=TOKEN, max_retries=0, timeout=60)
 
@@ -164,11 +167,11 @@ def an_abandoned_stream_stops_the_engine():
         return sum(float(value) for series, value in rows if series.split("{")[0] == name)
 
     before = metric("endcap_answers_cancelled_total")
-    stream = ask(stream=True, max_tokens=400, n=8)
+    stream = ask(stream=True, max_tokens=LONG, n=8)
     for _, _chunk in zip(range(3), stream):
         pass
     stream.close()
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while metric("endcap_answers_cancelled_total") <= before or metric("endcap_queue_running"):
         assert time.monotonic() < end, "the engine goes on"
         time.sleep(0.02)

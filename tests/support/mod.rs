@@ -10,6 +10,12 @@ use std::sync::OnceLock;
 pub(crate) use http::{Answer, Ask, Events};
 pub(crate) use server::{MODEL, Server};
 
+/// Tokens of an answer that is not over while a test looks on, however fast the engine and however
+/// long the system lets the test wait.
+pub(crate) const LONG: usize = 100_000;
+/// Room for a prompt and [`LONG`] more.
+const TIRELESS_CONTEXT: u32 = 1 << 17;
+
 /// The root of the repository.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -49,18 +55,46 @@ struct Template {
 fn template() -> &'static Template {
     static MADE: OnceLock<Template> = OnceLock::new();
     MADE.get_or_init(|| {
-        let data = Path::new(env!("CARGO_TARGET_TMPDIR")).join("journeys");
-        let _ = std::fs::remove_dir_all(&data);
-        std::fs::create_dir_all(&data).unwrap();
-        let gguf = root().join("models/tiny/q4_1.gguf");
-        let folder = data.to_str().unwrap();
-        let gguf = gguf.to_str().unwrap();
-        let imported = run(&["models", "import", "--name", MODEL, "--data", folder, gguf]);
-        assert!(imported.status.success(), "importing the tiny model: {}", stderr(&imported));
-        let made = run(&["token", "create", "--role", "admin", "--data", folder]);
+        let data = fresh("journeys");
+        import(&root().join("models/tiny/q4_1.gguf"), &data);
+        let made = run(&["token", "create", "--role", "admin", "--data", data.to_str().unwrap()]);
         assert!(made.status.success(), "making a token: {}", stderr(&made));
         Template { admin: stdout(&made).trim().to_owned(), data }
     })
+}
+
+/// The same with the tiny model made for [`TIRELESS_CONTEXT`] positions, made once for all tests.
+fn tireless_template() -> &'static Path {
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let data = fresh("tireless");
+        let mut gguf = std::fs::read(root().join("models/tiny/q4_1.gguf")).unwrap();
+        let key = b"llama.context_length";
+        let at = gguf.windows(key.len()).position(|bytes| bytes == key).unwrap();
+        // Behind the key stand its type, four bytes, and its value, four bytes more.
+        let value = at + key.len() + 4;
+        gguf[value..value + 4].copy_from_slice(&TIRELESS_CONTEXT.to_le_bytes());
+        let patched = data.join("tireless.gguf");
+        std::fs::write(&patched, gguf).unwrap();
+        import(&patched, &data);
+        std::fs::remove_file(&patched).unwrap();
+        std::fs::copy(template().data.join("tokens.json"), data.join("tokens.json")).unwrap();
+        data
+    })
+}
+
+/// An empty folder that outlives the tests, so that a person can look at what they used.
+fn fresh(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn import(gguf: &Path, data: &Path) {
+    let arguments = ["models", "import", "--name", MODEL, "--data", data.to_str().unwrap()];
+    let imported = run(&[&arguments[..], &[gguf.to_str().unwrap()]].concat());
+    assert!(imported.status.success(), "importing the tiny model: {}", stderr(&imported));
 }
 
 /// The admin token of every test server.
@@ -70,8 +104,17 @@ pub(crate) fn admin() -> &'static str {
 
 /// A data folder of one test's own, holding the tiny model and the admin token.
 pub(crate) fn data() -> tempfile::TempDir {
+    copy_of(&template().data)
+}
+
+/// The same with a tiny model whose answers may have [`LONG`] tokens.
+pub(crate) fn tireless() -> tempfile::TempDir {
+    copy_of(tireless_template())
+}
+
+fn copy_of(template: &Path) -> tempfile::TempDir {
     let data = tempfile::tempdir().unwrap();
-    copy(&template().data, data.path());
+    copy(template, data.path());
     data
 }
 

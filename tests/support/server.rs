@@ -34,6 +34,16 @@ impl Server {
         Self::start_in(data(), settings)
     }
 
+    /// Serves a model whose answers may have [`super::LONG`] tokens, with time for them.
+    pub(crate) fn tireless(settings: &[(&str, &str)]) -> Self {
+        let roomy = [
+            ("ENDCAP_LIMITS_MAX_COMPLETION_TOKENS", "200000"),
+            ("ENDCAP_SERVER_REQUEST_TIMEOUT_S", "3600"),
+            ("ENDCAP_SERVER_DRAIN_TIMEOUT_S", "600"),
+        ];
+        Self::start_in(super::tireless(), &[&roomy[..], settings].concat())
+    }
+
     /// Serves what a data folder holds.
     pub(crate) fn start_in(data: tempfile::TempDir, settings: &[(&str, &str)]) -> Self {
         let mut command: Command = endcap();

@@ -54,7 +54,7 @@ pub(in crate::api) async fn answer(
 async fn prompt_tokens(
     service: &Service,
     served: &Arc<ServedModel>,
-    mut messages: Vec<Message>,
+    messages: Vec<Message>,
     deadline: Instant,
 ) -> Result<Vec<TokenId>, Problem> {
     let bytes = messages.iter().map(|message| message.content.len()).sum();
@@ -62,10 +62,8 @@ async fn prompt_tokens(
     let work = move || {
         let template = served.template.as_ref().ok_or_else(|| no_template(&served.name))?;
         let tokenizer = served.model.tokenizer();
-        for message in &mut messages {
-            message.content = tokenizer.guard(&message.content);
-        }
-        let text = template.render(&messages, true).map_err(of_template)?;
+        let text = template.prompt(&messages, |typed| tokenizer.guard(typed));
+        let text = text.map_err(of_template)?;
         tokenizer.encode(&text, true).map_err(|error| of_engine(error, PROMPT))
     };
     service.prepare(bytes, deadline, work).await

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::fields::{Empty, LogitBias, Object, Refused, Said, Texts};
@@ -56,16 +57,28 @@ pub(in crate::api) struct ChatRequest {
     #[schemars(with = "Option<StreamOptions>")]
     stream_options: Option<Object<StreamOptions>>,
     /// Only `{"type": "text"}`.
-    response_format: Option<Value>,
+    #[schemars(with = "Option<ResponseFormat>")]
+    response_format: Option<Object<ResponseFormat>>,
     /// Only `["text"]`.
     modalities: Option<Vec<String>>,
     /// Only `false`.
     store: Option<bool>,
     /// Only `auto` and `default`.
     service_tier: Option<String>,
-    /// Only `none`.
+    /// Only an empty list.
+    #[serde(rename = "tools")]
+    #[schemars(with = "Option<Vec<Value>>")]
+    _tools: Option<Empty>,
+    /// Only `none` and `auto`, which choose nothing where there are no tools.
     tool_choice: Option<Value>,
-    /// Only `none`.
+    /// Used for nothing: there are no tools to call.
+    #[serde(rename = "parallel_tool_calls")]
+    _parallel_tool_calls: Option<bool>,
+    /// Only an empty list.
+    #[serde(rename = "functions")]
+    #[schemars(with = "Option<Vec<Value>>")]
+    _functions: Option<Empty>,
+    /// Only `none` and `auto`.
     function_call: Option<Value>,
     /// Used for nothing.
     #[serde(rename = "user")]
@@ -73,15 +86,6 @@ pub(in crate::api) struct ChatRequest {
     /// Used for nothing.
     #[serde(rename = "safety_identifier")]
     _safety_identifier: Option<String>,
-    #[serde(rename = "tools")]
-    #[schemars(skip)]
-    _tools: Option<Refused>,
-    #[serde(rename = "functions")]
-    #[schemars(skip)]
-    _functions: Option<Refused>,
-    #[serde(rename = "parallel_tool_calls")]
-    #[schemars(skip)]
-    _parallel_tool_calls: Option<Refused>,
     #[serde(rename = "audio")]
     #[schemars(skip)]
     _audio: Option<Refused>,
@@ -133,7 +137,7 @@ struct ChatMessage {
     _annotations: Option<Empty>,
     #[serde(rename = "tool_calls")]
     #[schemars(skip)]
-    _tool_calls: Option<Refused>,
+    _tool_calls: Option<Empty>,
     #[serde(rename = "tool_call_id")]
     #[schemars(skip)]
     _tool_call_id: Option<Refused>,
@@ -149,6 +153,17 @@ enum ChatRole {
     Developer,
     User,
     Assistant,
+}
+
+/// The form of what is said.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ResponseFormat {
+    /// Only `text`.
+    #[serde(rename = "type")]
+    kind: String,
+    #[schemars(skip)]
+    json_schema: Option<IgnoredAny>,
 }
 
 /// How to stream.
@@ -195,7 +210,9 @@ impl ChatRequest {
 
     /// Fields of which only the value passes that says what this server does anyway.
     fn check_fixed(&self) -> Result<(), Problem> {
-        let text_only = |format: &Value| *format == serde_json::json!({ "type": "text" });
+        let text_only = |format: &Object<ResponseFormat>| {
+            format.0.kind == "text" && format.0.json_schema.is_none()
+        };
         if !self.response_format.as_ref().is_none_or(text_only) {
             return Err(unsupported(
                 "response_format",
@@ -208,8 +225,8 @@ impl ChatRequest {
         for (field, value) in
             [("tool_choice", &self.tool_choice), ("function_call", &self.function_call)]
         {
-            if !value.as_ref().is_none_or(|value| value == "none") {
-                return Err(unsupported(field, "only \"none\" is supported here"));
+            if !value.as_ref().is_none_or(|value| value == "none" || value == "auto") {
+                return Err(unsupported(field, "only \"none\" and \"auto\" are supported here"));
             }
         }
         if self.store == Some(true) {

@@ -1,6 +1,7 @@
 //! Fields that may have several forms, or none.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -52,8 +53,38 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// Token ids to what is added to their logits.
-pub(in crate::api) type LogitBias = BTreeMap<String, f64>;
+/// Token ids to what is added to their logits. A token that stands there twice is refused, as one
+/// of its biases could not be honoured.
+#[derive(Debug, Clone, Default, PartialEq, JsonSchema)]
+pub(in crate::api) struct LogitBias(pub(in crate::api) BTreeMap<String, f64>);
+
+impl<'de> Deserialize<'de> for LogitBias {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct BiasVisitor;
+        impl<'de> Visitor<'de> for BiasVisitor {
+            type Value = LogitBias;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of token ids and biases")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<LogitBias, A::Error> {
+                let mut biases = BTreeMap::new();
+                while let Some(token) = map.next_key::<String>()? {
+                    match biases.entry(token) {
+                        Entry::Occupied(entry) => return Err(twice(entry.key())),
+                        Entry::Vacant(entry) => entry.insert(map.next_value()?),
+                    };
+                }
+                Ok(LogitBias(biases))
+            }
+        }
+        deserializer.deserialize_any(BiasVisitor)
+    }
+}
+
+/// What serde's derived types say of a name that an object has twice.
+fn twice<E: Error>(field: &str) -> E {
+    E::custom(format_args!("duplicate field `{field}`"))
+}
 
 /// A text, or a list of texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,6 +164,8 @@ impl<'de> Deserialize<'de> for Part {
                 let (mut kind, mut text, mut other) = (None::<String>, None::<String>, None);
                 while let Some(key) = map.next_key::<String>()? {
                     match key.as_str() {
+                        "type" if kind.is_some() => return Err(twice("type")),
+                        "text" if text.is_some() => return Err(twice("text")),
                         "type" => kind = Some(map.next_value()?),
                         "text" => text = Some(map.next_value()?),
                         _ => {
@@ -307,6 +340,21 @@ mod tests {
     }
 
     #[test]
+    fn each_token_has_one_bias() {
+        let biases = parse::<LogitBias>(br#"{"7": 1, "8": -2.5}"#).unwrap().0;
+        assert_eq!(biases.into_iter().collect::<Vec<_>>(), [("7".into(), 1.0), ("8".into(), -2.5)]);
+        for (json, param) in [
+            (r#"{"7": 1, "8": 2, "7": 1}"#, "7"),
+            (r#"{"7": 1, "\u0037": 1}"#, "7"),
+            (r#"{"7": "much"}"#, "7"),
+        ] {
+            let problem = parse::<LogitBias>(json.as_bytes()).unwrap_err();
+            assert_eq!(problem.body().param.as_deref(), Some(param), "{json}: {problem:?}");
+        }
+        assert!(parse::<LogitBias>(b"[[7, 1]]").is_err());
+    }
+
+    #[test]
     fn text_parts_are_joined_and_other_parts_refused_by_type() {
         for (json, text) in
             [("\"a\"", "a"), (r#"[{"type":"text","text":"a"},{"text":"b","type":"text"}]"#, "a\nb")]
@@ -320,6 +368,7 @@ mod tests {
             ),
             (r#"[{"text":"a"}]"#, "missing field `type`"),
             (r#"[{"type":"text","text":"a","size":1}]"#, "[0].size: unknown field `size`"),
+            (r#"[{"type":"text","text":"a","text":"b"}]"#, "[0].text: duplicate field `text`"),
             ("1", "expected a text or a list of parts"),
             ("null", "expected a text or a list of parts"),
         ] {

@@ -95,7 +95,8 @@ impl Plan {
         let max_tokens = max_tokens.unwrap_or(usize::MAX).clamp(1, limits.max_completion_tokens);
         let one = |choice| Request {
             prompt: prompt.to_vec(),
-            sampling: self.sampling(defaults, derived_seed(self.seed.unwrap_or(seed), choice)),
+            sampling: self
+                .sampling(&defaults.sampling, derived_seed(self.seed.unwrap_or(seed), choice)),
             max_tokens,
             stop: self.stop.clone(),
             logprobs: self.logprobs,
@@ -114,16 +115,13 @@ impl Plan {
             .code("unknown_token"))
     }
 
-    fn sampling(&self, defaults: &Defaults, seed: u64) -> Sampling {
+    fn sampling(&self, defaults: &Sampling, seed: u64) -> Sampling {
         Sampling {
-            temperature: self.temperature.or(defaults.temperature).unwrap_or(1.0),
+            temperature: self.temperature.unwrap_or(defaults.temperature),
             top_k: self.top_k.unwrap_or(defaults.top_k),
-            top_p: self.top_p.or(defaults.top_p).unwrap_or(1.0),
-            min_p: self.min_p.or(defaults.min_p).unwrap_or(0.0),
-            repetition_penalty: self
-                .repetition_penalty
-                .or(defaults.repetition_penalty)
-                .unwrap_or(1.0),
+            top_p: self.top_p.unwrap_or(defaults.top_p),
+            min_p: self.min_p.unwrap_or(defaults.min_p),
+            repetition_penalty: self.repetition_penalty.unwrap_or(defaults.repetition_penalty),
             presence_penalty: self.presence_penalty,
             frequency_penalty: self.frequency_penalty,
             logit_bias: self.logit_bias.clone(),
@@ -201,7 +199,7 @@ fn stops(given: &[String], limits: &Limits) -> Result<Vec<String>, Problem> {
 }
 
 fn biases(given: Option<&LogitBias>, limits: &Limits) -> Result<Vec<(TokenId, f32)>, Problem> {
-    let Some(given) = given else { return Ok(Vec::new()) };
+    let Some(LogitBias(given)) = given else { return Ok(Vec::new()) };
     if given.len() > limits.max_logit_bias {
         let (count, limit) = (given.len(), limits.max_logit_bias);
         return Err(over_limit("logit_bias", count, "entries", limit, "max_logit_bias"));
@@ -231,27 +229,29 @@ mod tests {
         plan.requests(&[1, 2], defaults, &limits, 77, Instant::now())
     }
 
+    /// A package that says nothing of sampling.
+    fn silent() -> Defaults {
+        let sampling = Sampling { temperature: 1.0, ..Sampling::default() };
+        Defaults { sampling, max_new_tokens: None }
+    }
+
     #[test]
-    fn the_request_stands_above_the_package_and_that_above_openais_defaults() {
+    fn the_request_stands_above_the_package() {
         let package = Defaults {
-            temperature: Some(0.2),
-            top_p: Some(0.9),
-            top_k: Some(40),
-            min_p: Some(0.1),
-            repetition_penalty: Some(1.1),
+            sampling: Sampling {
+                temperature: 0.2,
+                top_p: 0.9,
+                top_k: Some(40),
+                min_p: 0.1,
+                repetition_penalty: 1.1,
+                ..Sampling::default()
+            },
             max_new_tokens: Some(300),
         };
-        let bare = &requests(&Knobs::default(), &Defaults::default())[0];
-        assert_eq!(
-            (bare.sampling.temperature, bare.sampling.top_k, bare.max_tokens),
-            (1.0, None, 4096)
-        );
-        assert_eq!(bare.sampling.seed, 77);
         let from_package = &requests(&Knobs::default(), &package)[0];
-        let sampling = &from_package.sampling;
-        assert_eq!((sampling.temperature, sampling.top_p, sampling.top_k), (0.2, 0.9, Some(40)));
-        assert_eq!((sampling.min_p, bare.sampling.min_p), (0.1, 0.0));
-        assert_eq!((sampling.repetition_penalty, from_package.max_tokens), (1.1, 300));
+        assert_eq!(from_package.sampling, Sampling { seed: 77, ..package.sampling.clone() });
+        assert_eq!(from_package.max_tokens, 300);
+        assert_eq!(requests(&Knobs::default(), &silent())[0].max_tokens, 4096);
         let knobs = Knobs {
             temperature: Some(0.0),
             top_p: Some(0.0),
@@ -272,9 +272,9 @@ mod tests {
     #[test]
     fn choices_differ_in_their_seeds_and_the_first_is_what_one_alone_would_be() {
         let knobs = |n| Knobs { seed: Some(5), n: Some(n), ..Knobs::default() };
-        let many = requests(&knobs(8), &Defaults::default());
+        let many = requests(&knobs(8), &silent());
         let mut seeds: Vec<_> = many.iter().map(|r| r.sampling.seed).collect();
-        assert_eq!(seeds[0], requests(&knobs(1), &Defaults::default())[0].sampling.seed);
+        assert_eq!(seeds[0], requests(&knobs(1), &silent())[0].sampling.seed);
         seeds.sort_unstable();
         seeds.dedup();
         assert_eq!(seeds.len(), 8);
@@ -283,9 +283,9 @@ mod tests {
     #[test]
     fn a_value_out_of_range_is_refused_with_its_name_and_range() {
         let limits = Limits::default();
-        let bias = |key: &str, value| LogitBias::from([(key.to_owned(), value)]);
+        let bias = |key: &str, value| LogitBias([(key.to_owned(), value)].into());
         let (bad_key, bad_bias) = (bias("milk", 1.0), bias("7", 101.0));
-        let many: LogitBias = (0..2000).map(|i| (i.to_string(), 1.0)).collect();
+        let many = LogitBias((0..2000).map(|i| (i.to_string(), 1.0)).collect());
         let (empty, long) = ([String::new()], ["x".repeat(257)]);
         let stops = vec!["x".to_owned(); 17];
         let knobs = Knobs::default;

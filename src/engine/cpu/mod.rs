@@ -34,9 +34,10 @@ pub(super) use self::kernels::Kernel;
 use self::kernels::limits;
 use self::kernels::pool::Pool;
 use self::ops::{RowNode, Step};
+use self::surgery::Surroundings;
 use self::weights::Weights;
 use super::kv::{KvStore, Layout, SequenceId};
-use super::{Config, Derived, LoadError, Report, TokenId};
+use super::{Config, LoadError, ModelSource, Report, TokenId};
 
 /// A token to compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,19 +72,15 @@ pub(super) struct Decoder {
 }
 
 impl Plan {
-    /// Reads and plans a graph; everything that cannot run is refused here. `derived` is where
-    /// the graph and its weights may be kept in the form that the kernels read.
-    pub(super) fn load(path: &Path, derived: Option<&Derived>) -> Result<Self, LoadError> {
-        Self::load_for(path, derived, Kernel::best())
+    /// Reads and plans a graph; everything that cannot run is refused here.
+    pub(super) fn load(source: &ModelSource) -> Result<Self, LoadError> {
+        Self::load_for(source, Kernel::best())
     }
 
     /// [`Self::load`] for given kernels.
-    pub(super) fn load_for(
-        path: &Path,
-        derived: Option<&Derived>,
-        kernel: Kernel,
-    ) -> Result<Self, LoadError> {
-        let (proto, weights) = prepared(path, derived)?;
+    pub(super) fn load_for(source: &ModelSource, kernel: Kernel) -> Result<Self, LoadError> {
+        let (proto, weights) = prepared(source)?;
+        let path = &source.onnx;
         let mut onnx =
             tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_value_info(true);
         ops::register(&mut onnx);
@@ -225,18 +222,21 @@ impl Decoder {
 }
 
 /// The graph without its weights, and the weights: mapped where they were packed before.
-fn prepared(path: &Path, derived: Option<&Derived>) -> Result<(ModelProto, Weights), LoadError> {
+fn prepared(source: &ModelSource) -> Result<(ModelProto, Weights), LoadError> {
+    let (path, derived) = (&source.onnx, source.derived.as_ref());
     if let Some(prepared) = derived.and_then(weights::load) {
         return Ok(prepared);
     }
     let mut proto = read(path)?;
+    surgery::take_cached_branch(&mut proto)?;
     tensors::check(path, &proto)?;
     let mut onnx = tract_onnx::onnx();
     ops::register(&mut onnx);
-    surgery::rows_are_tokens(&mut proto, |op| {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let surroundings = Surroundings { folder, context_tokens: source.context_tokens };
+    surgery::rows_are_tokens(&mut proto, &surroundings, |op| {
         ops::is_taken(op) || onnx.op_register.0.contains_key(op)
     })?;
-    let folder = path.parent().unwrap_or(Path::new("."));
     let graph = proto.graph.as_mut().ok_or_else(|| LoadError::Graph { why: "no graph".into() })?;
     let weights = weights::take(graph, folder)?;
     fuse::fuse(graph);

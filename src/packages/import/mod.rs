@@ -1,7 +1,7 @@
 //! Makes the files of an ONNX package out of a GGUF file.
 //!
-//! [`import`] reads a decoder of the `llama` architecture with weights in F32, F16, Q8_0, Q4_0 or
-//! Q4_1 and writes `model.onnx` with `model.onnx.data` beside it, `tokenizer.json`,
+//! [`import`] reads a decoder of the `llama` or `qwen2` architecture with weights in F32, F16, BF16,
+//! Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K or Q6_K and writes `model.onnx` with `model.onnx.data` beside it, `tokenizer.json`,
 //! `generation_config.json` and, where the file has one, `chat_template.jinja`. What else a
 //! manifest or a model card needs comes back as [`Imported`].
 //!
@@ -24,11 +24,13 @@
 mod architecture;
 mod blocks;
 mod data;
-mod llama;
+mod decoder;
+mod family;
 mod onnx;
 mod pre_tokenizer;
 mod rotary;
 mod special_tokens;
+mod tensors;
 mod tokenizer;
 mod weights;
 
@@ -147,8 +149,13 @@ pub enum ImportError {
     #[error("tensor {0} is missing")]
     MissingTensor(String),
     /// A tensor that the architecture as implemented here does not use.
-    #[error("tensor {0} is not part of the llama architecture as it is supported here")]
-    UnexpectedTensor(String),
+    #[error("tensor {tensor} is not part of the {architecture} architecture as supported here")]
+    UnexpectedTensor {
+        /// Which tensor.
+        tensor: String,
+        /// Of what the file says it is.
+        architecture: &'static str,
+    },
     /// A tensor whose shape contradicts the metadata.
     #[error("tensor {tensor} has shape {found:?}; the metadata asks for {wanted:?}")]
     Shape {
@@ -209,12 +216,12 @@ fn import_parsed(
     let architecture = Architecture::read(gguf)?;
     let vocabulary = Vocabulary::read(gguf, architecture.vocabulary)?;
     let special = SpecialTokens::read(gguf, &vocabulary)?;
-    llama::check_tensors(gguf, &architecture)?;
+    tensors::check(gguf, &architecture)?;
 
     std::fs::create_dir_all(out).map_err(|source| write_error(out, source))?;
     let mut files = vec![MODEL_FILE, DATA_FILE, TOKENIZER_FILE, GENERATION_CONFIG_FILE];
     let mut weights = Weights::new(gguf, DataFile::create(&out.join(DATA_FILE))?, progress);
-    let model = llama::build(&architecture, &mut weights)?;
+    let model = decoder::build(&architecture, &mut weights)?;
     weights.finish()?;
     write(&out.join(MODEL_FILE), &model.encode_to_vec())?;
     write(&out.join(TOKENIZER_FILE), tokenizer::to_json(&vocabulary, &special).as_bytes())?;
@@ -225,7 +232,7 @@ fn import_parsed(
     }
 
     Ok(Imported {
-        architecture: architecture.name.to_owned(),
+        architecture: architecture.family.name().to_owned(),
         name: text(gguf, "general.name"),
         licence: text(gguf, "general.license"),
         organisation: text(gguf, "general.organization").or_else(|| text(gguf, "general.author")),

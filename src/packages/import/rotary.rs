@@ -3,8 +3,9 @@
 use super::ImportError;
 use super::architecture::Architecture;
 
-/// Angle per position of each pair of a head, `base^(-2i/width)`, divided by the model's own
-/// factors where it has them (RoFormer, arXiv 2104.09864, section 3.2.2; Llama 3 for factors).
+/// Angle per position of each pair of a head, `base^(-2i/width)`, divided by the stretch of
+/// positions and by the model's own factors where it has them (RoFormer, arXiv 2104.09864, section
+/// 3.2.2; Llama 3 for factors).
 pub(super) fn frequencies(
     architecture: &Architecture,
     factors: Option<&[f32]>,
@@ -12,6 +13,7 @@ pub(super) fn frequencies(
     let width = architecture.head_width as f64;
     let mut frequencies: Vec<f64> = (0..architecture.head_width / 2)
         .map(|pair| architecture.rotary_base.powf(-2.0 * pair as f64 / width))
+        .map(|frequency| frequency / architecture.rotary_stretch)
         .collect();
     for (frequency, factor) in frequencies.iter_mut().zip(factors.unwrap_or_default()) {
         *frequency /= f64::from(*factor);

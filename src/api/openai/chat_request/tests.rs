@@ -21,12 +21,14 @@ fn what_the_clients_send_is_understood() {
         json!({ "stop": ["a", "b"], "max_tokens": 5, "logit_bias": { "50256": -100 } }),
         json!({ "response_format": { "type": "text" }, "modalities": ["text"], "store": false }),
         json!({ "service_tier": "auto", "user": "u-1", "tool_choice": "none" }),
+        json!({ "tools": [], "tool_choice": "auto", "parallel_tool_calls": true }),
+        json!({ "functions": [], "function_call": "auto", "parallel_tool_calls": false }),
         json!({ "top_k": 40, "min_p": 0.05, "repetition_penalty": 1.1 }),
         json!({ "messages": [
             { "role": "developer", "content": [{ "type": "text", "text": "Be brief." }] },
             { "role": "user", "content": "Hi" },
             { "role": "assistant", "content": "Hello", "refusal": null, "annotations": [],
-              "audio": null, "function_call": null, "tool_calls": null },
+              "audio": null, "function_call": null, "tool_calls": [] },
             { "role": "user", "content": "Milk?" },
         ] }),
     ] {
@@ -49,12 +51,18 @@ fn what_is_not_honoured_is_refused_by_name() {
         json!({ "messages": [{ "role": "user", "content": "Hi" }, message] })
     };
     for (extra, param) in [
-        (json!({ "tools": [] }), "tools"),
         (json!({ "tools": [{ "type": "function" }] }), "tools"),
-        (json!({ "tool_choice": "auto" }), "tool_choice"),
-        (json!({ "functions": [] }), "functions"),
+        (json!({ "tools": {} }), "tools"),
+        (json!({ "tool_choice": "required" }), "tool_choice"),
+        (json!({ "parallel_tool_calls": "no" }), "parallel_tool_calls"),
+        (json!({ "functions": [{ "name": "f" }] }), "functions"),
         (json!({ "function_call": { "name": "f" } }), "function_call"),
         (json!({ "response_format": { "type": "json_object" } }), "response_format"),
+        (
+            json!({ "response_format": { "type": "json_schema", "json_schema": { "a": 1 } } }),
+            "response_format",
+        ),
+        (json!({ "response_format": { "type": "text", "size": 1 } }), "response_format.size"),
         (json!({ "modalities": ["text", "audio"] }), "modalities"),
         (json!({ "store": true }), "store"),
         (json!({ "service_tier": "flex" }), "service_tier"),
@@ -93,7 +101,7 @@ fn what_is_not_honoured_is_refused_by_name() {
         ),
         (said("tool", json!({})), "messages[1].role"),
         (said("user", json!({ "name": "Ann" })), "messages[1].name"),
-        (said("assistant", json!({ "tool_calls": [] })), "messages[1].tool_calls"),
+        (said("assistant", json!({ "tool_calls": [{ "id": "1" }] })), "messages[1].tool_calls"),
         (said("assistant", json!({ "mood": "good" })), "messages[1].mood"),
     ] {
         let problem = ask(&extra).unwrap_err();
@@ -118,5 +126,24 @@ fn limits_are_named_with_what_was_sent() {
     ] {
         let problem = ask(&json!({ "messages": messages })).unwrap_err();
         assert_eq!(problem.body().message, says);
+    }
+}
+
+#[test]
+fn what_stands_there_twice_is_refused_by_name() {
+    let message = r#"{"role":"user","content":"Hi"}"#;
+    for (extra, param) in [
+        (r#""n":1,"n":1"#, "n"),
+        (r#""logit_bias":{"7":1,"8":1,"7":-1}"#, "logit_bias.7"),
+        (r#""response_format":{"type":"json_object","type":"text"}"#, "response_format.type"),
+        (
+            r#""stream":true,"stream_options":{"include_usage":true,"include_usage":false}"#,
+            "stream_options.include_usage",
+        ),
+    ] {
+        let body = format!(r#"{{"model":"tiny","messages":[{message}],{extra}}}"#);
+        let problem = parse::<ChatRequest>(body.as_bytes()).unwrap_err();
+        assert_eq!(problem.status(), 400, "{extra}");
+        assert_eq!(problem.body().param.as_deref(), Some(param), "{extra}: {problem:?}");
     }
 }

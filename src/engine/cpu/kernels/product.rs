@@ -7,9 +7,9 @@
 use std::ops::Range;
 
 use super::float::{self, Columns};
-use super::pack::Packed;
+use super::pack::{Packed, UNIT_BLOCKS};
 use super::pool::Pool;
-use super::quantize::{Activations, BLOCK};
+use super::quantize::{Activations, groups};
 use super::{Kernel, LANES, Lanes, compiled_for_each_kernel, exp, quantized};
 
 /// Rows that a kernel computes together at most: their sums stay in registers.
@@ -96,7 +96,7 @@ impl Matrix {
         match self {
             Self::Quantized(packed) => {
                 let a = x.integers;
-                assert_eq!((packed.form.units() * 2, a.rows), (a.blocks, x.rows));
+                assert_eq!((packed.form.units() * UNIT_BLOCKS, x.rows), (a.blocks, a.rows));
                 assert_eq!(packed.lines().len(), packed.form.lines());
             }
             Self::Float(columns) => {
@@ -129,9 +129,6 @@ pub(in crate::engine::cpu) fn multiply(
     x: Input<'_>,
     products: &mut [Product<'_>],
 ) {
-    let a = x.integers;
-    assert!(a.values.len() >= a.rows * a.digits * a.blocks * BLOCK);
-    assert!(a.scales.len() >= a.rows * a.blocks && a.sums.len() >= a.rows * a.blocks * 2);
     let (mut tiles, mut widest) = (0, 0);
     let shared: Vec<_> = products
         .iter_mut()
@@ -181,8 +178,8 @@ impl Product<'_> {
 
 impl Shared<'_> {
     fn tiles(&self, kernel: Kernel, x: &Input<'_>, tiles: Range<usize>) {
-        for first in (0..x.rows).step_by(TOGETHER) {
-            let rows = first..(first + TOGETHER).min(x.rows);
+        for (first, size) in groups(x.rows) {
+            let rows = first..first + size;
             for tile in tiles.clone() {
                 let mut sums = [[0.0; LANES]; TOGETHER];
                 let sums = &mut sums[..rows.len()];
@@ -222,7 +219,7 @@ impl Shared<'_> {
     }
 }
 
-/// The sums of one tile for `sums.len()` rows from `first` on, at most [`TOGETHER`].
+/// The sums of one tile for the group of `sums.len()` rows that begins at `first`.
 #[inline]
 fn product(
     kernel: Kernel,

@@ -13,11 +13,10 @@ mod portable;
 mod tests;
 
 use super::pack::Packed;
-use super::product::TOGETHER;
-use super::quantize::Activations;
+use super::quantize::{Activations, Record, Records};
 use super::{Kernel, Lanes};
 
-/// The sums of one tile for `sums.len()` rows from `first` on, at most [`TOGETHER`].
+/// The sums of one tile for the group of `sums.len()` rows that begins at `first`.
 #[inline]
 pub(super) fn product(
     kernel: Kernel,
@@ -27,18 +26,34 @@ pub(super) fn product(
     first: usize,
     sums: &mut [Lanes],
 ) {
-    assert!(first + sums.len() <= x.rows && sums.len() <= TOGETHER && tile < weights.form.tiles());
+    assert!(weights.form.units() * 2 == x.blocks && tile < weights.form.tiles());
+    let group = first * x.blocks..(first + sums.len()) * x.blocks;
+    match x.records() {
+        Records::One(records) => group_product(kernel, weights, &records[group], tile, sums),
+        Records::Two(records) => group_product(kernel, weights, &records[group], tile, sums),
+    }
+}
+
+/// `x` has a record for each block and row of a group.
+#[inline]
+fn group_product<const DIGITS: usize>(
+    kernel: Kernel,
+    weights: &Packed,
+    x: &[Record<DIGITS>],
+    tile: usize,
+    sums: &mut [Lanes],
+) {
     match kernel {
-        Kernel::Portable => portable::product(weights, x, tile, first, sums),
+        Kernel::Portable => portable::product(weights, x, tile, sums),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a kernel is only handed out where the processor has its features; lengths were
-        // checked here and by the caller.
-        Kernel::Avx2 => unsafe { avx2::product(weights, x, tile, first, sums) },
+        // checked by the caller.
+        Kernel::Avx2 => unsafe { avx2::product(weights, x, tile, sums) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
-        Kernel::AvxVnni => unsafe { avx2::product_vnni(weights, x, tile, first, sums) },
+        Kernel::AvxVnni => unsafe { avx2::product_vnni(weights, x, tile, sums) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
-        Kernel::Avx512Vnni => unsafe { avx512::product(weights, x, tile, first, sums) },
+        Kernel::Avx512Vnni => unsafe { avx512::product(weights, x, tile, sums) },
     }
 }

@@ -1,6 +1,7 @@
 //! Sources against a hub, a file host and a pip of our own; nothing here leaves the machine.
 
 mod hub;
+mod parts;
 mod pip;
 mod transfer;
 

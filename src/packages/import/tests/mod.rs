@@ -1,5 +1,7 @@
 //! Imports of the tiny models in `models/tiny`, whole and altered.
 
+mod dequantiser;
+mod qwen2;
 mod refusals;
 mod text;
 mod weights;
@@ -7,7 +9,7 @@ mod weights;
 use std::cell::Cell;
 use std::collections::HashMap;
 
-use tract_onnx::pb::{ModelProto, TensorProto};
+use tract_onnx::pb::{ModelProto, NodeProto, TensorProto};
 
 use super::*;
 use crate::packages::gguf::writing::Writer;
@@ -56,9 +58,18 @@ impl Package {
         tokenizers::Tokenizer::from_file(self.folder.path().join(TOKENIZER_FILE)).unwrap()
     }
 
-    fn initialiser(&self, name: &str) -> &TensorProto {
+    fn find(&self, initialiser: &str) -> Option<&TensorProto> {
         let graph = self.model.graph.as_ref().unwrap();
-        graph.initializer.iter().find(|tensor| tensor.name == name).expect(name)
+        graph.initializer.iter().find(|tensor| tensor.name == initialiser)
+    }
+
+    fn initialiser(&self, name: &str) -> &TensorProto {
+        self.find(name).expect(name)
+    }
+
+    fn node(&self, name: &str) -> &NodeProto {
+        let graph = self.model.graph.as_ref().unwrap();
+        graph.node.iter().find(|node| node.name == name).expect(name)
     }
 
     fn external(&self, name: &str) -> HashMap<&str, &str> {

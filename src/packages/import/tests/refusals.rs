@@ -7,7 +7,7 @@ use crate::packages::gguf::writing::Written;
 type Alteration = fn(&mut Writer);
 
 const CASES: &[(&str, Alteration)] = &[
-    ("general.architecture is mamba; supported is llama", |w| {
+    ("general.architecture is mamba; supported is llama and qwen2", |w| {
         w.set("general.architecture", &Value::String("mamba"));
     }),
     ("metadata key llama.block_count is missing", |w| w.unset("llama.block_count")),
@@ -26,7 +26,7 @@ const CASES: &[(&str, Alteration)] = &[
     ("llama.rope.dimension_count is 8; supported is the whole width", |w| {
         w.set("llama.rope.dimension_count", &Value::U32(8));
     }),
-    ("llama.rope.scaling.type is \"yarn\"; supported is none", |w| {
+    ("llama.rope.scaling.type is \"yarn\"; supported is none and linear", |w| {
         w.set("llama.rope.scaling.type", &Value::String("yarn"));
     }),
     ("llama.rope.freq_base is NaN", |w| w.set("llama.rope.freq_base", &Value::F32(f32::NAN))),
@@ -52,7 +52,24 @@ const CASES: &[(&str, Alteration)] = &[
     ("tensor token_embd.weight is missing", |w| {
         w.tensors.retain(|tensor| tensor.name != "token_embd.weight");
     }),
-    ("tensor blk.0.attn_q.bias is not part", |w| {
+    ("llama.attention.sliding_window is 128; supported is 0", |w| {
+        w.set("llama.attention.sliding_window", &Value::U32(128));
+    }),
+    ("llama.logit_scale is 2; supported is 1", |w| {
+        w.set("llama.logit_scale", &Value::F32(2.0));
+    }),
+    ("llama.attention.causal is false; supported is true", |w| {
+        w.set("llama.attention.causal", &Value::Bool(false));
+    }),
+    ("tensor blk.0.attn_q_norm.weight is not part of the llama architecture", |w| {
+        w.tensors.push(Written {
+            name: "blk.0.attn_q_norm.weight".into(),
+            dimensions: vec![8],
+            kind: 0,
+            data: vec![0; 32],
+        });
+    }),
+    ("tensor blk.0.attn_q.bias has shape [8]; the metadata asks for [64]", |w| {
         w.tensors.push(Written {
             name: "blk.0.attn_q.bias".into(),
             dimensions: vec![8],
@@ -65,12 +82,12 @@ const CASES: &[(&str, Alteration)] = &[
         tensor.dimensions = vec![64, 32];
         tensor.data.truncate(32 * 40);
     }),
-    ("tensor blk.0.attn_q.weight is stored as Q5_0; supported are F32, F16", |w| {
+    ("tensor blk.0.attn_q.weight is stored as IQ4_NL; supported are F32, F16", |w| {
         let tensor = w.tensor("blk.0.attn_q.weight");
-        tensor.kind = 6;
-        tensor.data = vec![0; 64 * 2 * 22];
+        tensor.kind = 20;
+        tensor.data = vec![0; 64 * 2 * 18];
     }),
-    ("tensor blk.0.attn_norm.weight is stored as Q8_0; supported are F32 and F16", |w| {
+    ("tensor blk.0.attn_norm.weight is stored as Q8_0; supported are F32, F16 and BF16", |w| {
         let tensor = w.tensor("blk.0.attn_norm.weight");
         tensor.kind = 8;
         tensor.data = vec![0; 2 * 34];

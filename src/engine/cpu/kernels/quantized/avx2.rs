@@ -7,55 +7,53 @@
 use std::arch::x86_64::*;
 
 use super::super::pack::{Form, Line, Numbers, Offset, Packed, UNIT_BLOCKS, Width};
-use super::super::quantize::{Activations, BLOCK, RADIX};
+use super::super::quantize::{RADIX, Record};
 use super::super::{LANES, Lanes};
 
 /// Bytes by which reading is ahead of computing.
 const AHEAD: usize = 4096;
 
-/// See [`super::product`].
+/// See [`super::group_product`].
 ///
 /// # Safety
 /// Needs the features named below, and lengths as `super::product` checks them.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) unsafe fn product(
+pub(super) unsafe fn product<const DIGITS: usize>(
     weights: &Packed,
-    x: &Activations,
+    x: &[Record<DIGITS>],
     tile: usize,
-    first: usize,
     sums: &mut [Lanes],
 ) {
     // SAFETY: the caller's promise.
-    unsafe { any_rows::<false>(weights, x, tile, first, sums) }
+    unsafe { any_rows::<DIGITS, false>(weights, x, tile, sums) }
 }
 
-/// See [`super::product`].
+/// See [`super::group_product`].
 ///
 /// # Safety
 /// Needs the features named below, and lengths as `super::product` checks them.
 #[target_feature(enable = "avx2,fma,f16c,avxvnni")]
-pub(super) unsafe fn product_vnni(
+pub(super) unsafe fn product_vnni<const DIGITS: usize>(
     weights: &Packed,
-    x: &Activations,
+    x: &[Record<DIGITS>],
     tile: usize,
-    first: usize,
     sums: &mut [Lanes],
 ) {
     // SAFETY: the caller's promise.
-    unsafe { any_rows::<true>(weights, x, tile, first, sums) }
+    unsafe { any_rows::<DIGITS, true>(weights, x, tile, sums) }
 }
 
 #[inline(always)]
-unsafe fn any_rows<const VNNI: bool>(
+unsafe fn any_rows<const DIGITS: usize, const VNNI: bool>(
     weights: &Packed,
-    x: &Activations,
+    x: &[Record<DIGITS>],
     tile: usize,
-    first: usize,
     sums: &mut [Lanes],
 ) {
+    let group = sums.len();
     let mut done = 0;
-    while done < sums.len() {
-        let (row, out) = (first + done, &mut sums[done..]);
+    while done < group {
+        let (x, out) = (&x[done..], &mut sums[done..]);
         let rows = match out.len() {
             4.. => 4,
             2.. => 2,
@@ -65,9 +63,9 @@ unsafe fn any_rows<const VNNI: bool>(
             // SAFETY: as many rows as are named are left; the rest is the caller's promise.
             unsafe {
                 match rows {
-                    4 => half_tile::<4, VNNI>(weights, x, tile, half, row, out),
-                    2 => half_tile::<2, VNNI>(weights, x, tile, half, row, out),
-                    _ => half_tile::<1, VNNI>(weights, x, tile, half, row, out),
+                    4 => half_tile::<DIGITS, 4, VNNI>(weights, x, group, tile, half, out),
+                    2 => half_tile::<DIGITS, 2, VNNI>(weights, x, group, tile, half, out),
+                    _ => half_tile::<DIGITS, 1, VNNI>(weights, x, group, tile, half, out),
                 }
             }
         }
@@ -75,14 +73,14 @@ unsafe fn any_rows<const VNNI: bool>(
     }
 }
 
-/// Eight of the tile's rows for `M` rows of `x` from `first` on.
+/// Eight of the tile's rows for `M` rows of a group; `x` begins at the first of them.
 #[inline(always)]
-unsafe fn half_tile<const M: usize, const VNNI: bool>(
+unsafe fn half_tile<const DIGITS: usize, const M: usize, const VNNI: bool>(
     weights: &Packed,
-    x: &Activations,
+    x: &[Record<DIGITS>],
+    group: usize,
     tile: usize,
     half: usize,
-    first: usize,
     out: &mut [Lanes],
 ) {
     let form = weights.form;
@@ -90,8 +88,8 @@ unsafe fn half_tile<const M: usize, const VNNI: bool>(
     // `dpbusd` wants weights without sign; eight-bit ones are held with it.
     let raised = if VNNI && form.width == Width::Eight { 128 } else { 0 };
     let zero = form.zero() + raised;
-    // SAFETY: a unit has two blocks of lines and the numbers after them; a row of activations has
-    // as many blocks as the matrix.
+    // SAFETY: a unit has two blocks of lines and the numbers after them; there is a record for each
+    // block and row of the group.
     unsafe {
         let mut sums = [_mm256_setzero_ps(); M];
         for (unit, lines) in weights.tile(tile).chunks_exact(form.unit_lines()).enumerate() {
@@ -102,12 +100,10 @@ unsafe fn half_tile<const M: usize, const VNNI: bool>(
             for b in 0..UNIT_BLOCKS {
                 let block = unit * UNIT_BLOCKS + b;
                 let w = start.add(b * form.width.lines()).cast::<u8>().add(half * 32);
-                let dots = dots::<M, VNNI>(form.width, w, half, x, first, block);
+                let records = x.as_ptr().add(block * group);
+                let dots = dots::<DIGITS, M, VNNI>(form.width, w, half, records);
                 for m in 0..M {
-                    let at = (first + m) * x.blocks + block;
-                    let scale = *x.scales.get_unchecked(at);
-                    let of_half =
-                        [*x.sums.get_unchecked(at * 2), *x.sums.get_unchecked(at * 2 + 1)];
+                    let (scale, of_half) = ((*records.add(m)).scale, (*records.add(m)).sums);
                     for part in 0..form.parts {
                         let (dot, sum) = if form.parts == 1 {
                             (_mm256_add_epi32(dots[m][0], dots[m][1]), of_half[0] + of_half[1])
@@ -146,19 +142,17 @@ unsafe fn prefetch(unit: *const Line, lines: usize) {
 
 /// Exact dot products of the halves of a block for each row of `x`, in steps of the last digit.
 #[inline(always)]
-unsafe fn dots<const M: usize, const VNNI: bool>(
+unsafe fn dots<const DIGITS: usize, const M: usize, const VNNI: bool>(
     width: Width,
     w: *const u8,
     half: usize,
-    x: &Activations,
-    first: usize,
-    block: usize,
+    records: *const Record<DIGITS>,
 ) -> [[__m256i; 2]; M] {
-    // SAFETY: the caller names a block and rows that exist.
+    // SAFETY: the caller names a block and as many records.
     unsafe {
-        let mut dots = digit::<M, VNNI>(width, w, half, x, first, block, 0);
-        if x.digits == 2 {
-            let low = digit::<M, VNNI>(width, w, half, x, first, block, 1);
+        let mut dots = digit::<DIGITS, M, VNNI>(width, w, half, records, 0);
+        for at in 1..DIGITS {
+            let low = digit::<DIGITS, M, VNNI>(width, w, half, records, at);
             let radix = _mm256_set1_epi32(RADIX);
             for m in 0..M {
                 for part in 0..2 {
@@ -173,16 +167,14 @@ unsafe fn dots<const M: usize, const VNNI: bool>(
 
 /// [`dots`] of one digit.
 #[inline(always)]
-unsafe fn digit<const M: usize, const VNNI: bool>(
+unsafe fn digit<const DIGITS: usize, const M: usize, const VNNI: bool>(
     width: Width,
     w: *const u8,
     half: usize,
-    x: &Activations,
-    first: usize,
-    block: usize,
+    records: *const Record<DIGITS>,
     digit: usize,
 ) -> [[__m256i; 2]; M] {
-    // SAFETY: the caller names a block and rows that exist; a block of activations has 32 bytes.
+    // SAFETY: the caller names a block and as many records; a digit of one has 32 bytes.
     unsafe {
         let zero = _mm256_setzero_si256();
         let ones = _mm256_set1_epi16(1);
@@ -190,8 +182,7 @@ unsafe fn digit<const M: usize, const VNNI: bool>(
         for group in 0..8 {
             let weights = group_of(width, w, half, group);
             for (m, dots) in dots.iter_mut().enumerate() {
-                let row = ((first + m) * x.digits + digit) * x.blocks + block;
-                let q = x.values.as_ptr().add(row * BLOCK + group * 4);
+                let q = (*records.add(m)).digits[digit].as_ptr().add(group * 4);
                 let q = _mm256_set1_epi32(q.cast::<i32>().read_unaligned());
                 let dot = &mut dots[group / 4];
                 *dot = match (VNNI, width) {

@@ -3,102 +3,91 @@
 use std::arch::x86_64::*;
 
 use super::super::pack::{Form, Line, Numbers, Offset, Packed, UNIT_BLOCKS, Width};
-use super::super::quantize::{Activations, BLOCK};
+use super::super::quantize::Record;
 use super::super::{LANES, Lanes};
 
 /// Bytes by which reading is ahead of computing.
 const AHEAD: usize = 4096;
 
-/// See [`super::product`].
+/// See [`super::group_product`].
 ///
 /// # Safety
 /// Needs the features named below, and lengths as `super::product` checks them.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,f16c")]
-pub(super) unsafe fn product(
+pub(super) unsafe fn product<const DIGITS: usize>(
     weights: &Packed,
-    x: &Activations,
+    x: &[Record<DIGITS>],
     tile: usize,
-    first: usize,
     sums: &mut [Lanes],
 ) {
-    let mut done = 0;
-    while done < sums.len() {
-        let (row, out) = (first + done, &mut sums[done..]);
-        // SAFETY: as many rows as are named are left; the rest is the caller's promise.
-        done += unsafe {
-            match (out.len(), x.digits) {
-                (8.., 1) => rows::<8, false>(weights, x, tile, row, out),
-                (8.., _) => rows::<8, true>(weights, x, tile, row, out),
-                (4.., 1) => rows::<4, false>(weights, x, tile, row, out),
-                (4.., _) => rows::<4, true>(weights, x, tile, row, out),
-                (2.., 1) => rows::<2, false>(weights, x, tile, row, out),
-                (2.., _) => rows::<2, true>(weights, x, tile, row, out),
-                (_, 1) => rows::<1, false>(weights, x, tile, row, out),
-                (_, _) => rows::<1, true>(weights, x, tile, row, out),
-            }
-        };
+    let form = &weights.form;
+    // SAFETY: the caller's promise.
+    unsafe {
+        match (form.parts == 2, form.offset == Offset::Minimum) {
+            (false, false) => sized::<DIGITS, false, false>(weights, x, tile, sums),
+            (false, true) => sized::<DIGITS, false, true>(weights, x, tile, sums),
+            (true, false) => sized::<DIGITS, true, false>(weights, x, tile, sums),
+            (true, true) => sized::<DIGITS, true, true>(weights, x, tile, sums),
+        }
     }
 }
 
-/// `M` rows from `first` on; returns `M`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,f16c")]
-unsafe fn rows<const M: usize, const TWO: bool>(
+unsafe fn sized<const DIGITS: usize, const HALVED: bool, const MINIMUM: bool>(
     weights: &Packed,
-    x: &Activations,
+    x: &[Record<DIGITS>],
     tile: usize,
-    first: usize,
+    sums: &mut [Lanes],
+) {
+    // SAFETY: the caller's promise; groups have these sizes.
+    unsafe {
+        match sums.len() {
+            8 => rows::<8, DIGITS, HALVED, MINIMUM>(weights, x, tile, sums),
+            4 => rows::<4, DIGITS, HALVED, MINIMUM>(weights, x, tile, sums),
+            2 => rows::<2, DIGITS, HALVED, MINIMUM>(weights, x, tile, sums),
+            _ => rows::<1, DIGITS, HALVED, MINIMUM>(weights, x, tile, sums),
+        }
+    }
+}
+
+/// A group of `M` rows.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,f16c")]
+unsafe fn rows<const M: usize, const DIGITS: usize, const HALVED: bool, const MINIMUM: bool>(
+    weights: &Packed,
+    x: &[Record<DIGITS>],
+    tile: usize,
     out: &mut [Lanes],
-) -> usize {
+) {
+    assert!(out.len() >= M && x.len() >= M * weights.form.units() * UNIT_BLOCKS);
     let form = weights.form;
-    let (zero, minimums, halved) = (form.zero(), form.offset == Offset::Minimum, form.parts == 2);
-    // Eight-bit weights are held with a sign, and the instruction wants them without.
-    let zero = if form.width == Width::Eight { zero + 128 } else { zero };
     let unit_lines = form.unit_lines();
-    let lines = weights.tile(tile);
+    // Eight-bit weights are held with a sign, and the instruction wants them without.
+    let raised = if form.width == Width::Eight { 128 } else { 0 };
+    let zero = _mm512_set1_epi32(-form.zero() - raised);
+    let mut records = x.as_ptr();
     let mut sums = [_mm512_setzero_ps(); M];
-    for (unit, line) in lines.chunks_exact(unit_lines).enumerate() {
-        let start = line.as_ptr();
+    for unit in weights.tile(tile).chunks_exact(unit_lines) {
+        let start = unit.as_ptr();
         prefetch(start, unit_lines);
         for b in 0..UNIT_BLOCKS {
-            let block = unit * UNIT_BLOCKS + b;
-            // SAFETY: a unit has two blocks of lines and the numbers after them, a row of
-            // activations has as many blocks as the matrix.
+            // SAFETY: a unit has two blocks of lines and the numbers after them, and there are
+            // records for as many blocks as the matrix has.
             unsafe {
                 let w = unpacked(form.width, start.add(b * form.width.lines()));
-                let scales = numbers(&form, start, b * form.parts);
-                let second = if halved { numbers(&form, start, b * 2 + 1) } else { scales };
-                for (m, sums) in sums.iter_mut().enumerate() {
-                    let at = (first + m) * x.blocks + block;
-                    let (s0, s1) =
-                        (*x.sums.get_unchecked(at * 2), *x.sums.get_unchecked(at * 2 + 1));
-                    let scale = _mm512_set1_ps(*x.scales.get_unchecked(at));
-                    if halved {
-                        let d = halves::<TWO>(&w, x, first + m, block);
-                        for (part, (d, scales, sum)) in
-                            [(d[0], scales, s0), (d[1], second, s1)].into_iter().enumerate()
-                        {
-                            let d = _mm512_sub_epi32(d, _mm512_set1_epi32(zero * sum));
-                            let factor = _mm512_mul_ps(scales, scale);
-                            *sums = _mm512_fmadd_ps(_mm512_cvtepi32_ps(d), factor, *sums);
-                            if minimums {
-                                let minimum = minimum(&form, start, b * 2 + part);
-                                let factor = _mm512_mul_ps(scale, _mm512_set1_ps(sum as f32));
-                                *sums = _mm512_fmadd_ps(minimum, factor, *sums);
-                            }
+                let numbers = Block::<HALVED, MINIMUM>::of(&form, start, b);
+                // Written out, so that the sums stay in registers.
+                macro_rules! row {
+                    ($($m:literal)*) => {$(
+                        if $m < M {
+                            let record = &*records.add($m);
+                            sums[$m] = add(&w, record, zero, &numbers, sums[$m]);
                         }
-                    } else {
-                        let d = whole::<TWO>(&w, x, first + m, block);
-                        let d = _mm512_sub_epi32(d, _mm512_set1_epi32(zero * (s0 + s1)));
-                        let factor = _mm512_mul_ps(scales, scale);
-                        *sums = _mm512_fmadd_ps(_mm512_cvtepi32_ps(d), factor, *sums);
-                        if minimums {
-                            let minimum = minimum(&form, start, b);
-                            let factor = _mm512_mul_ps(scale, _mm512_set1_ps((s0 + s1) as f32));
-                            *sums = _mm512_fmadd_ps(minimum, factor, *sums);
-                        }
-                    }
+                    )*};
                 }
+                row!(0 1 2 3 4 5 6 7);
+                records = records.add(M);
             }
         }
     }
@@ -106,7 +95,102 @@ unsafe fn rows<const M: usize, const TWO: bool>(
         // SAFETY: sixteen lanes are one vector.
         unsafe { _mm512_storeu_ps(out.as_mut_ptr(), *sums) };
     }
-    M
+}
+
+/// The scales and minimums of a block.
+struct Block<const HALVED: bool, const MINIMUM: bool> {
+    scales: [__m512; 2],
+    minimums: [__m512; 2],
+}
+
+impl<const HALVED: bool, const MINIMUM: bool> Block<HALVED, MINIMUM> {
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn of(form: &Form, unit: *const Line, block: usize) -> Self {
+        // SAFETY: the caller vouches for a unit; minimums follow the scales.
+        unsafe {
+            let two = |from: *const Line| {
+                let first = numbers(form, from, block * form.parts);
+                [first, if HALVED { numbers(form, from, block * 2 + 1) } else { first }]
+            };
+            let scales = two(unit);
+            let minimums = if MINIMUM { two(unit.add(form.number_lines())) } else { scales };
+            Self { scales, minimums }
+        }
+    }
+}
+
+/// `sums` and what a block adds to them for one row.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+unsafe fn add<const DIGITS: usize, const HALVED: bool, const MINIMUM: bool>(
+    w: &[__m512i; 8],
+    record: &Record<DIGITS>,
+    zero: __m512i,
+    block: &Block<HALVED, MINIMUM>,
+    mut sums: __m512,
+) -> __m512 {
+    let scale = _mm512_set1_ps(record.scale);
+    if HALVED {
+        for part in 0..2 {
+            let sum = _mm512_set1_epi32(record.sums[part]);
+            let mut dots = [_mm512_setzero_si512(); DIGITS];
+            dots[DIGITS - 1] = _mm512_mullo_epi32(sum, zero);
+            for digit in 0..DIGITS {
+                dots[digit] = half(w, &record.digits[digit], part, dots[digit]);
+            }
+            let dot = in_steps(dots);
+            let factor = _mm512_mul_ps(block.scales[part], scale);
+            sums = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), factor, sums);
+            if MINIMUM {
+                let factor = _mm512_mul_ps(scale, _mm512_cvtepi32_ps(sum));
+                sums = _mm512_fmadd_ps(block.minimums[part], factor, sums);
+            }
+        }
+        return sums;
+    }
+    let sum = record.sums[0] + record.sums[1];
+    let mut dots = [_mm512_setzero_si512(); DIGITS];
+    dots[DIGITS - 1] = _mm512_mullo_epi32(_mm512_set1_epi32(sum), zero);
+    for digit in 0..DIGITS {
+        let first = half(w, &record.digits[digit], 0, dots[digit]);
+        let second = half(w, &record.digits[digit], 1, _mm512_setzero_si512());
+        dots[digit] = _mm512_add_epi32(first, second);
+    }
+    let dot = in_steps(dots);
+    let factor = _mm512_mul_ps(block.scales[0], scale);
+    sums = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), factor, sums);
+    if MINIMUM {
+        let factor = _mm512_set1_ps(record.scale * sum as f32);
+        sums = _mm512_fmadd_ps(block.minimums[0], factor, sums);
+    }
+    sums
+}
+
+/// The dot products of each digit as one, in steps of the last: 254 times is 256 less 2.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn in_steps<const DIGITS: usize>(dots: [__m512i; DIGITS]) -> __m512i {
+    let mut all = dots[0];
+    for dots in &dots[1..] {
+        let times = _mm512_sub_epi32(_mm512_slli_epi32::<8>(all), _mm512_slli_epi32::<1>(all));
+        all = _mm512_add_epi32(times, *dots);
+    }
+    all
+}
+
+/// `start` and the dot products of half a block with one digit.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn half(w: &[__m512i; 8], digits: &[i8; 32], half: usize, start: __m512i) -> __m512i {
+    let mut dots = start;
+    for group in 0..4 {
+        let at = half * 4 + group;
+        let four = [digits[at * 4], digits[at * 4 + 1], digits[at * 4 + 2], digits[at * 4 + 3]];
+        let four = i32::from_le_bytes(four.map(i8::cast_unsigned));
+        dots = _mm512_dpbusd_epi32(dots, w[at], _mm512_set1_epi32(four));
+    }
+    dots
 }
 
 #[inline]
@@ -117,84 +201,6 @@ fn prefetch(unit: *const Line, lines: usize) {
         let ahead = unit.cast::<i8>().wrapping_add(AHEAD + line * 64);
         _mm_prefetch::<_MM_HINT_T0>(ahead);
     }
-}
-
-/// Exact dot products of a block, in steps of the last digit.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn whole<const TWO: bool>(
-    w: &[__m512i; 8],
-    x: &Activations,
-    row: usize,
-    block: usize,
-) -> __m512i {
-    // SAFETY: the caller names a row and a block that exist.
-    unsafe {
-        let q = first_digit::<TWO>(x, row, block);
-        let [h0, h1] = digit(w, q);
-        let high = _mm512_add_epi32(h0, h1);
-        if !TWO {
-            return high;
-        }
-        let [l0, l1] = digit(w, q.add(x.blocks * BLOCK));
-        _mm512_add_epi32(times_radix(high), _mm512_add_epi32(l0, l1))
-    }
-}
-
-/// The same for each half of a block.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn halves<const TWO: bool>(
-    w: &[__m512i; 8],
-    x: &Activations,
-    row: usize,
-    block: usize,
-) -> [__m512i; 2] {
-    // SAFETY: the caller names a row and a block that exist.
-    unsafe {
-        let q = first_digit::<TWO>(x, row, block);
-        let [h0, h1] = digit(w, q);
-        if !TWO {
-            return [h0, h1];
-        }
-        let [l0, l1] = digit(w, q.add(x.blocks * BLOCK));
-        [_mm512_add_epi32(times_radix(h0), l0), _mm512_add_epi32(times_radix(h1), l1)]
-    }
-}
-
-#[inline]
-unsafe fn first_digit<const TWO: bool>(x: &Activations, row: usize, block: usize) -> *const i8 {
-    let digits = if TWO { 2 } else { 1 };
-    // SAFETY: the caller names a row and a block that exist.
-    unsafe { x.values.as_ptr().add((row * digits * x.blocks + block) * BLOCK) }
-}
-
-/// 254 times, as 256 less 2.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn times_radix(d: __m512i) -> __m512i {
-    _mm512_sub_epi32(_mm512_slli_epi32::<8>(d), _mm512_slli_epi32::<1>(d))
-}
-
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn digit(w: &[__m512i; 8], q: *const i8) -> [__m512i; 2] {
-    let (mut d0, mut d1) = (_mm512_setzero_si512(), _mm512_setzero_si512());
-    for group in 0..4 {
-        // SAFETY: a block of activations has 32 bytes.
-        let (a, b) = unsafe { (four(q.add(group * 4)), four(q.add(16 + group * 4))) };
-        d0 = _mm512_dpbusd_epi32(d0, w[group], a);
-        d1 = _mm512_dpbusd_epi32(d1, w[4 + group], b);
-    }
-    [d0, d1]
-}
-
-/// Four bytes, sixteen times.
-#[inline]
-#[target_feature(enable = "avx512f")]
-unsafe fn four(q: *const i8) -> __m512i {
-    // SAFETY: the caller vouches for four bytes.
-    _mm512_set1_epi32(unsafe { q.cast::<i32>().read_unaligned() })
 }
 
 /// A block's weights without sign, four columns to a vector.
@@ -227,11 +233,11 @@ unsafe fn unpacked(width: Width, block: *const Line) -> [__m512i; 8] {
     w
 }
 
-/// The `at`-th scales of a unit.
+/// The `at`-th numbers of a unit.
 #[inline]
 #[target_feature(enable = "avx512f")]
 unsafe fn numbers(form: &Form, unit: *const Line, at: usize) -> __m512 {
-    // SAFETY: the caller names scales that the unit has.
+    // SAFETY: the caller names numbers that the unit has.
     unsafe {
         let first = unit.add(UNIT_BLOCKS * form.width.lines());
         match form.numbers {
@@ -239,12 +245,4 @@ unsafe fn numbers(form: &Form, unit: *const Line, at: usize) -> __m512 {
             Numbers::Single => _mm512_load_ps(first.cast::<f32>().add(at * LANES)),
         }
     }
-}
-
-/// The `at`-th minimums of a unit.
-#[inline]
-#[target_feature(enable = "avx512f")]
-unsafe fn minimum(form: &Form, unit: *const Line, at: usize) -> __m512 {
-    // SAFETY: minimums follow the scales.
-    unsafe { numbers(form, unit.add(form.number_lines()), at) }
 }

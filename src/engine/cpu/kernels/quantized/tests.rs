@@ -3,7 +3,7 @@
 use super::super::pack::{Bits, Layout, Packed, Stored, Width};
 use super::super::pool::Pool;
 use super::super::product::{Input, Matrix, Product, multiply};
-use super::super::quantize::{BLOCK, RADIX};
+use super::super::quantize::BLOCK;
 use super::*;
 use crate::engine::Activation;
 
@@ -121,10 +121,9 @@ fn check_for(case: &Case, activation: Activation, made: &Made, x: &[f32]) {
             for row in 0..case.rows {
                 let (mut want, mut size) = (0.0, 0.0);
                 for c in 0..case.columns {
-                    let digit = |d| i32::from(a.block(m, d, c / BLOCK)[c % BLOCK]);
-                    let q = (0..a.digits).fold(0, |q, d| q * RADIX + digit(d));
-                    let scale = f64::from(a.scales[m * a.blocks + c / BLOCK]);
-                    let term = f64::from(q) * scale * made.weights[row * case.columns + c];
+                    let (steps, scale) = a.steps(m, c / BLOCK);
+                    let x = f64::from(steps[c % BLOCK]) * f64::from(scale);
+                    let term = x * made.weights[row * case.columns + c];
                     want += term;
                     size += term.abs();
                 }

@@ -1,4 +1,4 @@
-//! The graph of a llama decoder.
+//! The graph of a decoder.
 
 use tract_onnx::pb::ModelProto;
 use tract_onnx::pb::tensor_proto::DataType;
@@ -7,85 +7,11 @@ use super::ImportError;
 use super::architecture::Architecture;
 use super::onnx::{Attribute, Dim, Graph, MICROSOFT, STANDARD};
 use super::rotary::{self, RowOrder};
-use super::weights::{Weights, check_matrix_type};
-use crate::packages::gguf::{Gguf, Tensor, TensorType};
+use super::tensors::{self, EMBEDDING, FINAL_NORM, HEAD, ROTARY_FACTORS};
+use super::weights::{Head, Weights};
 
-const EMBEDDING: &str = "token_embd.weight";
-const FINAL_NORM: &str = "output_norm.weight";
-const HEAD: &str = "output.weight";
-const ROTARY_FACTORS: &str = "rope_freqs.weight";
 const COS_CACHE: &str = "cos_cache";
 const SIN_CACHE: &str = "sin_cache";
-
-/// Refuses what is missing, superfluous, misshapen or of a type that cannot be imported.
-pub(super) fn check_tensors(gguf: &Gguf<'_>, a: &Architecture) -> Result<(), ImportError> {
-    for tensor in gguf.tensors() {
-        let (wanted, check_type) = expected(tensor.name, a)
-            .ok_or_else(|| ImportError::UnexpectedTensor(tensor.name.to_owned()))?;
-        if tensor.dimensions() != wanted {
-            return Err(ImportError::Shape {
-                tensor: tensor.name.to_owned(),
-                found: tensor.dimensions().to_vec(),
-                wanted,
-            });
-        }
-        check_type(tensor)?;
-    }
-    let layered = (0..a.layers).flat_map(|layer| LAYER.map(|part| format!("blk.{layer}.{part}")));
-    let once = [EMBEDDING, FINAL_NORM].map(str::to_owned);
-    match once.into_iter().chain(layered).find(|name| gguf.tensor(name).is_none()) {
-        Some(name) => Err(ImportError::MissingTensor(name)),
-        None => Ok(()),
-    }
-}
-
-const LAYER: [&str; 9] = [
-    "attn_norm.weight",
-    "attn_q.weight",
-    "attn_k.weight",
-    "attn_v.weight",
-    "attn_output.weight",
-    "ffn_norm.weight",
-    "ffn_gate.weight",
-    "ffn_up.weight",
-    "ffn_down.weight",
-];
-
-type TypeCheck = fn(&Tensor<'_>) -> Result<(), ImportError>;
-
-fn expected(tensor: &str, a: &Architecture) -> Option<(Vec<u64>, TypeCheck)> {
-    let vector = |n: usize| Some((vec![n as u64], check_vector_type as TypeCheck));
-    let matrix =
-        |k: usize, n: usize| Some((vec![k as u64, n as u64], check_matrix_type as TypeCheck));
-    match tensor {
-        EMBEDDING | HEAD => return matrix(a.hidden, a.vocabulary),
-        FINAL_NORM => return vector(a.hidden),
-        ROTARY_FACTORS => return vector(a.head_width / 2),
-        _ => {}
-    }
-    let (layer, part) = tensor.strip_prefix("blk.")?.split_once('.')?;
-    layer.parse::<usize>().ok().filter(|&layer| layer < a.layers)?;
-    match part {
-        "attn_norm.weight" | "ffn_norm.weight" => vector(a.hidden),
-        "attn_q.weight" => matrix(a.hidden, a.heads * a.head_width),
-        "attn_k.weight" | "attn_v.weight" => matrix(a.hidden, a.kv_heads * a.head_width),
-        "attn_output.weight" => matrix(a.heads * a.head_width, a.hidden),
-        "ffn_gate.weight" | "ffn_up.weight" => matrix(a.hidden, a.feed_forward),
-        "ffn_down.weight" => matrix(a.feed_forward, a.hidden),
-        _ => None,
-    }
-}
-
-fn check_vector_type(tensor: &Tensor<'_>) -> Result<(), ImportError> {
-    match tensor.kind {
-        TensorType::F32 | TensorType::F16 => Ok(()),
-        kind => Err(ImportError::TensorType {
-            tensor: tensor.name.to_owned(),
-            kind: kind.name(),
-            supported: "F32 and F16",
-        }),
-    }
-}
 
 /// Writes all weights and returns the graph that uses them.
 pub(super) fn build(
@@ -96,11 +22,13 @@ pub(super) fn build(
     builder.inputs();
     builder.rotary_caches()?;
     let lengths = builder.lengths();
+    let head = if builder.weights.has(HEAD) { Head::Own } else { Head::Tied };
     let (mut hidden, embedding) = builder.weights.embedding(
         &mut builder.graph,
         "/model/embed_tokens",
         "input_ids",
         EMBEDDING,
+        head,
     )?;
     for layer in 0..a.layers {
         hidden = builder.attention(layer, &hidden, &lengths)?;
@@ -108,13 +36,13 @@ pub(super) fn build(
     }
     let hidden = builder.norm("/model/norm", &hidden, FINAL_NORM)?;
     let Builder { weights, mut graph, .. } = builder;
-    let logits = if weights.has(HEAD) {
-        weights.linear(&mut graph, "/lm_head", &hidden, HEAD, RowOrder::AsStored)?
-    } else {
-        weights.tied_head(&mut graph, "/lm_head", &hidden, EMBEDDING, &embedding)?
+    let logits = match head {
+        Head::Own => weights.linear(&mut graph, "/lm_head", &hidden, HEAD, RowOrder::AsStored)?,
+        Head::Tied => weights.tied_head(&mut graph, "/lm_head", &hidden, EMBEDDING, &embedding)?,
     };
     graph.rename_output(&logits, "logits");
-    Ok(graph.into_model(a.name, &[("architecture", a.name.to_owned())]))
+    let name = a.family.name();
+    Ok(graph.into_model(name, &[("architecture", name.to_owned())]))
 }
 
 /// Names of what attention must know of sequence lengths.
@@ -205,14 +133,23 @@ impl Builder<'_, '_> {
         Ok(self.graph.node(scope, STANDARD, "RMSNormalization", &[input, &name], &attributes))
     }
 
+    /// A product with the matrix `part` of a layer, with its bias where the file has one.
     fn linear(
         &mut self,
         scope: &str,
         input: &str,
-        tensor: &str,
+        (layer, part): (usize, &str),
         order: RowOrder,
     ) -> Result<String, ImportError> {
-        self.weights.linear(&mut self.graph, scope, input, tensor, order)
+        let tensor = |kind: &str| tensors::name(layer, &format!("{part}.{kind}"));
+        let Self { weights, graph, .. } = self;
+        let product = weights.linear(graph, scope, input, &tensor("weight"), order)?;
+        let bias = tensor("bias");
+        if weights.has(&bias) {
+            weights.biased(graph, scope, &product, &bias, order)
+        } else {
+            Ok(product)
+        }
     }
 
     fn attention(
@@ -223,19 +160,13 @@ impl Builder<'_, '_> {
     ) -> Result<String, ImportError> {
         let a = self.a;
         let scope = format!("/model/layers.{layer}");
-        let tensor = |part: &str| format!("blk.{layer}.{part}.weight");
-        let pairs = RowOrder::RotaryPairs { head_width: a.head_width };
-        let normed =
-            self.norm(&format!("{scope}/input_layernorm"), hidden, &tensor("attn_norm"))?;
+        let norm = format!("{scope}/input_layernorm");
+        let normed = self.norm(&norm, hidden, &tensors::name(layer, "attn_norm.weight"))?;
         let scope = format!("{scope}/attn");
-        let q = self.linear(&format!("{scope}/q_proj"), &normed, &tensor("attn_q"), pairs)?;
-        let k = self.linear(&format!("{scope}/k_proj"), &normed, &tensor("attn_k"), pairs)?;
-        let v = self.linear(
-            &format!("{scope}/v_proj"),
-            &normed,
-            &tensor("attn_v"),
-            RowOrder::AsStored,
-        )?;
+        let (turned, stored) = (a.rotary_order(), RowOrder::AsStored);
+        let q = self.linear(&format!("{scope}/q_proj"), &normed, (layer, "attn_q"), turned)?;
+        let k = self.linear(&format!("{scope}/k_proj"), &normed, (layer, "attn_k"), turned)?;
+        let v = self.linear(&format!("{scope}/v_proj"), &normed, (layer, "attn_v"), stored)?;
         let past = ["key", "value"].map(|part| format!("past_key_values.{layer}.{part}"));
         let present = ["key", "value"].map(|part| format!("present.{layer}.{part}"));
         let [past_key, past_value] = &past;
@@ -265,27 +196,26 @@ impl Builder<'_, '_> {
                 Attribute::Int("rotary_interleaved", 0),
             ],
         );
-        let o = &tensor("attn_output");
-        let out = self.linear(&format!("{scope}/o_proj"), &attended, o, RowOrder::AsStored)?;
+        let o = (layer, "attn_output");
+        let out = self.linear(&format!("{scope}/o_proj"), &attended, o, stored)?;
         Ok(self.graph.node(&format!("{scope}/residual"), STANDARD, "Add", &[hidden, &out], &[]))
     }
 
     fn feed_forward(&mut self, layer: usize, hidden: &str) -> Result<String, ImportError> {
         let scope = format!("/model/layers.{layer}");
-        let tensor = |part: &str| format!("blk.{layer}.{part}.weight");
         let norm = format!("{scope}/post_attention_layernorm");
-        let normed = self.norm(&norm, hidden, &tensor("ffn_norm"))?;
+        let normed = self.norm(&norm, hidden, &tensors::name(layer, "ffn_norm.weight"))?;
         let scope = format!("{scope}/mlp");
         let stored = RowOrder::AsStored;
         let gate =
-            self.linear(&format!("{scope}/gate_proj"), &normed, &tensor("ffn_gate"), stored)?;
-        let up = self.linear(&format!("{scope}/up_proj"), &normed, &tensor("ffn_up"), stored)?;
+            self.linear(&format!("{scope}/gate_proj"), &normed, (layer, "ffn_gate"), stored)?;
+        let up = self.linear(&format!("{scope}/up_proj"), &normed, (layer, "ffn_up"), stored)?;
         let graph = &mut self.graph;
         let act = format!("{scope}/act_fn");
         let sigmoid = graph.node(&act, STANDARD, "Sigmoid", &[&gate], &[]);
         let silu = graph.node(&act, STANDARD, "Mul", &[&gate, &sigmoid], &[]);
         let gated = graph.node(&scope, STANDARD, "Mul", &[&silu, &up], &[]);
-        let down = &tensor("ffn_down");
+        let down = (layer, "ffn_down");
         let out = self.linear(&format!("{scope}/down_proj"), &gated, down, stored)?;
         Ok(self.graph.node(&format!("{scope}/residual"), STANDARD, "Add", &[hidden, &out], &[]))
     }
