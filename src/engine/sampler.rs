@@ -69,7 +69,7 @@ impl Sampler {
 
     fn draw(&mut self, logits: &mut [f32]) -> Option<TokenId> {
         let s = &self.sampling;
-        let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let largest = largest(logits);
         if !largest.is_finite() {
             return best(logits);
         }
@@ -134,11 +134,20 @@ fn reach(best: &[(TokenId, f32)], top_p: f32, total: f64) -> Option<usize> {
 
 /// The largest logit's token; the first of equals.
 fn best(logits: &[f32]) -> Option<TokenId> {
-    let better = |best: Option<(usize, f32)>, (i, &logit): (usize, &f32)| match best {
-        Some((_, top)) if logit <= top => best,
-        _ => Some((i, logit)),
-    };
-    logits.iter().enumerate().fold(None, better).map(|(i, _)| i as TokenId)
+    let largest = largest(logits);
+    logits.iter().position(|&logit| logit == largest).map(|at| at as TokenId)
+}
+
+/// The largest of numbers, several side by side, as a processor compares them.
+fn largest(logits: &[f32]) -> f32 {
+    let mut lanes = [f32::NEG_INFINITY; 16];
+    let (chunks, rest) = logits.as_chunks::<16>();
+    for chunk in chunks {
+        for (lane, &logit) in lanes.iter_mut().zip(chunk) {
+            *lane = if logit > *lane { logit } else { *lane };
+        }
+    }
+    lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max)
 }
 
 /// The `count` largest, best first; the smaller number first of equals.
@@ -157,7 +166,7 @@ fn most(values: &[f32], count: usize) -> Vec<(TokenId, f32)> {
 }
 
 fn logprobs(logits: &[f32], token: TokenId, top: usize) -> (f32, Vec<(TokenId, f32)>) {
-    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let largest = largest(logits);
     let sum: f64 = logits.iter().map(|&l| f64::from(l - largest).exp()).sum();
     let of = |logit: f32| (f64::from(logit - largest) - sum.ln()) as f32;
     let chosen = logits.get(token as usize).map_or(f32::NEG_INFINITY, |&logit| of(logit));

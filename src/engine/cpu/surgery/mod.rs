@@ -130,9 +130,8 @@ fn check_nodes(graph: &Graph, known: impl Fn(&str) -> bool) -> Result<(), LoadEr
         if node.op_type == ROTARY {
             return refuse_node(node, "what it rotates does not go into attention".to_owned());
         }
-        let apart = |name: &String| {
-            name.is_empty() || rows.width(name).is_some() || links.is_constant(name)
-        };
+        let apart =
+            |name: &String| name.is_empty() || rows.keeps_apart(name) || links.is_constant(name);
         if !node.output.iter().all(apart) {
             return refuse_node(node, "it is not seen to keep tokens apart".to_owned());
         }

@@ -43,25 +43,43 @@ const ONE_BY_ONE: [&str; 29] = [
 /// Operators that take pairs of numbers.
 const PAIRWISE: [&str; 7] = ["Add", "BiasGelu", "Div", "Max", "Min", "Mul", "Sub"];
 
-/// The rows of a graph by name, with their width.
-pub(super) struct Rows(HashMap<String, usize>);
+/// The rows of a graph by name.
+pub(super) struct Rows {
+    widths: HashMap<String, usize>,
+    /// Rows cut into parts of one size along an axis of their own.
+    parted: HashMap<String, Parts>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Parts {
+    count: usize,
+    size: usize,
+}
 
 impl Rows {
     /// Follows the token ids through the graph as far as tokens stay apart.
     pub(super) fn of(graph: &Graph) -> Self {
         let links = graph.links();
-        let mut rows = Self(HashMap::new());
+        let mut rows = Self { widths: HashMap::new(), parted: HashMap::new() };
         for node in &graph.nodes {
             for (name, width) in rows.after(&links, node) {
-                rows.0.insert(name, width);
+                rows.widths.insert(name, width);
+            }
+            if let Some((parts, name)) = rows.parts_after(&links, node).zip(output(node, 0)) {
+                rows.parted.insert(name.to_owned(), parts);
             }
         }
         rows
     }
 
+    /// Whether what is called `name` is made of rows, in whatever form.
+    pub(super) fn keeps_apart(&self, name: &str) -> bool {
+        self.widths.contains_key(name) || self.parted.contains_key(name)
+    }
+
     /// Width of the rows called `name`; `None` where it is no rows.
     pub(super) fn width(&self, name: &str) -> Option<usize> {
-        self.0.get(name).copied()
+        self.widths.get(name).copied()
     }
 
     /// The outputs of a node that are rows.
@@ -75,7 +93,10 @@ impl Rows {
             }
             "Slice" => first.and_then(|width| sliced(links, node, width)),
             "Concat" => self.joined(node),
-            "Reshape" => first.and_then(|width| by_heads(links, node, width)),
+            "Reshape" => match first {
+                Some(width) => by_heads(links, node, width),
+                None => self.whole_again(links, node),
+            },
             ops::QUANTIZED => first.and(integer(node, "N")).and_then(|n| usize::try_from(n).ok()),
             ops::FLOAT | ops::INTEGER | "MatMul" => first.and_then(|_| multiplied(links, node)),
             ops::NORM | ops::ATTENTION | "LayerNormalization" | "DequantizeLinear" | ROTARY => {
@@ -90,6 +111,43 @@ impl Rows {
             .map(|(width, name)| (name.to_owned(), width))
             .into_iter()
             .collect()
+    }
+
+    /// The output of a node that is rows in parts: `[0, 0, count, size]` of whole rows, a last axis
+    /// more, or numbers of two of one cut taken together.
+    fn parts_after(&self, links: &Links<'_>, node: &NodeProto) -> Option<Parts> {
+        let first = input(node, 0)?;
+        match node.op_type.as_str() {
+            "Reshape" => {
+                let &[0, 0, count, size] = evaluate::list(links, input(node, 1)?)?.as_slice()
+                else {
+                    return None;
+                };
+                let parts = Parts { count: count.try_into().ok()?, size: size.try_into().ok()? };
+                (self.width(first)? == parts.count.checked_mul(parts.size)?).then_some(parts)
+            }
+            "Unsqueeze" => {
+                let last = evaluate::list(links, input(node, 1)?)? == [-1];
+                last.then_some(Parts { count: self.width(first)?, size: 1 })
+            }
+            op if PAIRWISE.contains(&op) => {
+                let a = *self.parted.get(first)?;
+                let b = *self.parted.get(input(node, 1)?)?;
+                let fits = a.count == b.count && (a.size == b.size || a.size == 1 || b.size == 1);
+                fits.then_some(Parts { count: a.count, size: a.size.max(b.size) })
+            }
+            _ => None,
+        }
+    }
+
+    /// Parts put together to whole rows: `[0, 0, width]`.
+    fn whole_again(&self, links: &Links<'_>, node: &NodeProto) -> Option<usize> {
+        let parts = self.parted.get(input(node, 0)?)?;
+        let width = parts.count.checked_mul(parts.size)?;
+        let &[0, 0, wanted] = evaluate::list(links, input(node, 1)?)?.as_slice() else {
+            return None;
+        };
+        (usize::try_from(wanted) == Ok(width)).then_some(width)
     }
 
     /// Rows of a table by token id, or the wanted ones of all rows.
