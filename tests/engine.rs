@@ -6,8 +6,8 @@ use std::sync::{Arc, Condvar, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 use endcap::engine::{
-    Activation, Config, EngineError, FinishReason, LoadError, Model, ModelSource, Observer, Probe,
-    Request, Sampling, TokenId,
+    Activation, Config, EngineError, FinishReason, KvType, LoadError, Model, ModelSource, Observer,
+    Probe, Request, Sampling, Scope, TokenId, Usage,
 };
 use prost::Message;
 use tract_onnx::pb::{ModelProto, NodeProto};
@@ -37,11 +37,11 @@ fn source_in(folder: &Path) -> ModelSource {
     }
 }
 
-fn source(form: &str) -> ModelSource {
+pub(crate) fn source(form: &str) -> ModelSource {
     source_in(&TINY.path().join(form))
 }
 
-fn tokens(seed: u32, count: usize) -> Vec<TokenId> {
+pub(crate) fn tokens(seed: u32, count: usize) -> Vec<TokenId> {
     (0..count as u32).map(|i| (i * 37 + seed * 101 + i * i * 7) % 500).collect()
 }
 
@@ -49,8 +49,12 @@ fn tokens(seed: u32, count: usize) -> Vec<TokenId> {
 fn kernels_chunks_threads_and_company_give_the_same_bits() {
     for form in FORMS {
         let (a, b, c) = (tokens(1, 45), tokens(2, 17), tokens(3, 33));
-        for activation in [Activation::Bits8, Activation::Bits16] {
-            let config = |threads| Config { threads, activation, ..Config::default() };
+        for (activation, kv_type) in [
+            (Activation::Bits8, KvType::F16),
+            (Activation::Bits16, KvType::F16),
+            (Activation::Bits16, KvType::Int8),
+        ] {
+            let config = |threads| Config { threads, activation, kv_type, ..Config::default() };
             let mut whole = Probe::load(&source(form), "portable", &config(1)).unwrap();
             let want: Vec<_> =
                 [&a, &b, &c].map(|s| whole.logits(&[s], 1000).unwrap().remove(0)).to_vec();
@@ -58,7 +62,10 @@ fn kernels_chunks_threads_and_company_give_the_same_bits() {
                 for (threads, chunk) in [(1, 1), (2, 7), (3, 16), (2, 1000)] {
                     let mut probe = Probe::load(&source(form), kernel, &config(threads)).unwrap();
                     let got = probe.logits(&[&a, &b, &c], chunk).unwrap();
-                    assert_eq!(got, want, "{form} {activation:?} {kernel} {threads} {chunk}");
+                    assert_eq!(
+                        got, want,
+                        "{form} {activation:?} {kv_type:?} {kernel} {threads} {chunk}"
+                    );
                 }
             }
         }
@@ -67,21 +74,21 @@ fn kernels_chunks_threads_and_company_give_the_same_bits() {
 
 /// Counts what the engine reports, and holds it where a test wants to see it stand still.
 #[derive(Default)]
-struct Counts {
+pub(crate) struct Counts {
     /// Tokens that may be generated; none set is no limit.
     allowed: Mutex<Option<u64>>,
     allowed_more: Condvar,
-    set_aside: AtomicU64,
-    cancelled: AtomicU64,
-    completed: AtomicU64,
+    pub(crate) set_aside: AtomicU64,
+    pub(crate) cancelled: AtomicU64,
+    pub(crate) completed: AtomicU64,
     generated: AtomicU64,
-    prompt: AtomicU64,
-    kv_used: AtomicU64,
-    kv_peak: AtomicU64,
+    pub(crate) prompt: AtomicU64,
+    pub(crate) kv_used: AtomicU64,
+    pub(crate) kv_peak: AtomicU64,
 }
 
 impl Counts {
-    fn allow(&self, tokens: Option<u64>) {
+    pub(crate) fn allow(&self, tokens: Option<u64>) {
         *self.allowed.lock().unwrap() = tokens;
         self.allowed_more.notify_all();
     }
@@ -94,7 +101,7 @@ impl Counts {
         drop(self.allowed_more.wait_while(allowed, too_many).unwrap());
     }
 
-    fn generated(&self) -> u64 {
+    pub(crate) fn generated(&self) -> u64 {
         self.generated.load(Ordering::SeqCst)
     }
 }
@@ -126,13 +133,13 @@ impl Observer for Counts {
     }
 }
 
-fn load(config: &Config) -> (Model, Arc<Counts>) {
+pub(crate) fn load(config: &Config) -> (Model, Arc<Counts>) {
     let counts = Arc::new(Counts::default());
     let model = Model::load(&source("q4_1"), config, Arc::clone(&counts) as _).unwrap();
     (model, counts)
 }
 
-fn request(seed: u32) -> Request {
+pub(crate) fn request(seed: u32) -> Request {
     Request {
         prompt: tokens(seed, 20 + 7 * seed as usize),
         sampling: Sampling { temperature: 0.9, seed: seed.into(), ..Default::default() },
@@ -140,11 +147,20 @@ fn request(seed: u32) -> Request {
         stop: vec![],
         logprobs: Some(2),
         deadline: None,
+        scope: Scope::Public,
     }
 }
 
 /// The whole answer: text, log-probabilities, how it ended.
-fn answer(model: &Model, request: Request) -> (String, Vec<f32>, FinishReason) {
+pub(crate) fn answer(model: &Model, request: Request) -> (String, Vec<f32>, FinishReason) {
+    let (text, logprobs, reason, _) = answer_and_usage(model, request);
+    (text, logprobs, reason)
+}
+
+pub(crate) fn answer_and_usage(
+    model: &Model,
+    request: Request,
+) -> (String, Vec<f32>, FinishReason, Usage) {
     let mut generation = model.generate(request).unwrap();
     let (mut text, mut logprobs) = (String::new(), Vec::new());
     while let Some(chunk) = generation.blocking_next() {
@@ -153,7 +169,7 @@ fn answer(model: &Model, request: Request) -> (String, Vec<f32>, FinishReason) {
         logprobs.extend(chunk.tokens.iter().map(|t| t.chosen.logprob));
         if let Some((reason, usage)) = chunk.finish {
             assert_eq!(usage.completion_tokens, logprobs.len());
-            return (text, logprobs, reason);
+            return (text, logprobs, reason, usage);
         }
     }
     panic!("the answer has no end")
@@ -169,7 +185,7 @@ fn ten_at_once_say_what_each_says_alone_even_where_pages_run_out() {
     let page = 16 * Model::check(&source("q4_1")).unwrap().kv_bytes_per_token;
     for (pages, sequences, chunk) in [(1000, 10, 128), (1000, 3, 5), (10, 10, 64)] {
         let (model, counts) = load(&Config {
-            kv_budget_bytes: pages * page,
+            kv_budget_bytes: Some(pages * page),
             max_sequences: sequences,
             prefill_chunk_tokens: chunk,
             threads: 2,
@@ -190,7 +206,7 @@ fn ten_at_once_say_what_each_says_alone_even_where_pages_run_out() {
     }
 }
 
-fn wait_until(what: &str, holds: impl Fn() -> bool) {
+pub(crate) fn wait_until(what: &str, holds: impl Fn() -> bool) {
     let patience = Instant::now() + Duration::from_secs(30);
     while !holds() {
         assert!(Instant::now() < patience, "waited too long until {what}");

@@ -16,5 +16,8 @@ mod forms;
 mod fuzz;
 mod perplexity;
 mod reference;
+mod sharing;
+mod speed;
+mod stress;
 mod support;
 mod tidy;

@@ -20,6 +20,8 @@ pub(super) async fn load(config: &Config, metrics: &Metrics) -> Result<Vec<Serve
     if packages.is_empty() {
         return Err(AppError::NoModels);
     }
+    let budget = config.engine.budget();
+    tracing::info!(bytes = budget.total_bytes(), "memory for weights and KV pages");
     let mut loaded = Vec::new();
     for package in packages {
         let name = package.name().to_owned();
@@ -27,7 +29,9 @@ pub(super) async fn load(config: &Config, metrics: &Metrics) -> Result<Vec<Serve
         let source = package.decoder();
         let engine = config.engine.clone();
         let observer = Arc::new(metrics.observe_model(&name));
-        let task = tokio::task::spawn_blocking(move || Model::load(&source, &engine, observer));
+        let budget = budget.clone();
+        let load = move || Model::load_within(&budget, &source, &engine, observer);
+        let task = tokio::task::spawn_blocking(load);
         let model = match task.await {
             Ok(Ok(model)) => model,
             Ok(Err(source)) => return Err(AppError::Load { name, source }),

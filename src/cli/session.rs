@@ -8,7 +8,7 @@ use anyhow::Context;
 
 use super::output;
 use crate::config::Config;
-use crate::engine::{Chunk, Model, Observer, Request, Sampling, TokenId};
+use crate::engine::{Chunk, Model, Observer, Request, Sampling, Scope, TokenId};
 use crate::packages::{GenerationDefaults, Package, Store};
 use crate::skills::chat::{ChatTemplate, Message};
 
@@ -74,6 +74,7 @@ impl Session {
             stop: Vec::new(),
             logprobs: None,
             deadline: None,
+            scope: Scope::Public,
         };
         let mut generation = self.model.generate(request)?;
         let mut answer = String::new();

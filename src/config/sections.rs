@@ -1,5 +1,6 @@
 //! Every setting: its name, default, range, and what it must agree with.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use super::kinds;
 use super::raw::{Given, Reader};
 use super::{Setting, default_data_dir};
 use crate::api;
-use crate::engine::{self, Activation};
+use crate::engine::{self, Activation, KvType};
 use crate::http::{self, BodyLimits, TlsFiles};
 use crate::telemetry::LogFormat;
 use crate::units::Bytes;
@@ -188,7 +189,15 @@ fn limits(reader: &mut Reader<'_>) -> api::Limits {
 
 fn engine(reader: &mut Reader<'_>) -> engine::Config {
     let default = engine::Config::default();
-    let budget = default.kv_budget_bytes;
+    let kv_type = |given: &Given| match kinds::text(given)?.as_str() {
+        "f16" => Ok(KvType::F16),
+        "int8" => Ok(KvType::Int8),
+        other => Err(format!("`{other}` is not \"f16\" or \"int8\"")),
+    };
+    let show_type = |kv_type: &KvType| match kv_type {
+        KvType::F16 => "f16".to_owned(),
+        KvType::Int8 => "int8".to_owned(),
+    };
     let chunk = default.prefill_chunk_tokens;
     let activation = |given: &Given| match kinds::text(given)?.as_str() {
         "8-bit" => Ok(Activation::Bits8),
@@ -200,7 +209,19 @@ fn engine(reader: &mut Reader<'_>) -> engine::Config {
         Activation::Bits16 => "16-bit".to_owned(),
     };
     engine::Config {
-        kv_budget_bytes: bytes(reader, "engine.kv_budget", budget, MIB, 1 << 44),
+        memory_budget_bytes: bytes_or(
+            reader,
+            "engine.memory_budget",
+            "half of the memory",
+            16 * MIB..=1 << 44,
+        ),
+        kv_budget_bytes: bytes_or(
+            reader,
+            "engine.kv_budget",
+            "what memory_budget leaves",
+            MIB..=1 << 44,
+        ),
+        kv_type: reader.read("engine.kv_type", default.kv_type, kv_type, show_type),
         max_sequences: number(reader, "engine.max_sequences", default.max_sequences, 1, 1024),
         max_queue: number(reader, "engine.max_queue", default.max_queue, 0, 65_536),
         prefill_chunk_tokens: number(reader, "engine.prefill_chunk_tokens", chunk, 1, 65_536),
@@ -276,6 +297,20 @@ fn number(
 fn bytes(reader: &mut Reader<'_>, setting: &'static str, default: u64, low: u64, high: u64) -> u64 {
     let parse = |given: &Given| kinds::bytes(given, low..=high);
     reader.read(setting, default, parse, |bytes| Bytes(*bytes).to_string())
+}
+
+/// A size that may be left out; `otherwise` says what is done then.
+fn bytes_or(
+    reader: &mut Reader<'_>,
+    setting: &'static str,
+    otherwise: &str,
+    range: RangeInclusive<u64>,
+) -> Option<u64> {
+    let parse = |given: &Given| kinds::bytes(given, range.clone()).map(Some);
+    let show = |size: &Option<u64>| {
+        size.map_or_else(|| otherwise.to_owned(), |bytes| Bytes(bytes).to_string())
+    };
+    reader.read(setting, None, parse, show)
 }
 
 fn seconds(

@@ -11,10 +11,13 @@
 //!   on how its prompt was cut into chunks or on the kernels chosen at run time.
 //! - Nothing is queued without a bound: a full queue refuses with the time to come back.
 //! - A dropped [`Generation`] stops its sequence before the next step.
+//! - Weights and KV pages of all models together stay within one [`Budget`].
+//! - A shared beginning of two prompts is computed once, and never shared across [`Scope`]s.
 //! - A chunk's text is whole characters.
 //!
 //! **Not here**: HTTP, prompts and chat templates, where a model's files come from.
 
+mod budget;
 mod cpu;
 mod kv;
 mod limits;
@@ -25,6 +28,8 @@ mod scheduler;
 mod text;
 mod tokenizer;
 
+pub use budget::Budget;
+pub use kv::KvType;
 pub use limits::Limits;
 pub use model::{Generation, Model};
 pub use probe::Probe;
@@ -78,13 +83,19 @@ pub enum Activation {
 /// Limits of one loaded model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Bytes for KV pages; grows to this on demand and is never exceeded.
-    pub kv_budget_bytes: u64,
+    /// Bytes for the weights and KV pages of all models of the process; half of what the machine
+    /// has where it is `None`.
+    pub memory_budget_bytes: Option<u64>,
+    /// Bytes that KV pages of this model may have of it; `None` is as much as others leave.
+    pub kv_budget_bytes: Option<u64>,
+    /// How keys and values are stored.
+    pub kv_type: KvType,
     /// Sequences that share a step; others wait in the queue.
     pub max_sequences: usize,
     /// Requests that may wait before new ones are refused.
     pub max_queue: usize,
-    /// Prompt tokens that may join one step beside the decoding sequences.
+    /// Prompt tokens that may join one step at most. Beside running answers fewer do, so that these
+    /// are not held up.
     pub prefill_chunk_tokens: usize,
     /// Threads for the kernels; 0 takes every core the process may use.
     pub threads: usize,
@@ -92,13 +103,22 @@ pub struct Config {
     pub activation: Activation,
 }
 
+impl Config {
+    /// The memory that models loaded with this share.
+    pub fn budget(&self) -> Budget {
+        self.memory_budget_bytes.map_or_else(Budget::of_this_machine, Budget::new)
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
-            kv_budget_bytes: 512 << 20,
+            memory_budget_bytes: None,
+            kv_budget_bytes: None,
+            kv_type: KvType::default(),
             max_sequences: 16,
             max_queue: 64,
-            prefill_chunk_tokens: 32,
+            prefill_chunk_tokens: 512,
             threads: 0,
             activation: Activation::default(),
         }
@@ -144,6 +164,19 @@ impl Default for Sampling {
     }
 }
 
+/// Who may share what was computed of a prompt. Requests of two scopes never do, so that none can
+/// tell by its waiting what another asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Scope {
+    /// All requests that name no other.
+    #[default]
+    Public,
+    /// Requests with the same name, such as the digest of whom they are for.
+    Named(u128),
+    /// This request by itself; nothing of it is kept.
+    Alone,
+}
+
 /// One sequence to generate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
@@ -159,6 +192,8 @@ pub struct Request {
     pub logprobs: Option<u8>,
     /// The answer is complete by then, or it fails.
     pub deadline: Option<std::time::Instant>,
+    /// With whom the beginning of the prompt is shared.
+    pub scope: Scope,
 }
 
 /// A token with its log-probability under the model (before temperature and filters).
@@ -197,6 +232,8 @@ pub struct Usage {
     pub prompt_tokens: usize,
     /// Tokens generated, an end token included.
     pub completion_tokens: usize,
+    /// Tokens of the prompt that were computed before, for another request.
+    pub cached_tokens: usize,
 }
 
 /// The next part of an answer.
@@ -254,13 +291,26 @@ pub enum LoadError {
         /// What the library said.
         why: String,
     },
-    /// The smallest useful KV memory is larger than the budget.
-    #[error("the KV budget of {budget_bytes} bytes holds less than one page of {page_bytes} bytes")]
+    /// The smallest useful KV memory is larger than what it may have.
+    #[error("KV memory of {budget_bytes} bytes holds less than one page of {page_bytes} bytes")]
     Budget {
-        /// The configured budget.
+        /// What the model's cap and the other models leave.
         budget_bytes: u64,
         /// One page.
         page_bytes: u64,
+    },
+    /// The weights do not fit beside what other models have.
+    #[error(
+        "its weights take {weight_bytes} bytes, and {free_bytes} are free of a memory budget of \
+         {budget_bytes}"
+    )]
+    Memory {
+        /// Packed weights.
+        weight_bytes: u64,
+        /// What was free when it was asked for.
+        free_bytes: u64,
+        /// The budget of all models.
+        budget_bytes: u64,
     },
 }
 

@@ -8,11 +8,11 @@ use tokio::sync::mpsc;
 
 use super::cpu::{Decoder, Plan};
 use super::sampler::Choice;
-use super::scheduler::{Event, Job, Limit, Scheduler};
+use super::scheduler::{EVENTS_BESIDES_TOKENS, Event, Job, Limit, Scheduler};
 use super::text::{Assembler, Piece};
 use super::{
-    Chunk, Config, EngineError, FinishReason, LoadError, ModelSource, Observer, Report, Request,
-    TokenId, TokenLogprob, TokenReport, Tokenizer, Usage,
+    Budget, Chunk, Config, EngineError, FinishReason, LoadError, ModelSource, Observer, Report,
+    Request, TokenId, TokenLogprob, TokenReport, Tokenizer, Usage,
 };
 
 /// A loaded model; clones share it. The last one dropped ends its thread.
@@ -30,21 +30,33 @@ struct Inner {
 }
 
 impl Model {
-    /// Loads and starts a model. Takes seconds and blocks.
+    /// Loads and starts a model that has the whole budget of `config` for itself. Takes seconds and
+    /// blocks.
     pub fn load(
         source: &ModelSource,
         config: &Config,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, LoadError> {
+        Self::load_within(&config.budget(), source, config, observer)
+    }
+
+    /// [`Self::load`] beside other models, with which it shares `budget`. Refused with the figures
+    /// where its weights do not fit.
+    pub fn load_within(
+        budget: &Budget,
+        source: &ModelSource,
+        config: &Config,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, LoadError> {
         let (plan, tokenizer) = open(source)?;
-        let page_bytes = plan.page_bytes();
-        let budget_bytes = config.kv_budget_bytes;
         let positions = plan.positions().unwrap_or(usize::MAX).min(source.context_tokens);
-        let report = plan.report(positions);
-        let mut decoder = Decoder::new(plan, config)?;
-        let context_tokens = positions.min(decoder.kv().limit_tokens());
+        let mut decoder = Decoder::new(plan, config, budget)?;
+        let report = decoder.report(positions);
+        let kv = decoder.kv();
+        let context_tokens = positions.min(kv.limit_tokens());
         if context_tokens < 2 {
-            return Err(LoadError::Budget { budget_bytes, page_bytes });
+            let page_bytes = kv.layout().page_bytes();
+            return Err(LoadError::Budget { budget_bytes: kv.allowed_bytes(), page_bytes });
         }
         let vocabulary = decoder.vocabulary();
         let limit = Limit { context_tokens, end_tokens: source.end_tokens.clone() };
@@ -96,7 +108,7 @@ impl Model {
             return Err(EngineError::UnknownToken { token, vocabulary: inner.vocabulary });
         }
         // The answer has room in the channel, so that the thread never waits for a reader.
-        let room = request.max_tokens.min(inner.context_tokens) + 2;
+        let room = request.max_tokens.min(inner.context_tokens) + EVENTS_BESIDES_TOKENS;
         let (events, receiver) = mpsc::channel(room);
         let satisfied = Arc::new(AtomicBool::new(false));
         let generation = Generation {
@@ -104,7 +116,7 @@ impl Model {
             satisfied: Arc::clone(&satisfied),
             tokenizer: Arc::clone(&inner.tokenizer),
             text: Assembler::new(request.stop.clone()),
-            usage: Usage { prompt_tokens, completion_tokens: 0 },
+            usage: Usage { prompt_tokens, completion_tokens: 0, cached_tokens: 0 },
             ended: false,
         };
         inner.scheduler.submit(Job { request, events, satisfied, queued_at: Instant::now() })?;
@@ -159,6 +171,10 @@ impl Generation {
     /// What an event adds to the answer; `None` where there is nothing to show yet.
     fn part(&mut self, event: Option<Event>) -> Option<Result<Chunk, EngineError>> {
         match event {
+            Some(Event::Cached(tokens)) => {
+                self.usage.cached_tokens = tokens;
+                None
+            }
             Some(Event::Token(choice)) => self.token(&choice).map(Ok),
             Some(Event::End(reason)) => {
                 // An end token is not shown, but it was generated.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::cpu::{Decoder, Kernel, Plan, Row};
-use super::{Config, LoadError, ModelSource, TokenId};
+use super::{Config, LoadError, ModelSource, Scope, TokenId};
 
 /// A decoder without scheduler, sampler and tokeniser.
 pub struct Probe {
@@ -21,7 +21,7 @@ impl Probe {
     pub fn load(source: &ModelSource, kernel: &str, config: &Config) -> Result<Self, LoadError> {
         let named = Kernel::available().into_iter().find(|k| k.name() == kernel);
         let plan = Plan::load_for(source, named.unwrap_or(Kernel::best()))?;
-        Ok(Self { decoder: Decoder::new(plan, config)? })
+        Ok(Self { decoder: Decoder::new(plan, config, &config.budget())? })
     }
 
     /// Runs sequences side by side, at most `chunk` tokens of each a step, and returns the logits
@@ -46,7 +46,8 @@ impl Probe {
         chunk: usize,
         mut take: impl FnMut(usize, &[f32]),
     ) -> Result<(), String> {
-        let opened: Vec<_> = sequences.iter().map(|_| self.decoder.kv().open()).collect();
+        let opened: Vec<_> =
+            sequences.iter().map(|_| self.decoder.kv().open(Scope::Alone)).collect();
         let mut computed = 0;
         let mut outcome = Ok(());
         while outcome.is_ok() && sequences.iter().any(|s| s.len() > computed) {
@@ -89,7 +90,8 @@ impl Probe {
     ) -> Result<(Duration, Duration), String> {
         let token = |i: usize| ((i * 37) % self.decoder.vocabulary().max(1)) as TokenId;
         let tokens: Vec<TokenId> = (0..prompt).map(token).collect();
-        let opened: Vec<_> = (0..streams.max(1)).map(|_| self.decoder.kv().open()).collect();
+        let opened: Vec<_> =
+            (0..streams.max(1)).map(|_| self.decoder.kv().open(Scope::Alone)).collect();
         let outcome = self.time_opened(&tokens, &opened, steps);
         for sequence in opened {
             self.decoder.kv().close(sequence);

@@ -27,6 +27,7 @@ class Tools:
 
 def arguments():
     parser = argparse.ArgumentParser(prog="tests/bench/run", description=__doc__)
+    parser.add_argument("--llama", type=Path, required=True, help="folder of llama.cpp's tools")
     parser.add_argument("--place", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--case", default="", help="names, with commas between; all without it")
     parser.add_argument("--list", action="store_true", help="show the cases and end")
@@ -130,7 +131,7 @@ def main():
     tools = Tools(
         endcap=asked.endcap.resolve(),
         data=place / "data",
-        llama=place / "llama" / "bin",
+        llama=asked.llama.resolve(),
         models=(asked.models or place / "models").resolve(),
         activation=["--activation", asked.activation] if asked.activation else [],
     )

@@ -109,7 +109,7 @@ pub(super) mod tests {
 
     /// Chunks of these texts; the last has the finish.
     pub(in crate::api::openai) fn chunks(texts: &[&str], reason: FinishReason) -> Vec<Chunk> {
-        let usage = Usage { prompt_tokens: 5, completion_tokens: texts.len() };
+        let usage = Usage { prompt_tokens: 5, completion_tokens: texts.len(), cached_tokens: 0 };
         let end = texts.len() - 1;
         let one = |(i, text): (usize, &&str)| Chunk {
             text: (*text).to_owned(),

@@ -207,14 +207,14 @@ mod tests {
         }
         let mut last = expected[0].clone();
         last["choices"] = json!([]);
-        last["usage"] = json!({ "prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8 });
+        last["usage"] = json!({ "prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8, "prompt_tokens_details": { "cached_tokens": 0 } });
         expected.push(last);
         assert_eq!(stream(true), expected);
     }
 
     #[test]
     fn whole_answers_have_openais_form() {
-        let usage = engine::Usage { prompt_tokens: 5, completion_tokens: 2 };
+        let usage = engine::Usage { prompt_tokens: 5, completion_tokens: 2, cached_tokens: 0 };
         let answer = Whole {
             text: "Hello".into(),
             tokens: vec![example(b"Hello", -0.5, &[])],
@@ -236,7 +236,7 @@ mod tests {
                     }], "refusal": null },
                     "finish_reason": "length",
                 }],
-                "usage": { "prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7 },
+                "usage": { "prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7, "prompt_tokens_details": { "cached_tokens": 0 } },
                 "service_tier": "default", "system_fingerprint": "fp_1",
             })
         );

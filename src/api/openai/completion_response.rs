@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn whole_answers_have_openais_form() {
-        let usage = engine::Usage { prompt_tokens: 5, completion_tokens: 2 };
+        let usage = engine::Usage { prompt_tokens: 5, completion_tokens: 2, cached_tokens: 0 };
         let answer = Whole {
             text: " upon".into(),
             tokens: vec![example(b" upon", -0.5, &[(b" upon", -0.5)])],
@@ -171,7 +171,7 @@ mod tests {
                     "finish_reason": "length",
                 }],
                 "system_fingerprint": "fp_1",
-                "usage": { "prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7 },
+                "usage": { "prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7, "prompt_tokens_details": { "cached_tokens": 0 } },
             })
         );
     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::fields::LogitBias;
 use crate::api::error::{out_of_range, over_limit};
 use crate::api::service::{Defaults, Limits};
-use crate::engine::{Request, Sampling, TokenId};
+use crate::engine::{Request, Sampling, Scope, TokenId};
 use crate::http::Problem;
 
 /// What chat and completions have in common, as written.
@@ -101,6 +101,7 @@ impl Plan {
             stop: self.stop.clone(),
             logprobs: self.logprobs,
             deadline: Some(deadline),
+            scope: Scope::Public,
         };
         (0..self.n).map(one).collect()
     }

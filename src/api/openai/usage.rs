@@ -15,6 +15,14 @@ pub(in crate::api) struct Usage {
     pub(super) prompt_tokens: usize,
     pub(super) completion_tokens: usize,
     pub(super) total_tokens: usize,
+    pub(super) prompt_tokens_details: PromptTokensDetails,
+}
+
+/// What of the prompts was there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
+pub(in crate::api) struct PromptTokensDetails {
+    /// Tokens that need not be computed, as an earlier prompt began the same.
+    pub(super) cached_tokens: usize,
 }
 
 impl Usage {
@@ -23,10 +31,18 @@ impl Usage {
         let each = choices.iter().flatten();
         let completion_tokens = each.map(|usage| usage.completion_tokens).sum();
         let prompts = choices.chunks(choices_per_prompt.max(1));
-        let prompt_tokens =
-            prompts.filter_map(|same| same.iter().flatten().next()).map(|u| u.prompt_tokens).sum();
-        let total_tokens = prompt_tokens + completion_tokens;
-        Self { prompt_tokens, completion_tokens, total_tokens }
+        let first = prompts.filter_map(|same| same.iter().flatten().next());
+        let (mut prompt_tokens, mut cached_tokens) = (0, 0);
+        for usage in first {
+            prompt_tokens += usage.prompt_tokens;
+            cached_tokens += usage.cached_tokens;
+        }
+        Self {
+            prompt_tokens,
+            completion_tokens,
+            total_tokens: prompt_tokens + completion_tokens,
+            prompt_tokens_details: PromptTokensDetails { cached_tokens },
+        }
     }
 }
 
@@ -89,12 +105,17 @@ mod tests {
     #[test]
     fn a_prompt_counts_once_and_every_answer_counts() {
         let used = |prompt_tokens, completion_tokens| {
-            Some(engine::Usage { prompt_tokens, completion_tokens })
+            Some(engine::Usage {
+                prompt_tokens,
+                completion_tokens,
+                cached_tokens: prompt_tokens / 2,
+            })
         };
         let usage = Usage::of(&[used(5, 1), used(5, 2), used(7, 3), used(7, 4)], 2);
         assert_eq!(
             (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens),
             (12, 10, 22)
         );
+        assert_eq!(usage.prompt_tokens_details.cached_tokens, 5);
     }
 }

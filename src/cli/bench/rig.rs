@@ -8,7 +8,7 @@ use anyhow::{Context, bail, ensure};
 use super::watch::{Event, Watch};
 use crate::cli::session;
 use crate::config::Config;
-use crate::engine::{self, Generation, Model, Report, Request, Sampling, TokenId};
+use crate::engine::{self, Generation, Model, Report, Request, Sampling, Scope, TokenId};
 
 /// Text for prompts; its sense does not matter, only that it is ordinary.
 const TEXT: &str = "The shop opens at nine and the first customers ask for bread, milk and the \
@@ -122,6 +122,7 @@ impl Rig {
             stop: Vec::new(),
             logprobs: None,
             deadline: None,
+            scope: Scope::Public,
         };
         Ok(self.model.generate(request)?)
     }
@@ -132,8 +133,8 @@ impl Rig {
         match event {
             Event::Failed => bail!("an answer failed; the log says why"),
             Event::SetAside => bail!(
-                "the KV memory of {} bytes is too small for this; engine.kv_budget sets it",
-                self.config.kv_budget_bytes
+                "there is too little KV memory for this; engine.memory_budget and engine.kv_budget \
+                 set it"
             ),
             _ => Ok((at, event)),
         }
@@ -159,44 +160,64 @@ impl Rig {
     ) -> anyhow::Result<Round> {
         // The first to be answered go on while the last still read their prompts.
         let mut ahead = if tokens > 1 { streams * prompt / 16 } else { 0 };
+        let limit = self.room().saturating_sub(prompt).max(1);
         loop {
-            let most = tokens + ahead;
-            let limit = self.room().saturating_sub(prompt).max(1);
-            if let Some(round) = self.attempt(streams, prompt, tokens, most.min(limit))? {
+            let most = (tokens + ahead).min(limit);
+            // Where the model has no room for longer answers, all of their time is what there is.
+            let whole = most == limit;
+            if let Some(round) = self.attempt(streams, prompt, tokens, most, whole)? {
                 return Ok(round);
             }
-            ensure!(most < limit, "an answer ended before the last of {streams} began");
             ahead = (2 * ahead).max(64);
         }
     }
 
-    /// A round whose answers have `most` tokens; none where one ended before the last began.
+    /// A round whose answers have `most` tokens. Where one ended before the last began there is
+    /// none, or the time from the first token to the last counts.
     fn attempt(
         &mut self,
         streams: usize,
         prompt: usize,
         tokens: usize,
         most: usize,
+        whole: bool,
     ) -> anyhow::Result<Option<Round>> {
         let prompts: Vec<_> = (0..streams).map(|_| self.prompt(prompt)).collect();
         let answers = prompts.into_iter().map(|prompt| self.ask(prompt, most));
         let answers = answers.collect::<anyhow::Result<Vec<_>>>()?;
-        let (mut first_tokens, mut ended) = (Vec::new(), 0);
-        let mut from = Instant::now();
+        let (mut first_tokens, mut gaps, mut ended) = (Vec::new(), Vec::new(), 0);
+        let (mut began, mut from) = (None, Instant::now());
         while first_tokens.len() < streams {
             let (at, event) = self.event()?;
             match event {
-                Event::First(after) => first_tokens.push(after),
+                Event::First(after) => {
+                    began.get_or_insert(at);
+                    first_tokens.push(after);
+                }
+                Event::Next(gap) => gaps.push(gap),
                 Event::Ended => ended += 1,
                 _ => {}
             }
             from = at;
         }
         if ended > 0 && tokens > 1 {
+            let mut to = from;
+            while whole && ended < streams {
+                match self.event()? {
+                    (at, Event::Next(gap)) => {
+                        gaps.push(gap);
+                        to = at;
+                    }
+                    (_, Event::Ended) => ended += 1,
+                    _ => {}
+                }
+            }
             self.end(answers, ended)?;
-            return Ok(None);
+            let decoding = to - began.unwrap_or(from);
+            return Ok(whole.then_some(Round { first_tokens, decoding, gaps }));
         }
-        let (mut gaps, mut to) = (Vec::new(), from);
+        gaps.clear();
+        let mut to = from;
         // Each step gives a token to every stream, in the same order: so this is whole steps.
         while gaps.len() < tokens.saturating_sub(1) * streams && ended == 0 {
             match self.event()? {

@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use prost::Message;
 use tract_onnx::Onnx;
@@ -36,8 +37,12 @@ use self::kernels::pool::Pool;
 use self::ops::{RowNode, Step};
 use self::surgery::Surroundings;
 use self::weights::Weights;
-use super::kv::{KvStore, Layout, SequenceId};
+use super::budget::{Account, Budget};
+use super::kv::{KvStore, KvType, Layout, SequenceId};
 use super::{Config, LoadError, ModelSource, Report, TokenId};
+
+/// How long a model that loads waits for others to give back what they only keep.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A token to compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,9 +106,14 @@ impl Plan {
         self.positions
     }
 
-    /// Bytes of a KV page.
-    pub(super) fn page_bytes(&self) -> u64 {
-        self.layout.page_bytes()
+    /// Counts the weights, which are in memory already.
+    fn hold_weights(&self, account: &mut Account, budget: &Budget) -> Result<(), LoadError> {
+        let weight_bytes = self.report(0).weight_bytes;
+        if account.hold_weights(weight_bytes, PATIENCE) {
+            return Ok(());
+        }
+        let (free_bytes, budget_bytes) = (budget.free_bytes(), budget.total_bytes());
+        Err(LoadError::Memory { weight_bytes, free_bytes, budget_bytes })
     }
 
     /// What it takes to run this plan.
@@ -141,8 +151,12 @@ impl Plan {
 }
 
 impl Decoder {
-    /// Gives the plan memory and threads.
-    pub(super) fn new(plan: Plan, config: &Config) -> Result<Self, LoadError> {
+    /// Gives the plan memory, within `budget`, and threads.
+    pub(super) fn new(mut plan: Plan, config: &Config, budget: &Budget) -> Result<Self, LoadError> {
+        let mut account = budget.open();
+        plan.hold_weights(&mut account, budget)?;
+        plan.layout.kind = config.kv_type;
+        let layout = plan.layout;
         let threads = match config.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
@@ -155,12 +169,18 @@ impl Decoder {
             kernel: plan.kernel,
             activation: config.activation,
             pool: Arc::new(Pool::new(threads)),
-            kv: RefCell::new(KvStore::new(plan.layout, config.kv_budget_bytes)),
+            kv: RefCell::new(KvStore::new(layout, account, config.kv_budget_bytes)),
             weights: Arc::clone(&plan.weights),
             scratch: RefCell::default(),
+            attention: RefCell::default(),
             rows: Vec::new(),
         });
         Ok(Self { plan, state })
+    }
+
+    /// What it takes to run, for a context of so many tokens.
+    pub(super) fn report(&self, context_tokens: usize) -> Report {
+        self.plan.report(context_tokens)
     }
 
     /// Tokens in the vocabulary: the width of a row of logits.
@@ -211,10 +231,10 @@ impl Decoder {
     pub(super) fn recover(&mut self) -> Result<(), String> {
         let mut state = self.plan.runnable.spawn().map_err(|error| format!("{error:#}"))?;
         if let Some(step) = self.state.turn_state.shared.remove::<Step>() {
-            let scratch = RefCell::default();
+            let (scratch, attention) = Default::default();
             // What the panic left borrowed is free again.
             let kv = RefCell::new(step.kv.into_inner());
-            state.turn_state.shared.insert(Step { kv, scratch, ..step });
+            state.turn_state.shared.insert(Step { kv, scratch, attention, ..step });
         }
         self.state = state;
         Ok(())
@@ -316,8 +336,10 @@ fn layout(model: &TypedModel) -> Result<Layout, LoadError> {
     let attentions = attentions(model);
     let refuse = |why: &str| LoadError::Graph { why: why.to_owned() };
     let first = attentions.first().ok_or_else(|| refuse("it has no attention"))?;
+    let layers = attentions.len();
     let layout =
-        Layout { layers: attentions.len(), heads: first.kv_heads, head_size: first.head_size };
+        // How they are stored is not the graph's matter; halves until it is known.
+        Layout { layers, heads: first.kv_heads, head_size: first.head_size, kind: KvType::F16 };
     let same = |a: &&ops::Attention| {
         a.kv_heads == layout.heads && a.head_size == layout.head_size && a.layer < layout.layers
     };

@@ -1,24 +1,11 @@
 //! Numbers in 16 bits.
 
-use super::{LANES, Lanes};
-
 /// The value of a finite IEEE half. Plain integer and float steps, so that loops over it vectorise.
 #[inline(always)]
 pub(in crate::engine::cpu) fn widen(half: u16) -> f32 {
     let sign = u32::from(half & 0x8000) << 16;
     let magnitude = f32::from_bits(u32::from(half & 0x7fff) << 13) * f32::from_bits(0x7780_0000);
     f32::from_bits(magnitude.to_bits() | sign)
-}
-
-/// [`widen`] for a row of lanes.
-#[inline(always)]
-pub(in crate::engine::cpu) fn widen_lanes(halves: &[u16]) -> Lanes {
-    let halves = &halves[..LANES];
-    let mut out = [0.0; LANES];
-    for lane in 0..LANES {
-        out[lane] = widen(halves[lane]);
-    }
-    out
 }
 
 /// The nearest half; values beyond its range become its largest, so that no cache entry is infinite.

@@ -27,6 +27,7 @@ pub(super) mod pool;
 pub(super) mod product;
 pub(super) mod quantize;
 mod quantized;
+mod vector;
 
 use tract_onnx::prelude::{Tensor, TractResult};
 
@@ -149,14 +150,15 @@ pub(super) fn fused(a: &Lanes, b: f32, c: &mut Lanes) {
     }
 }
 
+/// ln 2 in two parts: the first has so few bits that n times it is exact.
+const LN_2_HIGH: f32 = 0.693_359_4;
+const LN_2_LOW: f32 = -2.121_944_4e-4;
+
 /// e^x for x ≤ 0, to within a few units in the last place; the same bits on every processor.
 ///
 /// e^x = 2^n · e^r with |r| ≤ ln 2 / 2 (Cody and Waite 1980), e^r by its Taylor series.
 #[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
-    // The first has so few bits that n times it is exact.
-    const LN_2_HIGH: f32 = 0.693_359_4;
-    const LN_2_LOW: f32 = -2.121_944_4e-4;
     // Not `max`, which would make a number of what is none.
     let x = if x < -87.0 { -87.0 } else { x };
     let n = (x * std::f32::consts::LOG2_E).round_ties_even();

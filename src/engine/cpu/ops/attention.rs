@@ -1,11 +1,16 @@
 //! Causal attention of rows over the KV pages of their sequences.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
+use super::tiles::{self, Tile, blocks_apart};
 use super::{RowOp, Step, constant, width};
-use crate::engine::cpu::kernels::attention::{Rotary, append, attend};
-use crate::engine::kv::PAGE_TOKENS;
+use crate::engine::cpu::kernels::attention::{
+    Heads, MAX_HEAD_SIZE, Rotary, Seen, attend, blocks, finish, partial_len, place,
+};
+use crate::engine::kv::KvStore;
 
 /// Attributes that `surgery` leaves on a node: those of `GroupQueryAttention` and the layer.
 #[derive(Debug, Clone)]
@@ -41,8 +46,8 @@ impl Attributes {
         let head_size = query / heads;
         ensure!(query % heads == 0, "{heads} heads do not divide a query of {query}");
         ensure!(
-            head_size > 0 && head_size % 16 == 0,
-            "head size {head_size} is not a multiple of 16"
+            head_size > 0 && head_size % 16 == 0 && head_size <= MAX_HEAD_SIZE,
+            "head size {head_size} is not a multiple of 16 up to {MAX_HEAD_SIZE}"
         );
         for at in [1, 2] {
             let have = width(model, inputs, at)?;
@@ -106,6 +111,16 @@ impl Tables {
     }
 }
 
+/// Room that attention works in, kept from layer to layer and from step to step.
+#[derive(Debug, Default)]
+pub(in crate::engine::cpu) struct Work {
+    tiles: Vec<Tile>,
+    /// Turned queries, tile by tile.
+    queries: Vec<f32>,
+    /// Partial results, tile by tile, KV head by KV head.
+    partials: Vec<f32>,
+}
+
 /// Appends each row's key and value to its sequence, then attends to all up to itself.
 #[derive(Debug)]
 pub(in crate::engine::cpu) struct Attention {
@@ -117,6 +132,9 @@ pub(in crate::engine::cpu) struct Attention {
     scale: f32,
     rotary: Option<Tables>,
 }
+
+/// From so many rows on, placing and finishing them is worth waking other threads.
+const SHARED_ROWS: usize = 8;
 
 impl Attention {
     /// Positions that the rotary tables know; `None` where any will do.
@@ -137,62 +155,138 @@ impl Attention {
         }
     }
 
-    fn append_rows(
+    /// Query heads of a KV head.
+    fn group(&self) -> usize {
+        self.heads / self.kv_heads
+    }
+
+    /// Floats of a tile's partial results for one KV head and block.
+    fn partial(&self, tile: &Tile) -> usize {
+        tile.rows * self.group() * partial_len(self.head_size)
+    }
+
+    /// Turns queries into `turned`, and appends keys and values to their sequences.
+    fn place_rows(
         &self,
         step: &Step,
         rotary: Option<Rotary<'_>>,
-        keys: &[f32],
-        values: &[f32],
+        tiles: &[Tile],
+        [queries, keys, values]: [&[f32]; 3],
+        turned: &mut [f32],
     ) -> TractResult<()> {
         let mut kv = step.kv.try_borrow_mut()?;
-        let width = self.kv_heads * self.head_size;
-        let mut turned = vec![0.0; width];
-        for (&(sequence, position), (key, value)) in
-            step.rows.iter().zip(keys.chunks_exact(width).zip(values.chunks_exact(width)))
-        {
-            ensure!(
-                key.iter().chain(value).all(|x| x.is_finite()),
-                "layer {}: keys or values are not numbers",
-                self.layer
-            );
-            turned.copy_from_slice(key);
-            if let Some(rotary) = rotary {
-                rotary.turn(&mut turned, self.head_size, position);
-            }
-            let heads = turned.chunks_exact(self.head_size).zip(value.chunks_exact(self.head_size));
-            for (head, (key, value)) in heads.enumerate() {
-                let (keys, values) = kv
-                    .write(sequence, self.layer, head, position)
-                    .with_context(|| format!("no page for position {position}"))?;
-                append(key, value, position % PAGE_TOKENS, keys, values);
-            }
+        let (layer, group, scale) = (self.layer, self.group(), self.scale);
+        let heads = Heads { layer, layout: kv.layout(), group, scale, rotary };
+        let (width, query_width) = (self.kv_heads * self.head_size, self.heads * self.head_size);
+        let pages = kv
+            .writing(tiles.iter().map(|tile| (tile.sequence, tile.position)))
+            .context("a row has no page of its own to write to")?;
+        let mut items = Vec::with_capacity(tiles.len());
+        let mut rest = turned;
+        for (tile, page) in tiles.iter().zip(pages) {
+            let part;
+            (part, rest) =
+                rest.split_at_mut_checked(tile.rows * query_width).context("too few queries")?;
+            let rows = [
+                queries.get(tile.part(query_width)).context("too few queries")?,
+                keys.get(tile.part(width)).context("too few keys")?,
+                values.get(tile.part(width)).context("too few values")?,
+            ];
+            items.push((tile.position, rows, part, page));
         }
+        let kernel = step.kernel;
+        let all_finite = AtomicBool::new(true);
+        step.each(step.rows.len() >= SHARED_ROWS, items, |(position, [q, k, v], turned, page)| {
+            let mut finite = true;
+            place(kernel, &heads, position, q, k, v, turned, page, &mut finite);
+            if !finite {
+                all_finite.store(false, Ordering::Relaxed);
+            }
+        });
+        ensure!(all_finite.into_inner(), "layer {layer}: keys or values are not numbers");
         Ok(())
     }
 
+    /// Makes the partial results of all tiles. Returns whether each block has its own.
     fn attend_rows(
         &self,
         step: &Step,
-        rotary: Option<Rotary<'_>>,
-        queries: &[f32],
+        tiles: &[Tile],
+        turned: &[f32],
+        partials: &mut Vec<f32>,
+    ) -> TractResult<bool> {
+        let kv = step.kv.try_borrow()?;
+        let seen = |tile: &Tile, head| self.seen(&kv, tile, head);
+        let blocks = tiles.iter().map(|tile| seen(tile, 0).blocks());
+        let piece = blocks_apart(blocks, self.kv_heads, step.pool.threads());
+        let results = |seen: &Seen<'_>| piece.map_or(1, |_| seen.blocks());
+        let lengths = tiles.iter().map(|t| results(&seen(t, 0)) * self.partial(t) * self.kv_heads);
+        partials.resize(partials.len().max(lengths.sum()), 0.0);
+        let mut items = Vec::new();
+        let (mut queries, mut rest) = (turned, partials.as_mut_slice());
+        for tile in tiles {
+            for head in 0..self.kv_heads {
+                let together;
+                (together, queries) = queries
+                    .split_at_checked(tile.rows * self.group() * self.head_size)
+                    .context("too few queries")?;
+                let seen = seen(tile, head);
+                let (all, piece_len) = (seen.blocks(), piece.unwrap_or(usize::MAX));
+                for first in (0..all).step_by(piece_len) {
+                    let blocks = first..first.saturating_add(piece_len).min(all);
+                    let results = piece.map_or(1, |_| blocks.len());
+                    let part;
+                    (part, rest) = rest
+                        .split_at_mut_checked(results * self.partial(tile))
+                        .context("too little room for results")?;
+                    items.push((seen, together, blocks, part));
+                }
+            }
+        }
+        let kernel = step.kernel;
+        // The last see the most; whoever takes them first is not waited for at the end.
+        items.reverse();
+        step.each(true, items, |(seen, queries, blocks, partials)| {
+            attend(kernel, &seen, queries, blocks, piece.is_some(), partials);
+        });
+        Ok(piece.is_some())
+    }
+
+    fn seen<'a>(&self, kv: &'a KvStore, tile: &Tile, head: usize) -> Seen<'a> {
+        let (position, rows) = (tile.position, tile.rows);
+        let (pages, layout) = (kv.pages(tile.sequence), kv.layout());
+        Seen { pages, layout, layer: self.layer, head, position, rows }
+    }
+
+    /// Joins partial results and writes them to `out`.
+    fn finish_rows(
+        &self,
+        step: &Step,
+        tiles: &[Tile],
+        apart: bool,
+        partials: &mut [f32],
         out: &mut [f32],
     ) -> TractResult<()> {
-        let kv = step.kv.try_borrow()?;
-        let kv = &*kv;
-        let group = self.heads / self.kv_heads * self.head_size;
-        let items: Vec<_> =
-            queries.chunks_exact(group).zip(out.chunks_exact_mut(group)).enumerate().collect();
-        let (kernel, positions) = (step.kernel, &step.rows);
-        step.pool.each(items, |(item, (queries, out))| {
-            let head = item % self.kv_heads;
-            let Some(&(sequence, position)) = positions.get(item / self.kv_heads) else { return };
-            let mut turned = queries.to_vec();
-            if let Some(rotary) = rotary {
-                rotary.turn(&mut turned, self.head_size, position);
+        let width = self.heads * self.head_size;
+        let group = self.group() * self.head_size;
+        let kernel = step.kernel;
+        let mut items = Vec::with_capacity(tiles.len());
+        let (mut partials, mut out) = (partials, out);
+        for tile in tiles {
+            let blocks = if apart { blocks(tile.position + tile.rows) } else { 1 };
+            let one = blocks * self.partial(tile);
+            let (part, rows);
+            (part, partials) = partials
+                .split_at_mut_checked(one * self.kv_heads)
+                .context("too few partial results")?;
+            (rows, out) = out.split_at_mut_checked(tile.rows * width).context("too few rows")?;
+            items.push((blocks, one, part, rows));
+        }
+        step.each(step.rows.len() >= SHARED_ROWS, items, |(blocks, one, part, rows)| {
+            for (head, partials) in part.chunks_exact_mut(one).enumerate() {
+                let (size, at) = (self.head_size, head * group);
+                finish(kernel, size, blocks, self.group(), partials, rows, width, at);
             }
-            turned.iter_mut().for_each(|q| *q *= self.scale);
-            let pages = kv.read(sequence, self.layer, head, position + 1);
-            attend(kernel, &turned, self.head_size, position + 1, &pages, out);
         });
         Ok(())
     }
@@ -218,10 +312,18 @@ impl RowOp for Attention {
             bail!("three inputs and one output are expected")
         };
         ensure!(step.rows.len() == rows, "{rows} rows but {} positions", step.rows.len());
+        let width = self.heads * self.head_size;
+        ensure!(queries.len() == rows * width, "queries are not {rows} rows of {width}");
+        let mut work = step.attention.try_borrow_mut()?;
+        let Work { tiles, queries: turned, partials } = &mut *work;
+        tiles::cut(&step.rows, tiles);
+        turned.resize(turned.len().max(queries.len()), 0.0);
+        let turned = turned.get_mut(..queries.len()).context("too few queries")?;
         self.turning(|rotary| {
-            self.append_rows(step, rotary, keys, values)?;
-            self.attend_rows(step, rotary, queries, out)
-        })
+            self.place_rows(step, rotary, tiles, [queries, keys, values], turned)
+        })?;
+        let apart = self.attend_rows(step, tiles, turned, partials)?;
+        self.finish_rows(step, tiles, apart, partials, out)
     }
 
     fn as_attention(&self) -> Option<&Attention> {

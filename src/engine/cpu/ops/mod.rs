@@ -7,6 +7,7 @@ mod attention;
 pub(super) mod linear;
 mod norm;
 mod table;
+mod tiles;
 
 pub(super) use attention::Attention;
 pub(super) use table::Table;
@@ -48,8 +49,17 @@ pub(super) struct Step {
     pub(super) kv: RefCell<KvStore>,
     pub(super) weights: Arc<Weights>,
     pub(super) scratch: RefCell<Scratch>,
+    /// Scratch of attention.
+    pub(super) attention: RefCell<attention::Work>,
     /// Whose token each row is.
     pub(super) rows: Vec<(SequenceId, usize)>,
+}
+
+impl Step {
+    /// Calls `f` with each item: on all threads where that is `worth` waking them.
+    fn each<T: Send>(&self, worth: bool, items: Vec<T>, f: impl Fn(T) + Sync) {
+        if worth { self.pool.each(items, f) } else { items.into_iter().for_each(f) }
+    }
 }
 
 /// Buffers that products keep from one to the next.

@@ -1,0 +1,116 @@
+//! A request that has pages and is being computed.
+
+use std::time::Instant;
+
+use super::{Event, Job, Limit};
+use crate::engine::kv::{KvStore, SequenceId};
+use crate::engine::sampler::Sampler;
+use crate::engine::{EngineError, FinishReason, Observer, TokenId};
+
+pub(super) struct Sequence {
+    pub(super) job: Job,
+    pub(super) pages: SequenceId,
+    /// Prompt and answer.
+    pub(super) tokens: Vec<TokenId>,
+    /// Tokens whose keys and values are in the pages.
+    pub(super) computed: usize,
+    /// Tokens of the prompt that were there already.
+    cached: usize,
+    sampler: Sampler,
+    pub(super) started: Instant,
+    last_token: Option<Instant>,
+}
+
+impl Sequence {
+    /// Starts a job; gives it back where there are no pages for its prompt now.
+    pub(super) fn start(job: Job, kv: &mut KvStore) -> Result<Self, Box<Job>> {
+        let pages = kv.open(job.request.scope);
+        let mut sequence = Self {
+            pages,
+            tokens: job.request.prompt.clone(),
+            computed: 0,
+            cached: 0,
+            sampler: Sampler::new(job.request.sampling.clone(), &job.request.prompt),
+            started: Instant::now(),
+            last_token: None,
+            job,
+        };
+        sequence.skip_known(kv);
+        if kv.reserve(pages, sequence.tokens.len()) {
+            return Ok(sequence);
+        }
+        kv.close(pages);
+        Err(Box::new(sequence.job))
+    }
+
+    /// Brings back a sequence that was set aside; false where there are no pages for it now.
+    pub(super) fn resume(&mut self, kv: &mut KvStore, context_tokens: usize) -> bool {
+        self.pages = kv.open(self.job.request.scope);
+        self.computed = 0;
+        self.skip_known(kv);
+        // One page more than it needs at once, or it would soon be back.
+        if kv.reserve(self.pages, (self.tokens.len() + 16).min(context_tokens)) {
+            return true;
+        }
+        kv.close(self.pages);
+        false
+    }
+
+    /// Passes over all tokens but the last that some page holds already.
+    pub(super) fn skip_known(&mut self, kv: &mut KvStore) {
+        let all_but_last = self.tokens.split_last().map_or(&[][..], |(_, before)| before);
+        let known = kv.adopt(self.pages, all_but_last);
+        if known > self.computed {
+            if self.last_token.is_none() {
+                self.cached += known - self.computed;
+            }
+            self.computed = known;
+        }
+    }
+
+    /// Tokens that are not computed yet.
+    pub(super) fn pending(&self) -> usize {
+        self.tokens.len() - self.computed
+    }
+
+    /// Tokens that are computed.
+    pub(super) fn known(&self) -> &[TokenId] {
+        self.tokens.get(..self.computed).unwrap_or_default()
+    }
+
+    /// Tokens generated so far.
+    pub(super) fn answered(&self) -> usize {
+        self.tokens.len() - self.job.request.prompt.len()
+    }
+
+    /// Samples, sends and appends a token; returns how the sequence ends, if it does.
+    pub(super) fn next_token(
+        &mut self,
+        logits: &mut [f32],
+        limit: &Limit,
+        observer: &dyn Observer,
+    ) -> Option<Event> {
+        let request = &self.job.request;
+        let Some(choice) = self.sampler.choose(logits, request.logprobs) else {
+            observer.failed();
+            let why = "the model's logits are not numbers".to_owned();
+            return Some(Event::Failed(EngineError::Internal(why)));
+        };
+        let now = Instant::now();
+        match self.last_token.replace(now) {
+            None => {
+                observer.first_token(now - self.job.queued_at);
+                let _reader_may_be_gone = self.job.events.try_send(Event::Cached(self.cached));
+            }
+            Some(before) => observer.token_gap(now - before),
+        }
+        self.tokens.push(choice.token);
+        if limit.end_tokens.contains(&choice.token) {
+            return Some(Event::End(FinishReason::Stop));
+        }
+        let _reader_may_be_gone = self.job.events.try_send(Event::Token(choice));
+        let full = self.answered() >= self.job.request.max_tokens
+            || self.tokens.len() >= limit.context_tokens;
+        full.then_some(Event::End(FinishReason::Length))
+    }
+}

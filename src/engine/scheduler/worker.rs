@@ -1,0 +1,347 @@
+//! The thread itself.
+
+use std::collections::{HashSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::pace::Pace;
+use super::sequence::Sequence;
+use super::share::{Need, share};
+use super::{Event, Job, Limit, Shared};
+use crate::engine::cpu::{Decoder, Row};
+use crate::engine::{Config, EngineError, Observer};
+
+/// Looks so often whether there is memory, where it has nothing else to do and is not told.
+const MEMORY_LOOK: Duration = Duration::from_millis(50);
+
+pub(super) struct Worker {
+    decoder: Decoder,
+    shared: Arc<Shared>,
+    observer: Arc<dyn Observer>,
+    max_sequences: usize,
+    pace: Pace,
+    limit: Limit,
+    /// Oldest first.
+    running: Vec<Sequence>,
+    /// Sequences that gave their pages back, oldest first.
+    set_aside: VecDeque<Sequence>,
+}
+
+/// However the thread ends, nobody waits for it: the queue closes and its readers see the end.
+struct Closing(Arc<Shared>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        let mut queue = self.0.lock();
+        queue.closed = true;
+        queue.waiting.clear();
+    }
+}
+
+/// What the thread finds in its letter box.
+enum Found {
+    Job(Box<Job>),
+    /// There is no room for another, or there is none.
+    Nothing,
+    /// Others want memory.
+    Nudge,
+    /// It is closed and empty.
+    End,
+}
+
+impl Worker {
+    pub(super) fn new(
+        decoder: Decoder,
+        shared: Arc<Shared>,
+        config: &Config,
+        observer: Arc<dyn Observer>,
+        limit: Limit,
+    ) -> Self {
+        Self {
+            decoder,
+            shared,
+            observer,
+            max_sequences: config.max_sequences.max(1),
+            pace: Pace::new(config.prefill_chunk_tokens),
+            limit,
+            running: Vec::new(),
+            set_aside: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        let _closing = Closing(Arc::clone(&self.shared));
+        while self.admit() {
+            self.drop_the_abandoned();
+            self.find_pages();
+            self.step();
+            self.report();
+        }
+        self.report();
+    }
+
+    /// Takes in what there is room for; waits where there is nothing to do. False at the end.
+    fn admit(&mut self) -> bool {
+        loop {
+            self.decoder.kv().give_to_others();
+            self.resume();
+            match self.look() {
+                Found::Job(job) => {
+                    if let Err(job) = self.start(*job) {
+                        self.shared.lock().waiting.push_front(*job);
+                        self.wait_for_memory();
+                        return true;
+                    }
+                }
+                Found::Nudge => {}
+                Found::Nothing => {
+                    self.wait_for_memory();
+                    return true;
+                }
+                Found::End => return false,
+            }
+        }
+    }
+
+    /// Takes a job where there is room for it; sleeps as long as there is nothing at all to do.
+    fn look(&self) -> Found {
+        let mut queue = self.shared.lock();
+        let idle = self.running.is_empty() && self.set_aside.is_empty();
+        while idle && queue.waiting.is_empty() && !queue.nudged {
+            if queue.closed {
+                return Found::End;
+            }
+            queue.running = 0;
+            queue = self.shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        let room = self.running.len() < self.max_sequences && self.set_aside.is_empty();
+        let job = if room { queue.take() } else { None };
+        queue.running = self.running.len() + self.set_aside.len() + usize::from(job.is_some());
+        match job {
+            Some(job) => Found::Job(Box::new(job)),
+            None if std::mem::take(&mut queue.nudged) => Found::Nudge,
+            None => Found::Nothing,
+        }
+    }
+
+    /// Where nothing can run until another model gives memory back, waits a little for that.
+    fn wait_for_memory(&self) {
+        let queue = self.shared.lock();
+        if self.running.is_empty() && !queue.nudged {
+            drop(self.shared.wake.wait_timeout(queue, MEMORY_LOOK));
+        }
+    }
+
+    /// Starts a job; gives it back where there are no pages for its prompt now.
+    fn start(&mut self, job: Job) -> Result<(), Box<Job>> {
+        let limit_tokens = self.limit().context_tokens.saturating_sub(1);
+        let prompt_tokens = job.request.prompt.len();
+        if prompt_tokens > limit_tokens {
+            self.observer.failed();
+            let why = EngineError::PromptTooLong { prompt_tokens, limit_tokens };
+            let _reader_may_be_gone = job.events.try_send(Event::Failed(why));
+            return Ok(());
+        }
+        self.running.push(Sequence::start(job, self.decoder.kv())?);
+        Ok(())
+    }
+
+    /// The limit as it is now: models that were loaded since may have left less memory.
+    fn limit(&mut self) -> Limit {
+        let context_tokens = self.limit.context_tokens.min(self.decoder.kv().limit_tokens());
+        Limit { context_tokens, ..self.limit.clone() }
+    }
+
+    /// Brings back those that were set aside, oldest first, where there are pages again.
+    fn resume(&mut self) {
+        let context_tokens = self.limit().context_tokens;
+        while self.running.len() < self.max_sequences
+            && let Some(mut sequence) = self.set_aside.pop_front()
+        {
+            if !sequence.resume(self.decoder.kv(), context_tokens) {
+                self.set_aside.push_front(sequence);
+                return;
+            }
+            self.running.push(sequence);
+        }
+    }
+
+    /// Ends sequences whose reader is gone or whose time is over.
+    fn drop_the_abandoned(&mut self) {
+        let now = Instant::now();
+        let over = |job: &Job| job.request.deadline.is_some_and(|deadline| now >= deadline);
+        let mut at = 0;
+        while let Some(sequence) = self.running.get(at) {
+            if sequence.job.events.is_closed() {
+                let sequence = self.running.remove(at);
+                self.end(sequence, None);
+            } else if over(&sequence.job) {
+                let sequence = self.running.remove(at);
+                self.observer.failed();
+                self.end(sequence, Some(Event::Failed(EngineError::Deadline)));
+            } else {
+                at += 1;
+            }
+        }
+        let observer = &self.observer;
+        let stays = |job: &Job| {
+            let (gone, late) = (job.events.is_closed(), over(job));
+            if gone {
+                observer.cancelled();
+            } else if late {
+                observer.failed();
+                let _reader_may_be_gone = job.events.try_send(Event::Failed(EngineError::Deadline));
+            }
+            !gone && !late
+        };
+        self.set_aside.retain(|sequence| stays(&sequence.job));
+        self.shared.lock().waiting.retain(stays);
+    }
+
+    /// Sees to it that each running sequence has pages for all its tokens.
+    fn find_pages(&mut self) {
+        let mut at = 0;
+        while let Some(sequence) = self.running.get(at) {
+            if self.decoder.kv().reserve(sequence.pages, sequence.tokens.len()) {
+                at += 1;
+            } else if let Some(youngest) = self.running.pop() {
+                self.decoder.kv().close(youngest.pages);
+                self.set_aside.push_front(youngest);
+                self.observer.set_aside();
+            }
+        }
+    }
+
+    /// What each running sequence could use. A prompt that begins as an earlier one goes on lets that
+    /// one go ahead, and has its pages at the next step.
+    fn needs(&mut self) -> Vec<Need> {
+        let kv = self.decoder.kv();
+        let mut under_way = HashSet::new();
+        let mut need = |sequence: &mut Sequence| {
+            if sequence.pending() == 1 {
+                return Need::Token;
+            }
+            sequence.skip_known(kv);
+            let first = kv
+                .next_page(sequence.pages, &sequence.tokens)
+                .is_none_or(|page| under_way.insert(page));
+            let inside = !sequence.computed.is_multiple_of(crate::engine::kv::PAGE_TOKENS);
+            if first || inside { Need::Prompt(sequence.pending()) } else { Need::Wait }
+        };
+        self.running.iter_mut().map(&mut need).collect()
+    }
+
+    fn step(&mut self) {
+        let start = Instant::now();
+        let needs = self.needs();
+        let answers = needs.iter().filter(|need| **need == Need::Token).count();
+        let shares = share(&needs, self.pace.rows(answers));
+        let (rows, wanted) = self.rows(&shares);
+        if rows.is_empty() {
+            return;
+        }
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.decoder.step(&rows, &wanted)));
+        match outcome {
+            Ok(Ok(logits)) => {
+                self.advance(&shares, logits);
+                self.pace.learn(answers, rows.len() - answers, start.elapsed());
+            }
+            Ok(Err(why)) => self.fail_all(&why),
+            Err(_) => {
+                self.fail_all("a step panicked");
+                if let Err(why) = self.decoder.recover() {
+                    tracing::error!(why, "the decoder could not be set up again");
+                    self.shared.lock().closed = true;
+                }
+            }
+        }
+    }
+
+    /// The rows of a step, and which of them need logits.
+    fn rows(&self, shares: &[usize]) -> (Vec<Row>, Vec<usize>) {
+        let (mut rows, mut wanted) = (Vec::new(), Vec::new());
+        for (sequence, &share) in self.running.iter().zip(shares) {
+            let new = sequence.tokens.iter().enumerate().skip(sequence.computed).take(share);
+            rows.extend(new.map(|(position, &token)| Row {
+                sequence: sequence.pages,
+                position,
+                token,
+            }));
+            if share == sequence.pending() {
+                wanted.push(rows.len() - 1);
+            }
+        }
+        (rows, wanted)
+    }
+
+    /// After a step: counts what was computed, lets others have its full pages, and gives each
+    /// finished prompt its next token.
+    fn advance(&mut self, shares: &[usize], mut logits: Vec<f32>) {
+        let limit = self.limit();
+        let mut logits = logits.chunks_exact_mut(self.decoder.vocabulary().max(1));
+        let kv = self.decoder.kv();
+        let mut ended = Vec::new();
+        for (at, (sequence, &share)) in self.running.iter_mut().zip(shares).enumerate() {
+            let complete = share == sequence.pending();
+            sequence.computed += share;
+            kv.publish(sequence.pages, sequence.known());
+            if sequence.answered() == 0 {
+                self.observer.prompt_tokens(share as u64);
+            }
+            if complete && let Some(logits) = logits.next() {
+                let end = sequence.next_token(logits, &limit, &*self.observer);
+                ended.extend(end.map(|event| (at, event)));
+            }
+        }
+        for (at, event) in ended.into_iter().rev() {
+            let sequence = self.running.remove(at);
+            self.end(sequence, Some(event));
+        }
+    }
+
+    fn fail_all(&mut self, why: &str) {
+        tracing::error!(why, "a step failed");
+        for sequence in std::mem::take(&mut self.running) {
+            self.observer.failed();
+            let event = Event::Failed(EngineError::Internal(why.to_owned()));
+            self.end(sequence, Some(event));
+        }
+    }
+
+    /// Tells the reader, and gives the pages back.
+    fn end(&mut self, sequence: Sequence, event: Option<Event>) {
+        self.decoder.kv().close(sequence.pages);
+        let complete = match &event {
+            Some(Event::End(_)) => true,
+            Some(_) => false,
+            None => sequence.job.satisfied.load(Ordering::Acquire),
+        };
+        if complete {
+            self.observer.completed(sequence.job.queued_at.elapsed());
+            let seconds = sequence.started.elapsed().as_secs_f64();
+            self.shared.lock().completed(seconds);
+        } else if event.is_none() {
+            self.observer.cancelled();
+        }
+        if let Some(event) = event {
+            let _reader_may_be_gone = sequence.job.events.try_send(event);
+        }
+    }
+
+    fn report(&mut self) {
+        let running = self.running.len();
+        let waiting = {
+            let mut queue = self.shared.lock();
+            queue.running = running + self.set_aside.len();
+            queue.waiting.len() + self.set_aside.len()
+        };
+        self.observer.queue(waiting, running);
+        let kv = self.decoder.kv();
+        if waiting == 0 {
+            kv.account().wants_no_more();
+        }
+        self.observer.kv_bytes(kv.used_bytes(), kv.limit_bytes());
+    }
+}
