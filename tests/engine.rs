@@ -6,8 +6,8 @@ use std::sync::{Arc, Condvar, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 use endcap::engine::{
-    Activation, Config, EngineError, FinishReason, KvType, LoadError, Model, ModelSource, Observer,
-    Probe, Request, Sampling, Scope, TokenId, Usage,
+    Activation, Config, Derived, EngineError, FinishReason, KvType, LoadError, Model, ModelSource,
+    Observer, Probe, Request, Sampling, Scope, TokenId, Usage,
 };
 use prost::Message;
 use tract_onnx::pb::{ModelProto, NodeProto};
@@ -410,5 +410,26 @@ fn names_that_overlap_or_are_one_character_are_guarded_too() {
         let control = guarded.iter().filter(|&&token| tokenizer.token_bytes(token).is_empty());
         assert_eq!(control.count(), 0, "{typed}");
         assert_eq!(tokenizer.decode(&guarded), typed.replace('\u{2603}', ""));
+    }
+}
+
+#[test]
+fn a_second_start_maps_what_the_first_packed_and_says_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    for form in FORMS {
+        let path = folder.path().join(form);
+        let derived = Derived { path: path.clone(), key: form.to_owned() };
+        let tokens = tokens(3, 40);
+        let logits = |derived: Option<Derived>| {
+            let source = ModelSource { derived, ..source(form) };
+            Probe::load(&source, "", &Config::default()).unwrap().logits(&[&tokens], 16).unwrap()
+        };
+        let fresh = logits(None);
+        assert!(!path.exists());
+        let packing = logits(Some(derived.clone()));
+        let written = std::fs::metadata(&path).unwrap().modified().unwrap();
+        let mapped = logits(Some(derived));
+        assert_eq!(std::fs::metadata(&path).unwrap().modified().unwrap(), written, "{form}");
+        assert!(fresh == packing && fresh == mapped, "{form}");
     }
 }

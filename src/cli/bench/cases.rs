@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::outcome::{middle, ms};
 use super::rig::Rig;
 use super::watch::Event;
-use crate::engine::TokenId;
+use crate::engine::{Scope, TokenId};
 
 /// Tokens of a prompt that are new where the rest was computed before.
 const NEW_TOKENS: usize = 100;
@@ -46,7 +46,7 @@ pub(super) fn prefix(rig: &mut Rig, prompt: usize, rounds: usize) -> anyhow::Res
 
 /// From the request to its first token, which is also its last.
 fn first_token(rig: &Rig, prompt: Vec<TokenId>) -> anyhow::Result<Duration> {
-    let answer = rig.ask(prompt, 1)?;
+    let answer = rig.ask_in(Scope::Public, prompt, 1)?;
     let mut first = None;
     loop {
         match rig.event()?.1 {

@@ -110,8 +110,18 @@ impl Rig {
         head.into_iter().chain(self.text.iter().copied().cycle()).take(tokens).collect()
     }
 
+    /// Asks by itself: nothing that was computed for another prompt helps, and nothing is kept.
     pub(super) fn ask(
         &self,
+        prompt: Vec<TokenId>,
+        max_tokens: usize,
+    ) -> anyhow::Result<Generation> {
+        self.ask_in(Scope::Alone, prompt, max_tokens)
+    }
+
+    pub(super) fn ask_in(
+        &self,
+        scope: Scope,
         prompt: Vec<TokenId>,
         max_tokens: usize,
     ) -> anyhow::Result<Generation> {
@@ -122,7 +132,7 @@ impl Rig {
             stop: Vec::new(),
             logprobs: None,
             deadline: None,
-            scope: Scope::Public,
+            scope,
         };
         Ok(self.model.generate(request)?)
     }

@@ -9,6 +9,7 @@ use std::io::{BufWriter, Write};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use memmap2::Mmap;
 use prost::Message;
@@ -24,6 +25,10 @@ use crate::engine::cpu::kernels::product::Matrix;
 /// Changes with every change of this file's layout.
 const MARK: &[u8; 16] = b"endcap packed 01";
 const PAGE: usize = 4096;
+/// How names begin under which files are written.
+const STAGED: &str = ".packed-";
+/// A staged file this old belongs to nobody: writing one takes seconds.
+const ABANDONED: Duration = Duration::from_secs(3600);
 /// A description is never longer: some hundred bytes for each matrix.
 const MAX_DESCRIPTION: usize = 16 << 20;
 
@@ -111,7 +116,8 @@ pub(in crate::engine::cpu) fn save(
     }
     let folder = derived.path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
-    let staged = tempfile::NamedTempFile::new_in(folder)?;
+    remove_abandoned(folder);
+    let staged = tempfile::Builder::new().prefix(STAGED).tempfile_in(folder)?;
     let mut writer = Writer { to: BufWriter::new(staged), at: 0 };
     writer.bytes(MARK)?;
     writer.bytes(&(text.len() as u64).to_le_bytes())?;
@@ -128,6 +134,18 @@ pub(in crate::engine::cpu) fn save(
     staged.as_file().sync_all()?;
     staged.persist(&derived.path)?;
     File::open(folder)?.sync_all()
+}
+
+/// Removes what a power cut left of earlier writing.
+fn remove_abandoned(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let staged = entry.file_name().to_string_lossy().starts_with(STAGED);
+        let age = entry.metadata().and_then(|data| data.modified()).ok();
+        let old = age.and_then(|at| at.elapsed().ok()).is_some_and(|age| age > ABANDONED);
+        if staged && old {
+            let _may_be_gone = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// The package's key and the program, by its size and date.
@@ -170,5 +188,74 @@ impl<W: Write> Writer<W> {
             self.bytes(bytes)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::cpu::kernels::pack::{Bits, Layout, Stored};
+
+    fn weights() -> Weights {
+        let values: Vec<u8> = (0..24 * 32).map(|i| (i * 37 % 251) as u8).collect();
+        let packed = Packed::new(&Stored {
+            rows: 24,
+            columns: 64,
+            bits: Bits::Four,
+            block: 32,
+            layout: Layout::Rows,
+            values: &values,
+            scales: &[0.25; 48],
+            zero_points: None,
+        });
+        let floats: Vec<f32> = (0..20 * 40).map(|i| i as f32 * 0.1).collect();
+        let columns = Columns::new(20, 40, &floats, |i, o| floats[i * 40 + o]);
+        Weights { matrices: vec![Matrix::Quantized(packed.unwrap()), Matrix::Float(columns)] }
+    }
+
+    fn row(matrix: &Matrix, output: usize) -> Vec<f32> {
+        let mut out = vec![0.0; matrix.inputs()];
+        matrix.row(output, &mut out);
+        out
+    }
+
+    #[test]
+    fn what_is_saved_is_mapped_and_what_is_not_whole_or_not_ours_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let derived =
+            Derived { path: folder.path().join("packed.bin"), key: "of this model".to_owned() };
+        assert!(load(&derived).is_none(), "nothing is there yet");
+        let graph = ModelProto { producer_name: "test".to_owned(), ..Default::default() };
+        let saved = weights();
+        save(&derived, &graph, &saved).unwrap();
+        let (read, mapped) = load(&derived).unwrap();
+        assert_eq!(read, graph);
+        assert_eq!(mapped.bytes(), saved.bytes());
+        for (mapped, saved) in mapped.matrices.iter().zip(&saved.matrices) {
+            assert_eq!(lines(mapped), lines(saved));
+            assert_eq!(row(mapped, 17), row(saved, 17));
+        }
+        let other = Derived { key: "of another".to_owned(), ..derived.clone() };
+        assert!(load(&other).is_none());
+        let bytes = std::fs::read(&derived.path).unwrap();
+        for length in [0, 10, 30, 4096, bytes.len() - 64] {
+            std::fs::write(&derived.path, &bytes[..length]).unwrap();
+            assert!(load(&derived).is_none(), "cut to {length} bytes");
+        }
+    }
+
+    #[test]
+    fn what_a_power_cut_left_is_removed_once_it_is_old() {
+        let folder = tempfile::tempdir().unwrap();
+        let [old, new, other] =
+            [".packed-old", ".packed-new", "kept"].map(|name| folder.path().join(name));
+        for path in [&old, &new, &other] {
+            let file = File::create(path).unwrap();
+            if path != &new {
+                file.set_modified(std::time::SystemTime::now() - 2 * ABANDONED).unwrap();
+            }
+        }
+        remove_abandoned(folder.path());
+        assert_eq!([old.exists(), new.exists(), other.exists()], [false, true, true]);
     }
 }
