@@ -104,7 +104,13 @@ fn turn(kernel: Kernel) -> usize {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a kernel is only handed out where the processor has its features.
         Kernel::Avx2 => unsafe { x86::avx2() },
-        _ => portable(),
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: a kernel is only handed out where the processor has its features.
+        Kernel::NeonDotprod => unsafe { aarch64::dotprod() },
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: a kernel is only handed out where the processor has its features.
+        Kernel::NeonI8mm => unsafe { aarch64::i8mm() },
+        Kernel::Portable => portable(),
     }
 }
 
@@ -190,9 +196,55 @@ mod x86 {
     }
 }
 
+#[cfg(target_arch = "aarch64")]
+mod aarch64 {
+    use super::super::neon::{sdot, smmla};
+    use super::{STEPS, black_box, chains};
+    use std::arch::aarch64::*;
+
+    /// # Safety
+    /// Needs dotprod.
+    #[target_feature(enable = "neon,dotprod")]
+    pub(super) unsafe fn dotprod() -> usize {
+        let (a, b) = (black_box(vdupq_n_s8(3)), black_box(vdupq_n_s8(5)));
+        let mut sums = chains().map(|first| vdupq_n_s32(first));
+        for _ in 0..STEPS {
+            for sum in &mut sums {
+                // SAFETY: the caller's promise.
+                *sum = unsafe { sdot::<0>(*sum, a, b) };
+            }
+        }
+        black_box(sums);
+        16
+    }
+
+    /// # Safety
+    /// Needs i8mm.
+    #[target_feature(enable = "neon,i8mm")]
+    pub(super) unsafe fn i8mm() -> usize {
+        let (a, b) = (black_box(vdupq_n_s8(3)), black_box(vdupq_n_s8(5)));
+        let mut sums = chains().map(|first| vdupq_n_s32(first));
+        for _ in 0..STEPS {
+            for sum in &mut sums {
+                // SAFETY: the caller's promise.
+                *sum = unsafe { smmla(*sum, a, b) };
+            }
+        }
+        black_box(sums);
+        32
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_kernel_has_a_limit() {
+        for kernel in Kernel::available() {
+            assert!(multiply_adds_per_s(kernel, &Pool::new(1)) > 0.0, "{kernel:?}");
+        }
+    }
 
     #[test]
     fn every_word_is_read() {

@@ -21,6 +21,8 @@ pub(super) mod attention;
 pub(super) mod float;
 pub(super) mod half;
 pub(super) mod limits;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 pub(super) mod norm;
 pub(super) mod pack;
 pub(super) mod pool;
@@ -45,6 +47,12 @@ pub(crate) enum Kernel {
     /// x86-64 with AVX-512 (F, BW, DQ, VL) and its integer dot products.
     #[cfg(target_arch = "x86_64")]
     Avx512Vnni,
+    /// aarch64 with the integer dot products of NEON.
+    #[cfg(target_arch = "aarch64")]
+    NeonDotprod,
+    /// The same with its integer matrix products.
+    #[cfg(target_arch = "aarch64")]
+    NeonI8mm,
 }
 
 impl Kernel {
@@ -75,6 +83,13 @@ impl Kernel {
                 kernels.push(Self::Avx512Vnni);
             }
         }
+        #[cfg(target_arch = "aarch64")]
+        if std::arch::is_aarch64_feature_detected!("dotprod") {
+            kernels.push(Self::NeonDotprod);
+            if std::arch::is_aarch64_feature_detected!("i8mm") {
+                kernels.push(Self::NeonI8mm);
+            }
+        }
         kernels
     }
 
@@ -88,6 +103,10 @@ impl Kernel {
             Self::AvxVnni => "avx-vnni",
             #[cfg(target_arch = "x86_64")]
             Self::Avx512Vnni => "avx512-vnni",
+            #[cfg(target_arch = "aarch64")]
+            Self::NeonDotprod => "neon-dotprod",
+            #[cfg(target_arch = "aarch64")]
+            Self::NeonI8mm => "neon-i8mm",
         }
     }
 }
@@ -122,6 +141,10 @@ macro_rules! compiled_for_each_kernel {
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: a kernel is only handed out where the processor has its features.
                 $crate::engine::cpu::kernels::Kernel::Avx512Vnni => unsafe { avx512($($arg),*) },
+                // Every aarch64 has the floats of NEON: the baseline is compiled for them.
+                #[cfg(target_arch = "aarch64")]
+                $crate::engine::cpu::kernels::Kernel::NeonDotprod
+                | $crate::engine::cpu::kernels::Kernel::NeonI8mm => $body($($arg),*),
             }
         }
     };
@@ -172,6 +195,20 @@ pub(super) fn exp(x: f32) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use super::Kernel;
+
+    /// `ENDCAP_TEST_KERNEL` names what the processor should choose, where a script knows it.
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "told by the script that picks the processor")]
+    fn the_fastest_kernel_is_chosen() {
+        let kernels = Kernel::available();
+        assert_eq!(kernels[0], Kernel::Portable);
+        assert_eq!(kernels.last(), Some(&Kernel::best()));
+        if let Ok(expected) = std::env::var("ENDCAP_TEST_KERNEL") {
+            assert_eq!(Kernel::best().name(), expected);
+        }
+    }
+
     #[test]
     fn exp_is_within_a_few_ulp() {
         for i in 0..8_600 {

@@ -8,6 +8,8 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod portable;
 #[cfg(test)]
 mod tests;
@@ -55,5 +57,12 @@ fn group_product<const DIGITS: usize>(
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
         Kernel::Avx512Vnni => unsafe { avx512::product(weights, x, tile, sums) },
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: a kernel is only handed out where the processor has its features; lengths were
+        // checked by the caller.
+        Kernel::NeonDotprod => unsafe { neon::product(weights, x, tile, sums) },
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: as above.
+        Kernel::NeonI8mm => unsafe { neon::product_i8mm(weights, x, tile, sums) },
     }
 }
