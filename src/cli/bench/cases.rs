@@ -107,7 +107,7 @@ pub(super) fn arrival(
     rig.round(running, 16, 2)?;
     let (mut quiet, mut arriving, mut firsts) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
-        let answers = running_answers(rig, running, prompt + 4 * tokens)?;
+        let answers = running_answers(rig, running)?;
         quiet.extend(gaps_until(rig, |_, gaps| gaps >= tokens * running)?.0);
         let late = rig.prompt(prompt);
         let late = rig.ask(late, 1)?;
@@ -123,13 +123,12 @@ pub(super) fn arrival(
     Ok(Arrival { running, prompt_tokens: prompt, quiet, arriving, ratio, time_to_first_token_ms })
 }
 
-/// Answers that each have their first token and go on for `tokens` more, or as far as there is room.
+/// Answers that each have their first token and go on as far as there is room.
 fn running_answers(
     rig: &mut Rig,
     running: usize,
-    tokens: usize,
 ) -> anyhow::Result<Vec<crate::engine::Generation>> {
-    let most = tokens.min(rig.room().saturating_sub(RUNNING_PROMPT)).max(1);
+    let most = rig.room().saturating_sub(RUNNING_PROMPT).max(1);
     let prompts: Vec<_> = (0..running).map(|_| rig.prompt(RUNNING_PROMPT)).collect();
     let answers = prompts.into_iter().map(|prompt| rig.ask(prompt, most));
     let answers = answers.collect::<anyhow::Result<Vec<_>>>()?;

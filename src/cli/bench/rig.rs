@@ -211,35 +211,43 @@ impl Rig {
             from = at;
         }
         if ended > 0 && tokens > 1 {
-            let mut to = from;
-            while whole && ended < streams {
-                match self.event()? {
-                    (at, Event::Next(gap)) => {
-                        gaps.push(gap);
-                        to = at;
-                    }
-                    (_, Event::Ended) => ended += 1,
-                    _ => {}
-                }
-            }
+            let to = if whole {
+                self.tokens(&mut gaps, &mut ended, |_, ended| ended == streams)?
+            } else {
+                None
+            };
             self.end(answers, ended)?;
-            let decoding = to - began.unwrap_or(from);
+            let decoding = to.unwrap_or(from) - began.unwrap_or(from);
             return Ok(whole.then_some(Round { first_tokens, decoding, gaps }));
         }
         gaps.clear();
-        let mut to = from;
         // Each step gives a token to every stream, in the same order: so this is whole steps.
-        while gaps.len() < tokens.saturating_sub(1) * streams && ended == 0 {
+        let wanted = tokens.saturating_sub(1) * streams;
+        let enough = |tokens, ended| tokens >= wanted || ended > 0;
+        let to = self.tokens(&mut gaps, &mut ended, enough)?.unwrap_or(from);
+        self.end(answers, ended)?;
+        Ok(Some(Round { first_tokens, decoding: to - from, gaps }))
+    }
+
+    /// Takes in tokens until there are enough, by the number of them and of answers that ended;
+    /// returns when the last came.
+    fn tokens(
+        &self,
+        gaps: &mut Vec<Duration>,
+        ended: &mut usize,
+        enough: impl Fn(usize, usize) -> bool,
+    ) -> anyhow::Result<Option<Instant>> {
+        let mut last = None;
+        while !enough(gaps.len(), *ended) {
             match self.event()? {
                 (at, Event::Next(gap)) => {
                     gaps.push(gap);
-                    to = at;
+                    last = Some(at);
                 }
-                (_, Event::Ended) => ended += 1,
+                (_, Event::Ended) => *ended += 1,
                 _ => {}
             }
         }
-        self.end(answers, ended)?;
-        Ok(Some(Round { first_tokens, decoding: to - from, gaps }))
+        Ok(last)
     }
 }

@@ -87,9 +87,9 @@ pub(in crate::engine::cpu) fn save(
     weights: &Weights,
 ) -> std::io::Result<()> {
     let graph = graph.encode_to_vec();
-    // Positions depend on the description's length, and its length on the positions' digits.
     let key =
         key(derived).ok_or_else(|| std::io::Error::other("this program is not to be found"))?;
+    // Positions depend on the description's length, and its length on the positions' digits.
     let reserved = 256 + weights.matrices.len() * 512 + key.len();
     let mut at = (24 + reserved).next_multiple_of(PAGE);
     let mut place = |bytes: usize, align: usize| {
