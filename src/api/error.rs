@@ -65,6 +65,20 @@ pub(super) fn unknown_model<'a>(name: &str, served: impl Iterator<Item = &'a Str
         .code("model_not_found")
 }
 
+/// A graph that was asked to speak.
+pub(super) fn not_a_language_model(name: &str) -> Problem {
+    Problem::invalid(format!("the model `{name}` computes arrays and does not speak"))
+        .param("model")
+        .code("not_a_language_model")
+}
+
+/// A language model that was asked with arrays.
+pub(super) fn not_a_network(name: &str) -> Problem {
+    Problem::invalid(format!("the model `{name}` speaks; it is not asked with arrays"))
+        .param("model")
+        .code("not_a_network")
+}
+
 /// A model that has no way to write messages down.
 pub(super) fn no_template(name: &str) -> Problem {
     Problem::invalid(format!("the model `{name}` has no chat template; ask it by /v1/completions"))

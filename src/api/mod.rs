@@ -23,4 +23,4 @@ pub mod routes;
 mod service;
 
 pub use routes::router;
-pub use service::{Defaults, Limits, ServedModel, Service, ServiceParts};
+pub use service::{Defaults, Limits, Served, ServedModel, ServedNetwork, Service, ServiceParts};

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
-use crate::engine::{EngineError, Model, Sampling, TokenId};
+use crate::engine::{EngineError, Model, Network, Sampling, TokenId, Tokenizer};
 use crate::http::{BodyLimits, Health, Problem, Tokens};
 use crate::skills::chat::ChatTemplate;
 use crate::telemetry::Metrics;
@@ -84,24 +84,78 @@ pub struct ServedModel {
 }
 
 impl ServedModel {
-    /// [`Self::created`] as the wire has it.
-    pub(super) fn created_s(&self) -> u64 {
-        unix_s(self.created)
-    }
-
     /// Changes when the same request might be answered differently: other program, other package.
     pub(super) fn fingerprint(&self) -> String {
-        let seed = format!("{}|{}|{}", env!("CARGO_PKG_VERSION"), self.name, self.created_s());
+        let seed = format!("{}|{}|{}", env!("CARGO_PKG_VERSION"), self.name, unix_s(self.created));
         let digest = Sha256::digest(seed.as_bytes());
         let hex: String = digest.iter().take(5).map(|b| format!("{b:02x}")).collect();
         format!("fp_{hex}")
     }
 }
 
+/// A graph that is loaded and may be asked with arrays.
+pub struct ServedNetwork {
+    /// By which requests call it.
+    pub name: String,
+    /// The package's version.
+    pub version: String,
+    /// The engine's handle.
+    pub network: Network,
+    /// Where texts are to become tokens.
+    pub tokenizer: Option<Tokenizer>,
+    /// What is done around the graph, as the card has it.
+    pub head: Option<serde_json::Value>,
+    /// When the package was installed.
+    pub created: SystemTime,
+    /// Who made it, for lists.
+    pub owned_by: String,
+}
+
+/// What a package is served as.
+#[derive(Clone)]
+pub enum Served {
+    /// A language model.
+    Language(Arc<ServedModel>),
+    /// Any other graph.
+    Network(Arc<ServedNetwork>),
+}
+
+impl Served {
+    /// By which requests call it.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Language(model) => &model.name,
+            Self::Network(network) => &network.name,
+        }
+    }
+
+    /// Refuses new requests from now on; those accepted finish.
+    pub fn shut_down(&self) {
+        match self {
+            Self::Language(model) => model.model.shut_down(),
+            Self::Network(network) => network.network.shut_down(),
+        }
+    }
+
+    pub(super) fn created_s(&self) -> u64 {
+        unix_s(match self {
+            Self::Language(model) => model.created,
+            Self::Network(network) => network.created,
+        })
+    }
+
+    pub(super) fn owned_by(&self) -> &str {
+        match self {
+            Self::Language(model) => &model.owned_by,
+            Self::Network(network) => &network.owned_by,
+        }
+    }
+}
+
 /// What [`Service::new`] is made of.
 pub struct ServiceParts {
     /// The models, by the names that requests use.
-    pub models: Vec<ServedModel>,
+    pub models: Vec<Served>,
     /// What a request may ask for.
     pub limits: Limits,
     /// What a request's body may take.
@@ -118,7 +172,7 @@ pub struct ServiceParts {
 
 /// What the routes share.
 pub struct Service {
-    pub(super) models: BTreeMap<String, Arc<ServedModel>>,
+    pub(super) models: BTreeMap<String, Served>,
     pub(super) limits: Limits,
     pub(super) body: BodyLimits,
     pub(super) request_timeout: Duration,
@@ -131,7 +185,7 @@ pub struct Service {
 impl Service {
     /// Of two models with one name the later is served.
     pub fn new(parts: ServiceParts) -> Self {
-        let models = parts.models.into_iter().map(|m| (m.name.clone(), Arc::new(m))).collect();
+        let models = parts.models.into_iter().map(|m| (m.name().to_owned(), m)).collect();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             models,
@@ -145,9 +199,26 @@ impl Service {
         }
     }
 
-    /// The model of this name.
-    pub(super) fn model(&self, name: &str) -> Result<&Arc<ServedModel>, Problem> {
-        self.models.get(name).ok_or_else(|| error::unknown_model(name, self.models.keys()))
+    /// The model of this name, whatever it is.
+    pub(super) async fn model(&self, name: &str) -> Result<Served, Problem> {
+        let found = self.models.get(name).cloned();
+        found.ok_or_else(|| error::unknown_model(name, self.models.keys()))
+    }
+
+    /// The language model of this name.
+    pub(super) async fn language(&self, name: &str) -> Result<Arc<ServedModel>, Problem> {
+        match self.model(name).await? {
+            Served::Language(model) => Ok(model),
+            Served::Network(_) => Err(error::not_a_language_model(name)),
+        }
+    }
+
+    /// The network of this name.
+    pub(super) async fn network(&self, name: &str) -> Result<Arc<ServedNetwork>, Problem> {
+        match self.model(name).await? {
+            Served::Network(network) => Ok(network),
+            Served::Language(_) => Err(error::not_a_network(name)),
+        }
     }
 
     /// Does work on a prompt of this size: small ones at once, large ones on a blocking thread,

@@ -1,4 +1,5 @@
-//! Runs language models: token ids in, text and log-probabilities out.
+//! Runs models: language models with token ids in, text and log-probabilities out ([`Model`]); any
+//! other graph with arrays in, arrays out ([`Network`]).
 //!
 //! [`Model::load`] reads a quantised ONNX decoder through tract, with operators of our own for
 //! quantised matrix products and attention, and starts the one thread that owns the model and its
@@ -22,6 +23,7 @@ mod cpu;
 mod kv;
 mod limits;
 mod model;
+mod network;
 mod probe;
 mod sampler;
 mod scheduler;
@@ -32,6 +34,10 @@ pub use budget::Budget;
 pub use kv::KvType;
 pub use limits::Limits;
 pub use model::{Generation, Model};
+pub use network::{
+    Array, ArrayError, Dim, ElementType, InferError, Inference, Network, NetworkReport,
+    NetworkSource, Port,
+};
 pub use probe::Probe;
 pub use tokenizer::Tokenizer;
 
@@ -104,6 +110,14 @@ pub struct Config {
 }
 
 impl Config {
+    /// Threads for the kernels.
+    fn threads(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
+    }
+
     /// The memory that models loaded with this share.
     pub fn budget(&self) -> Budget {
         self.memory_budget_bytes.map_or_else(Budget::of_this_machine, Budget::new)

@@ -34,7 +34,7 @@ enum Spelling {
 
 impl Tokenizer {
     /// Reads a tokeniser.
-    pub(super) fn load(path: &Path) -> Result<Self, LoadError> {
+    pub fn load(path: &Path) -> Result<Self, LoadError> {
         let refuse = |why: String| LoadError::Tokenizer { path: path.to_owned(), why };
         let bytes = std::fs::read(path)
             .map_err(|source| LoadError::Read { path: path.to_owned(), source })?;

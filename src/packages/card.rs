@@ -9,6 +9,7 @@ use super::error::ManifestError;
 pub(super) const MAX_CARD_BYTES: usize = 1 << 20;
 const QUANTISATION: &str = "endcap:quantisation";
 const OWNER: &str = "endcap:owner";
+const HEAD: &str = "endcap:head";
 
 /// What people must know of a model before they let it speak to customers.
 ///
@@ -51,6 +52,10 @@ pub struct Card {
     /// What it cannot do or must not be used for.
     #[serde(default)]
     pub limits: Vec<String>,
+    /// What is done to a request before the graph and to its outputs after it, such as how a picture
+    /// becomes its input and numbers become labels. Read by the room that does it.
+    #[serde(default)]
+    pub head: Option<Value>,
     /// File names with their SHA-256: the source file and the files of the package.
     #[serde(default)]
     pub digests: Vec<(String, String)>,
@@ -89,6 +94,14 @@ impl Card {
             quantisation: property(model, QUANTISATION),
             intended_use: texts(model, "/modelCard/considerations/useCases"),
             limits: texts(model, "/modelCard/considerations/technicalLimitations"),
+            head: match property(model, HEAD) {
+                text if text.is_empty() => None,
+                text => {
+                    Some(serde_json::from_str(&text).map_err(|error| {
+                        ManifestError::Json(format!("property {HEAD}: {error}"))
+                    })?)
+                }
+            },
             digests: digests(&bom),
         })
     }
@@ -123,6 +136,11 @@ impl Card {
                 ],
             },
         });
+        if let (Some(head), Some(properties)) =
+            (&self.head, model.pointer_mut("/modelCard/properties").and_then(Value::as_array_mut))
+        {
+            properties.push(json!({"name": HEAD, "value": head.to_string()}));
+        }
         if let Some(object) = model.as_object_mut() {
             if !self.description.is_empty() {
                 object.insert("description".into(), json!(self.description));
@@ -226,6 +244,7 @@ mod tests {
             quantisation: "4-bit".into(),
             intended_use: vec!["tests".into()],
             limits: vec!["knows nothing".into()],
+            head: Some(json!({"task": "classify", "scale": [0.5, 1.0]})),
             digests: vec![("model.onnx".into(), "0".repeat(64))],
         }
     }

@@ -12,7 +12,7 @@ use super::disk;
 use super::error::{At, PackageError};
 use super::folder::OnnxFolder;
 use super::import::{self, ImportError, Imported};
-use super::manifest::{MANIFEST_FILE, Role};
+use super::manifest::{MANIFEST_FILE, Role, Task};
 use super::name::PackageName;
 use super::package::Package;
 use super::progress::Progress;
@@ -148,6 +148,7 @@ fn from_gguf(
     Ok(Draft {
         name: name.to_string(),
         version: version.to_owned(),
+        task: Task::Chat,
         context_tokens: imported.context_tokens,
         end_tokens: imported.end_tokens.clone(),
         bos_token: imported.bos_token.clone().unwrap_or_default(),
@@ -191,6 +192,7 @@ fn complete(card: Card, name: &PackageName, version: &str, imported: &Imported) 
         owner: card.owner,
         intended_use: card.intended_use,
         limits: card.limits,
+        head: card.head,
         digests: card.digests,
     }
 }
@@ -245,6 +247,7 @@ fn from_onnx(onnx: &OnnxFolder, name: &PackageName, out: &Path) -> Result<Draft,
     Ok(Draft {
         name: name.to_string(),
         version: "1".into(),
+        task: Task::Chat,
         context_tokens: onnx.context_tokens,
         end_tokens: onnx.end_tokens.clone(),
         bos_token: onnx.bos_token.clone(),
@@ -271,6 +274,7 @@ fn from_package(
     Ok(Draft {
         name: name.to_string(),
         version: manifest.version.clone(),
+        task: manifest.task,
         context_tokens: manifest.context_tokens,
         end_tokens: manifest.end_tokens.clone(),
         bos_token: manifest.bos_token.clone(),

@@ -12,7 +12,7 @@ use super::disk::read_bounded;
 use super::error::{At, ManifestError, PackageError};
 use super::manifest::{MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest, Role};
 use super::progress::{Progress, Silent};
-use crate::engine::{Derived, ModelSource, TokenId, Tokenizer};
+use crate::engine::{Derived, ModelSource, NetworkSource, TokenId, Tokenizer};
 
 /// Not one of the package's files: the engine makes it, and makes it again where it is missing.
 const DERIVED_FILE: &str = "packed.bin";
@@ -117,6 +117,21 @@ impl Package {
             context_tokens: self.manifest.context_tokens,
             derived: Some(self.derived()),
         }
+    }
+
+    /// What the engine needs to load it as a graph of arrays.
+    pub fn network(&self) -> NetworkSource {
+        let file = self.manifest.file(Role::Onnx);
+        NetworkSource {
+            name: self.manifest.name.clone(),
+            onnx: file.map(|f| self.folder.join(&f.path)).unwrap_or_default(),
+            derived: Some(self.derived()),
+        }
+    }
+
+    /// The tokeniser's file, where the package has one.
+    pub fn tokenizer(&self) -> Option<PathBuf> {
+        self.manifest.file(Role::Tokenizer).map(|f| self.folder.join(&f.path))
     }
 
     /// Where the engine keeps what it makes of the files; gone with the package.

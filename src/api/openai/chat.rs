@@ -30,14 +30,14 @@ pub(in crate::api) async fn answer(
 ) -> Result<Response, Problem> {
     let deadline = Instant::now() + service.request_timeout;
     let chat = request.check(&service.limits)?;
-    let served = service.model(&chat.model)?;
+    let served = service.language(&chat.model).await?;
     chat.plan.check_tokens(served.model.tokenizer().vocabulary())?;
-    let prompt = prompt_tokens(&service, served, chat.messages, deadline).await?;
+    let prompt = prompt_tokens(&service, &served, chat.messages, deadline).await?;
     let seed = fresh_seed()?;
     let requests = chat.plan.requests(&prompt, &served.defaults, &service.limits, seed, deadline);
     let refused = |error| of_engine(error, PROMPT);
     let answers = Answers::start(&served.model, requests, deadline).map_err(refused)?;
-    let label = Label::new("chatcmpl", served)?;
+    let label = Label::new("chatcmpl", &served)?;
     let with_logprobs = chat.logprobs.is_some();
     match chat.form {
         Form::Whole => {

@@ -46,9 +46,15 @@ pub(super) struct Step {
     pub(super) kernel: Kernel,
     pub(super) activation: Activation,
     pub(super) pool: Arc<Pool>,
-    pub(super) kv: RefCell<KvStore>,
     pub(super) weights: Arc<Weights>,
     pub(super) scratch: RefCell<Scratch>,
+    /// Of a decoder; other graphs have none.
+    pub(super) sequences: Option<Sequences>,
+}
+
+/// The sequences of a decoder.
+pub(super) struct Sequences {
+    pub(super) kv: RefCell<KvStore>,
     /// Scratch of attention.
     pub(super) attention: RefCell<attention::Work>,
     /// Whose token each row is.
@@ -56,6 +62,21 @@ pub(super) struct Step {
 }
 
 impl Step {
+    /// For graphs of any kind.
+    pub(super) fn new(
+        kernel: Kernel,
+        activation: Activation,
+        pool: Arc<Pool>,
+        weights: Arc<Weights>,
+    ) -> Self {
+        Self { kernel, activation, pool, weights, scratch: RefCell::default(), sequences: None }
+    }
+
+    /// The sequences whose tokens the rows are.
+    fn sequences(&self) -> TractResult<&Sequences> {
+        self.sequences.as_ref().context("this graph has no sequences")
+    }
+
     /// Calls `f` with each item: on all threads where that is `worth` waking them.
     fn each<T: Send>(&self, worth: bool, items: Vec<T>, f: impl Fn(T) + Sync) {
         if worth { self.pool.each(items, f) } else { items.into_iter().for_each(f) }
