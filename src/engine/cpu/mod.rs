@@ -12,6 +12,7 @@
 
 mod cost;
 mod fuse;
+mod general;
 mod kernels;
 mod network;
 mod ops;
