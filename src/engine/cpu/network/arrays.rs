@@ -1,61 +1,94 @@
 //! Arrays of requests as tensors of tract, and back.
 
+use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::*;
 
+use crate::engine::cpu::general::Narrow;
 use crate::engine::network::{Array, ElementType};
 
-/// The element type that tract has for ours, and the other way round.
-const TYPES: [(ElementType, DatumType); 13] = [
-    (ElementType::Bool, DatumType::Bool),
-    (ElementType::UInt8, DatumType::U8),
-    (ElementType::UInt16, DatumType::U16),
-    (ElementType::UInt32, DatumType::U32),
-    (ElementType::UInt64, DatumType::U64),
-    (ElementType::Int8, DatumType::I8),
-    (ElementType::Int16, DatumType::I16),
-    (ElementType::Int32, DatumType::I32),
-    (ElementType::Int64, DatumType::I64),
-    (ElementType::Float16, DatumType::F16),
-    (ElementType::Float32, DatumType::F32),
-    (ElementType::Float64, DatumType::F64),
-    (ElementType::Bytes, DatumType::String),
+/// Types of ONNX, as they go over the wire and as tract computes them.
+const TYPES: [(DataType, ElementType, DatumType); 14] = [
+    (DataType::Bool, ElementType::Bool, DatumType::Bool),
+    (DataType::Uint8, ElementType::UInt8, DatumType::U8),
+    (DataType::Uint16, ElementType::UInt16, DatumType::U16),
+    (DataType::Uint32, ElementType::UInt32, DatumType::U32),
+    (DataType::Uint64, ElementType::UInt64, DatumType::U64),
+    (DataType::Int8, ElementType::Int8, DatumType::I8),
+    (DataType::Int16, ElementType::Int16, DatumType::I16),
+    (DataType::Int32, ElementType::Int32, DatumType::I32),
+    (DataType::Int64, ElementType::Int64, DatumType::I64),
+    (DataType::Float16, ElementType::Float16, DatumType::F32),
+    (DataType::Bfloat16, ElementType::BFloat16, DatumType::F32),
+    (DataType::Float, ElementType::Float32, DatumType::F32),
+    (DataType::Double, ElementType::Float64, DatumType::F64),
+    (DataType::String, ElementType::Bytes, DatumType::String),
 ];
 
-pub(super) fn element(datum: DatumType) -> Option<ElementType> {
-    // Quantised types are integers to whoever asks; sizes that tract computes are 64-bit integers.
-    let datum = if datum == DatumType::TDim { DatumType::I64 } else { datum.unquantized() };
-    TYPES.iter().find(|(_, other)| *other == datum).map(|(element, _)| *element)
+/// What the elements of an input or output are, outside and inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Kind {
+    element: ElementType,
+    datum: DatumType,
+    narrow: Option<Narrow>,
 }
 
-pub(super) fn tensor(array: Array) -> TractResult<TValue> {
-    let datum = TYPES.iter().find(|(element, _)| *element == array.element());
-    let (_, datum) = datum.context("no such type in the engine")?;
+impl Kind {
+    /// The kind of an ONNX data type, where there is one.
+    pub(super) fn of(data_type: i32) -> Option<Self> {
+        let wanted = DataType::try_from(data_type).ok()?;
+        let (_, element, datum) = TYPES.iter().find(|(known, ..)| *known == wanted)?;
+        Some(Self { element: *element, datum: *datum, narrow: Narrow::of(data_type) })
+    }
+
+    pub(super) fn element(self) -> ElementType {
+        self.element
+    }
+
+    /// Bytes of an element inside.
+    pub(super) fn size(self) -> usize {
+        self.datum.size_of()
+    }
+}
+
+/// An array as tract takes it.
+pub(super) fn tensor(array: &Array, kind: Kind) -> TractResult<Tensor> {
     if let Some(texts) = array.as_texts() {
         let texts = texts.iter().map(|text| Ok(String::from_utf8(text.clone())?));
-        let texts = texts.collect::<TractResult<Vec<_>>>()?;
-        return Ok(tensor1(&texts).into_shape(array.shape())?.into_tvalue());
+        let texts = texts.collect::<TractResult<Vec<_>>>().context("a text is not UTF-8")?;
+        return tensor1(&texts).into_shape(array.shape());
     }
     let bytes = array.bytes().context("an array without bytes")?;
-    let mut tensor = Tensor::zero_dt(*datum, array.shape())?;
+    let mut tensor = Tensor::zero_dt(kind.datum, array.shape())?;
     let mut view = tensor.try_as_plain_ram_mut()?;
-    view.as_bytes_mut().copy_from_slice(bytes);
-    Ok(tensor.into_tvalue())
+    match kind.narrow {
+        None => view.as_bytes_mut().copy_from_slice(bytes),
+        Some(narrow) => {
+            let pairs = bytes.as_chunks::<2>().0;
+            for (value, pair) in view.as_slice_mut::<f32>()?.iter_mut().zip(pairs) {
+                *value = narrow.widen(*pair);
+            }
+        }
+    }
+    Ok(tensor)
 }
 
-pub(super) fn array(value: &TValue) -> TractResult<Array> {
-    let element = element(value.datum_type())
-        .with_context(|| format!("an output of type {:?}", value.datum_type()))?;
+/// What tract computed, as an array of the type that the graph declares.
+pub(super) fn array(value: &Tensor, kind: Kind) -> TractResult<Array> {
     let shape = value.shape().to_vec();
-    if value.datum_type() == DatumType::TDim {
-        let value = value.cast_to::<i64>()?;
-        let view = value.try_as_plain_ram()?;
-        return Ok(Array::integers(shape, view.as_slice::<i64>()?)?);
-    }
+    // Sizes and quantised numbers are integers to whoever asks.
+    let same = value.datum_type().unquantized() == kind.datum;
+    let value = if same { value.clone() } else { value.cast_to_dt(kind.datum)?.into_owned() };
     let view = value.try_as_plain_ram()?;
-    if element == ElementType::Bytes {
+    if kind.element == ElementType::Bytes {
         let texts = view.as_slice::<String>()?.iter().map(|text| text.clone().into_bytes());
         return Ok(Array::texts(shape, texts.collect())?);
     }
-    Ok(Array::new(element, shape, view.as_bytes().to_vec())?)
+    let bytes = match kind.narrow {
+        None => view.as_bytes().to_vec(),
+        Some(narrow) => {
+            view.as_slice::<f32>()?.iter().flat_map(|value| narrow.narrow(*value)).collect()
+        }
+    };
+    Ok(Array::new(kind.element, shape, bytes)?)
 }
