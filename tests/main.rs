@@ -14,6 +14,7 @@ mod clients;
 mod engine;
 mod forms;
 mod fuzz;
+mod networks;
 mod onnx_nodes;
 mod perplexity;
 mod reference;

@@ -1,6 +1,7 @@
 //! What the journeys share: where things are, a server to talk to, and a plain HTTP client.
 
 mod http;
+pub(crate) mod onnx;
 mod server;
 
 use std::path::{Path, PathBuf};
