@@ -173,6 +173,13 @@ fn limits(reader: &mut Reader<'_>) -> api::Limits {
         max_message_bytes: bytes(reader, "limits.max_message_bytes", message, 1, 1 << 30) as usize,
         max_prompt_bytes: bytes(reader, "limits.max_prompt_bytes", prompt, 1, 1 << 30) as usize,
         max_completion_tokens: number(reader, "limits.max_completion_tokens", tokens, 1, 1 << 20),
+        max_embedding_inputs: number(
+            reader,
+            "limits.max_embedding_inputs",
+            default.max_embedding_inputs,
+            1,
+            65_536,
+        ),
         max_n: number(reader, "limits.max_n", default.max_n, 1, 128),
         max_stop: number(reader, "limits.max_stop", default.max_stop, 0, 64),
         max_stop_bytes: number(reader, "limits.max_stop_bytes", default.max_stop_bytes, 1, 4096),

@@ -2,7 +2,8 @@
 //! computes into an answer.
 //!
 //! [`chat`] is the pass-through skill: the messages of a conversation, written down as the model
-//! was trained to read them. [`heads`] are what is done around graphs of other kinds.
+//! was trained to read them. [`heads`] are what is done around graphs of other kinds; [`embedding`]
+//! makes one vector of what an encoder says of a text.
 //!
 //! **Invariants**
 //! - A skill is a pure function of its input, and of the clock where a template asks for it.
@@ -12,4 +13,5 @@
 //! **Not here**: HTTP, tokens, which model answers.
 
 pub mod chat;
+pub mod embedding;
 pub mod heads;

@@ -37,6 +37,8 @@ pub(super) mod chat_response;
 pub(super) mod completion_request;
 pub(super) mod completion_response;
 pub(super) mod completions;
+pub(super) mod embedding_request;
+pub(super) mod embeddings;
 mod events;
 pub(super) mod fields;
 mod logprobs;
