@@ -38,6 +38,8 @@ pub struct Limits {
     pub max_logit_bias: usize,
     /// Alternatives reported for each token.
     pub max_top_logprobs: usize,
+    /// Bytes of a schema or pattern that an answer is to keep to.
+    pub max_schema_bytes: usize,
 }
 
 impl Default for Limits {
@@ -52,6 +54,7 @@ impl Default for Limits {
             max_stop_bytes: 256,
             max_logit_bias: 1024,
             max_top_logprobs: 20,
+            max_schema_bytes: 64 << 10,
         }
     }
 }
