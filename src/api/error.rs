@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 
-use crate::engine::{EngineError, InferError};
+use crate::engine::{ConstraintError, EngineError, InferError};
 use crate::http::{Kind, Problem};
 use crate::skills::chat::TemplateError;
 
+/// The field that says what an answer must be.
+const RESPONSE_FORMAT: &str = "response_format";
 /// When to come back to a server that is stopping: it may be a restart.
 const RESTART_WAIT: Duration = Duration::from_secs(10);
 
@@ -25,6 +27,9 @@ pub(super) fn of_engine(error: EngineError, prompt: &str) -> Problem {
         }
         EngineError::UnknownToken { .. } => {
             Problem::invalid(message).param(prompt).code("unknown_token")
+        }
+        EngineError::Constraint(_) => {
+            Problem::invalid(message).param(RESPONSE_FORMAT).code("unsupported_schema")
         }
         EngineError::EmptyPrompt => Problem::invalid(message).param(prompt).code("empty_prompt"),
         EngineError::Deadline => {
@@ -64,6 +69,16 @@ pub(super) fn of_inference(error: InferError) -> Problem {
         | InferError::Element { .. }
         | InferError::Shape { .. }
         | InferError::Refused { .. } => Problem::invalid(message).code("invalid_tensor"),
+    }
+}
+
+/// A form that an answer cannot be kept to.
+pub(super) fn of_constraint(error: ConstraintError) -> Problem {
+    let message = format!("{RESPONSE_FORMAT}: {error}");
+    match error {
+        ConstraintError::Form(_) | ConstraintError::NoEnd => {
+            Problem::invalid(message).param(RESPONSE_FORMAT).code("unsupported_schema")
+        }
     }
 }
 

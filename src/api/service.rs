@@ -41,6 +41,8 @@ pub struct Limits {
     pub max_top_logprobs: usize,
     /// Texts of one request for vectors.
     pub max_embedding_inputs: usize,
+    /// Bytes of a schema or pattern that an answer is to keep to.
+    pub max_schema_bytes: usize,
 }
 
 impl Default for Limits {
@@ -56,6 +58,7 @@ impl Default for Limits {
             max_logit_bias: 1024,
             max_top_logprobs: 20,
             max_embedding_inputs: 2048,
+            max_schema_bytes: 64 << 10,
         }
     }
 }

@@ -168,6 +168,7 @@ fn limits(reader: &mut Reader<'_>) -> api::Limits {
     let default = api::Limits::default();
     let (message, prompt) = (default.max_message_bytes as u64, default.max_prompt_bytes as u64);
     let tokens = default.max_completion_tokens;
+    let schema = default.max_schema_bytes as u64;
     api::Limits {
         max_messages: number(reader, "limits.max_messages", default.max_messages, 1, 65_536),
         max_message_bytes: bytes(reader, "limits.max_message_bytes", message, 1, 1 << 30) as usize,
@@ -180,6 +181,7 @@ fn limits(reader: &mut Reader<'_>) -> api::Limits {
             1,
             65_536,
         ),
+        max_schema_bytes: bytes(reader, "limits.max_schema_bytes", schema, 1, 1 << 20) as usize,
         max_n: number(reader, "limits.max_n", default.max_n, 1, 128),
         max_stop: number(reader, "limits.max_stop", default.max_stop, 0, 64),
         max_stop_bytes: number(reader, "limits.max_stop_bytes", default.max_stop_bytes, 1, 4096),
