@@ -10,6 +10,7 @@ use super::defaults::GenerationDefaults;
 use super::digest;
 use super::disk;
 use super::error::{At, PackageError};
+use super::external;
 use super::folder::OnnxFolder;
 use super::import::{self, ImportError, Imported};
 use super::manifest::{MANIFEST_FILE, Role, Task};
@@ -107,21 +108,65 @@ fn address(path: &Path) -> String {
     url.map(String::from).unwrap_or_default()
 }
 
-/// Puts the files of a catalogue entry's package into `out`.
+/// Room that the package of a catalogue entry takes at most.
+pub(super) fn package_bytes(entry: &Entry) -> u64 {
+    match entry.form {
+        Form::Gguf => gguf_package_bytes(entry.bytes()),
+        Form::Onnx => entry.bytes(),
+    }
+}
+
+/// Puts the files of a catalogue entry's package into `out`. `files` are those of the entry, in
+/// its order.
 pub(super) fn prepare_entry(
     entry: &Entry,
-    file: &Path,
+    files: &[PathBuf],
     out: &Path,
     progress: &dyn Progress,
 ) -> Result<Draft, PackageError> {
     let mut card = entry.card.clone();
-    let origin = format!("source file of {} bytes", entry.bytes);
-    card.digests.push((origin, entry.sha256.clone()));
-    match entry.form {
-        Form::Gguf => {
+    match (entry.form, files, entry.files.as_slice()) {
+        (Form::Gguf, [file], [source]) => {
+            let origin = format!("source file of {} bytes", source.bytes);
+            card.digests.push((origin, source.sha256.clone()));
             from_gguf(file, &entry.name, &entry.version, card, &entry.generation, out, progress)
         }
+        (Form::Gguf, ..) => Err(PackageError::Internal("a GGUF file comes alone".into())),
+        (Form::Onnx, ..) => from_files(entry, files, card, out),
     }
+}
+
+/// The entry's files as they are.
+fn from_files(
+    entry: &Entry,
+    files: &[PathBuf],
+    card: Card,
+    out: &Path,
+) -> Result<Draft, PackageError> {
+    for (file, path) in entry.files.iter().zip(files) {
+        disk::copy_new(path, &out.join(&file.name))?;
+    }
+    for file in entry.files.iter().filter(|file| file.role == Role::Onnx) {
+        let path = out.join(&file.name);
+        let known = |location: &String| entry.files.iter().any(|f| f.name == *location);
+        if let Some(location) = external::locations(&path)?.iter().find(|l| !known(l)) {
+            let why = format!("its graph names external data `{location}`, which the entry lacks");
+            return Err(PackageError::Import { path, why });
+        }
+    }
+    let (name, version) = (entry.name.to_string(), entry.version.clone());
+    Ok(Draft {
+        card: Some(Card { name: name.clone(), version: version.clone(), ..card }),
+        name,
+        version,
+        task: Task::Tensors,
+        context_tokens: 0,
+        end_tokens: Vec::new(),
+        bos_token: String::new(),
+        eos_token: String::new(),
+        adds_bos: false,
+        files: entry.files.iter().map(|file| (file.name.clone(), file.role)).collect(),
+    })
 }
 
 fn from_gguf(

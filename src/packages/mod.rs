@@ -43,7 +43,7 @@ mod store;
 mod tests;
 
 pub use card::Card;
-pub use catalogue::{Catalogue, DEFAULT_MODEL, Entry, Form, Part, Source};
+pub use catalogue::{Catalogue, DEFAULT_MODEL, Entry, Form, Part, Source, SourceFile};
 pub use check::{Checked, check};
 pub use defaults::GenerationDefaults;
 pub use error::{ManifestError, PackageError, SourceFailure};
