@@ -11,6 +11,7 @@ mod answers;
 mod api;
 mod cli;
 mod clients;
+mod encoders;
 mod engine;
 mod forms;
 mod fuzz;

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 
+use tract_onnx::Onnx;
+use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::*;
 
 use super::kernels::Kernel;
 use super::kernels::pool::Pool;
 use super::ops::{self, Step};
-use super::weights::Weights;
-use super::{caught, read, tensors, unplannable};
+use super::weights::{self, Weights};
+use super::{caught, read, surgery, tensors, unplannable};
 use crate::engine::network::{
     Array, Dim, ElementType, InferError, NetworkReport, NetworkSource, Port,
 };
@@ -36,11 +39,13 @@ impl NetworkPlan {
     /// Reads and plans a graph; everything that cannot run is refused here.
     pub(in crate::engine) fn load(source: &NetworkSource) -> Result<Self, LoadError> {
         let path = &source.onnx;
-        let proto = read(path)?;
+        let mut proto = read(path)?;
         tensors::check(path, &proto)?;
         let mut onnx = tract_onnx::onnx().with_ignore_output_shapes(true);
         ops::register(&mut onnx);
-        let folder = path.parent().and_then(std::path::Path::to_str);
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let weights = Arc::new(ours(&mut proto, folder, &onnx)?);
+        let folder = folder.to_str();
         let model = caught(|| {
             let parsed = onnx.parse(&proto, folder)?;
             ensure!(
@@ -55,7 +60,6 @@ impl NetworkPlan {
         let outputs = ports(&model, false)?;
         let runnable = caught(|| model.into_optimized()?.into_runnable())
             .map_err(|error| unplannable(&proto, &error))?;
-        let weights = Arc::default();
         Ok(Self { runnable, weights, kernel: Kernel::best(), inputs, outputs })
     }
 
@@ -145,6 +149,15 @@ impl NetworkState {
         self.state = state;
         Ok(())
     }
+}
+
+/// Gives our operators what they compute better, and takes their weights out of the graph.
+fn ours(proto: &mut ModelProto, folder: &Path, onnx: &Onnx) -> Result<Weights, LoadError> {
+    surgery::claim(proto, folder)?;
+    let Some(graph) = &mut proto.graph else { return Ok(Weights::default()) };
+    let weights = weights::take_products(graph, folder)?;
+    surgery::join(proto, folder, onnx);
+    Ok(weights)
 }
 
 /// The element type that tract has for ours, and the other way round.
