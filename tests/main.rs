@@ -12,6 +12,7 @@ mod api;
 mod cli;
 mod clients;
 mod constraint;
+mod encoders;
 mod engine;
 mod forms;
 mod fuzz;
