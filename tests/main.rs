@@ -22,3 +22,4 @@ mod speed;
 mod stress;
 mod support;
 mod tidy;
+mod vision;
