@@ -15,6 +15,7 @@ mod constraint;
 mod engine;
 mod forms;
 mod fuzz;
+mod onnx_nodes;
 mod perplexity;
 mod reference;
 mod sharing;

@@ -226,6 +226,8 @@ fn engine(reader: &mut Reader<'_>) -> engine::Config {
         Activation::Bits8 => "8-bit".to_owned(),
         Activation::Bits16 => "16-bit".to_owned(),
     };
+    let window_ms = default.batch_window.as_millis() as usize;
+    let window_ms = number(reader, "engine.batch_window_ms", window_ms, 0, 1000);
     engine::Config {
         memory_budget_bytes: bytes_or(
             reader,
@@ -245,6 +247,8 @@ fn engine(reader: &mut Reader<'_>) -> engine::Config {
         prefill_chunk_tokens: number(reader, "engine.prefill_chunk_tokens", chunk, 1, 65_536),
         threads: number(reader, "engine.threads", default.threads, 0, 1024),
         activation: reader.read("engine.activation", default.activation, activation, show),
+        max_batch_rows: number(reader, "engine.max_batch", default.max_batch_rows, 1, 4096),
+        batch_window: std::time::Duration::from_millis(window_ms as u64),
     }
 }
 

@@ -37,8 +37,8 @@ pub use kv::KvType;
 pub use limits::Limits;
 pub use model::{Generation, Model};
 pub use network::{
-    Array, ArrayError, Dim, ElementType, InferError, Inference, Network, NetworkReport,
-    NetworkSource, Port,
+    Array, ArrayError, BatchStatistics, Dim, ElementType, InferError, Inference, Network,
+    NetworkObserver, NetworkReport, NetworkSource, Port, Statistics, Total,
 };
 pub use probe::Probe;
 pub use tokenizer::Tokenizer;
@@ -109,6 +109,10 @@ pub struct Config {
     pub threads: usize,
     /// How finely activations are kept.
     pub activation: Activation,
+    /// Rows of requests to a network that run together at most; 1 joins none.
+    pub max_batch_rows: usize,
+    /// How long requests to a network that come together wait for more of them.
+    pub batch_window: Duration,
 }
 
 impl Config {
@@ -137,6 +141,8 @@ impl Default for Config {
             prefill_chunk_tokens: 512,
             threads: 0,
             activation: Activation::default(),
+            max_batch_rows: 32,
+            batch_window: Duration::from_millis(2),
         }
     }
 }
@@ -299,6 +305,12 @@ pub enum LoadError {
     #[error("not a decoder this engine runs: {why}")]
     Graph {
         /// What is missing or in the way.
+        why: String,
+    },
+    /// The graph as a whole cannot run, whatever it is for.
+    #[error("this graph cannot run here: {why}")]
+    Unsound {
+        /// What is wrong, and where.
         why: String,
     },
     /// The tokeniser cannot be used.

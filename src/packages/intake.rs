@@ -1,11 +1,12 @@
 //! From what a person or a source hands in to the files of a package.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use super::card::Card;
-use super::catalogue::{Entry, Form};
+use super::catalogue::{Entry, FileRole, Form};
 use super::defaults::GenerationDefaults;
 use super::digest;
 use super::disk;
@@ -18,6 +19,9 @@ use super::name::PackageName;
 use super::package::Package;
 use super::progress::Progress;
 use super::staging::Draft;
+
+/// Bytes of a `config.json` at most.
+const MAX_CONFIG_BYTES: usize = 4 << 20;
 
 /// What was handed in.
 #[derive(Debug)]
@@ -113,6 +117,7 @@ pub(super) fn package_bytes(entry: &Entry) -> u64 {
     match entry.form {
         Form::Gguf => gguf_package_bytes(entry.bytes()),
         Form::Onnx => entry.bytes(),
+        Form::Safetensors => entry.bytes().saturating_mul(2),
     }
 }
 
@@ -133,6 +138,7 @@ pub(super) fn prepare_entry(
         }
         (Form::Gguf, ..) => Err(PackageError::Internal("a GGUF file comes alone".into())),
         (Form::Onnx, ..) => from_files(entry, files, card, out),
+        (Form::Safetensors, ..) => from_safetensors(entry, files, card, out, progress),
     }
 }
 
@@ -143,19 +149,65 @@ fn from_files(
     card: Card,
     out: &Path,
 ) -> Result<Draft, PackageError> {
-    for (file, path) in entry.files.iter().zip(files) {
-        disk::copy_new(path, &out.join(&file.name))?;
-    }
-    for file in entry.files.iter().filter(|file| file.role == Role::Onnx) {
-        let path = out.join(&file.name);
-        let known = |location: &String| entry.files.iter().any(|f| f.name == *location);
+    let kept = keep(entry, files, out)?;
+    for (name, _) in kept.iter().filter(|(_, role)| *role == Role::Onnx) {
+        let path = out.join(name);
+        let known = |location: &String| kept.iter().any(|(name, _)| name == location);
         if let Some(location) = external::locations(&path)?.iter().find(|l| !known(l)) {
             let why = format!("its graph names external data `{location}`, which the entry lacks");
             return Err(PackageError::Import { path, why });
         }
     }
+    Ok(tensors(entry, kept, card))
+}
+
+/// A graph made of an encoder's weights and configuration, and the entry's other files.
+fn from_safetensors(
+    entry: &Entry,
+    files: &[PathBuf],
+    mut card: Card,
+    out: &Path,
+    progress: &dyn Progress,
+) -> Result<Draft, PackageError> {
+    let with_role = |role| {
+        let found = entry.files.iter().zip(files).find(|(file, _)| file.role == role);
+        found.map(|(file, path)| (file, path.as_path())).ok_or_else(|| {
+            PackageError::Internal(format!("{} has no file for {role:?}", entry.name))
+        })
+    };
+    let (weights, weights_path) = with_role(FileRole::Weights)?;
+    let (config, config_path) = with_role(FileRole::Config)?;
+    let json = disk::read_bounded(config_path, MAX_CONFIG_BYTES)?;
+    progress.start(&format!("converting to {}", entry.name), Some(weights.bytes));
+    let told = Cell::new(0);
+    let tell = |done: u64| progress.advance(done.saturating_sub(told.replace(done)));
+    let imported = import::import_encoder(weights_path, &json, out, &tell);
+    progress.finish();
+    let imported = imported.map_err(|e| refuse_import(weights_path, e))?;
+    let mut kept = keep(entry, files, out)?;
+    kept.extend(imported.files.iter().map(|file| ((*file).to_owned(), role_of(file))));
+    for file in [weights, config] {
+        card.digests.push((format!("source file {}", file.name), file.sha256.clone()));
+    }
+    Ok(Draft { context_tokens: imported.context_tokens, ..tensors(entry, kept, card) })
+}
+
+/// Copies the files that belong into the package as they are.
+fn keep(entry: &Entry, files: &[PathBuf], out: &Path) -> Result<Vec<(String, Role)>, PackageError> {
+    let mut kept = Vec::new();
+    for (file, path) in entry.files.iter().zip(files) {
+        if let Some(role) = file.role.kept() {
+            disk::copy_new(path, &out.join(&file.name))?;
+            kept.push((file.name.clone(), role));
+        }
+    }
+    Ok(kept)
+}
+
+/// A package of arrays of these files.
+fn tensors(entry: &Entry, files: Vec<(String, Role)>, card: Card) -> Draft {
     let (name, version) = (entry.name.to_string(), entry.version.clone());
-    Ok(Draft {
+    Draft {
         card: Some(Card { name: name.clone(), version: version.clone(), ..card }),
         name,
         version,
@@ -165,8 +217,8 @@ fn from_files(
         bos_token: String::new(),
         eos_token: String::new(),
         adds_bos: false,
-        files: entry.files.iter().map(|file| (file.name.clone(), file.role)).collect(),
-    })
+        files,
+    }
 }
 
 fn from_gguf(
@@ -187,7 +239,7 @@ fn from_gguf(
     };
     let imported = import::import(file, out, &tell);
     progress.finish();
-    let imported = imported.map_err(|e| refuse_gguf(file, e))?;
+    let imported = imported.map_err(|e| refuse_import(file, e))?;
     merge_generation(&out.join(import::GENERATION_CONFIG_FILE), generation)?;
     let files = imported.files.iter().map(|f| ((*f).to_owned(), role_of(f))).collect();
     Ok(Draft {
@@ -265,7 +317,7 @@ fn merge_generation(path: &Path, generation: &GenerationDefaults) -> Result<(), 
     disk::write_new(path, &bytes)
 }
 
-fn refuse_gguf(file: &Path, error: ImportError) -> PackageError {
+fn refuse_import(file: &Path, error: ImportError) -> PackageError {
     match error {
         ImportError::Write { path, source } => PackageError::io("writing", &path, source),
         other => {

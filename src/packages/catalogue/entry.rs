@@ -26,6 +26,46 @@ pub enum Form {
     Gguf,
     /// The package's own files: a graph of arrays, and what belongs to it.
     Onnx,
+    /// Weights and configuration of a BERT encoder, of which the graph is made; other files are
+    /// kept.
+    Safetensors,
+}
+
+/// What a fetched file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileRole {
+    /// The ONNX graph.
+    Onnx,
+    /// Weights that the graph names as external data.
+    External,
+    /// Hugging Face `tokenizer.json`.
+    Tokenizer,
+    /// The labels of a head's classes, one in a line.
+    Labels,
+    /// The texts of a head's or tokeniser's codes, one in a line.
+    Vocabulary,
+    /// Licence text.
+    Licence,
+    /// A GGUF file, or `model.safetensors`; made into graph and weights.
+    Weights,
+    /// The `config.json` beside safetensors; part of the graph afterwards.
+    Config,
+}
+
+impl FileRole {
+    /// What a file of this role is in the package; `None` for one that is made into others.
+    pub fn kept(self) -> Option<Role> {
+        Some(match self {
+            Self::Onnx => Role::Onnx,
+            Self::External => Role::External,
+            Self::Tokenizer => Role::Tokenizer,
+            Self::Labels => Role::Labels,
+            Self::Vocabulary => Role::Vocabulary,
+            Self::Licence => Role::Licence,
+            Self::Weights | Self::Config => return None,
+        })
+    }
 }
 
 /// One model of the catalogue.
@@ -60,7 +100,7 @@ pub struct SourceFile {
     /// Its plain name in the package, where the form keeps files as they are.
     pub name: String,
     /// What it is for.
-    pub role: Role,
+    pub role: FileRole,
     /// Its size.
     pub bytes: u64,
     /// Its SHA-256.
@@ -92,7 +132,7 @@ pub(super) struct WrittenModel {
 #[serde(deny_unknown_fields)]
 struct WrittenFile {
     name: String,
-    role: Role,
+    role: FileRole,
     bytes: u64,
     sha256: String,
     #[serde(default)]
@@ -123,7 +163,7 @@ impl WrittenModel {
         let sources = std::mem::take(&mut self.source);
         match (listed.as_slice(), self.bytes, self.sha256.take()) {
             ([], Some(bytes), Some(sha256)) => {
-                let (name, role) = self.form.only_file();
+                let (name, role) = self.form.only_file()?;
                 Ok(vec![SourceFile { name: name.to_owned(), role, bytes, sha256, sources }])
             }
             ([], ..) => {
@@ -146,12 +186,9 @@ impl From<WrittenFile> for SourceFile {
 
 impl SourceFile {
     fn check(&self) -> Result<(), String> {
-        let Self { name, role, bytes, sha256, sources } = self;
+        let Self { name, bytes, sha256, sources, .. } = self;
         if !is_plain_file_name(name) || [MANIFEST_FILE, CARD_FILE].contains(&name.as_str()) {
             return Err(format!("file `{name}` is not a plain name for a package's file"));
-        }
-        if matches!(role, Role::Card | Role::Other) {
-            return Err(format!("file {name} has a role that no fetched file has"));
         }
         if !is_sha256(sha256) {
             return Err(format!("file {name}: sha256 is not 64 lower-case hexadecimal digits"));
@@ -171,10 +208,11 @@ impl SourceFile {
 
 impl Form {
     /// What the file of an entry with one file is.
-    fn only_file(self) -> (&'static str, Role) {
+    fn only_file(self) -> Result<(&'static str, FileRole), String> {
         match self {
-            Self::Gguf => ("model.gguf", Role::Onnx),
-            Self::Onnx => (import::MODEL_FILE, Role::Onnx),
+            Self::Gguf => Ok(("model.gguf", FileRole::Weights)),
+            Self::Onnx => Ok((import::MODEL_FILE, FileRole::Onnx)),
+            Self::Safetensors => Err("safetensors need a config.json: list both".into()),
         }
     }
 
@@ -183,12 +221,24 @@ impl Form {
         if files.len() > MAX_FILES {
             return Err(format!("it has {} files; {MAX_FILES} are allowed", files.len()));
         }
-        let graphs = files.iter().filter(|file| file.role == Role::Onnx).count();
-        if graphs != 1 {
-            return Err(format!("{graphs} of its files have the role onnx; one is needed"));
+        let one: &[FileRole] = match self {
+            Self::Gguf => &[FileRole::Weights],
+            Self::Onnx => &[FileRole::Onnx],
+            Self::Safetensors => &[FileRole::Weights, FileRole::Config],
+        };
+        for role in one {
+            let count = files.iter().filter(|file| file.role == *role).count();
+            if count != 1 {
+                let role = format!("{role:?}").to_lowercase();
+                return Err(format!("{count} of its files have the role {role}; one is needed"));
+            }
         }
         if self == Self::Gguf && files.len() != 1 {
             return Err("a GGUF file comes alone".into());
+        }
+        let made = [FileRole::Weights, FileRole::Config, FileRole::Onnx, FileRole::External];
+        if let Some(file) = files.iter().find(|f| made.contains(&f.role) && !self.takes(f.role)) {
+            return Err(format!("file {} has a role that this form does not have", file.name));
         }
         let (mut names, mut digests) = (BTreeSet::new(), BTreeSet::new());
         for file in files {
@@ -198,6 +248,14 @@ impl Form {
             }
         }
         Ok(())
+    }
+
+    /// Whether the graph is, or is made of, files of this role.
+    fn takes(self, role: FileRole) -> bool {
+        match self {
+            Self::Onnx => matches!(role, FileRole::Onnx | FileRole::External),
+            Self::Gguf | Self::Safetensors => matches!(role, FileRole::Weights | FileRole::Config),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::disk::read_bounded;
 use super::error::PackageError;
 use entry::WrittenModel;
-pub use entry::{Entry, Form, SourceFile};
+pub use entry::{Entry, FileRole, Form, SourceFile};
 pub use source::{Part, Source};
 
 /// The entries that come with the program.

@@ -1,6 +1,5 @@
 //! What a catalogue may say, and what is refused of it.
 
-use super::super::manifest::Role;
 use super::*;
 
 /// A card that states what every card must.
@@ -114,8 +113,9 @@ fn an_entry_may_have_several_files_each_with_sources_of_its_own() {
     let catalogue = Catalogue::parse(&text).unwrap();
     let entry = catalogue.entry("tiny").unwrap();
     assert_eq!(entry.bytes(), 16);
-    let roles: Vec<Role> = entry.files.iter().map(|file| file.role).collect();
-    assert_eq!(roles, [Role::Onnx, Role::External, Role::Labels, Role::Vocabulary]);
+    let roles: Vec<FileRole> = entry.files.iter().map(|file| file.role).collect();
+    use FileRole::{External, Labels, Onnx, Vocabulary};
+    assert_eq!(roles, [Onnx, External, Labels, Vocabulary]);
     assert_eq!(entry.files[0].sources[0].describe(), "npm @a/b@1.0.0");
 }
 
@@ -129,14 +129,16 @@ fn files_that_make_no_package_are_refused() {
         (several(&[graph, ("MODEL.onnx", "labels", '2')]), "MODEL.onnx is there twice"),
         (several(&[graph, ("same.txt", "labels", '1')]), "same.txt is there twice"),
         (several(&[graph, ("../up", "labels", '2')]), "../up"),
-        (several(&[graph, ("package.json", "other", '2')]), "package.json"),
-        (several(&[graph, ("card.cdx.json", "card", '2')]), "card.cdx.json"),
-        (several(&[graph, ("card.json", "card", '2')]), "has a role that no fetched file has"),
-        (several(&[graph, ("a.txt", "lables", '2')]), "has a role that no fetched file has"),
+        (several(&[graph, ("package.json", "labels", '2')]), "package.json"),
+        (several(&[graph, ("card.cdx.json", "labels", '2')]), "card.cdx.json"),
+        (several(&[graph, ("card.json", "card", '2')]), "unknown variant `card`"),
+        (several(&[graph, ("a.txt", "lables", '2')]), "unknown variant `lables`"),
+        (several(&[graph, ("config.json", "config", '2')]), "config.json has a role"),
+        (sound.replace("form = \"onnx\"", "form = \"safetensors\""), "role weights"),
         (sound.replace("form = \"onnx\"", "form = \"gguf\"\nbytes = 4"), "into each"),
         (
             several(&[graph, ("a.txt", "labels", '2')]).replace("\"onnx\"\n[", "\"gguf\"\n["),
-            "alone",
+            "role weights",
         ),
         (sound.replace("@a/b", "@a"), "@a"),
         (sound.replace("@a/b", "--registry=x"), "--registry"),
