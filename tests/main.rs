@@ -24,3 +24,4 @@ mod speed;
 mod stress;
 mod support;
 mod tidy;
+mod vision;
