@@ -19,6 +19,7 @@
 //! **Not here**: HTTP, prompts and chat templates, where a model's files come from.
 
 mod budget;
+mod constraint;
 mod cpu;
 mod kv;
 mod limits;
@@ -31,6 +32,7 @@ mod text;
 mod tokenizer;
 
 pub use budget::Budget;
+pub use constraint::{Constraint, ConstraintError, Form};
 pub use kv::KvType;
 pub use limits::Limits;
 pub use model::{Generation, Model};
@@ -214,6 +216,8 @@ pub struct Request {
     pub deadline: Option<std::time::Instant>,
     /// With whom the beginning of the prompt is shared.
     pub scope: Scope,
+    /// The form that the answer must have; [`Model::constrain`] makes one.
+    pub constraint: Option<Constraint>,
 }
 
 /// A token with its log-probability under the model (before temperature and filters).
@@ -373,6 +377,9 @@ pub enum EngineError {
     /// The deadline passed.
     #[error("the time allowed for this request is over")]
     Deadline,
+    /// The answer cannot be kept to the form that was asked for.
+    #[error("the form of the answer is too complex: {0}")]
+    Constraint(String),
     /// The model is being unloaded or the server stops.
     #[error("the model is shutting down")]
     ShuttingDown,

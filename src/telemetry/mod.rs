@@ -16,9 +16,11 @@ mod log;
 mod metrics;
 mod model;
 mod names;
+mod network;
 mod process;
 
 pub use log::{LogError, LogFormat, start};
 pub use metrics::{HttpRequest, Metrics};
 pub use model::ModelObserver;
 pub use names::Metric;
+pub use network::NetworkCounts;
