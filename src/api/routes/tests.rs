@@ -85,7 +85,7 @@ async fn what_is_not_in_the_table_is_refused_in_the_same_form() {
     let (router, _) = house();
     for (method, path, status, code, allow) in [
         ("GET", "/", 404, "unknown_url", None),
-        ("POST", "/v1/embeddings", 404, "unknown_url", None),
+        ("POST", "/v1/rerank", 404, "unknown_url", None),
         ("GET", "/v1/chat/completions", 405, "method_not_allowed", Some("POST")),
         ("DELETE", "/v1/models/tiny", 405, "method_not_allowed", Some("GET")),
         ("GET", "/v1/models/tiny", 404, "model_not_found", None),
