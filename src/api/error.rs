@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 
-use crate::engine::EngineError;
+use crate::engine::{EngineError, InferError};
 use crate::http::{Kind, Problem};
 use crate::skills::chat::TemplateError;
 
@@ -36,6 +36,34 @@ pub(super) fn of_engine(error: EngineError, prompt: &str) -> Problem {
                 .retry_after(RESTART_WAIT)
         }
         EngineError::Internal(cause) => Problem::internal(cause),
+    }
+}
+
+/// What a network's refusal means for the caller.
+pub(super) fn of_inference(error: InferError) -> Problem {
+    let message = error.to_string();
+    match error {
+        InferError::QueueFull { retry_after, .. } => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, Kind::OverloadedError, message)
+                .code("queue_full")
+                .retry_after(retry_after)
+        }
+        InferError::Deadline => {
+            Problem::new(StatusCode::GATEWAY_TIMEOUT, Kind::TimeoutError, message).code("timeout")
+        }
+        InferError::ShuttingDown => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, Kind::OverloadedError, message)
+                .code("shutting_down")
+                .retry_after(RESTART_WAIT)
+        }
+        InferError::Internal(cause) => Problem::internal(cause),
+        InferError::UnknownInput { .. }
+        | InferError::UnknownOutput { .. }
+        | InferError::MissingInput { .. }
+        | InferError::Twice { .. }
+        | InferError::Element { .. }
+        | InferError::Shape { .. }
+        | InferError::Refused { .. } => Problem::invalid(message).code("invalid_tensor"),
     }
 }
 

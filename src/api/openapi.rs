@@ -5,7 +5,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::routes::{Content, ROUTES, Route};
-use crate::http::{Access, ErrorEnvelope};
+use crate::http::{Access, ErrorEnvelope, ErrorForm, PlainError};
 
 /// The whole description.
 pub(super) fn describe() -> Value {
@@ -39,9 +39,13 @@ pub(super) fn describe() -> Value {
 }
 
 fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
+    let error = match ErrorForm::of(route.path) {
+        ErrorForm::OpenAi => generator.subschema_for::<ErrorEnvelope>(),
+        ErrorForm::OpenInference => generator.subschema_for::<PlainError>(),
+    };
     let error = json!({
         "description": "An error",
-        "content": { "application/json": { "schema": generator.subschema_for::<ErrorEnvelope>() } },
+        "content": { "application/json": { "schema": error } },
     });
     let mut operation = json!({
         "summary": route.summary,
@@ -50,15 +54,23 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     });
     let Some(fields) = operation.as_object_mut() else { return operation };
     if let Some(request) = route.request {
-        let content = json!({ "application/json": { "schema": request(generator) } });
+        let mut content = json!({ "application/json": { "schema": request(generator) } });
+        if let (Content::JsonOrBinary(_), Some(content)) =
+            (&route.response, content.as_object_mut())
+        {
+            content.insert("application/octet-stream".into(), bytes());
+        }
         fields.insert("requestBody".into(), json!({ "required": true, "content": content }));
     }
     let names = route.path.split('/').filter_map(|p| p.strip_prefix('{')?.strip_suffix('}'));
-    let parameters: Vec<Value> = names
+    let mut parameters: Vec<Value> = names
         .map(|name| {
             json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } })
         })
         .collect();
+    if let Content::JsonOrBinary(_) = route.response {
+        parameters.push(header_length());
+    }
     if !parameters.is_empty() {
         fields.insert("parameters".into(), Value::from(parameters));
     }
@@ -79,9 +91,28 @@ fn success(response: &Content, generator: &mut SchemaGenerator) -> Value {
             "application/json": { "schema": whole(generator) },
             "text/event-stream": { "schema": event(generator) },
         }),
+        Content::JsonOrBinary(schema) => json!({
+            "application/json": { "schema": schema(generator) },
+            "application/octet-stream": bytes(),
+        }),
         Content::Text(media_type) => json!({ *media_type: { "schema": { "type": "string" } } }),
     };
     json!({ "description": "The answer", "content": content })
+}
+
+/// JSON with bytes behind it.
+fn bytes() -> Value {
+    json!({ "schema": { "type": "string", "format": "binary" } })
+}
+
+fn header_length() -> Value {
+    json!({
+        "name": "Inference-Header-Content-Length",
+        "in": "header",
+        "required": false,
+        "description": "Bytes of the JSON, where bytes stand behind it",
+        "schema": { "type": "integer", "minimum": 0 },
+    })
 }
 
 fn operation_id(route: &Route) -> String {

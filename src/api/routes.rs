@@ -11,7 +11,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::{Schema, SchemaGenerator};
 
 use super::service::Service;
-use super::{openai, operations};
+use super::{inference, openai, operations};
 use crate::http::{Access, Problem};
 
 /// How a type is described.
@@ -23,6 +23,8 @@ pub(super) enum Content {
     Json(Described),
     /// JSON of the first form, or events of the second where the request asks for a stream.
     JsonOrEvents(Described, Described),
+    /// JSON of this form, or such JSON with bytes behind it; a request may have bytes, too.
+    JsonOrBinary(Described),
     /// Text of this media type.
     Text(&'static str),
 }
@@ -152,6 +154,96 @@ pub static ROUTES: &[Route] = &[
             of::<openai::completion_response::Completion>,
             of::<openai::completion_response::Completion>,
         ),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v2",
+        access: Access::Public,
+        summary: "What this server is",
+        handler: |filter| on(filter, inference::server),
+        request: None,
+        response: Content::Json(of::<inference::ServerMetadata>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v2/",
+        access: Access::Public,
+        summary: "What this server is, as some clients write the path",
+        handler: |filter| on(filter, inference::server),
+        request: None,
+        response: Content::Json(of::<inference::ServerMetadata>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v2/health/live",
+        access: Access::Public,
+        summary: "Whether the process lives",
+        handler: |filter| on(filter, inference::live),
+        request: None,
+        response: Content::Json(of::<inference::ServerLive>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v2/health/ready",
+        access: Access::Public,
+        summary: "Whether requests are answered",
+        handler: |filter| on(filter, inference::ready),
+        request: None,
+        response: Content::Json(of::<inference::ServerReady>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v2/models/{model}",
+        access: Access::Client,
+        summary: "The arrays that a model takes and gives",
+        handler: |filter| on(filter, inference::model),
+        request: None,
+        response: Content::Json(of::<inference::ModelMetadata>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v2/models/{model}/ready",
+        access: Access::Client,
+        summary: "Whether a model answers",
+        handler: |filter| on(filter, inference::model_ready),
+        request: None,
+        response: Content::Json(of::<inference::ModelReady>),
+    },
+    Route {
+        method: RouteMethod::Post,
+        path: "/v2/models/{model}/infer",
+        access: Access::Client,
+        summary: "What a model computes of arrays",
+        handler: |filter| on(filter, inference::infer),
+        request: Some(of::<inference::InferenceRequest>),
+        response: Content::JsonOrBinary(of::<inference::Written<'static>>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v2/models/{model}/versions/{version}",
+        access: Access::Client,
+        summary: "The arrays that a model takes and gives in this version",
+        handler: |filter| on(filter, inference::model),
+        request: None,
+        response: Content::Json(of::<inference::ModelMetadata>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v2/models/{model}/versions/{version}/ready",
+        access: Access::Client,
+        summary: "Whether a model answers in this version",
+        handler: |filter| on(filter, inference::model_ready),
+        request: None,
+        response: Content::Json(of::<inference::ModelReady>),
+    },
+    Route {
+        method: RouteMethod::Post,
+        path: "/v2/models/{model}/versions/{version}/infer",
+        access: Access::Client,
+        summary: "What a model computes of arrays in this version",
+        handler: |filter| on(filter, inference::infer),
+        request: Some(of::<inference::InferenceRequest>),
+        response: Content::JsonOrBinary(of::<inference::Written<'static>>),
     },
 ];
 

@@ -13,6 +13,7 @@ use crate::skills::chat::ChatTemplate;
 use crate::telemetry::Metrics;
 
 use super::error;
+use super::inference::TensorMemory;
 
 /// Prompts below this are rendered and tokenised in place: it takes less than changing threads.
 const INLINE_PROMPT_BYTES: usize = 4 << 10;
@@ -38,6 +39,10 @@ pub struct Limits {
     pub max_logit_bias: usize,
     /// Alternatives reported for each token.
     pub max_top_logprobs: usize,
+    /// Bytes of a request that brings arrays, before and after it is inflated.
+    pub max_tensor_bytes: usize,
+    /// Bytes of all such requests that are read or answered at once; the others wait.
+    pub max_tensor_bytes_at_once: usize,
 }
 
 impl Default for Limits {
@@ -52,6 +57,8 @@ impl Default for Limits {
             max_stop_bytes: 256,
             max_logit_bias: 1024,
             max_top_logprobs: 20,
+            max_tensor_bytes: 32 << 20,
+            max_tensor_bytes_at_once: 128 << 20,
         }
     }
 }
@@ -69,6 +76,8 @@ pub struct Defaults {
 pub struct ServedModel {
     /// By which requests call it.
     pub name: String,
+    /// The package's version.
+    pub version: String,
     /// The engine's handle.
     pub model: Model,
     /// Without one, only completions can be asked for.
@@ -129,6 +138,14 @@ impl Served {
         }
     }
 
+    /// The package's version.
+    pub fn version(&self) -> &str {
+        match self {
+            Self::Language(model) => &model.version,
+            Self::Network(network) => &network.version,
+        }
+    }
+
     /// Refuses new requests from now on; those accepted finish.
     pub fn shut_down(&self) {
         match self {
@@ -180,6 +197,7 @@ pub struct Service {
     pub(super) metrics: Arc<Metrics>,
     pub(super) health: Arc<Health>,
     preparing: Arc<Semaphore>,
+    pub(super) tensor_memory: TensorMemory,
 }
 
 impl Service {
@@ -189,6 +207,7 @@ impl Service {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             models,
+            tensor_memory: TensorMemory::new(&parts.limits),
             limits: parts.limits,
             body: parts.body,
             request_timeout: parts.request_timeout,

@@ -48,11 +48,14 @@ impl NetworkPlan {
                 "nothing makes {:?}",
                 parsed.unresolved_inputs
             );
-            parsed.model.into_typed()?.into_decluttered()
+            // Before nodes are taken away that do nothing, and their names with them.
+            let inputs = names(&parsed.model, parsed.model.input_outlets()?);
+            let outputs = names(&parsed.model, parsed.model.output_outlets()?);
+            Ok((parsed.model.into_typed()?.into_decluttered()?, inputs, outputs))
         });
-        let model = model.map_err(|error| unplannable(&proto, &error))?;
-        let inputs = ports(&model, true)?;
-        let outputs = ports(&model, false)?;
+        let (model, inputs, outputs) = model.map_err(|error| unplannable(&proto, &error))?;
+        let inputs = ports(&model, model.input_outlets(), inputs)?;
+        let outputs = ports(&model, model.output_outlets(), outputs)?;
         let runnable = caught(|| model.into_optimized()?.into_runnable())
             .map_err(|error| unplannable(&proto, &error))?;
         let weights = Arc::default();
@@ -202,16 +205,23 @@ fn array(value: &TValue) -> TractResult<Array> {
     Ok(Array::new(element, shape, view.as_bytes().to_vec())?)
 }
 
-fn ports(model: &TypedModel, inputs: bool) -> Result<Vec<Port>, LoadError> {
-    let outlets = if inputs { model.input_outlets() } else { model.output_outlets() };
+fn names(model: &InferenceModel, outlets: &[OutletId]) -> Vec<String> {
+    let name = |outlet: &OutletId| match model.outlet_label(*outlet) {
+        Some(label) => label.to_owned(),
+        None => model.node(outlet.node).name.clone(),
+    };
+    outlets.iter().map(name).collect()
+}
+
+fn ports(
+    model: &TypedModel,
+    outlets: TractResult<&[OutletId]>,
+    names: Vec<String>,
+) -> Result<Vec<Port>, LoadError> {
     let refuse = |why: String| LoadError::Graph { why };
     let outlets = outlets.map_err(|error| refuse(format!("{error:#}")))?;
-    let port = |outlet: &OutletId| {
+    let port = |(outlet, name): (&OutletId, String)| {
         let fact = model.outlet_fact(*outlet).map_err(|error| refuse(format!("{error:#}")))?;
-        let name = match model.outlet_label(*outlet) {
-            Some(label) => label.to_owned(),
-            None => model.node(outlet.node).name.clone(),
-        };
         let element = element(fact.datum_type)
             .ok_or_else(|| refuse(format!("{name} is of type {:?}", fact.datum_type)))?;
         let dim = |dim: &TDim| match dim.to_usize() {
@@ -220,5 +230,5 @@ fn ports(model: &TypedModel, inputs: bool) -> Result<Vec<Port>, LoadError> {
         };
         Ok(Port { name, element, dims: Some(fact.shape.iter().map(dim).collect()) })
     };
-    outlets.iter().map(port).collect()
+    outlets.iter().zip(names).map(port).collect()
 }
