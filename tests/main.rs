@@ -14,6 +14,7 @@ mod clients;
 mod engine;
 mod forms;
 mod fuzz;
+mod inference;
 mod perplexity;
 mod reference;
 mod sharing;
