@@ -191,6 +191,33 @@ fn what_cannot_be_answered_is_refused_in_the_protocols_form() {
 }
 
 #[test]
+fn what_was_computed_is_counted() {
+    let server = serve(&[]);
+    let stats = |path: &str| server.ask(Ask::get(path)).json()["model_stats"].clone();
+    let path = format!("/v2/models/{ADD_SUB}/stats");
+    assert_eq!(stats(&path)[0]["inference_count"], 0);
+    let rows = |rows: usize| {
+        let input = |name: &str| json!({"name": name, "shape": [rows, 4], "datatype": "FP32", "data": vec![1; rows * 4]});
+        let body = json!({"inputs": [input("a"), input("b")]});
+        assert_eq!(server.ask(Ask::post(&infer_path(ADD_SUB), &body)).status, 200);
+    };
+    rows(1);
+    rows(3);
+    for path in [path, format!("/v2/models/{ADD_SUB}/versions/{VERSION}/stats")] {
+        let told = stats(&path)[0].clone();
+        assert_eq!((&told["name"], &told["version"]), (&json!(ADD_SUB), &json!(VERSION)));
+        assert_eq!((&told["inference_count"], &told["execution_count"]), (&json!(4), &json!(2)));
+        assert!(told["last_inference"].as_u64().unwrap() > 1_700_000_000_000);
+        let success = &told["inference_stats"]["success"];
+        assert!(success["count"] == 2 && success["ns"].as_u64().unwrap() > 0, "{told}");
+        let batches: Vec<_> = told["batch_stats"].as_array().unwrap().iter().collect();
+        assert_eq!((&batches[0]["batch_size"], &batches[1]["batch_size"]), (&json!(1), &json!(3)));
+    }
+    let all = stats("/v2/models/stats");
+    assert_eq!(all.as_array().unwrap().len(), IDENTITIES.len() + 1);
+}
+
+#[test]
 fn requests_are_counted_under_the_pattern_of_their_route() {
     let server = serve(&[]);
     for model in ["int8", "int16"] {

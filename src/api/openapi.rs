@@ -4,8 +4,9 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::routes::{Content, ROUTES, Route};
+use super::routes::{Asked, Content, ROUTES, Route};
 use crate::http::{Access, ErrorEnvelope, ErrorForm, PlainError};
+use crate::skills::pictures::Format;
 
 /// The whole description.
 pub(super) fn describe() -> Value {
@@ -53,21 +54,19 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         "responses": { "200": success(&route.response, generator), "default": error },
     });
     let Some(fields) = operation.as_object_mut() else { return operation };
-    if let Some(request) = route.request {
-        let mut content = json!({ "application/json": { "schema": request(generator) } });
-        if let (Content::JsonOrBinary(_), Some(content)) =
-            (&route.response, content.as_object_mut())
-        {
-            content.insert("application/octet-stream".into(), bytes());
-        }
+    if let Some(asked) = &route.request {
+        let content = content_of(asked, generator);
         fields.insert("requestBody".into(), json!({ "required": true, "content": content }));
     }
     let names = route.path.split('/').filter_map(|p| p.strip_prefix('{')?.strip_suffix('}'));
-    let mut parameters: Vec<Value> = names
-        .map(|name| {
-            json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } })
-        })
-        .collect();
+    let in_path = names.map(|name| {
+        json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } })
+    });
+    let in_query = route.query.iter().map(|field| {
+        let schema = json!({ "type": "string" });
+        json!({ "name": field.name, "in": "query", "description": field.about, "schema": schema })
+    });
+    let mut parameters: Vec<Value> = in_path.chain(in_query).collect();
     if let Content::JsonOrBinary(_) = route.response {
         parameters.push(header_length());
     }
@@ -84,6 +83,21 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     operation
 }
 
+fn content_of(asked: &Asked, generator: &mut SchemaGenerator) -> Value {
+    match asked {
+        Asked::Json(schema) => json!({ "application/json": { "schema": schema(generator) } }),
+        Asked::JsonOrBinary(schema) => json!({
+            "application/json": { "schema": schema(generator) },
+            "application/octet-stream": bytes(),
+        }),
+        Asked::Picture => {
+            let file = json!({ "schema": { "type": "string", "format": "binary" } });
+            let types = Format::ALL.map(|format| (format.media_type().to_owned(), file.clone()));
+            Value::Object(types.into_iter().collect())
+        }
+    }
+}
+
 fn success(response: &Content, generator: &mut SchemaGenerator) -> Value {
     let content = match response {
         Content::Json(schema) => json!({ "application/json": { "schema": schema(generator) } }),
@@ -94,6 +108,10 @@ fn success(response: &Content, generator: &mut SchemaGenerator) -> Value {
         Content::JsonOrBinary(schema) => json!({
             "application/json": { "schema": schema(generator) },
             "application/octet-stream": bytes(),
+        }),
+        Content::PngOrJson(schema) => json!({
+            "image/png": { "schema": { "type": "string", "format": "binary" } },
+            "application/json": { "schema": schema(generator) },
         }),
         Content::Text(media_type) => json!({ *media_type: { "schema": { "type": "string" } } }),
     };

@@ -161,6 +161,13 @@ def the_server_describes_itself_and_its_models():
             assert port == expected, port
 
 
+def what_was_computed_is_counted():
+    told = client.get_inference_statistics("add_sub", "7", headers=dict(TOKEN))["model_stats"]
+    assert [stat["name"] for stat in told] == ["add_sub"] and told[0]["inference_count"] > 0, told
+    everything = client.get_inference_statistics(headers=dict(TOKEN))["model_stats"]
+    assert {"add_sub", *EDGES} <= {stat["name"] for stat in everything}, everything
+
+
 def a_time_limit_is_honoured():
     _, _, inputs = terms()
     infer("add_sub", inputs, timeout=30_000_000)
@@ -212,6 +219,7 @@ CHECKS = [
     compressed_requests_are_taken,
     many_are_answered_at_once,
     the_server_describes_itself_and_its_models,
+    what_was_computed_is_counted,
     a_time_limit_is_honoured,
     errors_name_what_is_wrong,
 ]

@@ -55,7 +55,7 @@ async def arrays_are_computed_in_every_form(client):
         for binary_out in (False, True):
             asked = request(binary_in, binary_data_output=binary_out)
             answer = await infer(client, asked)
-            assert answer.id == "kiosk-7" and answer.model_version == "7", answer
+            assert answer.id == "kiosk-7" and answer.model_name == "add_sub", answer
             outputs = {output.name: output.as_numpy() for output in answer.outputs}
             np.testing.assert_array_equal(outputs["sum"], A + B)
             np.testing.assert_array_equal(outputs["difference"], A - B)
@@ -64,7 +64,7 @@ async def arrays_are_computed_in_every_form(client):
 async def errors_name_what_is_wrong(client):
     await refused(client, 404, "`nobody` is not served here", model="nobody")
     await refused(client, 400, "speaks", model=MODEL)
-    await refused(client, 400, "there is no input a", model="int8")
+    await refused(client, 400, "the path asks for `int8`", model="int8")
     await refused(client, 401, "Bearer", token={})
 
 

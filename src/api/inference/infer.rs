@@ -17,6 +17,7 @@ use crate::api::error::{not_a_network, of_inference};
 use crate::api::service::{Served, ServedNetwork, Service};
 use crate::engine::{Array, InferError, Inference};
 use crate::http::{BodyLimits, Problem, discard, read_body};
+use crate::skills::heads::Head;
 
 pub(in crate::api) async fn infer(
     State(service): State<Arc<Service>>,
@@ -41,11 +42,10 @@ pub(in crate::api) async fn infer(
     let mut request = read(&service, &network, framing, bytes, deadline).await?;
     let inference = request.inference(started, deadline);
     let computed = compute(&network, inference, deadline).await?;
-    let labels = labels(&network);
-    let (model, version) = (network.name.clone(), network.version.clone());
     let bytes = computed.iter().map(|(_, array)| super::tensor::raw_bytes(array)).sum();
     let write = move || {
-        let outputs = answer::outputs(&request, computed, labels.as_deref())?;
+        let outputs = answer::outputs(&request, computed, labels(&network))?;
+        let (model, version) = (network.name.clone(), network.version.clone());
         Answer { model, version, id: request.id, outputs }.respond()
     };
     service.prepare(bytes, deadline, write).await
@@ -93,8 +93,11 @@ async fn compute(
     computed.unwrap_or(Err(InferError::Deadline)).map_err(of_inference)
 }
 
-/// What the classes of a network are called, where its card has a head with labels.
-fn labels(network: &ServedNetwork) -> Option<Vec<String>> {
-    let labels = network.head.as_ref()?.get("labels")?.as_array()?;
-    labels.iter().map(|label| label.as_str().map(str::to_owned)).collect()
+/// What the classes of a network are called, where it has a head for classes.
+fn labels(network: &ServedNetwork) -> Option<&[String]> {
+    match network.head.as_ref()? {
+        Head::Classify(head) => Some(head.classes.labels.list()),
+        Head::ClassifyText(head) => Some(head.classes.labels.list()),
+        _ => None,
+    }
 }

@@ -28,6 +28,7 @@ mod memory;
 mod metadata;
 mod parameters;
 mod request;
+mod statistics;
 mod target;
 mod tensor;
 mod written;
@@ -38,5 +39,8 @@ pub(super) use memory::TensorMemory;
 pub(super) use metadata::{
     ModelMetadata, ModelReady, ServerLive, ServerMetadata, ServerReady, live, model, model_ready,
     ready, server,
+};
+pub(super) use statistics::{
+    ModelStatistics, of_all as all_statistics, of_model as model_statistics,
 };
 pub(super) use written::InferenceRequest;
