@@ -16,6 +16,7 @@ mod encoders;
 mod engine;
 mod forms;
 mod fuzz;
+mod inference;
 mod onnx_nodes;
 mod perplexity;
 mod reference;

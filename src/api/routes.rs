@@ -11,7 +11,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::{Schema, SchemaGenerator};
 
 use super::service::Service;
-use super::{openai, operations, vision};
+use super::{inference, openai, operations, vision};
 use crate::http::{Access, Problem};
 
 /// How a type is described.
@@ -23,6 +23,8 @@ pub(super) enum Content {
     Json(Described),
     /// JSON of the first form, or events of the second where the request asks for a stream.
     JsonOrEvents(Described, Described),
+    /// JSON of this form, or such JSON with bytes behind it.
+    JsonOrBinary(Described),
     /// Text of this media type.
     Text(&'static str),
     /// A PNG, or JSON of this form where it is asked for.
@@ -33,6 +35,8 @@ pub(super) enum Content {
 pub(super) enum Asked {
     /// JSON of this form.
     Json(Described),
+    /// JSON of this form, or such JSON with bytes behind it.
+    JsonOrBinary(Described),
     /// A picture's file.
     Picture,
 }
@@ -217,6 +221,136 @@ pub static ROUTES: &[Route] = &[
         query: vision::ocr::QUERY,
         request: Some(Asked::Picture),
         response: Content::Json(of::<vision::ocr::Page>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v2",
+        access: Access::Public,
+        summary: "What this server is",
+        handler: |filter| on(filter, inference::server),
+        query: &[],
+        request: None,
+        response: Content::Json(of::<inference::ServerMetadata>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v2/",
+        access: Access::Public,
+        summary: "What this server is, as some clients write the path",
+        handler: |filter| on(filter, inference::server),
+        query: &[],
+        request: None,
+        response: Content::Json(of::<inference::ServerMetadata>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v2/health/live",
+        access: Access::Public,
+        summary: "Whether the process lives",
+        handler: |filter| on(filter, inference::live),
+        query: &[],
+        request: None,
+        response: Content::Json(of::<inference::ServerLive>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v2/health/ready",
+        access: Access::Public,
+        summary: "Whether requests are answered",
+        handler: |filter| on(filter, inference::ready),
+        query: &[],
+        request: None,
+        response: Content::Json(of::<inference::ServerReady>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v2/models/{model}",
+        access: Access::Client,
+        summary: "The arrays that a model takes and gives",
+        handler: |filter| on(filter, inference::model),
+        query: &[],
+        request: None,
+        response: Content::Json(of::<inference::ModelMetadata>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v2/models/{model}/ready",
+        access: Access::Client,
+        summary: "Whether a model answers",
+        handler: |filter| on(filter, inference::model_ready),
+        query: &[],
+        request: None,
+        response: Content::Json(of::<inference::ModelReady>),
+    },
+    Route {
+        method: RouteMethod::Post,
+        path: "/v2/models/{model}/infer",
+        access: Access::Client,
+        summary: "What a model computes of arrays",
+        handler: |filter| on(filter, inference::infer),
+        query: &[],
+        request: Some(Asked::JsonOrBinary(of::<inference::InferenceRequest>)),
+        response: Content::JsonOrBinary(of::<inference::Written<'static>>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v2/models/{model}/versions/{version}",
+        access: Access::Client,
+        summary: "The arrays that a model takes and gives in this version",
+        handler: |filter| on(filter, inference::model),
+        query: &[],
+        request: None,
+        response: Content::Json(of::<inference::ModelMetadata>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v2/models/{model}/versions/{version}/ready",
+        access: Access::Client,
+        summary: "Whether a model answers in this version",
+        handler: |filter| on(filter, inference::model_ready),
+        query: &[],
+        request: None,
+        response: Content::Json(of::<inference::ModelReady>),
+    },
+    Route {
+        method: RouteMethod::Post,
+        path: "/v2/models/{model}/versions/{version}/infer",
+        access: Access::Client,
+        summary: "What a model computes of arrays in this version",
+        handler: |filter| on(filter, inference::infer),
+        query: &[],
+        request: Some(Asked::JsonOrBinary(of::<inference::InferenceRequest>)),
+        response: Content::JsonOrBinary(of::<inference::Written<'static>>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v2/models/stats",
+        access: Access::Client,
+        summary: "What all models have computed",
+        handler: |filter| on(filter, inference::all_statistics),
+        query: &[],
+        request: None,
+        response: Content::Json(of::<inference::ModelStatistics>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v2/models/{model}/stats",
+        access: Access::Client,
+        summary: "What a model has computed",
+        handler: |filter| on(filter, inference::model_statistics),
+        query: &[],
+        request: None,
+        response: Content::Json(of::<inference::ModelStatistics>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v2/models/{model}/versions/{version}/stats",
+        access: Access::Client,
+        summary: "What a model has computed in this version",
+        handler: |filter| on(filter, inference::model_statistics),
+        query: &[],
+        request: None,
+        response: Content::Json(of::<inference::ModelStatistics>),
     },
 ];
 

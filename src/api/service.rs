@@ -14,6 +14,7 @@ use crate::skills::heads::Head;
 use crate::telemetry::Metrics;
 
 use super::error;
+use super::inference::TensorMemory;
 
 /// Prompts below this are rendered and tokenised in place: it takes less than changing threads.
 const INLINE_PROMPT_BYTES: usize = 4 << 10;
@@ -51,6 +52,10 @@ pub struct Limits {
     pub max_picture_bytes: usize,
     /// Pixels of a picture, and of all pictures that are in work at once.
     pub max_picture_pixels: usize,
+    /// Bytes of a request that brings arrays, before and after it is inflated.
+    pub max_tensor_bytes: usize,
+    /// Bytes of all such requests that are read or answered at once; the others wait.
+    pub max_tensor_bytes_at_once: usize,
 }
 
 impl Default for Limits {
@@ -69,6 +74,8 @@ impl Default for Limits {
             max_schema_bytes: 64 << 10,
             max_picture_bytes: 20 << 20,
             max_picture_pixels: 40_000_000,
+            max_tensor_bytes: 32 << 20,
+            max_tensor_bytes_at_once: 128 << 20,
         }
     }
 }
@@ -86,6 +93,8 @@ pub struct Defaults {
 pub struct ServedModel {
     /// By which requests call it.
     pub name: String,
+    /// The package's version.
+    pub version: String,
     /// The engine's handle.
     pub model: Model,
     /// Without one, only completions can be asked for.
@@ -146,6 +155,14 @@ impl Served {
         }
     }
 
+    /// The package's version.
+    pub fn version(&self) -> &str {
+        match self {
+            Self::Language(model) => &model.version,
+            Self::Network(network) => &network.version,
+        }
+    }
+
     /// Refuses new requests from now on; those accepted finish.
     pub fn shut_down(&self) {
         match self {
@@ -199,6 +216,7 @@ pub struct Service {
     preparing: Arc<Semaphore>,
     /// Room for pictures, a permit for each [`PIXELS_PER_PERMIT`].
     pictures: Arc<Semaphore>,
+    pub(super) tensor_memory: TensorMemory,
 }
 
 impl Service {
@@ -209,6 +227,7 @@ impl Service {
         Self {
             models,
             pictures: Arc::new(Semaphore::new(permits(parts.limits.max_picture_pixels as u64))),
+            tensor_memory: TensorMemory::new(&parts.limits),
             limits: parts.limits,
             body: parts.body,
             request_timeout: parts.request_timeout,

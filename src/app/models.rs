@@ -99,7 +99,8 @@ fn language(model: Model, package: &Package) -> Result<ServedModel, AppError> {
     let created = package.created();
     let begin = package.begin_token(model.tokenizer());
     let owned_by = owner(package);
-    Ok(ServedModel { name, model, template, begin, defaults, created, owned_by })
+    let version = manifest.version.clone();
+    Ok(ServedModel { name, version, model, template, begin, defaults, created, owned_by })
 }
 
 fn defaults(package: &GenerationDefaults) -> Defaults {

@@ -170,6 +170,13 @@ fn limits(reader: &mut Reader<'_>) -> api::Limits {
     let tokens = default.max_completion_tokens;
     let schema = default.max_schema_bytes as u64;
     let picture = default.max_picture_bytes as u64;
+    let (tensors, at_once) = (default.max_tensor_bytes, default.max_tensor_bytes_at_once);
+    let max_tensor_bytes = tensor_bytes(reader, "limits.max_tensor_bytes", tensors);
+    let at_once = tensor_bytes(reader, "limits.max_tensor_bytes_at_once", at_once);
+    if at_once < max_tensor_bytes {
+        let why = "it must be at least limits.max_tensor_bytes";
+        reader.refuse("limits.max_tensor_bytes_at_once", why);
+    }
     api::Limits {
         max_messages: number(reader, "limits.max_messages", default.max_messages, 1, 65_536),
         max_message_bytes: bytes(reader, "limits.max_message_bytes", message, 1, 1 << 30) as usize,
@@ -202,7 +209,13 @@ fn limits(reader: &mut Reader<'_>) -> api::Limits {
             1,
             1_000_000_000,
         ),
+        max_tensor_bytes,
+        max_tensor_bytes_at_once: at_once,
     }
+}
+
+fn tensor_bytes(reader: &mut Reader<'_>, name: &'static str, default: usize) -> usize {
+    bytes(reader, name, default as u64, 1024, 1 << 32) as usize
 }
 
 fn engine(reader: &mut Reader<'_>) -> engine::Config {

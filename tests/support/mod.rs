@@ -1,5 +1,6 @@
 //! What the journeys share: where things are, a server to talk to, and a plain HTTP client.
 
+mod arrays;
 mod http;
 mod packages;
 mod server;
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+pub(crate) use arrays::{ADD_SUB, IDENTITIES, VERSION, arrays, graph};
 pub(crate) use http::{Answer, Ask, Events};
 pub(crate) use packages::install;
 pub(crate) use server::{MODEL, Server};
