@@ -20,6 +20,7 @@
 
 mod budget;
 mod cpu;
+mod ending;
 mod kv;
 mod limits;
 mod model;

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use super::{Array, InferError};
 use crate::engine::budget::{Account, Budget};
 use crate::engine::cpu::{NetworkPlan, NetworkState};
+use crate::engine::ending::{self, Ending};
 use crate::engine::{Config, LoadError};
 
 /// How long a model that loads waits for others to give back what they only keep.
@@ -28,6 +29,7 @@ pub(super) struct Job {
 pub(super) struct Worker {
     shared: Arc<Shared>,
     max_queue: usize,
+    ending: Ending,
 }
 
 struct Shared {
@@ -60,11 +62,15 @@ impl Worker {
         let state = plan.start(config)?;
         let shared = Arc::new(Shared { queue: Mutex::default(), wake: Condvar::new() });
         let owner = Arc::clone(&shared);
+        let (alive, ending) = ending::watched();
         std::thread::Builder::new()
             .name(format!("model {name}"))
-            .spawn(move || work(state, &owner, account))
+            .spawn(move || {
+                work(state, &owner, account);
+                drop(alive);
+            })
             .map_err(|error| LoadError::Graph { why: format!("no thread for it: {error}") })?;
-        Ok(Self { shared, max_queue: config.max_queue })
+        Ok(Self { shared, max_queue: config.max_queue, ending })
     }
 
     /// Leaves a job with the thread. Never waits.
@@ -83,6 +89,11 @@ impl Worker {
         drop(queue);
         self.shared.wake.notify_one();
         Ok(())
+    }
+
+    /// When the thread has ended.
+    pub(super) fn ending(&self) -> Ending {
+        self.ending.clone()
     }
 
     /// Refuses new jobs; the thread ends when those it has are done.
