@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{Request, header};
+use endcap::api::shelf::StillShelf;
 use endcap::api::{self, Limits, Service, ServiceParts};
 use endcap::config::{self, Sources};
 use endcap::engine::{Model, ModelSource};
@@ -146,7 +147,7 @@ fn chat_templates() {
 /// A door with no model behind it: a request that is right gets as far as the model's name.
 fn door() -> axum::Router {
     let parts = ServiceParts {
-        models: Vec::new(),
+        shelf: Arc::new(StillShelf::of(Vec::new())),
         limits: Limits::default(),
         body: BodyLimits::default(),
         request_timeout: std::time::Duration::from_secs(60),

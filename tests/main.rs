@@ -17,6 +17,7 @@ mod fuzz;
 mod perplexity;
 mod reference;
 mod sharing;
+mod shelf;
 mod speed;
 mod stress;
 mod support;

@@ -11,7 +11,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::{Schema, SchemaGenerator};
 
 use super::service::Service;
-use super::{openai, operations};
+use super::{openai, operations, repository, store};
 use crate::http::{Access, Problem};
 
 /// How a type is described.
@@ -152,6 +152,105 @@ pub static ROUTES: &[Route] = &[
             of::<openai::completion_response::Completion>,
             of::<openai::completion_response::Completion>,
         ),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/store/v1/models",
+        access: Access::Admin,
+        summary: "Which packages are in memory",
+        handler: |filter| on(filter, store::models::list),
+        request: None,
+        response: Content::Json(of::<store::models::Models>),
+    },
+    Route {
+        method: RouteMethod::Post,
+        path: "/store/v1/models/{name}/load",
+        access: Access::Admin,
+        summary: "Brings a package into memory",
+        handler: |filter| on(filter, store::models::load),
+        request: None,
+        response: Content::Json(of::<store::models::Model>),
+    },
+    Route {
+        method: RouteMethod::Post,
+        path: "/store/v1/models/{name}/unload",
+        access: Access::Admin,
+        summary: "Takes a package out of memory",
+        handler: |filter| on(filter, store::models::unload),
+        request: None,
+        response: Content::Json(of::<store::models::Model>),
+    },
+    Route {
+        method: RouteMethod::Post,
+        path: "/store/v1/models/{name}/pin",
+        access: Access::Admin,
+        summary: "Keeps a package in memory",
+        handler: |filter| on(filter, store::models::pin),
+        request: None,
+        response: Content::Json(of::<store::models::Model>),
+    },
+    Route {
+        method: RouteMethod::Post,
+        path: "/store/v1/models/{name}/unpin",
+        access: Access::Admin,
+        summary: "Lets a package leave when others need the room",
+        handler: |filter| on(filter, store::models::unpin),
+        request: None,
+        response: Content::Json(of::<store::models::Model>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/store/v1/aliases",
+        access: Access::Admin,
+        summary: "Names for one or more packages",
+        handler: |filter| on(filter, store::aliases::list),
+        request: None,
+        response: Content::Json(of::<store::aliases::Aliases>),
+    },
+    Route {
+        method: RouteMethod::Post,
+        path: "/store/v1/aliases/{name}",
+        access: Access::Admin,
+        summary: "Gives a name one or more packages",
+        handler: |filter| on(filter, store::aliases::set),
+        request: Some(of::<store::aliases::AliasRequest>),
+        response: Content::Json(of::<store::aliases::Aliases>),
+    },
+    Route {
+        method: RouteMethod::Post,
+        path: "/store/v1/aliases/{name}/remove",
+        access: Access::Admin,
+        summary: "Takes back what was set for a name",
+        handler: |filter| on(filter, store::aliases::remove),
+        request: None,
+        response: Content::Json(of::<store::aliases::Aliases>),
+    },
+    Route {
+        method: RouteMethod::Post,
+        path: "/v2/repository/index",
+        access: Access::Admin,
+        summary: "Which packages are there",
+        handler: |filter| on(filter, repository::index),
+        request: Some(of::<repository::IndexRequest>),
+        response: Content::Json(of::<Vec<repository::Entry>>),
+    },
+    Route {
+        method: RouteMethod::Post,
+        path: "/v2/repository/models/{name}/load",
+        access: Access::Admin,
+        summary: "Brings a package into memory",
+        handler: |filter| on(filter, repository::load),
+        request: Some(of::<repository::LoadRequest>),
+        response: Content::Json(of::<repository::Done>),
+    },
+    Route {
+        method: RouteMethod::Post,
+        path: "/v2/repository/models/{name}/unload",
+        access: Access::Admin,
+        summary: "Takes a package out of memory",
+        handler: |filter| on(filter, repository::unload),
+        request: Some(of::<repository::UnloadRequest>),
+        response: Content::Json(of::<repository::Done>),
     },
 ];
 
