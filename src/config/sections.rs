@@ -356,7 +356,7 @@ fn models(reader: &mut Reader<'_>) -> Models {
         serve: names(reader, "models.serve"),
         load: reader.read("models.load", LoadAt::Start, load, show),
         pin: names(reader, "models.pin"),
-        aliases: reader.read_group("models.aliases", shares, show_shares),
+        aliases: reader.read_group("models.aliases", shares, |shares| show_shares(shares)),
     }
 }
 
@@ -372,7 +372,7 @@ fn shares(given: &Given) -> Result<Vec<Share>, String> {
     }
 }
 
-fn show_shares(shares: &Vec<Share>) -> String {
+fn show_shares(shares: &[Share]) -> String {
     let shown = shares.iter().map(|share| format!("{} ({})", share.package, share.weight));
     shown.collect::<Vec<_>>().join(" + ")
 }

@@ -248,9 +248,12 @@ impl Shelf for PackageShelf {
                 match title.presence() {
                     _ if title.pinned => Err(ShelfError::Pinned { name: name.to_owned() }),
                     Presence::Loading => Err(ShelfError::Loading { name: name.to_owned() }),
-                    _ => Ok(if state.leave(name) {
-                        self.shared.metrics.shelf().unloaded(name);
-                    }),
+                    _ => {
+                        if state.leave(name) {
+                            self.shared.metrics.shelf().unloaded(name);
+                        }
+                        Ok(())
+                    }
                 }
             })
         }
