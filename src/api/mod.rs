@@ -25,6 +25,7 @@ pub mod routes;
 mod service;
 pub mod shelf;
 mod store;
+mod vision;
 
 pub use routes::router;
 pub use service::{Defaults, Limits, Served, ServedModel, ServedNetwork, Service, ServiceParts};

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant, SystemTime};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::engine::{EngineError, Model, Network, Sampling, TokenId, Tokenizer};
 use crate::http::{BodyLimits, Health, Problem, Tokens};
 use crate::skills::chat::ChatTemplate;
+use crate::skills::heads::Head;
 use crate::telemetry::Metrics;
 
 use super::error;
@@ -18,6 +19,10 @@ use super::shelf::{Lease, Lent, Shelf, Wanted};
 
 /// Prompts below this are rendered and tokenised in place: it takes less than changing threads.
 const INLINE_PROMPT_BYTES: usize = 4 << 10;
+/// The grain in which room for pictures is given out.
+const PIXELS_PER_PERMIT: u64 = 1 << 16;
+/// As many as a semaphore can count, and a request can ask for.
+const MAX_PERMITS: u64 = 1 << 24;
 
 /// What a request may ask for; one over a limit is refused with the limit's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +45,14 @@ pub struct Limits {
     pub max_logit_bias: usize,
     /// Alternatives reported for each token.
     pub max_top_logprobs: usize,
+    /// Texts of one request for vectors.
+    pub max_embedding_inputs: usize,
+    /// Bytes of a schema or pattern that an answer is to keep to.
+    pub max_schema_bytes: usize,
+    /// Bytes of a picture's file.
+    pub max_picture_bytes: usize,
+    /// Pixels of a picture, and of all pictures that are in work at once.
+    pub max_picture_pixels: usize,
 }
 
 impl Default for Limits {
@@ -54,6 +67,10 @@ impl Default for Limits {
             max_stop_bytes: 256,
             max_logit_bias: 1024,
             max_top_logprobs: 20,
+            max_embedding_inputs: 2048,
+            max_schema_bytes: 64 << 10,
+            max_picture_bytes: 20 << 20,
+            max_picture_pixels: 40_000_000,
         }
     }
 }
@@ -105,8 +122,8 @@ pub struct ServedNetwork {
     pub network: Network,
     /// Where texts are to become tokens.
     pub tokenizer: Option<Tokenizer>,
-    /// What is done around the graph, as the card has it.
-    pub head: Option<serde_json::Value>,
+    /// What is done around the graph.
+    pub head: Option<Head>,
     /// When the package was installed.
     pub created: SystemTime,
     /// Who made it, for lists.
@@ -176,6 +193,8 @@ pub struct Service {
     pub(super) metrics: Arc<Metrics>,
     pub(super) health: Arc<Health>,
     preparing: Arc<Semaphore>,
+    /// Room for pictures, a permit for each [`PIXELS_PER_PERMIT`].
+    pictures: Arc<Semaphore>,
 }
 
 impl Service {
@@ -184,6 +203,7 @@ impl Service {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             shelf: parts.shelf,
+            pictures: Arc::new(Semaphore::new(permits(parts.limits.max_picture_pixels as u64))),
             limits: parts.limits,
             body: parts.body,
             request_timeout: parts.request_timeout,
@@ -250,6 +270,25 @@ impl Service {
         };
         tokio::task::spawn_blocking(work).await.map_err(Problem::internal)?
     }
+
+    /// Waits for room for a picture of this size. Pictures that are in work at once have no more
+    /// pixels together than one may have, so that their memory has a limit.
+    pub(super) async fn room_for_picture(
+        &self,
+        pixels: u64,
+        deadline: Instant,
+    ) -> Result<OwnedSemaphorePermit, Problem> {
+        let wanted = permits(pixels).min(permits(self.limits.max_picture_pixels as u64));
+        let room = Arc::clone(&self.pictures).acquire_many_owned(wanted as u32);
+        let room = tokio::time::timeout_at(deadline.into(), room).await;
+        let room = room.map_err(|_| error::of_engine(EngineError::Deadline, ""))?;
+        room.map_err(Problem::internal)
+    }
+}
+
+/// Permits for a picture of this size.
+fn permits(pixels: u64) -> usize {
+    pixels.div_ceil(PIXELS_PER_PERMIT).clamp(1, MAX_PERMITS) as usize
 }
 
 pub(super) fn unix_s(time: SystemTime) -> u64 {

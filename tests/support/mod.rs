@@ -1,6 +1,7 @@
 //! What the journeys share: where things are, a server to talk to, and a plain HTTP client.
 
 mod http;
+mod packages;
 mod server;
 
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 pub(crate) use http::{Answer, Ask, Events};
+pub(crate) use packages::install;
 pub(crate) use server::{MODEL, Server};
 
 /// Tokens of an answer that is not over while a test looks on, however fast the engine and however
@@ -119,10 +121,11 @@ fn import(gguf: &Path, data: &Path) {
     import_as(MODEL, gguf, data);
 }
 
-fn import_as(name: &str, gguf: &Path, data: &Path) {
+/// Installs a model.
+pub(crate) fn import_as(name: &str, model: &Path, data: &Path) {
     let arguments = ["models", "import", "--name", name, "--data", data.to_str().unwrap()];
-    let imported = run(&[&arguments[..], &[gguf.to_str().unwrap()]].concat());
-    assert!(imported.status.success(), "importing the tiny model: {}", stderr(&imported));
+    let imported = run(&[&arguments[..], &[model.to_str().unwrap()]].concat());
+    assert!(imported.status.success(), "importing {}: {}", model.display(), stderr(&imported));
 }
 
 /// The admin token of every test server.
@@ -143,6 +146,13 @@ pub(crate) fn tireless() -> tempfile::TempDir {
 /// A data folder of one test's own, holding the packages of [`SHELF`] and the admin token.
 pub(crate) fn shelf() -> tempfile::TempDir {
     copy_of(shelf_template())
+}
+
+/// A data folder with the admin token and no package.
+pub(crate) fn bare() -> tempfile::TempDir {
+    let data = tempfile::tempdir().unwrap();
+    std::fs::copy(template().data.join("tokens.json"), data.path().join("tokens.json")).unwrap();
+    data
 }
 
 fn copy_of(template: &Path) -> tempfile::TempDir {

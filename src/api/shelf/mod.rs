@@ -116,6 +116,8 @@ pub enum Manner {
 pub struct About {
     /// What it answers.
     pub manner: Manner,
+    /// The task of its card's head, where it has one.
+    pub task: Option<String>,
     /// As its maker counts.
     pub version: String,
     /// When it was installed.

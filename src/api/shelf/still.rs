@@ -39,6 +39,12 @@ impl Shelf for StillShelf {
                     Served::Language(_) => Manner::Chat,
                     Served::Network(_) => Manner::Tensors,
                 },
+                task: match served {
+                    Served::Language(_) => None,
+                    Served::Network(network) => {
+                        network.head.as_ref().map(|head| head.task().to_owned())
+                    }
+                },
                 version: "1".to_owned(),
                 created: SystemTime::UNIX_EPOCH,
                 owned_by: "unknown".to_owned(),

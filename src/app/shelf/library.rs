@@ -12,6 +12,7 @@ use crate::api::{Defaults, Served, ServedModel, ServedNetwork};
 use crate::engine::{Budget, Config, LoadError, Model, Network, Tokenizer};
 use crate::packages::{GenerationDefaults, Package, PackageError, Store, Task};
 use crate::skills::chat::{ChatTemplate, TemplateError};
+use crate::skills::heads::{Elsewhere, Head, HeadError};
 use crate::telemetry::Metrics;
 
 /// Tokens for whose keys and values there should be room, where the model takes as many.
@@ -45,6 +46,8 @@ enum Fault {
     Load(#[from] LoadError),
     #[error("its chat template")]
     Template(#[from] TemplateError),
+    #[error("the head in its card")]
+    Head(#[from] HeadError),
 }
 
 impl Library {
@@ -166,10 +169,17 @@ fn about(package: &Package) -> About {
             Task::Chat => Manner::Chat,
             Task::Tensors => Manner::Tensors,
         },
+        task: task(package),
         version: package.manifest().version.clone(),
         created: package.created(),
         owned_by: owner(package),
     }
+}
+
+/// What its card's head is for. A head that cannot be read is told when it is loaded.
+fn task(package: &Package) -> Option<String> {
+    let head = Head::parse(&package.card().ok()?.head?).ok()?;
+    Some(head.task().to_owned())
 }
 
 fn network_of(network: Network, package: &Package) -> Result<ServedNetwork, Fault> {
@@ -180,10 +190,23 @@ fn network_of(network: Network, package: &Package) -> Result<ServedNetwork, Faul
         version: package.manifest().version.clone(),
         network,
         tokenizer: tokenizer?,
-        head: package.card()?.head,
+        head: head(package)?,
         created: package.created(),
         owned_by: owner(package),
     })
+}
+
+/// The card's head, with the lists that it names.
+fn head(package: &Package) -> Result<Option<Head>, Fault> {
+    let Some(written) = package.card()?.head else { return Ok(None) };
+    let read = |place: &Elsewhere| {
+        let text = match place {
+            Elsewhere::File(name) => package.text(name),
+            Elsewhere::Metadata(key) => package.metadata(key),
+        };
+        text.map_err(|error| error.to_string())
+    };
+    Ok(Some(Head::parse(&written)?.complete(read)?))
 }
 
 fn language(model: Model, package: &Package) -> Result<ServedModel, Fault> {

@@ -11,7 +11,13 @@ use crate::api::shelf::{About, Manner};
 
 fn about() -> About {
     let (version, owned_by) = ("1".to_owned(), "test".to_owned());
-    About { manner: Manner::Tensors, version, created: SystemTime::UNIX_EPOCH, owned_by }
+    About {
+        manner: Manner::Tensors,
+        task: None,
+        version,
+        created: SystemTime::UNIX_EPOCH,
+        owned_by,
+    }
 }
 
 fn size(weight_bytes: u64) -> Size {
