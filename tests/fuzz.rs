@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{Request, header};
+use endcap::api::shelf::StillShelf;
 use endcap::api::{self, Limits, Served, ServedNetwork, Service, ServiceParts};
 use endcap::config::{self, Sources};
 use endcap::engine::{Budget, Config, Model, ModelSource, Network, NetworkSource};
@@ -147,7 +148,7 @@ fn chat_templates() {
 /// model's name.
 fn door(models: Vec<Served>) -> axum::Router {
     let parts = ServiceParts {
-        models,
+        shelf: Arc::new(StillShelf::of(models)),
         limits: Limits::default(),
         body: BodyLimits::default(),
         request_timeout: std::time::Duration::from_secs(60),

@@ -21,6 +21,7 @@ mod onnx_nodes;
 mod perplexity;
 mod reference;
 mod sharing;
+mod shelf;
 mod speed;
 mod stress;
 mod support;

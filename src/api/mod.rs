@@ -1,7 +1,7 @@
 //! The store's door: what a device can ask for over HTTP, and in which form it is answered.
 //!
-//! [`router`] makes an axum router from [`Service`], which holds the served models, limits,
-//! tokens and metrics. [`routes::ROUTES`] is the table that everything else is made of: the
+//! [`router`] makes an axum router from [`Service`], which holds the [`shelf`] that models come
+//! from, limits, tokens and metrics. [`routes::ROUTES`] is the table that everything else is made of: the
 //! router, who may use a route, `/openapi.json`, and the test that walks it.
 //!
 //! **Invariants**
@@ -14,14 +14,18 @@
 //! **Not here**: sockets, TLS and tokens (`http`), prompts (`skills`), tokens and sampling
 //! (`engine`).
 
+mod answered;
 mod error;
 mod inference;
 mod json;
 mod openai;
 mod openapi;
 mod operations;
+mod repository;
 pub mod routes;
 mod service;
+pub mod shelf;
+mod store;
 mod vision;
 
 pub use routes::router;

@@ -21,6 +21,7 @@
 mod budget;
 mod constraint;
 mod cpu;
+mod ending;
 mod kv;
 mod limits;
 mod model;

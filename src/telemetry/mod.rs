@@ -17,8 +17,10 @@ mod metrics;
 mod model;
 mod names;
 mod process;
+mod shelf;
 
 pub use log::{LogError, LogFormat, start};
 pub use metrics::{HttpRequest, Metrics};
 pub use model::ModelObserver;
 pub use names::Metric;
+pub use shelf::ShelfMetrics;

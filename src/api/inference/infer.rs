@@ -15,6 +15,7 @@ use super::request::{Asked, InferRequest};
 use super::target::Target;
 use crate::api::error::{not_a_network, of_inference};
 use crate::api::service::{Served, ServedNetwork, Service};
+use crate::api::shelf::Lent;
 use crate::engine::{Array, InferError, Inference};
 use crate::http::{BodyLimits, Problem, discard, read_body};
 use crate::skills::heads::Head;
@@ -56,9 +57,10 @@ async fn find(
     service: &Service,
     target: &Target,
     headers: &HeaderMap,
-) -> Result<(Arc<ServedNetwork>, Framing), Problem> {
-    match target.find(service).await? {
-        Served::Network(network) => Ok((network, Framing::of(headers)?)),
+) -> Result<(Lent<ServedNetwork>, Framing), Problem> {
+    let lease = target.find(service).await?;
+    match lease.served().clone() {
+        Served::Network(network) => Ok((lease.of(network), Framing::of(headers)?)),
         Served::Language(model) => Err(not_a_network(&model.name)),
     }
 }

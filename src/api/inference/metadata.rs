@@ -104,9 +104,9 @@ pub(in crate::api) async fn model_ready(
     State(service): State<Arc<Service>>,
     target: Target,
 ) -> Result<Json<ModelReady>, Problem> {
-    let served = target.find(&service).await?;
+    let lease = target.find(&service).await?;
     check_ready(&service)?;
-    Ok(Json(ModelReady { name: served.name().to_owned(), ready: true }))
+    Ok(Json(ModelReady { name: lease.served().name().to_owned(), ready: true }))
 }
 
 fn check_ready(service: &Service) -> Result<(), Problem> {
@@ -123,8 +123,9 @@ pub(in crate::api) async fn model(
     State(service): State<Arc<Service>>,
     target: Target,
 ) -> Result<Json<ModelMetadata>, Problem> {
-    let served = target.find(&service).await?;
-    let (inputs, outputs) = match &served {
+    let lease = target.find(&service).await?;
+    let served = lease.served();
+    let (inputs, outputs) = match served {
         Served::Network(network) => (network.network.inputs(), network.network.outputs()),
         Served::Language(_) => (&[][..], &[][..]),
     };

@@ -130,17 +130,18 @@ pub(in crate::api) async fn of_model(
     State(service): State<Arc<Service>>,
     target: Target,
 ) -> Result<Json<ModelStatistics>, Problem> {
-    match target.find(&service).await? {
+    match target.find(&service).await?.served() {
         Served::Network(network) => {
-            Ok(Json(ModelStatistics { model_stats: vec![ModelStat::of(&network)] }))
+            Ok(Json(ModelStatistics { model_stats: vec![ModelStat::of(network)] }))
         }
         Served::Language(model) => Err(not_a_network(&model.name)),
     }
 }
 
-/// `GET /v2/models/stats`: of every model that is asked with arrays.
+/// `GET /v2/models/stats`: of every model in memory that is asked with arrays.
 pub(in crate::api) async fn of_all(State(service): State<Arc<Service>>) -> Json<ModelStatistics> {
-    let networks = service.models.values().filter_map(|served| match served {
+    let loaded = service.shelf.loaded();
+    let networks = loaded.iter().filter_map(|served| match served {
         Served::Network(network) => Some(ModelStat::of(network)),
         Served::Language(_) => None,
     });

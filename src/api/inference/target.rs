@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use serde::Deserialize;
 
 use crate::api::service::{Served, Service};
+use crate::api::shelf::Lease;
 use crate::http::{Kind, Problem};
 
 /// A model, and a version of it where the path has one.
@@ -21,11 +22,13 @@ pub(in crate::api) struct Target {
 
 impl Target {
     /// The model; 404 where it is not served, or not in this version.
-    pub(super) async fn find(&self, service: &Service) -> Result<Served, Problem> {
-        let served = service.model(&self.model).await?;
+    pub(super) async fn find(&self, service: &Service) -> Result<Lease, Problem> {
+        let lease = service.model(&self.model).await?;
         match &self.version {
-            Some(asked) if asked != served.version() => Err(other_version(&served, asked)),
-            _ => Ok(served),
+            Some(asked) if asked != lease.served().version() => {
+                Err(other_version(lease.served(), asked))
+            }
+            _ => Ok(lease),
         }
     }
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use super::*;
+use crate::api::shelf::StillShelf;
 use crate::api::{Limits, ServiceParts};
 use crate::http::{BodyLimits, ErrorForm, Health, Role, Stage, Tokens, dress};
 use crate::telemetry::Metrics;
@@ -20,7 +21,7 @@ fn house() -> (Router, Arc<Health>) {
     });
     let (metrics, health) = (Arc::new(Metrics::new()), Arc::new(Health::default()));
     let service = Service::new(ServiceParts {
-        models: Vec::new(),
+        shelf: Arc::new(StillShelf::of(Vec::new())),
         limits: Limits::default(),
         body: BodyLimits { bytes: 4096, timeout: Duration::from_secs(5) },
         request_timeout: Duration::from_secs(5),
@@ -32,7 +33,7 @@ fn house() -> (Router, Arc<Health>) {
 }
 
 fn at(route: &Route) -> Builder {
-    let path = ["{id}", "{model}", "{version}"]
+    let path = ["{id}", "{model}", "{version}", "{name}"]
         .iter()
         .fold(route.path.to_owned(), |path, name| path.replace(name, "tiny"));
     Request::builder().method(route.method.method()).uri(path)
