@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 
-use crate::engine::EngineError;
+use crate::engine::{ConstraintError, EngineError, InferError};
 use crate::http::{Kind, Problem};
 use crate::skills::chat::TemplateError;
 
+/// The field that says what an answer must be.
+const RESPONSE_FORMAT: &str = "response_format";
 /// When to come back to a server that is stopping: it may be a restart.
 const RESTART_WAIT: Duration = Duration::from_secs(10);
 
@@ -26,6 +28,9 @@ pub(super) fn of_engine(error: EngineError, prompt: &str) -> Problem {
         EngineError::UnknownToken { .. } => {
             Problem::invalid(message).param(prompt).code("unknown_token")
         }
+        EngineError::Constraint(_) => {
+            Problem::invalid(message).param(RESPONSE_FORMAT).code("unsupported_schema")
+        }
         EngineError::EmptyPrompt => Problem::invalid(message).param(prompt).code("empty_prompt"),
         EngineError::Deadline => {
             Problem::new(StatusCode::GATEWAY_TIMEOUT, Kind::TimeoutError, message).code("timeout")
@@ -36,6 +41,44 @@ pub(super) fn of_engine(error: EngineError, prompt: &str) -> Problem {
                 .retry_after(RESTART_WAIT)
         }
         EngineError::Internal(cause) => Problem::internal(cause),
+    }
+}
+
+/// What a network's refusal means for the caller.
+pub(super) fn of_inference(error: InferError) -> Problem {
+    let message = error.to_string();
+    match error {
+        InferError::QueueFull { retry_after, .. } => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, Kind::OverloadedError, message)
+                .code("queue_full")
+                .retry_after(retry_after)
+        }
+        InferError::Deadline => {
+            Problem::new(StatusCode::GATEWAY_TIMEOUT, Kind::TimeoutError, message).code("timeout")
+        }
+        InferError::ShuttingDown => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, Kind::OverloadedError, message)
+                .code("shutting_down")
+                .retry_after(RESTART_WAIT)
+        }
+        InferError::Internal(cause) => Problem::internal(cause),
+        InferError::UnknownInput { .. }
+        | InferError::UnknownOutput { .. }
+        | InferError::MissingInput { .. }
+        | InferError::Twice { .. }
+        | InferError::Element { .. }
+        | InferError::Shape { .. }
+        | InferError::Refused { .. } => Problem::invalid(message).code("invalid_tensor"),
+    }
+}
+
+/// A form that an answer cannot be kept to.
+pub(super) fn of_constraint(error: ConstraintError) -> Problem {
+    let message = format!("{RESPONSE_FORMAT}: {error}");
+    match error {
+        ConstraintError::Form(_) | ConstraintError::NoEnd => {
+            Problem::invalid(message).param(RESPONSE_FORMAT).code("unsupported_schema")
+        }
     }
 }
 
@@ -77,6 +120,14 @@ pub(super) fn not_a_network(name: &str) -> Problem {
     Problem::invalid(format!("the model `{name}` speaks; it is not asked with arrays"))
         .param("model")
         .code("not_a_network")
+}
+
+/// A model that was asked for vectors of texts and has no such head.
+pub(super) fn not_an_encoder(name: &str) -> Problem {
+    let why = "its card has no head with task `embed`, or its package no tokenizer";
+    Problem::invalid(format!("the model `{name}` makes no vectors of texts: {why}"))
+        .param("model")
+        .code("not_an_encoder")
 }
 
 /// A model that has no way to write messages down.

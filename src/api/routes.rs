@@ -153,6 +153,15 @@ pub static ROUTES: &[Route] = &[
             of::<openai::completion_response::Completion>,
         ),
     },
+    Route {
+        method: RouteMethod::Post,
+        path: "/v1/embeddings",
+        access: Access::Client,
+        summary: "Texts as vectors",
+        handler: |filter| on(filter, openai::embeddings::answer),
+        request: Some(of::<openai::embedding_request::EmbeddingRequest>),
+        response: Content::Json(of::<openai::embeddings::EmbeddingList>),
+    },
 ];
 
 /// The router of [`ROUTES`]: each behind its access check; everything else 404 or 405.

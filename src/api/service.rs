@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use crate::engine::{EngineError, Model, Network, Sampling, TokenId, Tokenizer};
 use crate::http::{BodyLimits, Health, Problem, Tokens};
 use crate::skills::chat::ChatTemplate;
+use crate::skills::heads::Head;
 use crate::telemetry::Metrics;
 
 use super::error;
@@ -38,6 +39,10 @@ pub struct Limits {
     pub max_logit_bias: usize,
     /// Alternatives reported for each token.
     pub max_top_logprobs: usize,
+    /// Texts of one request for vectors.
+    pub max_embedding_inputs: usize,
+    /// Bytes of a schema or pattern that an answer is to keep to.
+    pub max_schema_bytes: usize,
 }
 
 impl Default for Limits {
@@ -52,6 +57,8 @@ impl Default for Limits {
             max_stop_bytes: 256,
             max_logit_bias: 1024,
             max_top_logprobs: 20,
+            max_embedding_inputs: 2048,
+            max_schema_bytes: 64 << 10,
         }
     }
 }
@@ -104,7 +111,7 @@ pub struct ServedNetwork {
     /// Where texts are to become tokens.
     pub tokenizer: Option<Tokenizer>,
     /// What is done around the graph, as the card has it.
-    pub head: Option<serde_json::Value>,
+    pub head: Option<Head>,
     /// When the package was installed.
     pub created: SystemTime,
     /// Who made it, for lists.

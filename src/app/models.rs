@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::engine::{LoadError, Model, Network, Tokenizer};
 use crate::packages::{GenerationDefaults, Package, Store, Task};
 use crate::skills::chat::ChatTemplate;
+use crate::skills::heads::Head;
 use crate::telemetry::Metrics;
 
 /// Loads one model after the other, as each takes every core.
@@ -61,12 +62,14 @@ fn network(network: Network, package: &Package) -> Result<ServedNetwork, AppErro
     let name = package.name().to_owned();
     let tokenizer = package.tokenizer().map(|path| Tokenizer::load(&path)).transpose();
     let tokenizer = tokenizer.map_err(|source| AppError::Load { name: name.clone(), source })?;
+    let head = package.card()?.head.map(|head| Head::parse(&head)).transpose();
+    let head = head.map_err(|source| AppError::Head { name: name.clone(), source })?;
     Ok(ServedNetwork {
         name,
         version: package.manifest().version.clone(),
         network,
         tokenizer,
-        head: package.card()?.head,
+        head,
         created: package.created(),
         owned_by: owner(package),
     })

@@ -168,11 +168,20 @@ fn limits(reader: &mut Reader<'_>) -> api::Limits {
     let default = api::Limits::default();
     let (message, prompt) = (default.max_message_bytes as u64, default.max_prompt_bytes as u64);
     let tokens = default.max_completion_tokens;
+    let schema = default.max_schema_bytes as u64;
     api::Limits {
         max_messages: number(reader, "limits.max_messages", default.max_messages, 1, 65_536),
         max_message_bytes: bytes(reader, "limits.max_message_bytes", message, 1, 1 << 30) as usize,
         max_prompt_bytes: bytes(reader, "limits.max_prompt_bytes", prompt, 1, 1 << 30) as usize,
         max_completion_tokens: number(reader, "limits.max_completion_tokens", tokens, 1, 1 << 20),
+        max_embedding_inputs: number(
+            reader,
+            "limits.max_embedding_inputs",
+            default.max_embedding_inputs,
+            1,
+            65_536,
+        ),
+        max_schema_bytes: bytes(reader, "limits.max_schema_bytes", schema, 1, 1 << 20) as usize,
         max_n: number(reader, "limits.max_n", default.max_n, 1, 128),
         max_stop: number(reader, "limits.max_stop", default.max_stop, 0, 64),
         max_stop_bytes: number(reader, "limits.max_stop_bytes", default.max_stop_bytes, 1, 4096),
@@ -208,6 +217,8 @@ fn engine(reader: &mut Reader<'_>) -> engine::Config {
         Activation::Bits8 => "8-bit".to_owned(),
         Activation::Bits16 => "16-bit".to_owned(),
     };
+    let window_ms = default.batch_window.as_millis() as usize;
+    let window_ms = number(reader, "engine.batch_window_ms", window_ms, 0, 1000);
     engine::Config {
         memory_budget_bytes: bytes_or(
             reader,
@@ -227,6 +238,8 @@ fn engine(reader: &mut Reader<'_>) -> engine::Config {
         prefill_chunk_tokens: number(reader, "engine.prefill_chunk_tokens", chunk, 1, 65_536),
         threads: number(reader, "engine.threads", default.threads, 0, 1024),
         activation: reader.read("engine.activation", default.activation, activation, show),
+        max_batch_rows: number(reader, "engine.max_batch", default.max_batch_rows, 1, 4096),
+        batch_window: std::time::Duration::from_millis(window_ms as u64),
     }
 }
 

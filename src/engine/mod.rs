@@ -19,6 +19,7 @@
 //! **Not here**: HTTP, prompts and chat templates, where a model's files come from.
 
 mod budget;
+mod constraint;
 mod cpu;
 mod kv;
 mod limits;
@@ -31,12 +32,13 @@ mod text;
 mod tokenizer;
 
 pub use budget::Budget;
+pub use constraint::{Constraint, ConstraintError, Form};
 pub use kv::KvType;
 pub use limits::Limits;
 pub use model::{Generation, Model};
 pub use network::{
-    Array, ArrayError, Dim, ElementType, InferError, Inference, Network, NetworkReport,
-    NetworkSource, Port,
+    Array, ArrayError, BatchStatistics, Dim, ElementType, InferError, Inference, Network,
+    NetworkObserver, NetworkReport, NetworkSource, Port, Statistics, Total,
 };
 pub use probe::Probe;
 pub use tokenizer::Tokenizer;
@@ -107,6 +109,10 @@ pub struct Config {
     pub threads: usize,
     /// How finely activations are kept.
     pub activation: Activation,
+    /// Rows of requests to a network that run together at most; 1 joins none.
+    pub max_batch_rows: usize,
+    /// How long requests to a network that come together wait for more of them.
+    pub batch_window: Duration,
 }
 
 impl Config {
@@ -135,6 +141,8 @@ impl Default for Config {
             prefill_chunk_tokens: 512,
             threads: 0,
             activation: Activation::default(),
+            max_batch_rows: 32,
+            batch_window: Duration::from_millis(2),
         }
     }
 }
@@ -208,6 +216,8 @@ pub struct Request {
     pub deadline: Option<std::time::Instant>,
     /// With whom the beginning of the prompt is shared.
     pub scope: Scope,
+    /// The form that the answer must have; [`Model::constrain`] makes one.
+    pub constraint: Option<Constraint>,
 }
 
 /// A token with its log-probability under the model (before temperature and filters).
@@ -297,6 +307,12 @@ pub enum LoadError {
         /// What is missing or in the way.
         why: String,
     },
+    /// The graph as a whole cannot run, whatever it is for.
+    #[error("this graph cannot run here: {why}")]
+    Unsound {
+        /// What is wrong, and where.
+        why: String,
+    },
     /// The tokeniser cannot be used.
     #[error("tokenizer {path}: {why}")]
     Tokenizer {
@@ -361,6 +377,9 @@ pub enum EngineError {
     /// The deadline passed.
     #[error("the time allowed for this request is over")]
     Deadline,
+    /// The answer cannot be kept to the form that was asked for.
+    #[error("the form of the answer is too complex: {0}")]
+    Constraint(String),
     /// The model is being unloaded or the server stops.
     #[error("the model is shutting down")]
     ShuttingDown,

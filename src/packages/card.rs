@@ -57,7 +57,7 @@ pub struct Card {
     #[serde(default)]
     pub head: Option<Value>,
     /// File names with their SHA-256: the source file and the files of the package.
-    #[serde(default)]
+    #[serde(default, skip_deserializing)]
     pub digests: Vec<(String, String)>,
 }
 
@@ -104,6 +104,19 @@ impl Card {
             },
             digests: digests(&bom),
         })
+    }
+
+    /// What must be stated before a model is taken in and is not.
+    pub fn missing(&self) -> Vec<&'static str> {
+        let list = |items: &[String]| items.iter().all(|item| item.trim().is_empty());
+        let stated = [
+            ("description", self.description.trim().is_empty()),
+            ("licence", self.licence.trim().is_empty()),
+            ("owner", self.owner.trim().is_empty()),
+            ("intended_use", list(&self.intended_use)),
+            ("limits", list(&self.limits)),
+        ];
+        stated.into_iter().filter(|(_, empty)| *empty).map(|(field, _)| field).collect()
     }
 
     /// The card as a CycloneDX 1.6 document.

@@ -33,6 +33,10 @@ pub enum Role {
     ChatTemplate,
     /// Sampling defaults in the fields of Hugging Face's `generation_config.json`.
     GenerationConfig,
+    /// The labels of a head's classes, one in a line.
+    Labels,
+    /// The texts of a head's or tokeniser's codes, one in a line.
+    Vocabulary,
     /// CycloneDX model card.
     Card,
     /// Licence text.

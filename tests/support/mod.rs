@@ -92,9 +92,14 @@ fn fresh(name: &str) -> PathBuf {
 }
 
 fn import(gguf: &Path, data: &Path) {
-    let arguments = ["models", "import", "--name", MODEL, "--data", data.to_str().unwrap()];
-    let imported = run(&[&arguments[..], &[gguf.to_str().unwrap()]].concat());
-    assert!(imported.status.success(), "importing the tiny model: {}", stderr(&imported));
+    import_as(MODEL, gguf, data);
+}
+
+/// Installs a model.
+pub(crate) fn import_as(name: &str, model: &Path, data: &Path) {
+    let arguments = ["models", "import", "--name", name, "--data", data.to_str().unwrap()];
+    let imported = run(&[&arguments[..], &[model.to_str().unwrap()]].concat());
+    assert!(imported.status.success(), "importing {}: {}", model.display(), stderr(&imported));
 }
 
 /// The admin token of every test server.

@@ -12,6 +12,7 @@
 
 mod cost;
 mod fuse;
+mod general;
 mod kernels;
 mod network;
 mod ops;
@@ -35,7 +36,7 @@ use tract_onnx::tract_hir::internal::*;
 pub(super) use self::kernels::Kernel;
 use self::kernels::limits;
 use self::kernels::pool::Pool;
-pub(super) use self::network::{NetworkPlan, NetworkState};
+pub(super) use self::network::{NetworkPlan, NetworkState, STACK_BYTES, Took};
 use self::ops::{RowNode, Sequences, Step};
 use self::surgery::Surroundings;
 use self::weights::Weights;

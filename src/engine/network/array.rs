@@ -212,6 +212,67 @@ impl Array {
     }
 }
 
+impl Array {
+    /// One after another along the first axis; all of one type and equal in all other axes.
+    pub(crate) fn joined(arrays: &[&Self]) -> Result<Self, ArrayError> {
+        let Some(first) = arrays.first() else { return Self::texts(vec![0], Vec::new()) };
+        let tail = first.shape.get(1..).unwrap_or_default();
+        if let Some(other) = arrays
+            .iter()
+            .find(|array| array.element != first.element || array.shape.get(1..) != Some(tail))
+        {
+            return Err(ArrayError::Kind(other.element));
+        }
+        let rows = arrays.iter().filter_map(|array| array.shape.first()).sum();
+        let shape = std::iter::once(rows).chain(tail.iter().copied()).collect();
+        match first.element {
+            ElementType::Bytes => {
+                let texts = arrays.iter().filter_map(|array| array.as_texts());
+                Self::texts(shape, texts.flatten().cloned().collect())
+            }
+            element => {
+                let bytes: Vec<&[u8]> = arrays.iter().filter_map(|array| array.bytes()).collect();
+                Self::new(element, shape, bytes.concat())
+            }
+        }
+    }
+
+    /// Parts of so many rows of the first axis each.
+    pub(crate) fn split(self, rows: &[usize]) -> Result<Vec<Self>, ArrayError> {
+        let [all, tail @ ..] = self.shape.as_slice() else {
+            return Err(ArrayError::Kind(self.element));
+        };
+        let have = *all;
+        let want = rows.iter().sum();
+        let element = self.element;
+        if want != have {
+            let shape = self.shape.clone();
+            return Err(ArrayError::Length { element, shape, unit: "rows", want, have });
+        }
+        let shape = |rows: usize| std::iter::once(rows).chain(tail.iter().copied()).collect();
+        let per_row: usize = tail.iter().product();
+        match self.data {
+            Data::Plain(bytes) => {
+                let size = per_row * element.size().unwrap_or(0);
+                let mut left = bytes.as_slice();
+                let mut part = |&rows: &usize| {
+                    let (part, rest) = left.split_at_checked(rows * size).unwrap_or((left, &[]));
+                    left = rest;
+                    Self::new(element, shape(rows), part.to_vec())
+                };
+                rows.iter().map(&mut part).collect()
+            }
+            Data::Texts(texts) => {
+                let mut left = texts.into_iter();
+                let mut part = |&rows: &usize| {
+                    Self::texts(shape(rows), left.by_ref().take(rows * per_row).collect())
+                };
+                rows.iter().map(&mut part).collect()
+            }
+        }
+    }
+}
+
 /// Elements of a shape.
 fn count(shape: &[usize]) -> Result<usize, ArrayError> {
     let count = shape.iter().try_fold(1usize, |count, &dim| count.checked_mul(dim));
@@ -221,6 +282,24 @@ fn count(shape: &[usize]) -> Result<usize, ArrayError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_joined_comes_apart_again() {
+        let a = Array::integers(vec![1, 2], &[1, 2]).unwrap();
+        let b = Array::integers(vec![2, 2], &[3, 4, 5, 6]).unwrap();
+        let both = Array::joined(&[&a, &b]).unwrap();
+        assert_eq!(both, Array::integers(vec![3, 2], &[1, 2, 3, 4, 5, 6]).unwrap());
+        assert_eq!(both.split(&[1, 2]).unwrap(), [a.clone(), b]);
+        let texts = |texts: &[&str]| {
+            let bytes = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
+            Array::texts(vec![texts.len()], bytes).unwrap()
+        };
+        let both = Array::joined(&[&texts(&["a"]), &texts(&["b", "c"])]).unwrap();
+        assert_eq!(both.split(&[2, 1]).unwrap(), [texts(&["a", "b"]), texts(&["c"])]);
+        assert!(Array::joined(&[&a, &texts(&["a"])]).is_err());
+        assert!(Array::joined(&[&a, &Array::integers(vec![1, 3], &[1, 2, 3]).unwrap()]).is_err());
+        assert!(a.split(&[2]).is_err());
+    }
 
     #[test]
     fn an_array_has_the_bytes_its_shape_says() {

@@ -7,8 +7,13 @@
 //! - An answer does not depend on what else is asked at the same time.
 //! - What does not fit the graph's inputs is refused before it is queued, with the input's name.
 //! - The queue is bounded; an answer that nobody waits for is not computed.
+//! - Rows of several requests are one run only where a trial at load has shown that rows are
+//!   independent; a request alone does not wait for others.
+//! - What a run takes is held from the [`Budget`] while it lasts, and refused where it is not there.
 
 mod array;
+mod queue;
+mod statistics;
 mod worker;
 
 use std::path::PathBuf;
@@ -18,10 +23,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 pub use array::{Array, ArrayError, ElementType};
+pub use statistics::{BatchStatistics, NetworkObserver, Statistics, Total};
 
 use super::cpu::NetworkPlan;
 use super::{Budget, Config, Derived, LoadError};
-use worker::{Job, Worker};
+use queue::Job;
+use statistics::Silent;
+use worker::Worker;
 
 /// The files of a graph that is ready to load.
 #[derive(Debug, Clone)]
@@ -122,6 +130,17 @@ pub enum InferError {
         /// Which node, and why.
         why: String,
     },
+    /// It takes more memory than there is.
+    #[error(
+        "this request takes {bytes} bytes while it runs, and {free_bytes} are free of the memory \
+         budget"
+    )]
+    Memory {
+        /// What it takes.
+        bytes: u64,
+        /// What was free.
+        free_bytes: u64,
+    },
     /// Too many requests wait.
     #[error("{queued} requests are waiting already")]
     QueueFull {
@@ -175,11 +194,31 @@ impl Network {
         source: &NetworkSource,
         config: &Config,
     ) -> Result<Self, LoadError> {
-        let plan = NetworkPlan::load(source)?;
-        let (inputs, outputs) = (plan.inputs().to_vec(), plan.outputs().to_vec());
-        let report = plan.report();
-        let worker = Worker::start(&source.name, plan, config, budget)?;
+        Self::load_observed(budget, source, config, Arc::new(Silent))
+    }
+
+    /// [`Self::load_within`], and what it does from then on is told to `observer`.
+    pub fn load_observed(
+        budget: &Budget,
+        source: &NetworkSource,
+        config: &Config,
+        observer: Arc<dyn NetworkObserver>,
+    ) -> Result<Self, LoadError> {
+        let plan = NetworkPlan::load(source, budget.free_bytes())?;
+        let (inputs, outputs) = (plan.inputs(), plan.outputs());
+        let report = plan.report().clone();
+        let worker = Worker::start(&source.name, plan, config, budget, observer)?;
         Ok(Self { inner: Arc::new(Inner { inputs, outputs, report, worker }) })
+    }
+
+    /// Does what [`Self::load_within`] does up to the point of running, and reports.
+    pub fn check(budget: &Budget, source: &NetworkSource) -> Result<NetworkReport, LoadError> {
+        Ok(NetworkPlan::load(source, budget.free_bytes())?.report().clone())
+    }
+
+    /// What it has done since it was loaded.
+    pub fn statistics(&self) -> Statistics {
+        self.inner.worker.statistics()
     }
 
     /// The graph's inputs, in its order.
@@ -203,7 +242,8 @@ impl Network {
         let inputs = self.arrange(request.inputs)?;
         let outputs = self.wanted(&request.outputs)?;
         let (answer, receiver) = oneshot::channel();
-        self.inner.worker.submit(Job { inputs, outputs, deadline: request.deadline, answer })?;
+        let (deadline, arrived) = (request.deadline, Instant::now());
+        self.inner.worker.submit(Job { inputs, outputs, deadline, arrived, answer })?;
         let answer = receiver.await.map_err(|_| InferError::ShuttingDown)??;
         let names = if request.outputs.is_empty() {
             self.outputs().iter().map(|port| port.name.clone()).collect()

@@ -13,8 +13,9 @@ use crate::engine::cpu::kernels::dense::Function;
 use crate::engine::cpu::ops::{self, dense, linear};
 
 /// Operators that functions are spelled with.
-const SPELLING: [&str; 10] =
-    ["Add", "Sub", "Mul", "Div", "Pow", "Erf", "Tanh", "Sigmoid", "Relu", "Sqrt"];
+const SPELLING: [&str; 12] = [
+    "Add", "Sub", "Mul", "Div", "Pow", "Erf", "Tanh", "Sigmoid", "Relu", "Sqrt", "Gelu", "FastGelu",
+];
 /// Nodes of the longest spelling.
 const LONGEST: usize = 12;
 

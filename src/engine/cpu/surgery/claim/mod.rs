@@ -15,6 +15,7 @@ mod contributed;
 mod embeddings;
 mod facts;
 mod functions;
+mod heads;
 mod joined;
 mod norms;
 mod products;
@@ -27,6 +28,7 @@ use tract_onnx::pb::{GraphProto, ModelProto, NodeProto};
 use self::facts::Facts;
 use super::graph::{Graph, inputs};
 use super::{integers, tidy};
+pub(in crate::engine::cpu) use self::contributed::SPELLED;
 use crate::engine::LoadError;
 
 /// Names the products that our kernels compute; [`weights`](crate::engine::cpu::weights) then takes
