@@ -68,6 +68,7 @@ pub(super) fn of_inference(error: InferError) -> Problem {
         | InferError::Twice { .. }
         | InferError::Element { .. }
         | InferError::Shape { .. }
+        | InferError::Memory { .. }
         | InferError::Refused { .. } => Problem::invalid(message).code("invalid_tensor"),
     }
 }
