@@ -301,9 +301,7 @@ mod tests {
         assert!(
             refusal("Relu", "com.example", None).unwrap().contains("com.example are not known")
         );
-        assert!(
-            refusal("Inverse", "com.microsoft", None).unwrap().contains("node n (Inverse)")
-        );
+        assert!(refusal("Inverse", "com.microsoft", None).unwrap().contains("node n (Inverse)"));
         let old = refusal("Add", "", Some(attribute("broadcast"))).unwrap();
         assert!(old.contains("attribute broadcast is not understood"), "{old}");
         let swish = |alpha| AttributeProto { f: alpha, ..attribute("alpha") };

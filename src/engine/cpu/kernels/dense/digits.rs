@@ -45,7 +45,7 @@ pub(super) struct About {
     pub(super) scale: f32,
     /// The zero point's digits, highest first.
     pub(super) zeros: [i32; 2],
-    /// For each digit the sum of what lies above its zero point.
+    /// The sum of each digit.
     pub(super) sums: [i32; 2],
 }
 
@@ -155,10 +155,7 @@ fn row_body(scheme: Scheme, x: &[f32], high: &mut [u8], low: &mut [u8], about: &
         }
         [sum, 0]
     };
-    let columns = x.len() as i32;
-    for digit in 0..2 {
-        about.sums[digit] = sum[digit].wrapping_sub(columns.wrapping_mul(about.zeros[digit]));
-    }
+    about.sums = sum;
     about.scale = scale;
 }
 

@@ -81,7 +81,9 @@ pub(super) fn separate(spelling: &mut Spelling<'_, '_>) -> Result<(), LoadError>
     for at in [1, 2] {
         match input(spelling.node, at) {
             Some(name) => rows.push(name.to_owned()),
-            None => return spelling.refuse("packed query, key and value are not supported".to_owned()),
+            None => {
+                return spelling.refuse("packed query, key and value are not supported".to_owned());
+            }
         }
     }
     if let Some(bias) = input(spelling.node, 3) {
@@ -105,7 +107,8 @@ fn widths(spelling: &Spelling<'_, '_>, weights: &str) -> Result<[usize; 3], Load
     let Some(&[_, all]) = shape.as_deref() else {
         return spelling.refuse("its weights are not a constant of two axes".to_owned());
     };
-    let widths = match integers(spelling.node, "qkv_hidden_sizes").filter(|sizes| !sizes.is_empty()) {
+    let widths = match integers(spelling.node, "qkv_hidden_sizes").filter(|sizes| !sizes.is_empty())
+    {
         None => [all / 3; 3],
         Some(&[q, k, v]) => [q, k, v].map(|size| usize::try_from(size).unwrap_or(0)),
         Some(_) => return spelling.refuse("qkv_hidden_sizes are not three".to_owned()),

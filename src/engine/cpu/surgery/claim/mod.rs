@@ -25,10 +25,10 @@ use std::path::Path;
 use tract_onnx::Onnx;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto};
 
+pub(in crate::engine::cpu) use self::contributed::SPELLED;
 use self::facts::Facts;
 use super::graph::{Graph, inputs};
 use super::{integers, tidy};
-pub(in crate::engine::cpu) use self::contributed::SPELLED;
 use crate::engine::LoadError;
 
 /// Names the products that our kernels compute; [`weights`](crate::engine::cpu::weights) then takes
