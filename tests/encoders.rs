@@ -7,7 +7,12 @@ use std::time::{Duration, Instant};
 use endcap::engine::{
     Array, Budget, Config, ElementType, Inference, LoadError, Network, NetworkSource,
 };
+use prost::Message;
 use serde::Deserialize;
+use tract_onnx::pb::{
+    AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, TensorShapeProto, TypeProto,
+    ValueInfoProto, type_proto,
+};
 
 /// What ONNX Runtime computes with a graph.
 #[derive(Deserialize)]
@@ -234,6 +239,74 @@ async fn real_models_give_what_onnx_runtime_computes() {
         match check.await {
             Ok(()) => eprintln!("{named}: as ONNX Runtime"),
             Err(error) => eprintln!("{named}: {error}"),
+        }
+    }
+}
+
+/// A graph of one node with one input of floats.
+fn graph_of(operator: &str, attributes: Vec<AttributeProto>) -> Vec<u8> {
+    let node = NodeProto {
+        name: "it".to_owned(),
+        op_type: operator.to_owned(),
+        domain: "com.microsoft".to_owned(),
+        input: vec!["x".to_owned(), "w".to_owned()],
+        output: vec!["y".to_owned()],
+        attribute: attributes,
+        ..Default::default()
+    };
+    let tensor = type_proto::Tensor {
+        elem_type: 1,
+        shape: Some(TensorShapeProto { dim: vec![Default::default(), Default::default()] }),
+    };
+    let value = Some(type_proto::Value::TensorType(tensor));
+    let port = |name: &str| ValueInfoProto {
+        name: name.to_owned(),
+        r#type: Some(TypeProto { value: value.clone(), ..Default::default() }),
+        ..Default::default()
+    };
+    let weights = TensorProto {
+        name: "w".to_owned(),
+        data_type: 1,
+        dims: vec![2, 6],
+        float_data: vec![0.0; 12],
+        ..Default::default()
+    };
+    let graph = GraphProto {
+        node: vec![node],
+        input: vec![port("x")],
+        output: vec![port("y")],
+        initializer: vec![weights],
+        ..Default::default()
+    };
+    ModelProto { graph: Some(graph), ir_version: 8, ..Default::default() }.encode_to_vec()
+}
+
+#[test]
+fn what_does_not_run_is_refused_by_name() {
+    let number = |name: &str, i| AttributeProto {
+        name: name.to_owned(),
+        r#type: 2,
+        i,
+        ..Default::default()
+    };
+    let causal = vec![number("num_heads", 1), number("unidirectional", 1)];
+    for (operator, attributes, why) in [
+        ("DynamicQuantizeLSTM", vec![], "known"),
+        ("MatMulBnb4", vec![], "known"),
+        ("Attention", causal, "unidirectional"),
+        ("Attention", vec![], "num_heads"),
+        ("FusedMatMul", vec![number("transB", 1)], "transB"),
+        ("QAttention", vec![number("num_heads", 1)], "DynamicQuantizeLinear"),
+    ] {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), graph_of(operator, attributes)).unwrap();
+        match try_load(file.path().to_owned(), 1) {
+            Err(LoadError::Node { node, operator: named, why: told }) => {
+                assert_eq!((node.as_str(), named.as_str()), ("it", operator));
+                assert!(told.contains(why), "{operator}: {told}");
+            }
+            Err(other) => panic!("{operator}: {other}"),
+            Ok(_) => panic!("{operator} runs"),
         }
     }
 }
