@@ -4,6 +4,7 @@
 use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto};
 
 use crate::engine::LoadError;
+use crate::engine::cpu::surgery::SPELLED;
 
 /// Operators of ONNX with the attributes that are honoured. `name=value` is one that is not, and
 /// that may only say what is done anyway; `name=*` is one that changes nothing here.
@@ -234,7 +235,14 @@ fn check_node(node: &NodeProto) -> Result<(), String> {
     let (operators, domain) = match node.domain.as_str() {
         "" | "ai.onnx" => (ONNX, "ONNX"),
         "ai.onnx.ml" => (ONNX_ML, "ai.onnx.ml"),
-        "com.microsoft" => (MICROSOFT, "com.microsoft"),
+        "com.microsoft" => {
+            let table = if SPELLED.iter().any(|(name, _)| *name == node.op_type) {
+                SPELLED
+            } else {
+                MICROSOFT
+            };
+            (table, "com.microsoft")
+        }
         other => return Err(format!("operators of {other} are not known")),
     };
     let known = operators.iter().find(|(name, _)| *name == node.op_type);
@@ -293,9 +301,7 @@ mod tests {
         assert!(
             refusal("Relu", "com.example", None).unwrap().contains("com.example are not known")
         );
-        assert!(
-            refusal("Attention", "com.microsoft", None).unwrap().contains("node n (Attention)")
-        );
+        assert!(refusal("Inverse", "com.microsoft", None).unwrap().contains("node n (Inverse)"));
         let old = refusal("Add", "", Some(attribute("broadcast"))).unwrap();
         assert!(old.contains("attribute broadcast is not understood"), "{old}");
         let swish = |alpha| AttributeProto { f: alpha, ..attribute("alpha") };

@@ -55,6 +55,15 @@ impl Parsed {
         Ok([declared(&mut inputs.into_iter())?, declared(&mut graph.output.iter())?])
     }
 
+    /// All operators that a graph may have once it has been prepared.
+    pub(super) fn onnx(hints: bool) -> Onnx {
+        let onnx = tract_onnx::onnx().with_ignore_output_shapes(true);
+        let mut onnx = onnx.with_ignore_value_info(!hints);
+        ops::register(&mut onnx);
+        general::register(&mut onnx);
+        onnx
+    }
+
     /// Reads a graph that has been prepared. `hints` says whether to believe the shapes that the
     /// file tells of what flows inside.
     pub(super) fn read(
@@ -64,11 +73,7 @@ impl Parsed {
         limit: u64,
         hints: bool,
     ) -> TractResult<Self> {
-        let mut onnx =
-            tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_value_info(!hints);
-        ops::register(&mut onnx);
-        general::register(&mut onnx);
-        let mut model = parse(&onnx, proto, folder)?;
+        let mut model = parse(&Self::onnx(hints), proto, folder)?;
         guard::guard(&mut model, limit);
         let names: Vec<String> = inputs.iter().map(|input| input.port.name.clone()).collect();
         let decisive = proto.graph.as_ref().map(|graph| decisive::inputs(graph, &names));
