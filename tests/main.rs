@@ -17,6 +17,7 @@ mod engine;
 mod forms;
 mod fuzz;
 mod inference;
+mod networks;
 mod onnx_nodes;
 mod perplexity;
 mod reference;

@@ -3,6 +3,7 @@
 mod arrays;
 mod http;
 mod packages;
+pub(crate) mod onnx;
 mod server;
 
 use std::path::{Path, PathBuf};

@@ -6,9 +6,11 @@
 
 mod arrays;
 mod decisive;
+mod extremes;
 mod guard;
 mod memory;
 mod parsed;
+mod places;
 mod probe;
 mod runner;
 

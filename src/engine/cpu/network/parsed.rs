@@ -12,7 +12,7 @@ use tract_onnx::tract_hir::internal::*;
 use tract_onnx::tract_hir::ops::konst::Const;
 
 use super::arrays::Kind;
-use super::{decisive, guard};
+use super::{decisive, extremes, guard, places};
 use crate::engine::LoadError;
 use crate::engine::cpu::general;
 use crate::engine::cpu::ops;
@@ -127,8 +127,10 @@ impl Parsed {
     fn typed(&self, model: InferenceModel) -> TractResult<TypedModel> {
         let model = model.into_typed()?;
         guard::check(&model, self.limit)?;
-        let model = model.into_decluttered()?;
+        let mut model = model.into_decluttered()?;
         guard::check(&model, self.limit)?;
+        extremes::replace(&mut model)?;
+        places::check(&mut model);
         Ok(model)
     }
 
