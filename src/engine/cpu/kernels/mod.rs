@@ -18,6 +18,7 @@
 )]
 
 pub(super) mod attention;
+pub(super) mod convolution;
 pub(super) mod float;
 pub(super) mod half;
 pub(super) mod limits;
