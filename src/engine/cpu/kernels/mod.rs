@@ -27,9 +27,11 @@ mod neon;
 pub(super) mod norm;
 pub(super) mod pack;
 pub(super) mod pool;
+pub(super) mod pooling;
 pub(super) mod product;
 pub(super) mod quantize;
 mod quantized;
+pub(super) mod resampling;
 mod vector;
 
 use tract_onnx::prelude::{Tensor, TractResult};

@@ -16,7 +16,7 @@ mod tests;
 mod tile;
 mod window;
 
-pub(in crate::engine::cpu) use self::tail::{Function, Instruction, Operand, Tail};
+pub(in crate::engine::cpu) use self::tail::{Function, Instruction, Operand, Tail, apply};
 pub(in crate::engine::cpu) use self::window::{Extent, Window};
 
 use std::cell::RefCell;
@@ -25,7 +25,6 @@ use self::gather::Block;
 use self::plan::Plan;
 use self::tail::Around;
 use self::tile::{OUTPUTS, SLACK, Tile};
-use self::window::Layout;
 use super::pool::Pool;
 use super::{Kernel, LANES};
 
@@ -34,8 +33,11 @@ use super::{Kernel, LANES};
 pub(in crate::engine::cpu) struct Convolution {
     pub(in crate::engine::cpu) window: Window,
     pub(in crate::engine::cpu) groups: usize,
-    /// Channels of the input and of the output, of all groups.
+    /// Channels of the input and of the sums, of all groups.
     pub(in crate::engine::cpu) channels: [usize; 2],
+    /// Rows and columns of the output for each place of the sums: as many neighbouring channels
+    /// are written side by side.
+    spread: [usize; 2],
     /// Groups × tiles × channels of a group × taps × [`OUTPUTS`].
     weights: Vec<f32>,
     /// One number an output.
@@ -86,7 +88,25 @@ impl Convolution {
             let to = packed[tile * depth * OUTPUTS..].iter_mut().skip(output % OUTPUTS);
             to.step_by(OUTPUTS).zip(weights).for_each(|(to, weight)| *to = *weight);
         }
-        Ok(Self { window, groups, channels, weights: packed, bias: bias.to_vec(), tail })
+        let (spread, bias) = ([1, 1], bias.to_vec());
+        Ok(Self { window, groups, channels, spread, weights: packed, bias, tail })
+    }
+
+    /// Each `rows` · `columns` channels become one of that many more rows and columns. Its tail then
+    /// reads no pictures.
+    pub(in crate::engine::cpu) fn spread(self, spread: [usize; 2]) -> Result<Self, String> {
+        let [rows, columns] = spread;
+        let (parts, sums) = (rows * columns, self.channels[1]);
+        let pictures = self.tail.reads_pictures();
+        if parts == 0 || !sums.is_multiple_of(parts) || (parts > 1 && pictures) {
+            return Err(format!("{sums} channels cannot be spread over {rows} × {columns}"));
+        }
+        Ok(Self { spread, ..self })
+    }
+
+    /// Channels of the output.
+    pub(in crate::engine::cpu) fn outputs(&self) -> usize {
+        self.channels[1] / self.spread.iter().product::<usize>()
     }
 
     /// Bytes held.
@@ -119,7 +139,7 @@ impl Convolution {
             assert_eq!(source.values.len(), images * source.channels * height * width);
         }
         assert_eq!(out.len(), images * outputs * places);
-        self.check(images * outputs, places, pictures);
+        self.tail.check(self.outputs(), images * outputs, places, pictures);
         if out.is_empty() {
             return;
         }
@@ -136,25 +156,11 @@ impl Convolution {
 
     /// Pictures of which every place is computed by itself are one row.
     fn flat(&self, extent: &Extent) -> Extent {
-        if !self.window.is_point(extent) {
+        if !self.window.is_point(extent) || self.spread != [1, 1] {
             return *extent;
         }
         let row = [1, extent.input.iter().product()];
         Extent { input: row, before: [0, 0], output: row }
-    }
-
-    fn check(&self, rows: usize, places: usize, pictures: &[Picture<'_>]) {
-        for (at, instruction) in self.tail.instructions.iter().enumerate() {
-            for operand in [&instruction.left, &instruction.right] {
-                match operand {
-                    Operand::Value(value) => assert!(*value <= at),
-                    Operand::Scalar(_) => {}
-                    Operand::Channel(numbers) => assert_eq!(numbers.len(), self.channels[1]),
-                    Operand::Picture(n) => assert_eq!(pictures[*n].len(), rows * places),
-                    Operand::Gate(n) => assert_eq!(pictures[*n].len(), rows),
-                }
-            }
-        }
     }
 
     /// Channels of a group.
@@ -257,43 +263,72 @@ impl Run<'_> {
             offsets: &buffers.offsets,
         };
         tile::sums(kernel, operands, places, &mut buffers.sums, padded);
-        for output in 0..count {
-            for row in 0..block.rows {
-                let sums = &buffers.sums[output * padded + row * pitch..][..block.columns];
-                self.write(kernel, image, first + output, block, row, sums, &mut buffers.rows);
+        let by_row = convolution.tail.reads_pictures();
+        for (output, sums) in buffers.sums.chunks_exact_mut(padded).take(count).enumerate() {
+            let channel = first + output;
+            if !by_row {
+                self.finish(kernel, image, channel, None, &mut sums[..places], &mut buffers.rows);
+            }
+            for (row, sums) in sums[..places].chunks_mut(pitch).enumerate() {
+                let sums = &mut sums[..block.columns];
+                let at = self.at(image, channel, block, row);
+                if by_row {
+                    self.finish(kernel, image, channel, Some(at), sums, &mut buffers.rows);
+                }
+                self.write(channel, at, sums);
             }
         }
     }
 
-    /// Writes a row of outputs.
-    #[allow(clippy::too_many_arguments, reason = "a kernel takes its operands one by one")]
-    fn write(
+    /// Where a row of sums begins, with the places of all channels one after the other.
+    fn at(&self, image: usize, channel: usize, block: &Block, row: usize) -> usize {
+        let [height, width] = self.extent.output;
+        let plane = image * self.convolution.channels[1] + channel;
+        (plane * height + block.top + row) * width + block.left
+    }
+
+    /// Does to sums what the tail says; those that begin at `at` where it reads pictures.
+    fn finish(
         &self,
         kernel: Kernel,
         image: usize,
         channel: usize,
-        block: &Block,
-        row: usize,
-        sums: &[f32],
+        at: Option<usize>,
+        sums: &mut [f32],
         rows: &mut tail::Rows,
     ) {
-        let [height, width] = self.extent.output;
-        let plane = image * self.convolution.channels[1] + channel;
-        let at = (plane * height + block.top + row) * width + block.left;
-        // SAFETY: the block lies within the output, whose length was checked, and this call owns
-        // it for these channels.
-        let out = unsafe { std::slice::from_raw_parts_mut(self.out.0.add(at), sums.len()) };
-        out.copy_from_slice(sums);
-        if self.convolution.tail.instructions.is_empty() {
+        let convolution = self.convolution;
+        let plane = image * convolution.channels[1] + channel;
+        let mut pictures = [&[][..]; MOST_PICTURES];
+        for (around, picture) in pictures.iter_mut().zip(self.pictures) {
+            *around = match at {
+                Some(at) if picture.len() == self.len => &picture[at..at + sums.len()],
+                _ => &picture[plane..=plane],
+            };
+        }
+        let channel = channel / convolution.spread.iter().product::<usize>();
+        convolution.tail.run(kernel, &Around { channel, pictures: &pictures }, rows, sums);
+    }
+
+    /// Writes a row of a channel's sums, which begin at `at`.
+    fn write(&self, channel: usize, at: usize, sums: &[f32]) {
+        let [down, across] = self.convolution.spread;
+        if down * across == 1 {
+            // SAFETY: the block lies within the output, whose length was checked, and this call
+            // owns it for these channels.
+            let out = unsafe { std::slice::from_raw_parts_mut(self.out.0.add(at), sums.len()) };
+            out.copy_from_slice(sums);
             return;
         }
-        let mut around = [&[][..]; MOST_PICTURES];
-        for (around, picture) in around.iter_mut().zip(self.pictures) {
-            let whole = picture.len() == self.len;
-            *around = if whole { &picture[at..at + sums.len()] } else { &picture[plane..=plane] };
+        let [height, width] = self.extent.output;
+        let (plane, y, x) = (at / width / height, at / width % height, at % width);
+        let (part, plane) = (channel % (down * across), plane / (down * across));
+        let row = (plane * height + y) * down + part / across;
+        let first = (row * width + x) * across + part % across;
+        for (column, sum) in sums.iter().enumerate() {
+            // SAFETY: as above; neighbouring channels have the places between.
+            unsafe { self.out.0.add(first + column * across).write(*sum) };
         }
-        let around = Around { channel, pictures: &around };
-        self.convolution.tail.run(kernel, &around, rows, out);
     }
 }
 
