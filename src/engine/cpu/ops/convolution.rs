@@ -51,7 +51,8 @@ impl Eq for ConvolutionNode {}
 
 impl Described {
     /// The weights in the order of the kernels, with what the tail does first already done.
-    fn pack(&self) -> TractResult<Convolution> {
+    /// `size` is that of the output, where it is known.
+    fn pack(&self, size: Option<[usize; 2]>) -> TractResult<Convolution> {
         let Weights { geometry, groups, weights, bias, spread } = &self.weights;
         let outputs = geometry.output_channels;
         let (weights, bias) = (weights.try_as_plain_ram()?, bias.try_as_plain_ram()?);
@@ -78,7 +79,8 @@ impl Described {
             }
         }
         let channels = [geometry.input_channels, outputs];
-        let packed = Convolution::new(window(geometry)?, *groups, channels, &weights, &bias, tail);
+        let packed =
+            Convolution::new(window(geometry)?, *groups, channels, &weights, &bias, tail, size);
         packed.map_err(|why| format_err!("weights of a convolution: {why}"))
     }
 }
@@ -141,7 +143,7 @@ impl EvalOp for ConvolutionNode {
         let convolution = match &described.packed {
             Some(packed) => packed,
             None => {
-                owned = described.pack()?;
+                owned = described.pack(None)?;
                 &owned
             }
         };
@@ -219,7 +221,10 @@ impl TypedOp for ConvolutionNode {
         if described.packed.is_some() {
             return Ok(None);
         }
-        let packed = described.pack().with_context(|| format!("node {}", node.name))?;
+        let input = node.inputs.first().context("a convolution without input")?;
+        let input = model.outlet_fact(*input)?.shape.as_concrete().and_then(|shape| shape.get(2..));
+        let size = input.map(|places| extent(&described.weights.geometry, places).output);
+        let packed = described.pack(size).with_context(|| format!("node {}", node.name))?;
         // What was packed is not needed any more; the shape of the weights is.
         let empty = Tensor::zero::<f32>(&[0])?.into_arc_tensor();
         let weights = Weights { weights: empty.clone(), bias: empty, ..described.weights.clone() };

@@ -9,24 +9,26 @@
 //! last, in each the window's rows and columns.
 
 mod gather;
+mod output;
+mod patchwork;
+mod piece;
 mod plan;
 mod tail;
 #[cfg(test)]
 mod tests;
 mod tile;
 mod window;
+mod winograd;
 
 pub(in crate::engine::cpu) use self::tail::{Function, Instruction, Operand, Tail, apply};
 pub(in crate::engine::cpu) use self::window::{Extent, Window};
 
-use std::cell::RefCell;
-
-use self::gather::Block;
+use self::output::Output;
+use self::piece::Run;
 use self::plan::Plan;
-use self::tail::Around;
-use self::tile::{OUTPUTS, SLACK, Tile};
+use self::tile::OUTPUTS;
+use super::Kernel;
 use super::pool::Pool;
-use super::{Kernel, LANES};
 
 /// Weights of a convolution, as its products read them.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,11 +40,19 @@ pub(in crate::engine::cpu) struct Convolution {
     /// Rows and columns of the output for each place of the sums: as many neighbouring channels
     /// are written side by side.
     spread: [usize; 2],
-    /// Groups × tiles × channels of a group × taps × [`OUTPUTS`].
-    weights: Vec<f32>,
+    weights: Weights,
     /// One number an output.
     bias: Vec<f32>,
     pub(in crate::engine::cpu) tail: Tail,
+}
+
+/// Weights in the order in which they are read.
+#[derive(Debug, Clone, PartialEq)]
+enum Weights {
+    /// Groups × tiles × channels of a group × taps × [`OUTPUTS`].
+    Plain(Vec<f32>),
+    /// Of one group; see [`winograd::weights`].
+    Winograd(Vec<f32>),
 }
 
 /// Some of an input's channels: images × channels × places.
@@ -57,7 +67,8 @@ pub(in crate::engine::cpu) type Picture<'a> = &'a [f32];
 
 impl Convolution {
     /// From weights that are outputs × channels of a group × height × width of the window, and a
-    /// number for each output. The sentence says which length is wrong.
+    /// number for each output. `size` is that of the output, where it is known. The sentence says
+    /// which length is wrong.
     pub(in crate::engine::cpu) fn new(
         window: Window,
         groups: usize,
@@ -65,6 +76,7 @@ impl Convolution {
         weights: &[f32],
         bias: &[f32],
         tail: Tail,
+        size: Option<[usize; 2]>,
     ) -> Result<Self, String> {
         let [inputs, outputs] = channels;
         if groups == 0 || !inputs.is_multiple_of(groups) || !outputs.is_multiple_of(groups) {
@@ -79,17 +91,13 @@ impl Convolution {
             let (have, biases) = (weights.len(), bias.len());
             return Err(format!("{have} weights, {biases} biases for {outputs} × {depth}"));
         }
-        let own = outputs / groups;
-        let tiles = own.div_ceil(OUTPUTS);
-        let mut packed = vec![0.0; groups * tiles * depth * OUTPUTS];
-        for (output, weights) in weights.chunks_exact(depth).enumerate() {
-            let (group, output) = (output / own, output % own);
-            let tile = group * tiles + output / OUTPUTS;
-            let to = packed[tile * depth * OUTPUTS..].iter_mut().skip(output % OUTPUTS);
-            to.step_by(OUTPUTS).zip(weights).for_each(|(to, weight)| *to = *weight);
-        }
+        let weights = if groups == 1 && winograd::gains(&window, channels, size) {
+            Weights::Winograd(winograd::weights(inputs, outputs, weights))
+        } else {
+            Weights::Plain(plain(groups, outputs / groups, depth, weights))
+        };
         let (spread, bias) = ([1, 1], bias.to_vec());
-        Ok(Self { window, groups, channels, spread, weights: packed, bias, tail })
+        Ok(Self { window, groups, channels, spread, weights, bias, tail })
     }
 
     /// Each `rows` · `columns` channels become one of that many more rows and columns. Its tail then
@@ -106,12 +114,18 @@ impl Convolution {
 
     /// Channels of the output.
     pub(in crate::engine::cpu) fn outputs(&self) -> usize {
-        self.channels[1] / self.spread.iter().product::<usize>()
+        self.channels[1] / self.parts()
+    }
+
+    /// Channels of sums that become one of the output.
+    fn parts(&self) -> usize {
+        self.spread.iter().product()
     }
 
     /// Bytes held.
     pub(in crate::engine::cpu) fn bytes(&self) -> usize {
-        (self.weights.len() + self.bias.len()) * size_of::<f32>()
+        let (Weights::Plain(weights) | Weights::Winograd(weights)) = &self.weights;
+        (weights.len() + self.bias.len()) * size_of::<f32>()
     }
 
     /// Computes `images` pictures: `sources` together have the input's channels, `out` is images ×
@@ -143,15 +157,19 @@ impl Convolution {
         if out.is_empty() {
             return;
         }
-        let plan = Plan::new(self, extent, images, pool.threads());
-        let (len, out) = (out.len(), Out(out.as_mut_ptr()));
-        let run = Run { convolution: self, extent, sources, pictures, plan: &plan, out, len };
-        let pieces = plan.pieces();
-        pool.ranges(pieces, pieces.div_ceil(pool.threads() * 8), |range| {
-            BUFFERS.with_borrow_mut(|buffers| {
-                range.for_each(|piece| run.piece(kernel, piece, buffers));
-            });
-        });
+        let output = Output::new(self, extent.output, pictures, out);
+        match &self.weights {
+            Weights::Plain(weights) => {
+                let plan = Plan::plain(self, extent, images, pool.threads());
+                let run = Run { convolution: self, extent, sources, plan: &plan, weights, output };
+                run.plain(kernel, pool);
+            }
+            Weights::Winograd(weights) => {
+                let plan = Plan::patches(self, extent, images, pool.threads());
+                let run = Run { convolution: self, extent, sources, plan: &plan, weights, output };
+                run.patches(kernel, pool);
+            }
+        }
     }
 
     /// Pictures of which every place is computed by itself are one row.
@@ -169,167 +187,17 @@ impl Convolution {
     }
 }
 
-/// Buffers that a thread keeps from one convolution to the next.
-#[derive(Default)]
-struct Buffers {
-    input: Vec<f32>,
-    sums: Vec<f32>,
-    rows: tail::Rows,
-    offsets: Vec<usize>,
-}
-
-thread_local! {
-    static BUFFERS: RefCell<Buffers> = RefCell::default();
-}
-
-/// Where outputs go.
-#[derive(Clone, Copy)]
-struct Out(*mut f32);
-
-// SAFETY: pieces write disjoint parts, and each piece is computed by one thread.
-unsafe impl Sync for Out {}
-
-/// One call of [`Convolution::run`].
-struct Run<'a> {
-    convolution: &'a Convolution,
-    extent: &'a Extent,
-    sources: &'a [Source<'a>],
-    pictures: &'a [Picture<'a>],
-    plan: &'a Plan,
-    out: Out,
-    /// Floats of the output.
-    len: usize,
-}
-
-impl Run<'_> {
-    fn piece(&self, kernel: Kernel, piece: usize, buffers: &mut Buffers) {
-        let piece = self.plan.piece(piece);
-        let [channels, _] = self.convolution.own();
-        let layout = &self.plan.layout;
-        self.gather(piece.image, piece.group * channels, &piece.block, &mut buffers.input);
-        buffers.offsets.clear();
-        for channel in 0..channels {
-            let first = channel * layout.channel();
-            buffers.offsets.extend(layout.taps.iter().map(|tap| first + tap));
-        }
-        for tile in piece.tiles.clone() {
-            self.tile(kernel, piece.image, piece.group, tile, &piece.block, buffers);
-        }
+/// Weights of `own` outputs a group with `depth` inputs each, in tiles.
+fn plain(groups: usize, own: usize, depth: usize, weights: &[f32]) -> Vec<f32> {
+    let tiles = own.div_ceil(OUTPUTS);
+    let mut packed = vec![0.0; groups * tiles * depth * OUTPUTS];
+    for (output, weights) in weights.chunks_exact(depth).enumerate() {
+        let (group, output) = (output / own, output % own);
+        let tile = group * tiles + output / OUTPUTS;
+        let to = packed[tile * depth * OUTPUTS..].iter_mut().skip(output % OUTPUTS);
+        to.step_by(OUTPUTS).zip(weights).for_each(|(to, weight)| *to = *weight);
     }
-
-    /// What `block` reads of the channels of a group, which begin at `first`.
-    fn gather(&self, image: usize, first: usize, block: &Block, buffer: &mut Vec<f32>) {
-        let layout = &self.plan.layout;
-        let [channels, _] = self.convolution.own();
-        let len = layout.channel();
-        buffer.resize(channels * len + SLACK, 0.0);
-        let places: usize = self.extent.input.iter().product();
-        let mut begin = 0;
-        for source in self.sources {
-            let end = begin + source.channels;
-            for channel in first.max(begin)..end.min(first + channels) {
-                let at = (image * source.channels + channel - begin) * places;
-                let picture = &source.values[at..at + places];
-                let out = &mut buffer[(channel - first) * len..][..len];
-                gather::channel(&self.convolution.window, self.extent, layout, block, picture, out);
-            }
-            begin = end;
-        }
-    }
-
-    fn tile(
-        &self,
-        kernel: Kernel,
-        image: usize,
-        group: usize,
-        tile: usize,
-        block: &Block,
-        buffers: &mut Buffers,
-    ) {
-        let convolution = self.convolution;
-        let [_, outputs] = convolution.own();
-        let size = buffers.offsets.len() * OUTPUTS;
-        let number = group * outputs.div_ceil(OUTPUTS) + tile;
-        let first = group * outputs + tile * OUTPUTS;
-        let count = OUTPUTS.min(outputs - tile * OUTPUTS);
-        let pitch = self.plan.layout.pitch;
-        let places = (block.rows - 1) * pitch + block.columns;
-        let padded = places.next_multiple_of(LANES);
-        buffers.sums.resize(OUTPUTS * padded, 0.0);
-        let operands = Tile {
-            weights: &convolution.weights[number * size..(number + 1) * size],
-            bias: &convolution.bias[first..first + count],
-            input: &buffers.input,
-            offsets: &buffers.offsets,
-        };
-        tile::sums(kernel, operands, places, &mut buffers.sums, padded);
-        let by_row = convolution.tail.reads_pictures();
-        for (output, sums) in buffers.sums.chunks_exact_mut(padded).take(count).enumerate() {
-            let channel = first + output;
-            if !by_row {
-                self.finish(kernel, image, channel, None, &mut sums[..places], &mut buffers.rows);
-            }
-            for (row, sums) in sums[..places].chunks_mut(pitch).enumerate() {
-                let sums = &mut sums[..block.columns];
-                let at = self.at(image, channel, block, row);
-                if by_row {
-                    self.finish(kernel, image, channel, Some(at), sums, &mut buffers.rows);
-                }
-                self.write(channel, at, sums);
-            }
-        }
-    }
-
-    /// Where a row of sums begins, with the places of all channels one after the other.
-    fn at(&self, image: usize, channel: usize, block: &Block, row: usize) -> usize {
-        let [height, width] = self.extent.output;
-        let plane = image * self.convolution.channels[1] + channel;
-        (plane * height + block.top + row) * width + block.left
-    }
-
-    /// Does to sums what the tail says; those that begin at `at` where it reads pictures.
-    fn finish(
-        &self,
-        kernel: Kernel,
-        image: usize,
-        channel: usize,
-        at: Option<usize>,
-        sums: &mut [f32],
-        rows: &mut tail::Rows,
-    ) {
-        let convolution = self.convolution;
-        let plane = image * convolution.channels[1] + channel;
-        let mut pictures = [&[][..]; MOST_PICTURES];
-        for (around, picture) in pictures.iter_mut().zip(self.pictures) {
-            *around = match at {
-                Some(at) if picture.len() == self.len => &picture[at..at + sums.len()],
-                _ => &picture[plane..=plane],
-            };
-        }
-        let channel = channel / convolution.spread.iter().product::<usize>();
-        convolution.tail.run(kernel, &Around { channel, pictures: &pictures }, rows, sums);
-    }
-
-    /// Writes a row of a channel's sums, which begin at `at`.
-    fn write(&self, channel: usize, at: usize, sums: &[f32]) {
-        let [down, across] = self.convolution.spread;
-        if down * across == 1 {
-            // SAFETY: the block lies within the output, whose length was checked, and this call
-            // owns it for these channels.
-            let out = unsafe { std::slice::from_raw_parts_mut(self.out.0.add(at), sums.len()) };
-            out.copy_from_slice(sums);
-            return;
-        }
-        let [height, width] = self.extent.output;
-        let (plane, y, x) = (at / width / height, at / width % height, at % width);
-        let (part, plane) = (channel % (down * across), plane / (down * across));
-        let row = (plane * height + y) * down + part / across;
-        let first = (row * width + x) * across + part % across;
-        for (column, sum) in sums.iter().enumerate() {
-            // SAFETY: as above; neighbouring channels have the places between.
-            unsafe { self.out.0.add(first + column * across).write(*sum) };
-        }
-    }
+    packed
 }
 
 /// Pictures that a tail reads at most.

@@ -2,13 +2,18 @@
 
 use std::ops::Range;
 
+use super::super::LANES;
 use super::Convolution;
 use super::gather::Block;
 use super::tile::OUTPUTS;
-use super::window::{Extent, Layout};
+use super::window::{Extent, Layout, Window};
+use super::winograd::{self, NUMBERS, PATCH};
 
 /// Input that a thread copies at a time: it stays in the second cache while all outputs pass.
 const BLOCK_BYTES: usize = 384 << 10;
+
+/// Transformed input that a thread works on at a time, likewise.
+const PATCH_BYTES: usize = 640 << 10;
 
 /// Rows that a block has at least where windows overlap: what two blocks share is copied twice.
 const FEWEST_ROWS: usize = 4;
@@ -20,7 +25,8 @@ const PIECES: usize = 4;
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) layout: Layout,
-    extent: [usize; 2],
+    /// Outputs down and across.
+    size: [usize; 2],
     /// Rows and columns of a block.
     block: [usize; 2],
     images: usize,
@@ -40,34 +46,75 @@ pub(super) struct Piece {
     pub(super) tiles: Range<usize>,
 }
 
+/// How far a plan may go.
+struct Limits {
+    /// What a block reads.
+    bytes: usize,
+    /// Columns of a block at least, where a picture has as many.
+    columns: usize,
+    /// Rows likewise.
+    rows: usize,
+}
+
 impl Plan {
-    pub(super) fn new(
+    /// For [`super::piece::Run::plain`].
+    pub(super) fn plain(
         convolution: &Convolution,
         extent: &Extent,
         images: usize,
         threads: usize,
     ) -> Self {
         let window = &convolution.window;
-        let [channels, outputs] = convolution.own();
-        let [height, width] = extent.output;
+        let [channels, _] = convolution.own();
         let bytes = |rows, columns| {
             Layout::new(window, rows, columns).channel() * channels * size_of::<f32>()
         };
         let overlap = window.kernel[0] > window.stride[0];
-        let fewest = if overlap { FEWEST_ROWS.min(height) } else { 1 };
+        let rows = if overlap { FEWEST_ROWS } else { 1 };
+        let limits = Limits { bytes: BLOCK_BYTES, columns: 4 * LANES, rows };
+        Self::new(convolution, window, extent.output, images, threads, &limits, bytes)
+    }
+
+    /// For [`super::piece::Run::patches`].
+    pub(super) fn patches(
+        convolution: &Convolution,
+        extent: &Extent,
+        images: usize,
+        threads: usize,
+    ) -> Self {
+        let [channels, _] = convolution.channels;
+        let bytes = |rows: usize, columns: usize| {
+            ((rows - 1) * (columns + 1) + columns) * channels * NUMBERS * size_of::<f32>()
+        };
+        let limits = Limits { bytes: PATCH_BYTES, columns: 3 * LANES, rows: 1 };
+        let size = winograd::patches(extent).output;
+        Self::new(convolution, &PATCH, size, images, threads, &limits, bytes)
+    }
+
+    fn new(
+        convolution: &Convolution,
+        window: &Window,
+        size: [usize; 2],
+        images: usize,
+        threads: usize,
+        limits: &Limits,
+        bytes: impl Fn(usize, usize) -> usize,
+    ) -> Self {
+        let [_, outputs] = convolution.own();
+        let [height, width] = size;
+        let fewest = limits.rows.min(height);
         let mut columns = width;
         for parts in 2.. {
-            if columns <= 4 * 16 || bytes(fewest, columns) <= BLOCK_BYTES {
+            if columns <= limits.columns || bytes(fewest, columns) <= limits.bytes {
                 break;
             }
             // Whole vectors, so that places of a single row are not computed for nothing.
-            columns = width.div_ceil(parts).next_multiple_of(16);
+            columns = width.div_ceil(parts).next_multiple_of(LANES);
         }
         let across = width.div_ceil(columns) * images * convolution.groups;
         let wanted = if threads > 1 { (threads * PIECES).div_ceil(across) } else { 1 };
-        let even = height.div_ceil(wanted).max(fewest);
-        let mut rows = even;
-        while rows > 1 && bytes(rows, columns) > BLOCK_BYTES {
+        let mut rows = height.div_ceil(wanted).max(fewest);
+        while rows > 1 && bytes(rows, columns) > limits.bytes {
             rows = rows.div_ceil(2);
         }
         let blocks = across * height.div_ceil(rows);
@@ -76,7 +123,7 @@ impl Plan {
         let together = tiles.div_ceil(parts).max(1);
         Self {
             layout: Layout::new(window, rows, columns),
-            extent: extent.output,
+            size,
             block: [rows, columns],
             images,
             groups: convolution.groups,
@@ -87,7 +134,7 @@ impl Plan {
 
     fn counts(&self) -> [usize; 5] {
         let [rows, columns] = self.block;
-        let [height, width] = self.extent;
+        let [height, width] = self.size;
         let parts = self.tiles.div_ceil(self.together);
         [self.images, self.groups, height.div_ceil(rows), width.div_ceil(columns), parts]
     }
@@ -104,7 +151,7 @@ impl Plan {
         let (number, column) = (number / across, number % across);
         let (number, row) = (number / down, number % down);
         let [rows, columns] = self.block;
-        let [height, width] = self.extent;
+        let [height, width] = self.size;
         let (top, left) = (row * rows, column * columns);
         Piece {
             image: number / groups,

@@ -285,7 +285,7 @@ pub(in crate::engine::cpu) fn apply(
 
 /// An operand at a row.
 #[derive(Clone, Copy)]
-enum Fetched<'a> {
+pub(in crate::engine::cpu) enum Fetched<'a> {
     /// A value before this one.
     Row(usize),
     Same(f32),

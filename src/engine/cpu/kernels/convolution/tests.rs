@@ -85,6 +85,8 @@ fn cases() -> Vec<Case> {
         case(([1, 1], [1, 1], [1, 1]), ([0, 0], [0, 0]), (1, [24, 6]), (1, [1, 1])),
         case(([1, 3], [1, 1], [1, 1]), ([0, 1], [0, 1]), (1, [480, 60]), (1, [1, 40])),
         case(([1, 5], [1, 3], [1, 2]), ([0, 4], [0, 0]), (2, [6, 4]), (3, [1, 100])),
+        case(plain, ([1, 1], [1, 1]), (1, [40, 37]), (2, [15, 22])),
+        case(plain, ([0, 2], [1, 0]), (1, [32, 32]), (1, [45, 250])),
         case(([4, 3], [5, 4], [1, 1]), ([9, 0], [9, 0]), (1, [2, 3]), (1, [3, 9])),
     ]
 }
@@ -108,9 +110,16 @@ fn sums_equal_the_definition_and_all_kernels_agree() {
         let weights = numbers(outputs * inputs / groups * window.taps(), 2);
         let bias = numbers(outputs, 3);
         let want = definition(&case, &x, &weights, &bias);
-        let convolution =
-            Convolution::new(window, groups, [inputs, outputs], &weights, &bias, Tail::default())
-                .unwrap();
+        let convolution = Convolution::new(
+            window,
+            groups,
+            [inputs, outputs],
+            &weights,
+            &bias,
+            Tail::default(),
+            None,
+        )
+        .unwrap();
         let mut first: Option<Vec<u32>> = None;
         for kernel in Kernel::available() {
             for threads in [1, 3] {
@@ -120,7 +129,7 @@ fn sums_equal_the_definition_and_all_kernels_agree() {
                 convolution.run(kernel, &pool, images, &extent, &sources, &[], &mut out);
                 for (at, (got, (want, size))) in out.iter().zip(&want).enumerate() {
                     let wrong = (f64::from(*got) - want).abs();
-                    assert!(wrong <= 1e-6 * size, "{case:?} {kernel:?} {at}: {got} for {want}");
+                    assert!(wrong <= 2e-6 * size, "{case:?} {kernel:?} {at}: {got} for {want}");
                 }
                 let out = bits(&out);
                 assert!(*first.get_or_insert(out.clone()) == out, "{case:?} {kernel:?} {threads}");
@@ -141,6 +150,7 @@ fn channels_may_come_from_several_tensors() {
         &numbers(9 * 7 * 9, 6),
         &numbers(9, 7),
         Tail::default(),
+        None,
     )
     .unwrap();
     let parts = |from: usize, to: usize| -> Vec<f32> {
@@ -183,7 +193,8 @@ fn a_tail_is_applied_to_every_output() {
     let gate: Vec<f32> = numbers(20, 4).iter().map(|x| x + 2.0).collect();
     let picture = numbers(20 * places, 5);
     let run = |kernel, tail: Tail| {
-        let convolution = Convolution::new(window, 1, [3, 10], &weights, &bias, tail).unwrap();
+        let convolution =
+            Convolution::new(window, 1, [3, 10], &weights, &bias, tail, None).unwrap();
         let mut out = vec![f32::NAN; 20 * places];
         let sources = [Source { channels: 3, values: &x }];
         let pictures = [&gate[..], &picture[..]];
@@ -207,11 +218,77 @@ fn a_tail_is_applied_to_every_output() {
 }
 
 #[test]
+fn neighbouring_channels_are_spread_over_places() {
+    let window = Window { kernel: [1, 1], stride: [1, 1], dilation: [1, 1] };
+    let extent = Extent { input: [5, 20], before: [0, 0], output: [5, 20] };
+    let (x, weights, bias) = (numbers(2 * 7 * 100, 1), numbers(12 * 7, 2), numbers(12, 3));
+    let scale = Instruction {
+        function: Function::Mul,
+        left: Operand::Value(0),
+        right: Operand::Channel(vec![2.0, 3.0]),
+    };
+    let run = |tail, spread| {
+        let plain = Convolution::new(window, 1, [7, 12], &weights, &bias, tail, None).unwrap();
+        let convolution = plain.spread(spread).unwrap();
+        let mut out = vec![f32::NAN; 2 * 12 * 100];
+        let sources = [Source { channels: 7, values: &x }];
+        convolution.run(Kernel::best(), &Pool::new(2), 2, &extent, &sources, &[], &mut out);
+        out
+    };
+    let plain = run(Tail::default(), [1, 1]);
+    let spread = run(Tail { instructions: vec![scale] }, [2, 3]);
+    for (at, got) in spread.iter().enumerate() {
+        let (plane, y, x) = (at / 600, at / 60 % 10, at % 60);
+        let channel = plane * 6 + y % 2 * 3 + x % 3;
+        let factor = [2.0, 3.0][plane % 2];
+        assert_eq!(*got, plain[channel * 100 + y / 2 * 20 + x / 3] * factor);
+    }
+}
+
+#[test]
+fn a_program_says_the_same_in_fewer_instructions() {
+    use Function::*;
+    use Operand::*;
+    let instruction = |function, left, right| Instruction { function, left, right };
+    let hard_swish = |first: usize| {
+        vec![
+            instruction(Add, Value(first), Scalar(3.0)),
+            instruction(Max, Value(first + 1), Scalar(0.0)),
+            instruction(Min, Value(first + 2), Scalar(6.0)),
+            instruction(Mul, Value(first), Value(first + 3)),
+            instruction(Mul, Value(first + 4), Scalar(1.0 / 6.0)),
+        ]
+    };
+    let mut long = vec![instruction(Mul, Value(0), Scalar(2.0))];
+    long.extend(hard_swish(1));
+    long.extend([instruction(Add, Value(6), Value(0)), instruction(Sub, Value(7), Value(6))]);
+    let mut tail = Tail { instructions: long.clone() };
+    tail.shorten();
+    let functions: Vec<_> = tail.instructions.iter().map(|i| i.function).collect();
+    assert_eq!(functions, [Mul, HardSwish, Add, Sub]);
+    let x: Vec<f32> = numbers(2 * 3 * 500, 1).iter().map(|x| x * 5.0).collect();
+    let run = |tail: &Tail| {
+        let mut out = vec![f32::NAN; x.len()];
+        apply(Kernel::best(), &Pool::new(2), tail, [3, 500], &x, &[], &mut out);
+        out
+    };
+    for (short, long) in run(&tail).iter().zip(run(&Tail { instructions: long })) {
+        assert!((short - long).abs() < 1e-5 * (1.0 + long.abs()), "{short} for {long}");
+    }
+    // A value that is read later stays.
+    let mut kept = hard_swish(0);
+    kept.push(instruction(Add, Value(5), Value(2)));
+    let mut tail = Tail { instructions: kept.clone() };
+    tail.shorten();
+    assert_eq!(tail.instructions, kept);
+}
+
+#[test]
 fn wrong_lengths_are_told() {
     let window = Window { kernel: [3, 3], stride: [1, 1], dilation: [1, 1] };
     let new = |groups, weights: usize| {
         let weights = vec![0.0; weights];
-        Convolution::new(window, groups, [4, 6], &weights, &[0.0; 6], Tail::default()).err()
+        Convolution::new(window, groups, [4, 6], &weights, &[0.0; 6], Tail::default(), None).err()
     };
     assert_eq!(new(1, 216), None);
     assert!(new(1, 215).unwrap().contains("215 weights"));

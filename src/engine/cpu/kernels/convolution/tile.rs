@@ -14,7 +14,7 @@ pub(super) const SLACK: usize = LANES;
 
 /// Outputs of a tile, and where they find what.
 #[derive(Clone, Copy)]
-pub(super) struct Tile<'a> {
+pub(in crate::engine::cpu) struct Tile<'a> {
     /// Inputs × [`OUTPUTS`].
     pub(super) weights: &'a [f32],
     /// Where the sums begin, one an output; at most [`OUTPUTS`].
@@ -22,6 +22,8 @@ pub(super) struct Tile<'a> {
     pub(super) input: &'a [f32],
     /// Where each of the inputs begins in `input`.
     pub(super) offsets: &'a [usize],
+    /// The largest of them.
+    pub(super) furthest: usize,
 }
 
 vectorised! {
@@ -33,8 +35,8 @@ vectorised! {
 #[inline(always)]
 fn sums_body<V: Vector>(tile: Tile<'_>, places: usize, out: &mut [f32], pitch: usize) {
     let vectors = places.div_ceil(LANES);
-    let furthest = tile.offsets.iter().max().copied().unwrap_or(0);
-    assert!(furthest + vectors * LANES <= tile.input.len());
+    debug_assert_eq!(tile.offsets.iter().max().copied().unwrap_or(0), tile.furthest);
+    assert!(tile.furthest + vectors * LANES <= tile.input.len());
     assert!(tile.weights.len() == tile.offsets.len() * OUTPUTS && tile.bias.len() <= OUTPUTS);
     assert!(vectors * LANES <= pitch && tile.bias.len() * pitch <= out.len());
     let out = out.as_mut_ptr();

@@ -2,10 +2,10 @@ use std::time::{Duration, Instant};
 
 use tract_onnx::prelude::*;
 
-use super::super::kernels::Kernel;
-use super::super::kernels::pool::Pool;
-use super::super::ops::Processor;
-use super::*;
+use super::super::super::kernels::Kernel;
+use super::super::super::kernels::pool::Pool;
+use super::super::super::ops::Processor;
+use super::super::replace;
 
 /// Compares a model with tract's own operators, and tells what each operator takes.
 ///
