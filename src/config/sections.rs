@@ -247,15 +247,8 @@ fn engine(reader: &mut Reader<'_>) -> engine::Config {
         KvType::Int8 => "int8".to_owned(),
     };
     let chunk = default.prefill_chunk_tokens;
-    let activation = |given: &Given| match kinds::text(given)?.as_str() {
-        "8-bit" => Ok(Activation::Bits8),
-        "16-bit" => Ok(Activation::Bits16),
-        other => Err(format!("`{other}` is not \"8-bit\" or \"16-bit\"")),
-    };
-    let show = |activation: &Activation| match activation {
-        Activation::Bits8 => "8-bit".to_owned(),
-        Activation::Bits16 => "16-bit".to_owned(),
-    };
+    let activation = |given: &Given| kinds::text(given)?.parse::<Activation>();
+    let show = |activation: &Activation| activation.name().to_owned();
     let window_ms = default.batch_window.as_millis() as usize;
     let window_ms = number(reader, "engine.batch_window_ms", window_ms, 0, 1000);
     engine::Config {
