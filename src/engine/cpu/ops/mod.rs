@@ -290,6 +290,31 @@ pub(super) fn register(onnx: &mut Onnx) {
     onnx.op_register.insert(NORM, norm);
 }
 
+/// Names under which nodes of ours stand in a plan.
+const OWN: [&str; 16] = [
+    "Attend",
+    "Convolution",
+    "Dense",
+    "Denses",
+    "Elementwise",
+    "GatedLinear",
+    "LayerNorm",
+    "Linear",
+    "Linears",
+    "NormLinear",
+    "PagedAttention",
+    "Pooling",
+    "Resampling",
+    "RmsNorm",
+    "Row",
+    "Table",
+];
+
+/// Whether a plan's operator of this name is one of ours.
+pub(in crate::engine) fn is_own(name: &str) -> bool {
+    OWN.contains(&name)
+}
+
 /// Names of nodes that are turned into others before tract sees them.
 pub(super) fn is_taken(op: &str) -> bool {
     [QUANTIZED, FLOAT, INTEGER, GATHER].contains(&op)
