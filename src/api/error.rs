@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use crate::engine::{ConstraintError, EngineError, InferError};
 use crate::http::{Kind, Problem};
 use crate::skills::chat::TemplateError;
+use crate::skills::pictures::PictureError;
 
 /// The field that says what an answer must be.
 const RESPONSE_FORMAT: &str = "response_format";
@@ -68,6 +69,7 @@ pub(super) fn of_inference(error: InferError) -> Problem {
         | InferError::Twice { .. }
         | InferError::Element { .. }
         | InferError::Shape { .. }
+        | InferError::Memory { .. }
         | InferError::Refused { .. } => Problem::invalid(message).code("invalid_tensor"),
     }
 }
@@ -93,6 +95,34 @@ pub(super) fn of_template(error: TemplateError) -> Problem {
         }
         TemplateError::Compile(_) | TemplateError::Render(_) => Problem::internal(error),
     }
+}
+
+/// What a network's refusal means for the caller, where we made its inputs.
+pub(super) fn of_own_inference(error: InferError, name: &str) -> Problem {
+    match error {
+        InferError::QueueFull { .. } | InferError::Deadline | InferError::ShuttingDown => {
+            of_inference(error)
+        }
+        error => Problem::internal(format!("{name}: {error}")),
+    }
+}
+
+/// What a picture's refusal means for the caller.
+pub(super) fn of_picture(error: PictureError) -> Problem {
+    let (status, code) = match &error {
+        PictureError::NotOfFormat(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong_media_type"),
+        PictureError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "picture_too_large"),
+        PictureError::Animated => (StatusCode::BAD_REQUEST, "picture_animated"),
+        PictureError::Truncated => (StatusCode::BAD_REQUEST, "picture_truncated"),
+        PictureError::Head(_) | PictureError::Pixels(_) => {
+            (StatusCode::BAD_REQUEST, "invalid_picture")
+        }
+    };
+    let message = match &error {
+        PictureError::TooLarge { .. } => format!("{error} (max_picture_pixels)"),
+        error => error.to_string(),
+    };
+    Problem::new(status, Kind::InvalidRequestError, message).code(code)
 }
 
 /// A model that is not served here.

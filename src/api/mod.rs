@@ -21,6 +21,7 @@ mod openapi;
 mod operations;
 pub mod routes;
 mod service;
+mod vision;
 
 pub use routes::router;
 pub use service::{Defaults, Limits, Served, ServedModel, ServedNetwork, Service, ServiceParts};

@@ -4,8 +4,9 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::routes::{Content, ROUTES, Route};
+use super::routes::{Asked, Content, ROUTES, Route};
 use crate::http::{Access, ErrorEnvelope};
+use crate::skills::pictures::Format;
 
 /// The whole description.
 pub(super) fn describe() -> Value {
@@ -49,16 +50,19 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         "responses": { "200": success(&route.response, generator), "default": error },
     });
     let Some(fields) = operation.as_object_mut() else { return operation };
-    if let Some(request) = route.request {
-        let content = json!({ "application/json": { "schema": request(generator) } });
+    if let Some(asked) = &route.request {
+        let content = content_of(asked, generator);
         fields.insert("requestBody".into(), json!({ "required": true, "content": content }));
     }
     let names = route.path.split('/').filter_map(|p| p.strip_prefix('{')?.strip_suffix('}'));
-    let parameters: Vec<Value> = names
-        .map(|name| {
-            json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } })
-        })
-        .collect();
+    let in_path = names.map(|name| {
+        json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } })
+    });
+    let in_query = route.query.iter().map(|field| {
+        let schema = json!({ "type": "string" });
+        json!({ "name": field.name, "in": "query", "description": field.about, "schema": schema })
+    });
+    let parameters: Vec<Value> = in_path.chain(in_query).collect();
     if !parameters.is_empty() {
         fields.insert("parameters".into(), Value::from(parameters));
     }
@@ -72,12 +76,27 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     operation
 }
 
+fn content_of(asked: &Asked, generator: &mut SchemaGenerator) -> Value {
+    match asked {
+        Asked::Json(schema) => json!({ "application/json": { "schema": schema(generator) } }),
+        Asked::Picture => {
+            let file = json!({ "schema": { "type": "string", "format": "binary" } });
+            let types = Format::ALL.map(|format| (format.media_type().to_owned(), file.clone()));
+            Value::Object(types.into_iter().collect())
+        }
+    }
+}
+
 fn success(response: &Content, generator: &mut SchemaGenerator) -> Value {
     let content = match response {
         Content::Json(schema) => json!({ "application/json": { "schema": schema(generator) } }),
         Content::JsonOrEvents(whole, event) => json!({
             "application/json": { "schema": whole(generator) },
             "text/event-stream": { "schema": event(generator) },
+        }),
+        Content::PngOrJson(schema) => json!({
+            "image/png": { "schema": { "type": "string", "format": "binary" } },
+            "application/json": { "schema": schema(generator) },
         }),
         Content::Text(media_type) => json!({ *media_type: { "schema": { "type": "string" } } }),
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::engine::{EngineError, Model, Network, Sampling, TokenId, Tokenizer};
 use crate::http::{BodyLimits, Health, Problem, Tokens};
@@ -17,6 +17,10 @@ use super::error;
 
 /// Prompts below this are rendered and tokenised in place: it takes less than changing threads.
 const INLINE_PROMPT_BYTES: usize = 4 << 10;
+/// The grain in which room for pictures is given out.
+const PIXELS_PER_PERMIT: u64 = 1 << 16;
+/// As many as a semaphore can count, and a request can ask for.
+const MAX_PERMITS: u64 = 1 << 24;
 
 /// What a request may ask for; one over a limit is refused with the limit's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +47,10 @@ pub struct Limits {
     pub max_embedding_inputs: usize,
     /// Bytes of a schema or pattern that an answer is to keep to.
     pub max_schema_bytes: usize,
+    /// Bytes of a picture's file.
+    pub max_picture_bytes: usize,
+    /// Pixels of a picture, and of all pictures that are in work at once.
+    pub max_picture_pixels: usize,
 }
 
 impl Default for Limits {
@@ -59,6 +67,8 @@ impl Default for Limits {
             max_top_logprobs: 20,
             max_embedding_inputs: 2048,
             max_schema_bytes: 64 << 10,
+            max_picture_bytes: 20 << 20,
+            max_picture_pixels: 40_000_000,
         }
     }
 }
@@ -110,7 +120,7 @@ pub struct ServedNetwork {
     pub network: Network,
     /// Where texts are to become tokens.
     pub tokenizer: Option<Tokenizer>,
-    /// What is done around the graph, as the card has it.
+    /// What is done around the graph.
     pub head: Option<Head>,
     /// When the package was installed.
     pub created: SystemTime,
@@ -187,6 +197,8 @@ pub struct Service {
     pub(super) metrics: Arc<Metrics>,
     pub(super) health: Arc<Health>,
     preparing: Arc<Semaphore>,
+    /// Room for pictures, a permit for each [`PIXELS_PER_PERMIT`].
+    pictures: Arc<Semaphore>,
 }
 
 impl Service {
@@ -196,6 +208,7 @@ impl Service {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             models,
+            pictures: Arc::new(Semaphore::new(permits(parts.limits.max_picture_pixels as u64))),
             limits: parts.limits,
             body: parts.body,
             request_timeout: parts.request_timeout,
@@ -250,6 +263,25 @@ impl Service {
         };
         tokio::task::spawn_blocking(work).await.map_err(Problem::internal)?
     }
+
+    /// Waits for room for a picture of this size. Pictures that are in work at once have no more
+    /// pixels together than one may have, so that their memory has a limit.
+    pub(super) async fn room_for_picture(
+        &self,
+        pixels: u64,
+        deadline: Instant,
+    ) -> Result<OwnedSemaphorePermit, Problem> {
+        let wanted = permits(pixels).min(permits(self.limits.max_picture_pixels as u64));
+        let room = Arc::clone(&self.pictures).acquire_many_owned(wanted as u32);
+        let room = tokio::time::timeout_at(deadline.into(), room).await;
+        let room = room.map_err(|_| error::of_engine(EngineError::Deadline, ""))?;
+        room.map_err(Problem::internal)
+    }
+}
+
+/// Permits for a picture of this size.
+fn permits(pixels: u64) -> usize {
+    pixels.div_ceil(PIXELS_PER_PERMIT).clamp(1, MAX_PERMITS) as usize
 }
 
 pub(super) fn unix_s(time: SystemTime) -> u64 {

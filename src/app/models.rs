@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::engine::{LoadError, Model, Network, Tokenizer};
 use crate::packages::{GenerationDefaults, Package, Store, Task};
 use crate::skills::chat::ChatTemplate;
-use crate::skills::heads::Head;
+use crate::skills::heads::{Elsewhere, Head};
 use crate::telemetry::Metrics;
 
 /// Loads one model after the other, as each takes every core.
@@ -62,17 +62,29 @@ fn network(network: Network, package: &Package) -> Result<ServedNetwork, AppErro
     let name = package.name().to_owned();
     let tokenizer = package.tokenizer().map(|path| Tokenizer::load(&path)).transpose();
     let tokenizer = tokenizer.map_err(|source| AppError::Load { name: name.clone(), source })?;
-    let head = package.card()?.head.map(|head| Head::parse(&head)).transpose();
-    let head = head.map_err(|source| AppError::Head { name: name.clone(), source })?;
     Ok(ServedNetwork {
         name,
         version: package.manifest().version.clone(),
         network,
         tokenizer,
-        head,
+        head: head(package)?,
         created: package.created(),
         owned_by: owner(package),
     })
+}
+
+/// The card's head, with the lists that it names.
+fn head(package: &Package) -> Result<Option<Head>, AppError> {
+    let Some(written) = package.card()?.head else { return Ok(None) };
+    let read = |place: &Elsewhere| {
+        let text = match place {
+            Elsewhere::File(name) => package.text(name),
+            Elsewhere::Metadata(key) => package.metadata(key),
+        };
+        text.map_err(|error| error.to_string())
+    };
+    let head = Head::parse(&written).and_then(|head| head.complete(read));
+    head.map(Some).map_err(|source| AppError::Head { name: package.name().to_owned(), source })
 }
 
 fn language(model: Model, package: &Package) -> Result<ServedModel, AppError> {

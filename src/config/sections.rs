@@ -169,6 +169,7 @@ fn limits(reader: &mut Reader<'_>) -> api::Limits {
     let (message, prompt) = (default.max_message_bytes as u64, default.max_prompt_bytes as u64);
     let tokens = default.max_completion_tokens;
     let schema = default.max_schema_bytes as u64;
+    let picture = default.max_picture_bytes as u64;
     api::Limits {
         max_messages: number(reader, "limits.max_messages", default.max_messages, 1, 65_536),
         max_message_bytes: bytes(reader, "limits.max_message_bytes", message, 1, 1 << 30) as usize,
@@ -192,6 +193,14 @@ fn limits(reader: &mut Reader<'_>) -> api::Limits {
             default.max_top_logprobs,
             0,
             20,
+        ),
+        max_picture_bytes: bytes(reader, "limits.max_picture_bytes", picture, 1, 1 << 30) as usize,
+        max_picture_pixels: number(
+            reader,
+            "limits.max_picture_pixels",
+            default.max_picture_pixels,
+            1,
+            1_000_000_000,
         ),
     }
 }

@@ -1,6 +1,7 @@
 //! What the journeys share: where things are, a server to talk to, and a plain HTTP client.
 
 mod http;
+mod packages;
 mod server;
 
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 pub(crate) use http::{Answer, Ask, Events};
+pub(crate) use packages::install;
 pub(crate) use server::{MODEL, Server};
 
 /// Tokens of an answer that is not over while a test looks on, however fast the engine and however
@@ -119,6 +121,13 @@ pub(crate) fn data() -> tempfile::TempDir {
 /// The same with a tiny model whose answers may have [`LONG`] tokens.
 pub(crate) fn tireless() -> tempfile::TempDir {
     copy_of(tireless_template())
+}
+
+/// A data folder with the admin token and no package.
+pub(crate) fn bare() -> tempfile::TempDir {
+    let data = tempfile::tempdir().unwrap();
+    std::fs::copy(template().data.join("tokens.json"), data.path().join("tokens.json")).unwrap();
+    data
 }
 
 fn copy_of(template: &Path) -> tempfile::TempDir {

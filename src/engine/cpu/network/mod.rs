@@ -26,9 +26,9 @@ use self::parsed::{Declared, Given, Parsed};
 use self::runner::{Runner, internal, refused};
 use super::kernels::Kernel;
 use super::kernels::pool::Pool;
-use super::ops::Step;
-use super::weights::Weights;
-use super::{caught, general, read, tensors, unplannable};
+use super::ops::{self, Step};
+use super::weights::{self, Weights};
+use super::{caught, general, read, surgery, tensors, unplannable};
 use crate::engine::budget::Account;
 use crate::engine::network::{Array, Dim, InferError, NetworkReport, NetworkSource, Port};
 use crate::engine::{Activation, Config, LoadError, NodeFault};
@@ -99,10 +99,10 @@ impl NetworkPlan {
         let graph = graph.ok_or_else(|| LoadError::Unsound { why: "it has no graph".into() })?;
         let [inputs, outputs] = Parsed::ports(graph)?;
         general::prepare(&mut proto, folder)?;
+        let weights = Arc::new(ours(&mut proto, folder)?);
         let ports = [inputs.clone(), outputs.clone()];
         let (parsed, whole) = planned(&proto, folder, ports, limit)?;
         let kernel = Kernel::best();
-        let weights = Arc::default();
         let (batched, outputs) = match &whole {
             Some(model) => (is_batched(model), with_dims(model, outputs)),
             None => (false, outputs),
@@ -290,6 +290,18 @@ impl NetworkState {
 
 /// The graph with the plan for all shapes, where there is one. What a file tells of shapes inside it
 /// is believed only where nothing else helps, as it is often wrong.
+/// Gives our operators what they compute better, and takes their weights out of the graph.
+fn ours(proto: &mut ModelProto, folder: &Path) -> Result<Weights, LoadError> {
+    let mut onnx = tract_onnx::onnx();
+    ops::register(&mut onnx);
+    general::register(&mut onnx);
+    surgery::claim(proto, folder)?;
+    let Some(graph) = &mut proto.graph else { return Ok(Weights::default()) };
+    let weights = weights::take_products(graph, folder)?;
+    surgery::join(proto, folder, &onnx);
+    Ok(weights)
+}
+
 fn planned(
     proto: &ModelProto,
     folder: &Path,

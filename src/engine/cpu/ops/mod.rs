@@ -3,7 +3,10 @@
 //! All but one are a [`RowOp`]: rows of floats in, rows of floats out, each row a token. [`register`]
 //! teaches tract their names; [`super::surgery`] puts those names into the graph.
 
+pub(super) mod attend;
 mod attention;
+pub(super) mod dense;
+mod layer_norm;
 pub(super) mod linear;
 mod norm;
 mod table;
@@ -21,6 +24,7 @@ use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
+use super::kernels::dense::Digits;
 use super::kernels::pool::Pool;
 use super::kernels::quantize::Activations;
 use super::kernels::{self, Kernel};
@@ -36,10 +40,16 @@ pub(super) const INTEGER: &str = "RowMatMulInteger";
 pub(super) const SILU: &str = "RowSilu";
 pub(super) const ATTENTION: &str = "RowAttention";
 pub(super) const NORM: &str = "RowNorm";
+pub(super) const LAYER_NORM: &str = "RowLayerNorm";
+pub(super) const ATTEND: &str = "Attend";
+/// Products that many rows share: with weights of floats, and of bytes with one scale an output.
+pub(super) const SHARED_FLOAT: &str = "SharedMatMul";
+pub(super) const SHARED_INTEGER: &str = "SharedMatMulInteger";
 
 /// Names of nodes whose weights were taken out of the graph by [`super::weights`].
 pub(super) const LINEAR: &str = "RowLinear";
 pub(super) const TABLE: &str = "RowTable";
+pub(super) const DENSE: &str = "RowDense";
 
 /// What the operators of a plan share during one step. Lives in tract's turn state.
 pub(super) struct Step {
@@ -87,6 +97,7 @@ impl Step {
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     activations: Activations,
+    digits: Digits,
     normed: Vec<f32>,
 }
 
@@ -185,8 +196,21 @@ pub(super) fn step<'a>(context: &EvalContext<'a>) -> TractResult<&'a Step> {
 #[derive(Debug, Clone)]
 enum Row {
     Linear(linear::Attributes),
+    Dense(dense::Attributes),
     Attention(attention::Attributes),
     Norm { epsilon: f32 },
+    LayerNorm { epsilon: f32 },
+}
+
+impl Row {
+    /// Width of each output, where it is not the first input's.
+    fn widths(&self) -> Option<Vec<usize>> {
+        match self {
+            Self::Linear(attributes) => Some(attributes.widths()),
+            Self::Dense(attributes) => Some(attributes.widths()),
+            Self::Attention(_) | Self::Norm { .. } | Self::LayerNorm { .. } => None,
+        }
+    }
 }
 
 impl Expansion for Row {
@@ -195,10 +219,7 @@ impl Expansion for Row {
     }
 
     fn nboutputs(&self) -> TractResult<usize> {
-        match self {
-            Self::Linear(attributes) => Ok(attributes.widths().len()),
-            Self::Attention(_) | Self::Norm { .. } => Ok(1),
-        }
+        Ok(self.widths().map_or(1, |widths| widths.len()))
     }
 
     fn rules<'r, 'p: 'r, 's: 'r>(
@@ -211,9 +232,8 @@ impl Expansion for Row {
         for out in outputs {
             solver.equals(&out.datum_type, f32::datum_type())?;
         }
-        match self {
-            Self::Linear(attributes) => {
-                let widths = attributes.widths();
+        match self.widths() {
+            Some(widths) => {
                 ensure!(outputs.len() == widths.len(), "an output for each product is expected");
                 solver.given(&first.shape, move |s, shape| {
                     for (width, out) in widths.iter().zip(outputs) {
@@ -224,7 +244,7 @@ impl Expansion for Row {
                     Ok(())
                 })
             }
-            Self::Attention(_) | Self::Norm { .. } => {
+            None => {
                 let out = outputs.first().context("an operator without output")?;
                 solver.equals(&out.shape, &first.shape)
             }
@@ -243,7 +263,15 @@ impl Expansion for Row {
                 let (linear, dynamic) = attributes.build(model, inputs)?;
                 (Arc::new(linear), dynamic)
             }
+            Self::Dense(attributes) => {
+                let (dense, dynamic) = attributes.build(model, inputs)?;
+                (Arc::new(dense), dynamic)
+            }
             Self::Attention(attributes) => (Arc::new(attributes.build(model, inputs)?), take(3)?),
+            Self::LayerNorm { epsilon } => {
+                let norm = layer_norm::LayerNorm::build(model, inputs, *epsilon)?;
+                (Arc::new(norm), take(1)?)
+            }
             Self::Norm { epsilon } => {
                 (Arc::new(norm::Norm::build(model, inputs, *epsilon)?), take(1)?)
             }
@@ -284,7 +312,17 @@ pub(super) fn register(onnx: &mut Onnx) {
         let epsilon = node.get_attr_opt("epsilon")?.unwrap_or(1e-5);
         Ok((expand(Row::Norm { epsilon }), vec![]))
     }
+    fn dense(_: &ParsingContext, node: &NodeProto) -> Built {
+        Ok((expand(Row::Dense(dense::Attributes::parse(node)?)), vec![]))
+    }
+    fn layer_norm(_: &ParsingContext, node: &NodeProto) -> Built {
+        let epsilon = node.get_attr_opt("epsilon")?.unwrap_or(1e-5);
+        Ok((expand(Row::LayerNorm { epsilon }), vec![]))
+    }
     onnx.op_register.insert(LINEAR, linear);
+    onnx.op_register.insert(DENSE, dense);
+    onnx.op_register.insert(LAYER_NORM, layer_norm);
+    onnx.op_register.insert(ATTEND, attend::parse);
     onnx.op_register.insert(TABLE, table::parse);
     onnx.op_register.insert(ATTENTION, attention);
     onnx.op_register.insert(NORM, norm);
