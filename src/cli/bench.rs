@@ -4,7 +4,6 @@
 //! so that nothing computed for one helps another; answers are greedy and never end early.
 
 mod cases;
-mod memory;
 mod outcome;
 mod rig;
 mod watch;
@@ -123,7 +122,7 @@ impl Bench {
         }
         bar.finish_and_clear();
         // Before the limits, which take memory of their own.
-        let peak_bytes = memory::peak_bytes();
+        let peak_bytes = crate::telemetry::peak_memory_bytes();
         let asked = Asked { rounds: self.rounds, prompt, tokens, context };
         let mut outcome = Outcome::new(rig, &asked, peak_bytes, all);
         if !self.no_limits {

@@ -261,6 +261,17 @@ pub struct Chunk {
     pub finish: Option<(FinishReason, Usage)>,
 }
 
+/// A node that this engine cannot run.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct NodeFault {
+    /// Name of the node in the graph.
+    pub node: String,
+    /// Its operator.
+    pub operator: String,
+    /// What is not supported.
+    pub why: String,
+}
+
 /// Why a model could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {

@@ -2,8 +2,8 @@
 
 mod arrays;
 mod http;
-mod packages;
 pub(crate) mod onnx;
+mod packages;
 mod server;
 
 use std::path::{Path, PathBuf};
@@ -127,7 +127,11 @@ fn import(gguf: &Path, data: &Path) {
 /// Installs a model.
 pub(crate) fn import_as(name: &str, model: &Path, data: &Path) {
     let arguments = ["models", "import", "--name", name, "--data", data.to_str().unwrap()];
-    let imported = run(&[&arguments[..], &[model.to_str().unwrap()]].concat());
+    // Elsewhere lie only copies of the tiny model.
+    let own = model.join("card.toml");
+    let card = if own.exists() { own } else { root().join("models/tiny/card.toml") };
+    let more = ["--card", card.to_str().unwrap(), model.to_str().unwrap()];
+    let imported = run(&[&arguments[..], &more].concat());
     assert!(imported.status.success(), "importing {}: {}", model.display(), stderr(&imported));
 }
 

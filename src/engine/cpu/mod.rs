@@ -38,6 +38,7 @@ pub(super) use self::kernels::Kernel;
 use self::kernels::limits;
 use self::kernels::pool::Pool;
 pub(super) use self::network::{NetworkPlan, NetworkState, STACK_BYTES, Took};
+pub(super) use self::ops::is_own as is_own_operator;
 use self::ops::{RowNode, Sequences, Step};
 use self::surgery::Surroundings;
 use self::weights::Weights;

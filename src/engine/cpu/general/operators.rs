@@ -3,8 +3,8 @@
 
 use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto};
 
-use crate::engine::LoadError;
 use crate::engine::cpu::surgery::SPELLED;
+use crate::engine::{LoadError, NodeFault};
 
 /// Operators of ONNX with the attributes that are honoured. `name=value` is one that is not, and
 /// that may only say what is done anyway; `name=*` is one that changes nothing here.
@@ -221,15 +221,24 @@ const MICROSOFT: &[(&str, &str)] = &[
 
 /// Refuses the first node of which something is not understood.
 pub(super) fn check(graph: &GraphProto) -> Result<(), LoadError> {
+    match faults(graph).into_iter().next() {
+        Some(NodeFault { node, operator, why }) => Err(LoadError::Node { node, operator, why }),
+        None => Ok(()),
+    }
+}
+
+/// All nodes of which something is not understood, those of bodies included.
+pub(super) fn faults(graph: &GraphProto) -> Vec<NodeFault> {
+    let mut faults = Vec::new();
     for node in &graph.node {
         if let Err(why) = check_node(node) {
             let (node, operator) = (node.name.clone(), node.op_type.clone());
-            return Err(LoadError::Node { node, operator, why });
+            faults.push(NodeFault { node, operator, why });
         }
         let bodies = node.attribute.iter().flat_map(|a| a.g.iter().chain(&a.graphs));
-        bodies.map(check).collect::<Result<(), _>>()?;
+        faults.extend(bodies.flat_map(self::faults));
     }
-    Ok(())
+    faults
 }
 
 fn check_node(node: &NodeProto) -> Result<(), String> {
@@ -316,6 +325,22 @@ mod tests {
         let same = activations(&["Sigmoid", "Tanh", "sigmoid", "tanh"]);
         assert_eq!(refusal("GRU", "", Some(same)), None);
         assert!(refusal("GRU", "", Some(activations(&["Relu", "Tanh"]))).is_some());
+    }
+
+    #[test]
+    fn all_that_is_not_understood_is_told_at_once() {
+        let node = |name: &str, operator: &str| NodeProto {
+            name: name.into(),
+            op_type: operator.into(),
+            ..Default::default()
+        };
+        let body = GraphProto { node: vec![node("inner", "Cubify")], ..Default::default() };
+        let branch = AttributeProto { name: "body".into(), g: Some(body), ..Default::default() };
+        let outer = NodeProto { attribute: vec![branch], ..node("loop", "Loop") };
+        let nodes = vec![node("a", "Relu"), node("b", "Fold"), outer, node("c", "Fold")];
+        let faults = faults(&GraphProto { node: nodes, ..Default::default() });
+        let named = |name: &str| faults.iter().any(|fault| fault.node == name);
+        assert!(!named("a") && named("b") && named("inner") && named("c"), "{faults:?}");
     }
 
     #[test]

@@ -19,8 +19,8 @@
 
 pub(super) mod attend;
 pub(super) mod attention;
-pub(super) mod dense;
 pub(super) mod convolution;
+pub(super) mod dense;
 pub(super) mod float;
 mod function;
 pub(super) mod half;

@@ -14,6 +14,7 @@ use tract_onnx::tract_hir::ops::konst::Const;
 use super::arrays::Kind;
 use super::{decisive, extremes, guard, places};
 use crate::engine::LoadError;
+use crate::engine::cpu::convolutions;
 use crate::engine::cpu::general;
 use crate::engine::cpu::ops;
 use crate::engine::network::{Dim, Port};
@@ -125,8 +126,9 @@ impl Parsed {
     /// The graph as tract understands it. Passes that put our operators in the place of tract's
     /// come last.
     fn typed(&self, model: InferenceModel) -> TractResult<TypedModel> {
-        let model = model.into_typed()?;
+        let mut model = model.into_typed()?;
         guard::check(&model, self.limit)?;
+        convolutions::replace(&mut model)?;
         let mut model = model.into_decluttered()?;
         guard::check(&model, self.limit)?;
         extremes::replace(&mut model)?;

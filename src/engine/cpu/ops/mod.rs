@@ -5,9 +5,9 @@
 
 pub(super) mod attend;
 mod attention;
+pub(super) mod convolution;
 pub(super) mod dense;
 mod layer_norm;
-pub(super) mod convolution;
 pub(super) mod linear;
 mod norm;
 pub(super) mod picture;
@@ -345,6 +345,31 @@ pub(super) fn register(onnx: &mut Onnx) {
     onnx.op_register.insert(TABLE, table::parse);
     onnx.op_register.insert(ATTENTION, attention);
     onnx.op_register.insert(NORM, norm);
+}
+
+/// Names under which nodes of ours stand in a plan.
+const OWN: [&str; 16] = [
+    "Attend",
+    "Convolution",
+    "Dense",
+    "Denses",
+    "Elementwise",
+    "GatedLinear",
+    "LayerNorm",
+    "Linear",
+    "Linears",
+    "NormLinear",
+    "PagedAttention",
+    "Pooling",
+    "Resampling",
+    "RmsNorm",
+    "Row",
+    "Table",
+];
+
+/// Whether a plan's operator of this name is one of ours.
+pub(in crate::engine) fn is_own(name: &str) -> bool {
+    OWN.contains(&name)
 }
 
 /// Names of nodes that are turned into others before tract sees them.
