@@ -434,3 +434,28 @@ fn a_second_start_maps_what_the_first_packed_and_says_the_same() {
         assert!(fresh == packing && fresh == mapped, "{form}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_is_read_beside_answers_with_the_same_logits_as_by_itself() {
+    let (model, _) = load(&Config::default());
+    let text = tokens(5, 150);
+    let mut probe = Probe::load(&source("q4_1"), "", &Config::default()).unwrap();
+    let want: Vec<f32> = probe.logits(&[&text], 1000).unwrap().remove(0).concat();
+    let mut answer = model.generate(request(1)).unwrap();
+    let (read, again) = tokio::join!(model.logits(text.clone(), None), model.logits(text, None));
+    assert_eq!(read.unwrap(), want);
+    assert_eq!(again.unwrap(), want);
+    assert_eq!(want.len(), 150 * model.vocabulary());
+    while let Some(part) = answer.next().await {
+        part.unwrap();
+    }
+    let late = model.logits(tokens(1, 9), Some(Instant::now())).await;
+    assert_eq!(late, Err(EngineError::Deadline));
+    assert_eq!(model.logits(vec![], None).await, Err(EngineError::EmptyPrompt));
+    let outside = model.logits(vec![1, 900_000], None).await;
+    assert!(matches!(outside, Err(EngineError::UnknownToken { token: 900_000, .. })));
+    let most = model.max_logit_tokens();
+    let long = model.logits(vec![1; most + 1], None).await;
+    let told = EngineError::PromptTooLong { prompt_tokens: most + 1, limit_tokens: most };
+    assert_eq!(long, Err(told));
+}

@@ -13,14 +13,18 @@
 //! **Not here**: the route that shows the metrics, deciding what is worth counting.
 
 mod log;
+mod memory;
 mod metrics;
 mod model;
 mod names;
 mod network;
 mod process;
+mod shelf;
 
 pub use log::{LogError, LogFormat, start};
+pub use memory::{forget_peak_memory, peak_memory_bytes};
 pub use metrics::{HttpRequest, Metrics};
 pub use model::ModelObserver;
 pub use names::Metric;
 pub use network::NetworkCounts;
+pub use shelf::ShelfMetrics;

@@ -43,6 +43,20 @@ pub enum Metric {
     InferenceCancelled,
     /// Requests to networks that failed.
     InferenceFailed,
+    /// Models in memory.
+    ModelLoaded,
+    /// Their weights.
+    ModelBytes,
+    /// Models that came into memory.
+    ModelLoads,
+    /// Models that could not be loaded.
+    ModelLoadFailures,
+    /// Models that left because somebody said so.
+    ModelUnloads,
+    /// Models that left because another needed the room.
+    ModelEvictions,
+    /// How long loading took.
+    ModelLoadDuration,
     /// `http.server.request.duration`, up to the last byte of the answer.
     HttpDuration,
     /// `http.server.active_requests`.
@@ -67,7 +81,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 34] = [
         Self::TimeToFirstToken,
         Self::TimePerOutputToken,
         Self::GenerationDuration,
@@ -85,6 +99,13 @@ impl Metric {
         Self::InferenceRows,
         Self::InferenceCancelled,
         Self::InferenceFailed,
+        Self::ModelLoaded,
+        Self::ModelBytes,
+        Self::ModelLoads,
+        Self::ModelLoadFailures,
+        Self::ModelUnloads,
+        Self::ModelEvictions,
+        Self::ModelLoadDuration,
         Self::HttpDuration,
         Self::HttpActive,
         Self::Connections,
@@ -172,6 +193,25 @@ impl Metric {
                 None,
                 "Requests for arrays that a graph refused, or that ran out of time",
             ),
+            Self::ModelLoaded => ("endcap_model_loaded", None, "1 where a model is in memory"),
+            Self::ModelBytes => {
+                ("endcap_model_weights", Some(Bytes), "Weights of a model in memory")
+            }
+            Self::ModelLoads => ("endcap_model_loads", None, "Times a model came into memory"),
+            Self::ModelLoadFailures => {
+                ("endcap_model_load_failures", None, "Times a model could not be loaded")
+            }
+            Self::ModelUnloads => {
+                ("endcap_model_unloads", None, "Times a model left memory because it was told to")
+            }
+            Self::ModelEvictions => (
+                "endcap_model_evictions",
+                None,
+                "Times a model left memory because another needed the room",
+            ),
+            Self::ModelLoadDuration => {
+                ("endcap_model_load_duration", Some(Seconds), "Time to bring a model into memory")
+            }
             Self::HttpDuration => (
                 "http_server_request_duration",
                 Some(Seconds),

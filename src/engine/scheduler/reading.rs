@@ -65,9 +65,8 @@ impl Progress {
             return Err(EngineError::PromptTooLong { prompt_tokens: tokens.len(), limit_tokens });
         }
         let new = tokens.iter().enumerate().take(end).skip(self.computed);
-        let rows: Vec<Row> = new
-            .map(|(position, &token)| Row { sequence: self.pages, position, token })
-            .collect();
+        let rows: Vec<Row> =
+            new.map(|(position, &token)| Row { sequence: self.pages, position, token }).collect();
         let wanted: Vec<usize> = (0..rows.len()).collect();
         let logits = decoder.step(&rows, &wanted).map_err(EngineError::Internal)?;
         self.logits.extend(logits);

@@ -17,7 +17,7 @@ use tract_onnx::Onnx;
 use tract_onnx::pb::{GraphProto, ModelProto};
 
 pub(super) use self::halves::Narrow;
-use crate::engine::LoadError;
+use crate::engine::{LoadError, NodeFault};
 
 /// All passes, in their order. External data lies in `folder`.
 pub(super) fn prepare(proto: &mut ModelProto, folder: &Path) -> Result<(), LoadError> {
@@ -29,6 +29,14 @@ pub(super) fn prepare(proto: &mut ModelProto, folder: &Path) -> Result<(), LoadE
     recurrent::turn(graph);
     rewrites::rewrite(graph);
     halves::widen(graph, folder)
+}
+
+/// All nodes that [`prepare`] would refuse for what they are, not only the first.
+pub(super) fn faults(proto: &mut ModelProto) -> Vec<NodeFault> {
+    let Some(graph) = proto.graph.as_mut() else { return Vec::new() };
+    names::give(graph);
+    trim(graph);
+    operators::faults(graph)
 }
 
 /// Operators that the passes leave in a graph.

@@ -3,7 +3,8 @@
 
 use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto};
 
-use crate::engine::LoadError;
+use crate::engine::cpu::surgery::SPELLED;
+use crate::engine::{LoadError, NodeFault};
 
 /// Operators of ONNX with the attributes that are honoured. `name=value` is one that is not, and
 /// that may only say what is done anyway; `name=*` is one that changes nothing here.
@@ -220,22 +221,38 @@ const MICROSOFT: &[(&str, &str)] = &[
 
 /// Refuses the first node of which something is not understood.
 pub(super) fn check(graph: &GraphProto) -> Result<(), LoadError> {
+    match faults(graph).into_iter().next() {
+        Some(NodeFault { node, operator, why }) => Err(LoadError::Node { node, operator, why }),
+        None => Ok(()),
+    }
+}
+
+/// All nodes of which something is not understood, those of bodies included.
+pub(super) fn faults(graph: &GraphProto) -> Vec<NodeFault> {
+    let mut faults = Vec::new();
     for node in &graph.node {
         if let Err(why) = check_node(node) {
             let (node, operator) = (node.name.clone(), node.op_type.clone());
-            return Err(LoadError::Node { node, operator, why });
+            faults.push(NodeFault { node, operator, why });
         }
         let bodies = node.attribute.iter().flat_map(|a| a.g.iter().chain(&a.graphs));
-        bodies.map(check).collect::<Result<(), _>>()?;
+        faults.extend(bodies.flat_map(self::faults));
     }
-    Ok(())
+    faults
 }
 
 fn check_node(node: &NodeProto) -> Result<(), String> {
     let (operators, domain) = match node.domain.as_str() {
         "" | "ai.onnx" => (ONNX, "ONNX"),
         "ai.onnx.ml" => (ONNX_ML, "ai.onnx.ml"),
-        "com.microsoft" => (MICROSOFT, "com.microsoft"),
+        "com.microsoft" => {
+            let table = if SPELLED.iter().any(|(name, _)| *name == node.op_type) {
+                SPELLED
+            } else {
+                MICROSOFT
+            };
+            (table, "com.microsoft")
+        }
         other => return Err(format!("operators of {other} are not known")),
     };
     let known = operators.iter().find(|(name, _)| *name == node.op_type);
@@ -266,6 +283,8 @@ fn says(attribute: &AttributeProto, only: &str) -> bool {
         return attribute.strings.iter().zip(wanted).all(|(s, want)| s.eq_ignore_ascii_case(want));
     }
     match only.parse::<f32>() {
+        // The field that is not meant is 0.
+        Ok(0.0) => attribute.i == 0 && attribute.f == 0.0,
         Ok(number) => attribute.i as f32 == number || attribute.f == number,
         Err(_) => attribute.s == only.as_bytes(),
     }
@@ -274,7 +293,6 @@ fn says(attribute: &AttributeProto, only: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tract_onnx::tract_core::internal::*;
 
     fn refusal(operator: &str, domain: &str, attribute: Option<AttributeProto>) -> Option<String> {
         let node = NodeProto {
@@ -294,9 +312,7 @@ mod tests {
         assert!(
             refusal("Relu", "com.example", None).unwrap().contains("com.example are not known")
         );
-        assert!(
-            refusal("Attention", "com.microsoft", None).unwrap().contains("node n (Attention)")
-        );
+        assert!(refusal("Inverse", "com.microsoft", None).unwrap().contains("node n (Inverse)"));
         let old = refusal("Add", "", Some(attribute("broadcast"))).unwrap();
         assert!(old.contains("attribute broadcast is not understood"), "{old}");
         let training = |i| AttributeProto { i, ..attribute("training_mode") };
@@ -310,6 +326,22 @@ mod tests {
         let same = activations(&["Sigmoid", "Tanh", "sigmoid", "tanh"]);
         assert_eq!(refusal("GRU", "", Some(same)), None);
         assert!(refusal("GRU", "", Some(activations(&["Relu", "Tanh"]))).is_some());
+    }
+
+    #[test]
+    fn all_that_is_not_understood_is_told_at_once() {
+        let node = |name: &str, operator: &str| NodeProto {
+            name: name.into(),
+            op_type: operator.into(),
+            ..Default::default()
+        };
+        let body = GraphProto { node: vec![node("inner", "Cubify")], ..Default::default() };
+        let branch = AttributeProto { name: "body".into(), g: Some(body), ..Default::default() };
+        let outer = NodeProto { attribute: vec![branch], ..node("loop", "Loop") };
+        let nodes = vec![node("a", "Relu"), node("b", "Fold"), outer, node("c", "Fold")];
+        let faults = faults(&GraphProto { node: nodes, ..Default::default() });
+        let named = |name: &str| faults.iter().any(|fault| fault.node == name);
+        assert!(!named("a") && named("b") && named("inner") && named("c"), "{faults:?}");
     }
 
     #[test]

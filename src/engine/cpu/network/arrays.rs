@@ -44,11 +44,6 @@ impl Kind {
     pub(super) fn element(self) -> ElementType {
         self.element
     }
-
-    /// Bytes of an element inside.
-    pub(super) fn size(self) -> usize {
-        self.datum.size_of()
-    }
 }
 
 /// An array as tract takes it.

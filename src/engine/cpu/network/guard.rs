@@ -11,7 +11,7 @@ use tract_onnx::tract_hir::ops::source::Source;
 
 /// Puts a guard before each node of a graph and its bodies that lets no array pass that takes more
 /// than `limit` bytes.
-pub(super) fn guard(model: &mut InferenceModel, limit: u64) {
+pub(in crate::engine::cpu) fn guard(model: &mut InferenceModel, limit: u64) {
     for node in model.nodes_mut() {
         if let Some(branches) = node.op_as_mut::<tract_onnx::ops::logic::If>() {
             guard(&mut branches.then_body, limit);
@@ -215,7 +215,7 @@ impl InferenceOp for Guarded {
 }
 
 /// Refuses a planned graph in which a node makes more than `limit` bytes whatever the inputs.
-pub(super) fn check(model: &TypedModel, limit: u64) -> TractResult<()> {
+pub(in crate::engine::cpu) fn check(model: &TypedModel, limit: u64) -> TractResult<()> {
     for node in model.nodes() {
         for output in &node.outputs {
             let fact = &output.fact;

@@ -8,7 +8,7 @@ mod arrays;
 mod casts;
 mod decisive;
 mod extremes;
-mod guard;
+pub(in crate::engine::cpu) mod guard;
 mod memory;
 mod parsed;
 mod places;
@@ -29,12 +29,12 @@ use self::parsed::{Declared, Given, Parsed};
 use self::runner::{Runner, internal, refused};
 use super::kernels::Kernel;
 use super::kernels::pool::Pool;
-use super::ops::{self, Step};
+use super::ops::Step;
 use super::weights::{self, Weights};
 use super::{caught, general, read, surgery, tensors, unplannable};
 use crate::engine::budget::{Account, Budget};
 use crate::engine::network::{Array, Dim, InferError, NetworkReport, NetworkSource, Port};
-use crate::engine::{Activation, Config, LoadError};
+use crate::engine::{Activation, Config, LoadError, NodeFault};
 
 /// Stack for whoever plans or runs: tract walks expressions of lengths by recursion.
 pub(in crate::engine) const STACK_BYTES: usize = 256 << 20;
@@ -113,7 +113,7 @@ impl NetworkPlan {
         }
         let [inputs, outputs] = Parsed::ports(graph)?;
         general::prepare(&mut proto, folder)?;
-        let weights = Arc::new(ours(&mut proto, folder)?);
+        let weights = Arc::new(ours(&mut proto, folder, limit)?);
         let ports = [inputs.clone(), outputs.clone()];
         let (parsed, whole) = planned(&proto, folder, ports, limit)?;
         let kernel = Kernel::best();
@@ -131,6 +131,12 @@ impl NetworkPlan {
         plan.settle(limit).map_err(|error| unplannable(&proto, &error))?;
         plan.report.weight_bytes = plan.weight_bytes();
         Ok(plan)
+    }
+
+    /// All nodes of a graph that cannot run for what they are, whatever else is wrong.
+    pub(in crate::engine) fn faults(source: &NetworkSource) -> Result<Vec<NodeFault>, LoadError> {
+        let mut proto = read(&source.onnx)?;
+        Ok(general::faults(&mut proto))
     }
 
     /// Tries the plan for all shapes, and keeps what is needed from now on.
@@ -302,20 +308,17 @@ impl NetworkState {
     }
 }
 
-/// The graph with the plan for all shapes, where there is one. What a file tells of shapes inside it
-/// is believed only where nothing else helps, as it is often wrong.
 /// Gives our operators what they compute better, and takes their weights out of the graph.
-fn ours(proto: &mut ModelProto, folder: &Path) -> Result<Weights, LoadError> {
-    let mut onnx = tract_onnx::onnx();
-    ops::register(&mut onnx);
-    general::register(&mut onnx);
+fn ours(proto: &mut ModelProto, folder: &Path, limit: u64) -> Result<Weights, LoadError> {
     surgery::claim(proto, folder)?;
     let Some(graph) = &mut proto.graph else { return Ok(Weights::default()) };
     let weights = weights::take_products(graph, folder)?;
-    surgery::join(proto, folder, &onnx);
+    surgery::join(proto, folder, &Parsed::onnx(false));
     Ok(weights)
 }
 
+/// The graph with the plan for all shapes, where there is one. What a file tells of shapes inside it
+/// is believed only where nothing else helps, as it is often wrong.
 fn planned(
     proto: &ModelProto,
     folder: &Path,

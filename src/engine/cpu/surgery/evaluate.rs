@@ -15,6 +15,10 @@ use tract_onnx::tract_hir::internal::*;
 use super::graph::{Graph, Links, inputs, port};
 use super::{IDS, build};
 use crate::engine::cpu::caught;
+use crate::engine::cpu::network::guard;
+
+/// Bytes of an array that is computed to look at it.
+const MAX_BYTES: u64 = 1 << 30;
 
 /// Where in a sequence a graph is evaluated: this many tokens after so many in the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +63,11 @@ fn planned(
 ) -> TractResult<Arc<TypedSimplePlan>> {
     let parsed = onnx.parse(proto, folder)?;
     ensure!(parsed.unresolved_inputs.is_empty(), "nothing makes {:?}", parsed.unresolved_inputs);
-    parsed.model.into_typed()?.into_runnable()
+    let mut model = parsed.model;
+    guard::guard(&mut model, MAX_BYTES);
+    let model = model.into_typed()?;
+    guard::check(&model, MAX_BYTES)?;
+    model.into_runnable()
 }
 
 /// The nodes between `feeds` and `wanted` as a graph of their own.

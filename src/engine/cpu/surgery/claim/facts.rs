@@ -17,11 +17,27 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// Of a graph whose weights were taken out.
-    pub(super) fn of(model: &ModelProto, folder: &Path, onnx: &Onnx) -> Self {
+    /// Of a graph whose weights were taken out. `guard` sees it first.
+    pub(super) fn of(
+        model: &ModelProto,
+        folder: &Path,
+        onnx: &Onnx,
+        guard: impl Fn(&mut InferenceModel),
+    ) -> Self {
         let found = caught(|| {
             let parsed = onnx.parse(model, folder.to_str())?;
             let mut inferred = parsed.model;
+            guard(&mut inferred);
+            for outlet in inferred.input_outlets()?.to_vec() {
+                let fact = inferred.outlet_fact(outlet)?.clone();
+                if !fact.shape.is_open() {
+                    let symbols = inferred.symbols.clone();
+                    let free = || symbols.new_with_prefix("d").to_dim();
+                    let dims = fact.shape.dims().map(|dim| dim.concretize().unwrap_or_else(free));
+                    let shape: TVec<TDim> = dims.collect();
+                    inferred.set_outlet_fact(outlet, fact.with_shape(shape))?;
+                }
+            }
             // Where it does not come to an end, what it found until then holds.
             if let Err(error) = inferred.analyse(true) {
                 tracing::debug!(error = format!("{error:#}"), "not all shapes are known");
