@@ -180,43 +180,43 @@ impl Place<'_> {
         unsafe {
             let w = self.unit.add(self.block * width.lines()).cast::<u8>().add(half * 32);
             let zero = _mm256_setzero_si256();
-        let ones = _mm256_set1_epi16(1);
-        let mut dots = [[zero; 2]; M];
-        for group in 0..8 {
-            let weights = group_of(width, w, half, group);
-            for (m, dots) in dots.iter_mut().enumerate() {
-                let q = (*records.add(m)).digits.as_ptr().add(group * 4);
-                let q = _mm256_set1_epi32(q.cast::<i32>().read_unaligned());
-                let dot = &mut dots[group / 4];
-                *dot = match (VNNI, width) {
-                    (true, Width::Eight) => {
-                        let weights = _mm256_xor_si256(weights, _mm256_set1_epi8(-128));
-                        _mm256_dpbusd_avx_epi32(*dot, weights, q)
-                    }
-                    (true, _) => _mm256_dpbusd_avx_epi32(*dot, weights, q),
-                    // Two products of at most 128 · 127 stay inside 16 bits.
-                    (false, Width::Eight) => {
-                        let signed = _mm256_sign_epi8(q, weights);
-                        let pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(weights), signed);
-                        _mm256_add_epi32(*dot, _mm256_madd_epi16(pairs, ones))
-                    }
-                    (false, Width::Six) => {
-                        let pairs = _mm256_maddubs_epi16(weights, q);
-                        _mm256_add_epi32(*dot, _mm256_madd_epi16(pairs, ones))
-                    }
-                    // Eight products of at most 31 · 127 stay inside 16 bits: widened at the end.
-                    (false, _) => _mm256_add_epi16(*dot, _mm256_maddubs_epi16(weights, q)),
-                };
+            let ones = _mm256_set1_epi16(1);
+            let mut dots = [[zero; 2]; M];
+            for group in 0..8 {
+                let weights = group_of(width, w, half, group);
+                for (m, dots) in dots.iter_mut().enumerate() {
+                    let q = (*records.add(m)).digits.as_ptr().add(group * 4);
+                    let q = _mm256_set1_epi32(q.cast::<i32>().read_unaligned());
+                    let dot = &mut dots[group / 4];
+                    *dot = match (VNNI, width) {
+                        (true, Width::Eight) => {
+                            let weights = _mm256_xor_si256(weights, _mm256_set1_epi8(-128));
+                            _mm256_dpbusd_avx_epi32(*dot, weights, q)
+                        }
+                        (true, _) => _mm256_dpbusd_avx_epi32(*dot, weights, q),
+                        // Two products of at most 128 · 127 stay inside 16 bits.
+                        (false, Width::Eight) => {
+                            let signed = _mm256_sign_epi8(q, weights);
+                            let pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(weights), signed);
+                            _mm256_add_epi32(*dot, _mm256_madd_epi16(pairs, ones))
+                        }
+                        (false, Width::Six) => {
+                            let pairs = _mm256_maddubs_epi16(weights, q);
+                            _mm256_add_epi32(*dot, _mm256_madd_epi16(pairs, ones))
+                        }
+                        // Eight products of at most 31 · 127 stay inside 16 bits: widened at the end.
+                        (false, _) => _mm256_add_epi16(*dot, _mm256_maddubs_epi16(weights, q)),
+                    };
+                }
             }
-        }
-        if !VNNI && matches!(width, Width::Four | Width::Five) {
-            for dot in dots.iter_mut().flatten() {
-                *dot = _mm256_madd_epi16(*dot, ones);
+            if !VNNI && matches!(width, Width::Four | Width::Five) {
+                for dot in dots.iter_mut().flatten() {
+                    *dot = _mm256_madd_epi16(*dot, ones);
+                }
             }
+            dots
         }
-        dots
     }
-}
 }
 
 #[inline(always)]
@@ -269,4 +269,3 @@ unsafe fn spread(bits: i32, value: i8) -> __m256i {
         _mm256_and_si256(set, _mm256_set1_epi8(value))
     }
 }
-

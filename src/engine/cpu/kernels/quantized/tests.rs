@@ -94,7 +94,9 @@ fn check(case: &Case) {
         }
     }
     let x: Vec<f32> = (0..case.batch * case.columns)
-        .map(|at| ((noise(&mut seed) % 2001) as f32 * 1e-3 - 1.0) * if at % 101 == 5 { 40.0 } else { 1.0 })
+        .map(|at| {
+            ((noise(&mut seed) % 2001) as f32 * 1e-3 - 1.0) * if at % 101 == 5 { 40.0 } else { 1.0 }
+        })
         .collect();
     for activation in [Activation::Bits8, Activation::Mixed, Activation::Bits16] {
         check_for(case, activation, &made, &x);
