@@ -3,7 +3,8 @@
 //!
 //! [`chat`] is the pass-through skill: the messages of a conversation, written down as the model
 //! was trained to read them. [`heads`] are what is done around graphs of other kinds; [`embedding`]
-//! makes one vector of what an encoder says of a text.
+//! makes one vector of what an encoder says of a text; [`pictures`] are the pixels that some heads
+//! take.
 //!
 //! **Invariants**
 //! - A skill is a pure function of its input, and of the clock where a template asks for it.
@@ -15,3 +16,4 @@
 pub mod chat;
 pub mod embedding;
 pub mod heads;
+pub mod pictures;

@@ -6,9 +6,11 @@
 
 mod arrays;
 mod decisive;
+mod extremes;
 mod guard;
 mod memory;
 mod parsed;
+mod places;
 mod probe;
 mod runner;
 
@@ -31,7 +33,7 @@ use super::weights::{self, Weights};
 use super::{caught, general, read, surgery, tensors, unplannable};
 use crate::engine::budget::Account;
 use crate::engine::network::{Array, Dim, InferError, NetworkReport, NetworkSource, Port};
-use crate::engine::{Activation, Config, LoadError};
+use crate::engine::{Activation, Config, LoadError, NodeFault};
 
 /// Stack for whoever plans or runs: tract walks expressions of lengths by recursion.
 pub(in crate::engine) const STACK_BYTES: usize = 256 << 20;
@@ -115,6 +117,12 @@ impl NetworkPlan {
         plan.settle(limit).map_err(|error| unplannable(&proto, &error))?;
         plan.report.weight_bytes = plan.weight_bytes();
         Ok(plan)
+    }
+
+    /// All nodes of a graph that cannot run for what they are, whatever else is wrong.
+    pub(in crate::engine) fn faults(source: &NetworkSource) -> Result<Vec<NodeFault>, LoadError> {
+        let mut proto = read(&source.onnx)?;
+        Ok(general::faults(&mut proto))
     }
 
     /// Tries the plan for all shapes, and keeps what is needed from now on.

@@ -12,8 +12,9 @@ use tract_onnx::tract_hir::internal::*;
 use tract_onnx::tract_hir::ops::konst::Const;
 
 use super::arrays::Kind;
-use super::{decisive, guard};
+use super::{decisive, extremes, guard, places};
 use crate::engine::LoadError;
+use crate::engine::cpu::convolutions;
 use crate::engine::cpu::general;
 use crate::engine::cpu::ops;
 use crate::engine::network::{Dim, Port};
@@ -125,10 +126,13 @@ impl Parsed {
     /// The graph as tract understands it. Passes that put our operators in the place of tract's
     /// come last.
     fn typed(&self, model: InferenceModel) -> TractResult<TypedModel> {
-        let model = model.into_typed()?;
+        let mut model = model.into_typed()?;
         guard::check(&model, self.limit)?;
-        let model = model.into_decluttered()?;
+        convolutions::replace(&mut model)?;
+        let mut model = model.into_decluttered()?;
         guard::check(&model, self.limit)?;
+        extremes::replace(&mut model)?;
+        places::check(&mut model);
         Ok(model)
     }
 
