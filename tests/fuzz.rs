@@ -12,7 +12,9 @@ use axum::http::{Request, header};
 use endcap::api::shelf::StillShelf;
 use endcap::api::{self, Limits, Served, ServedNetwork, Service, ServiceParts};
 use endcap::config::{self, Sources};
-use endcap::engine::{Budget, Config, Model, ModelSource, Network, NetworkSource};
+use endcap::engine::{
+    Array, Budget, Config, Inference, Model, ModelSource, Network, NetworkSource,
+};
 use endcap::http::{BodyLimits, Health, Role, Tokens};
 use endcap::packages::gguf::Gguf;
 use endcap::packages::{Card, Catalogue, GenerationDefaults, Manifest};
@@ -21,6 +23,7 @@ use endcap::telemetry::Metrics;
 use serde_json::json;
 use tower::ServiceExt;
 
+use crate::support::onnx::{self, FLOAT, Graph, INT64, floats, integers, node, port};
 use crate::support::{ADD_SUB, VERSION, data, graph, root};
 
 /// What is done to valid bytes: at which place, what, with which byte.
@@ -115,6 +118,42 @@ fn onnx_graphs() {
     try_damage(100, &valid, |bytes| {
         std::fs::write(&onnx, bytes).unwrap();
         let _ = Model::check(&source);
+    });
+}
+
+#[test]
+fn networks() {
+    let folder = tempfile::tempdir().unwrap();
+    let onnx = folder.path().join("damaged.onnx");
+    let graph = Graph {
+        inputs: vec![port("x", FLOAT, "n 4"), port("shape", INT64, "k")],
+        outputs: vec![port("y", FLOAT, "*")],
+        nodes: vec![
+            node("MatMul", &["x", "w"], &["product"]),
+            node("Pad", &["product", "pads"], &["padded"]),
+            node("Slice", &["padded", "from", "to"], &["part"]),
+            node("Softmax", &["part"], &["share"]),
+            node("Reshape", &["share", "shape"], &["y"]),
+        ],
+        stored: vec![
+            floats("w", &[4, 3], &[0.5; 12]),
+            integers("pads", &[4], &[0, 1, 0, 1]),
+            integers("from", &[1], &[0]),
+            integers("to", &[1], &[9]),
+        ],
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let config = Config { threads: 1, ..Config::default() };
+    try_damage(300, &graph.bytes(), |bytes| {
+        std::fs::write(&onnx, bytes).unwrap();
+        let source = onnx::source(onnx.clone());
+        let budget = Budget::new(16 << 20);
+        let Ok(network) = Network::load_within(&budget, &source, &config) else { return };
+        let x = Array::floats(vec![2, 4], &[1.0; 8]).unwrap();
+        let shape = Array::integers(vec![2], &[5, 2]).unwrap();
+        let inputs = vec![("x".to_owned(), x), ("shape".to_owned(), shape)];
+        let asked = Inference { inputs, outputs: Vec::new(), deadline: None };
+        let _ = runtime.block_on(network.infer(asked));
     });
 }
 

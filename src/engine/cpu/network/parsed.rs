@@ -12,7 +12,7 @@ use tract_onnx::tract_hir::internal::*;
 use tract_onnx::tract_hir::ops::konst::Const;
 
 use super::arrays::Kind;
-use super::{decisive, extremes, guard, places};
+use super::{casts, decisive, extremes, guard, places};
 use crate::engine::LoadError;
 use crate::engine::cpu::convolutions;
 use crate::engine::cpu::general;
@@ -131,6 +131,7 @@ impl Parsed {
         convolutions::replace(&mut model)?;
         let mut model = model.into_decluttered()?;
         guard::check(&model, self.limit)?;
+        casts::widen(&mut model)?;
         extremes::replace(&mut model)?;
         places::check(&mut model);
         Ok(model)
