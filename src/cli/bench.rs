@@ -4,7 +4,6 @@
 //! so that nothing computed for one helps another; answers are greedy and never end early.
 
 mod cases;
-mod memory;
 mod outcome;
 mod rig;
 mod watch;
@@ -51,8 +50,8 @@ pub(super) struct Bench {
     /// Threads; 0 takes every core [default: as configured]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=1024))]
     threads: Option<u16>,
-    /// How finely values between weights are kept, 8-bit or 16-bit [default: as configured]
-    #[arg(long, value_name = "BITS", value_parser = activation)]
+    /// How finely values between weights are kept: 8-bit, mixed or 16-bit [default: as configured]
+    #[arg(long, value_name = "BITS")]
     activation: Option<Activation>,
     /// Rounds of each measurement; the middle one is told
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100))]
@@ -77,14 +76,6 @@ enum Case {
     Arrival,
     /// One token of one prompt, for whoever takes the time of the whole process.
     Start,
-}
-
-fn activation(text: &str) -> Result<Activation, String> {
-    match text {
-        "8-bit" => Ok(Activation::Bits8),
-        "16-bit" => Ok(Activation::Bits16),
-        _ => Err("not 8-bit or 16-bit".to_owned()),
-    }
 }
 
 pub(super) fn run(common: &Common, bench: &Bench) -> anyhow::Result<()> {
@@ -131,7 +122,7 @@ impl Bench {
         }
         bar.finish_and_clear();
         // Before the limits, which take memory of their own.
-        let peak_bytes = memory::peak_bytes();
+        let peak_bytes = crate::telemetry::peak_memory_bytes();
         let asked = Asked { rounds: self.rounds, prompt, tokens, context };
         let mut outcome = Outcome::new(rig, &asked, peak_bytes, all);
         if !self.no_limits {

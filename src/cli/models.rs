@@ -1,17 +1,23 @@
 //! `endcap models`: what is installed, and how more comes in.
 
+mod check;
+mod running;
+
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::arguments::Common;
 use super::progress::Bars;
-use crate::packages::{self, Catalogue, Package, Progress, Silent, Store};
+use crate::config;
+use crate::packages::{self, Catalogue, Checked, Finding, Package, Progress, Silent, Store};
 use crate::units::Bytes;
+use check::Check;
 
 /// Exit code of a pull that was interrupted, as shells count it.
 const INTERRUPTED: u8 = 130;
@@ -46,15 +52,24 @@ enum Command {
         #[arg(long)]
         verify: bool,
     },
-    /// Tell whether the engine would run a model: a GGUF file, an ONNX folder or a package.
-    Check {
-        /// The file or folder.
+    /// Tell whether the engine would run a model (a GGUF file, an ONNX file or folder, a package), how
+    /// fast and in how much memory.
+    Check(Check),
+    /// Write the template of a model card, to be filled in before import.
+    Card {
+        /// A GGUF file, an ONNX file or an ONNX folder.
         path: PathBuf,
+        /// Where to write it: `-` is standard output; `card.toml` beside the model where not given.
+        #[arg(long, short)]
+        output: Option<PathBuf>,
     },
-    /// Install a model from a GGUF file, an ONNX folder or a package folder.
+    /// Install a model from a GGUF file, an ONNX file or folder, or a package folder.
     Import {
         /// The file or folder.
         path: PathBuf,
+        /// The filled-in model card; `card.toml` beside the model where not given.
+        #[arg(long)]
+        card: Option<PathBuf>,
         /// Name to install it under; taken from the path where not given.
         #[arg(long)]
         name: Option<String>,
@@ -64,14 +79,20 @@ enum Command {
         /// Name of an installed model.
         name: String,
     },
+    #[command(flatten)]
+    Running(running::Running),
 }
 
 impl ModelsCommand {
     /// Does it. The exit code is 1 where a check refuses the model.
-    pub(super) async fn run(self, data_dir: &Path) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
+        let sources = common.sources();
+        if let Command::Running(running) = self.command {
+            return running.run(&sources, self.json).await.map(|()| ExitCode::SUCCESS);
+        }
         let progress: Arc<dyn Progress> =
             if self.quiet { Arc::new(Silent) } else { Arc::new(Bars::new()) };
-        let (json, data_dir) = (self.json, data_dir.to_owned());
+        let (json, data_dir) = (self.json, config::load(&sources)?.data_dir);
         match self.command {
             Command::Pull { name } => pull(&name, &data_dir, progress, json).await,
             command => {
@@ -107,7 +128,8 @@ fn blocking(
     json: bool,
 ) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Check { path } => check(&path, progress, json),
+        Command::Check(check) => check.run(progress, json),
+        Command::Card { path, output } => card(&path, output, json),
         Command::List => list(data_dir, json),
         Command::Show { name, verify } => {
             let package = Store::open(data_dir)?.package(&name)?;
@@ -116,22 +138,27 @@ fn blocking(
             }
             show(&package, verify, json)
         }
-        Command::Import { path, name } => {
+        Command::Import { path, card, name } => {
             let store = Store::open(data_dir)?;
-            let package = store.import(&path, name.as_deref(), progress)?;
+            let package = store.import(&path, name.as_deref(), card.as_deref(), progress)?;
             // What cannot run is of no use here: say so now, not at the next start.
-            if let Err(refusal) = packages::check(package.folder(), &Silent) {
-                store.remove(package.name())?;
-                return Err(anyhow::Error::from(refusal).context("nothing was installed"));
-            }
-            installed(&package, json)
+            let refusal = match packages::check(package.folder(), None, &Silent) {
+                Ok(checked) if check::runs(&checked) => return installed(&package, json),
+                Ok(Checked { report: Finding::Network(found), .. }) => {
+                    anyhow!(check::refused(&path, &found))
+                }
+                Ok(_) => anyhow!("{} cannot run here", path.display()),
+                Err(error) => error.into(),
+            };
+            store.remove(package.name())?;
+            Err(refusal.context("nothing was installed"))
         }
         Command::Rm { name } => {
             Store::open(data_dir)?.remove(&name)?;
             tell(json, &json!({"removed": name}), &format!("{name} is removed"))
         }
         // Handled where it can be awaited.
-        Command::Pull { .. } => Ok(ExitCode::SUCCESS),
+        Command::Pull { .. } | Command::Running(_) => Ok(ExitCode::SUCCESS),
     }
 }
 
@@ -204,7 +231,12 @@ fn show(package: &Package, verified: bool, json: bool) -> anyhow::Result<ExitCod
     line("source", &card.source);
     line("architecture", &card.architecture);
     line("quantisation", &card.quantisation);
-    line("context", &format!("{} tokens", manifest.context_tokens));
+    if manifest.context_tokens > 0 {
+        line("context", &format!("{} tokens", manifest.context_tokens));
+    }
+    line("task", &card.task);
+    line("inputs", &card.inputs.join("\n              "));
+    line("outputs", &card.outputs.join("\n              "));
     line("intended use", &card.intended_use.join("\n              "));
     line("limits", &card.limits.join("\n              "));
     line("folder", &package.folder().display().to_string());
@@ -222,33 +254,25 @@ fn show(package: &Package, verified: bool, json: bool) -> anyhow::Result<ExitCod
     tell(json, &value, text.trim_end())
 }
 
-fn check(path: &Path, progress: &dyn Progress, json: bool) -> anyhow::Result<ExitCode> {
-    let checked = match packages::check(path, progress) {
-        Ok(checked) => checked,
-        Err(error) => {
-            let error = anyhow::Error::from(error);
-            let value = json!({"runs": false, "why": format!("{error:#}")});
-            tell(json, &value, &format!("{}: refused: {error:#}", path.display()))?;
-            return Ok(ExitCode::FAILURE);
-        }
-    };
-    let report = &checked.report;
-    let operators: Vec<String> =
-        report.operators.iter().map(|(name, count)| format!("{name} {count}")).collect();
+/// Writes a card's template, never over a file that is there.
+fn card(path: &Path, output: Option<PathBuf>, json: bool) -> anyhow::Result<ExitCode> {
+    let (beside, template) = packages::card_template(path)?;
+    let place = output.unwrap_or(beside);
+    if place == Path::new("-") {
+        return tell(json, &json!({"template": template}), template.trim_end());
+    }
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&place)
+        .with_context(|| format!("writing {}", place.display()))?;
+    file.write_all(template.as_bytes()).with_context(|| format!("writing {}", place.display()))?;
     let text = format!(
-        "{}: this {} runs here\nkernels       {}\nweights       {}\nKV per token  {}\nlayers        {}\ncontext       {} tokens\nvocabulary    {} tokens\nnodes         {} ({})",
-        path.display(),
-        checked.kind,
-        report.kernel,
-        Bytes(report.weight_bytes),
-        Bytes(report.kv_bytes_per_token),
-        report.layers,
-        report.context_tokens,
-        report.vocabulary,
-        report.nodes,
-        operators.join(", "),
+        "{} is to be filled in; then: endcap models import {}",
+        place.display(),
+        path.display()
     );
-    tell(json, &json!({"runs": true, "kind": checked.kind, "report": report}), &text)
+    tell(json, &json!({"card": place}), &text)
 }
 
 /// Prints one of the two; a reader that went away is no error.

@@ -178,6 +178,31 @@ pub enum PackageError {
         /// Why.
         why: String,
     },
+    /// A model without a card.
+    #[error(
+        "{model} comes without a model card; `endcap models card {model}` writes a template to fill \
+         in"
+    )]
+    NoCard {
+        /// What was given.
+        model: PathBuf,
+    },
+    /// A card that cannot be read.
+    #[error("{path}: {why}")]
+    Card {
+        /// Which card.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A card that does not say what every card must.
+    #[error("the model card {path} does not state {missing}")]
+    CardIncomplete {
+        /// Which card.
+        path: PathBuf,
+        /// The fields.
+        missing: String,
+    },
     /// The engine cannot run it.
     #[error("the engine refuses it")]
     Refused(#[from] LoadError),

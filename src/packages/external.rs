@@ -164,6 +164,15 @@ pub(super) mod tests {
         [vec![0x08, 10], field(7, &[field(2, b"graph"), field(5, &tensor)].concat())].concat()
     }
 
+    /// The same with the inputs and outputs of a decoder.
+    pub(in super::super) fn decoder(location: &str) -> Vec<u8> {
+        let port = |number: u8, name: &str| field(number, &field(1, name.as_bytes()));
+        let inputs = [port(11, "input_ids"), port(11, "past_key_values.0.key")].concat();
+        let ports = [inputs, port(12, "logits")].concat();
+        // Messages of one field are joined by their reader.
+        [graph(location), field(7, &ports)].concat()
+    }
+
     #[test]
     fn the_files_of_a_graph_are_found() {
         let dir = tempfile::tempdir().unwrap();

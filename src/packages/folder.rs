@@ -1,30 +1,39 @@
-//! A folder as Hugging Face's ONNX exports leave it: graph, tokeniser and their configurations.
+//! A graph as exporters leave it: with external data, tokeniser and configurations beside it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::card::Card;
 use super::defaults::MAX_DEFAULTS_BYTES;
 use super::disk::{copy_new, read_bounded, write_new};
 use super::error::{At, PackageError};
 use super::external;
+use super::graph::GraphFacts;
 use super::manifest::Role;
 use super::name::is_plain_file_name;
 use super::package::MAX_TEMPLATE_BYTES;
-use crate::engine::{ModelSource, TokenId};
+use crate::engine::{Model, ModelSource, NetworkSource, TokenId};
 
 const MAX_CONFIG_BYTES: usize = 4 << 20;
 const MAX_TOKENIZER_BYTES: usize = 64 << 20;
 
-/// What a folder of that kind has for a package.
+/// A graph, and what lies beside it for a package.
 #[derive(Debug)]
 pub(super) struct OnnxFolder {
     pub(super) folder: PathBuf,
-    /// Files to copy: where from, their name in the package, and what for.
+    /// Files to copy: where from, their name in the package, and what for; the graph first.
     files: Vec<(PathBuf, String, Role)>,
-    chat_template: Option<String>,
+    facts: GraphFacts,
     pub(super) architecture: String,
+    chat: Option<Chat>,
+}
+
+/// What the files of a decoder say beside its graph.
+#[derive(Debug)]
+pub(super) struct Chat {
+    template: Option<String>,
     pub(super) context_tokens: usize,
     pub(super) end_tokens: Vec<TokenId>,
     pub(super) bos_token: String,
@@ -40,28 +49,35 @@ impl OnnxFolder {
 
     /// Reads what the folder says of its model and finds every file that belongs to it.
     pub(super) fn read(folder: &Path) -> Result<Self, PackageError> {
-        let refuse =
-            |why: &str| PackageError::Import { path: folder.to_owned(), why: why.to_owned() };
-        let onnx = graph(folder).ok_or_else(|| refuse("it has no model.onnx"))?;
-        let beside = onnx.parent().unwrap_or(folder).to_owned();
-        let mut files = vec![(inside(folder, &onnx)?, "model.onnx".to_owned(), Role::Onnx)];
-        for location in external::locations(&files_first(&files))? {
+        let onnx = graph(folder).ok_or_else(|| refuse(folder, "it has no model.onnx"))?;
+        Self::read_graph(folder, &onnx)
+    }
+
+    /// The same of a graph of any name.
+    pub(super) fn read_file(onnx: &Path) -> Result<Self, PackageError> {
+        let folder = onnx.parent().filter(|folder| !folder.as_os_str().is_empty());
+        Self::read_graph(folder.unwrap_or(Path::new(".")), onnx)
+    }
+
+    fn read_graph(folder: &Path, onnx: &Path) -> Result<Self, PackageError> {
+        let graph = inside(folder, onnx)?;
+        let facts = GraphFacts::read(&graph)?;
+        let beside = onnx.parent().unwrap_or(folder);
+        let mut files = vec![(graph.clone(), "model.onnx".to_owned(), Role::Onnx)];
+        for location in external::locations(&graph)? {
             if !is_plain_file_name(&location) {
-                return Err(refuse(&format!(
-                    "its graph names external data `{location}`, which is not a plain file name"
-                )));
+                return Err(refuse(
+                    folder,
+                    &format!(
+                        "its graph names external data `{location}`, which is not a plain file name"
+                    ),
+                ));
             }
             files.push((inside(folder, &beside.join(&location))?, location, Role::External));
         }
         let tokenizer = folder.join("tokenizer.json");
-        if !tokenizer.exists() {
-            return Err(refuse("it has no tokenizer.json"));
-        }
-        files.push((inside(folder, &tokenizer)?, "tokenizer.json".to_owned(), Role::Tokenizer));
-        let generation = json(folder, "generation_config.json", MAX_DEFAULTS_BYTES)?;
-        if generation.is_object() {
-            let path = inside(folder, &folder.join("generation_config.json"))?;
-            files.push((path, "generation_config.json".to_owned(), Role::GenerationConfig));
+        if tokenizer.exists() {
+            files.push((inside(folder, &tokenizer)?, "tokenizer.json".to_owned(), Role::Tokenizer));
         }
         for name in ["LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE"] {
             let path = folder.join(name);
@@ -71,6 +87,43 @@ impl OnnxFolder {
             }
         }
         let config = json(folder, "config.json", MAX_CONFIG_BYTES)?;
+        let architecture = config.get("model_type").and_then(Value::as_str).unwrap_or_default();
+        let architecture = architecture.to_owned();
+        let folder = folder.to_owned();
+        let mut found = Self { folder, files, facts, architecture, chat: None };
+        found.chat = found.find_chat(&config)?;
+        Ok(found)
+    }
+
+    /// A graph that only a decoder can be must run as one. One that looks like a decoder and like
+    /// other things is what the engine takes it for.
+    fn find_chat(&mut self, config: &Value) -> Result<Option<Chat>, PackageError> {
+        let certain = self.facts.is_cached_decoder();
+        if !certain && !self.facts.may_be_decoder() {
+            return Ok(None);
+        }
+        let chat = match (certain, self.read_chat(config)) {
+            (true, chat) => chat?,
+            (false, Ok(chat)) => chat,
+            (false, Err(_)) => return Ok(None),
+        };
+        if !certain && Model::check(&self.source("check", &chat)).is_err() {
+            return Ok(None);
+        }
+        let generation = self.folder.join("generation_config.json");
+        if generation.exists() {
+            let path = inside(&self.folder, &generation)?;
+            self.files.push((path, "generation_config.json".to_owned(), Role::GenerationConfig));
+        }
+        Ok(Some(chat))
+    }
+
+    fn read_chat(&self, config: &Value) -> Result<Chat, PackageError> {
+        let folder = self.folder.as_path();
+        if !self.files.iter().any(|(.., role)| *role == Role::Tokenizer) {
+            return Err(refuse(folder, "it has no tokenizer.json"));
+        }
+        let generation = json(folder, "generation_config.json", MAX_DEFAULTS_BYTES)?;
         let genai = json(folder, "genai_config.json", MAX_CONFIG_BYTES)?;
         let words = json(folder, "tokenizer_config.json", MAX_CONFIG_BYTES)?;
         let context_tokens = [
@@ -92,17 +145,49 @@ impl OnnxFolder {
             let tokenizer = json(folder, "tokenizer.json", MAX_TOKENIZER_BYTES)?;
             end_tokens.extend(added_token(&tokenizer, &eos_token));
         }
-        Ok(Self {
-            chat_template: chat_template(folder, &words)?,
-            architecture: config.get("model_type").and_then(Value::as_str).unwrap_or_default().to_owned(),
-            context_tokens: context_tokens.ok_or_else(|| refuse("neither config.json (max_position_embeddings) nor genai_config.json (model.context_length) says how many tokens the model takes"))?,
+        Ok(Chat {
+            template: chat_template(folder, &words)?,
+            context_tokens: context_tokens.ok_or_else(|| refuse(folder, "neither config.json (max_position_embeddings) nor genai_config.json (model.context_length) says how many tokens the model takes"))?,
             end_tokens,
             bos_token: token_text(&words, "bos_token"),
             eos_token,
             adds_bos: words.get("add_bos_token").and_then(Value::as_bool).unwrap_or(false),
-            folder: folder.to_owned(),
-            files,
         })
+    }
+
+    /// The graph, where it lies.
+    pub(super) fn graph(&self) -> &Path {
+        self.files.first().map_or(Path::new(""), |(path, ..)| path)
+    }
+
+    /// What the graph says of itself.
+    pub(super) fn facts(&self) -> &GraphFacts {
+        &self.facts
+    }
+
+    /// What a decoder's files say; `None` for a graph of arrays.
+    pub(super) fn chat(&self) -> Option<&Chat> {
+        self.chat.as_ref()
+    }
+
+    /// Takes files along that the card's head names.
+    pub(super) fn take_named(&mut self, card: &Card) -> Result<(), PackageError> {
+        for name in card.named_files() {
+            if self.files.iter().any(|(_, taken, _)| *taken == name) {
+                continue;
+            }
+            if !is_plain_file_name(&name) {
+                return Err(refuse(
+                    &self.folder,
+                    &format!(
+                        "its card's head names the file `{name}`, which is not a plain file name"
+                    ),
+                ));
+            }
+            let path = inside(&self.folder, &self.folder.join(&name))?;
+            self.files.push((path, name, Role::Labels));
+        }
+        Ok(())
     }
 
     /// Bytes to be copied.
@@ -117,7 +202,7 @@ impl OnnxFolder {
             copy_new(path, &out.join(name))?;
             copied.push((name.clone(), *role));
         }
-        if let Some(template) = &self.chat_template {
+        if let Some(template) = self.chat.as_ref().and_then(|chat| chat.template.as_ref()) {
             let name = super::import::CHAT_TEMPLATE_FILE;
             write_new(&out.join(name), template.as_bytes())?;
             copied.push((name.to_owned(), Role::ChatTemplate));
@@ -125,27 +210,35 @@ impl OnnxFolder {
         Ok(copied)
     }
 
-    /// The model where it lies, for a check without a copy.
-    pub(super) fn decoder(&self, name: &str) -> ModelSource {
-        let path =
-            |role| self.files.iter().find(|f| f.2 == role).map(|f| f.0.clone()).unwrap_or_default();
+    /// The decoder where it lies, for a check without a copy.
+    pub(super) fn decoder(&self, name: &str) -> Option<ModelSource> {
+        self.chat.as_ref().map(|chat| self.source(name, chat))
+    }
+
+    /// The graph of arrays where it lies, for a check without a copy.
+    pub(super) fn network(&self, name: &str) -> NetworkSource {
+        NetworkSource { name: name.to_owned(), onnx: self.graph().to_owned(), derived: None }
+    }
+
+    fn source(&self, name: &str, chat: &Chat) -> ModelSource {
+        let tokenizer = self.files.iter().find(|f| f.2 == Role::Tokenizer).map(|f| f.0.clone());
         ModelSource {
             name: name.to_owned(),
-            onnx: path(Role::Onnx),
-            tokenizer: path(Role::Tokenizer),
-            end_tokens: self.end_tokens.clone(),
-            context_tokens: self.context_tokens,
+            onnx: self.graph().to_owned(),
+            tokenizer: tokenizer.unwrap_or_default(),
+            end_tokens: chat.end_tokens.clone(),
+            context_tokens: chat.context_tokens,
             derived: None,
         }
     }
 }
 
-fn graph(folder: &Path) -> Option<PathBuf> {
-    ["model.onnx", "onnx/model.onnx"].iter().map(|f| folder.join(f)).find(|p| p.exists())
+fn refuse(folder: &Path, why: &str) -> PackageError {
+    PackageError::Import { path: folder.to_owned(), why: why.to_owned() }
 }
 
-fn files_first(files: &[(PathBuf, String, Role)]) -> PathBuf {
-    files.first().map(|f| f.0.clone()).unwrap_or_default()
+fn graph(folder: &Path) -> Option<PathBuf> {
+    ["model.onnx", "onnx/model.onnx"].iter().map(|f| folder.join(f)).find(|p| p.exists())
 }
 
 /// Resolves links, and refuses one that leads out of the folder.

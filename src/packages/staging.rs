@@ -11,8 +11,10 @@ use super::card::Card;
 use super::digest;
 use super::disk;
 use super::error::{At, PackageError};
+use super::graph::{DeclaredPort, GraphFacts};
 use super::lock::Lock;
 use super::manifest::{FORMAT, FileEntry, MANIFEST_FILE, Manifest, Role, Task};
+use super::name::PackageName;
 use super::package::Package;
 use super::progress::Progress;
 use crate::engine::TokenId;
@@ -39,6 +41,32 @@ pub(super) struct Draft {
     pub(super) files: Vec<(String, Role)>,
     /// Card to write; `None` where the files have one.
     pub(super) card: Option<Card>,
+}
+
+impl Draft {
+    /// A graph of arrays.
+    pub(super) fn of_tensors(
+        name: &PackageName,
+        version: &str,
+        files: Vec<(String, Role)>,
+        card: Card,
+        facts: &GraphFacts,
+    ) -> Self {
+        let ports = |ports: &[DeclaredPort]| ports.iter().map(ToString::to_string).collect();
+        let card = Card { name: name.to_string(), version: version.to_owned(), ..card };
+        Self {
+            name: name.to_string(),
+            version: version.to_owned(),
+            task: Task::Tensors,
+            context_tokens: 0,
+            end_tokens: Vec::new(),
+            bos_token: String::new(),
+            eos_token: String::new(),
+            adds_bos: false,
+            files,
+            card: Some(card.of_tensors(ports(&facts.inputs), ports(&facts.outputs))),
+        }
+    }
 }
 
 /// What to do with a sound package of the same name.

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use super::catalogue::{Catalogue, Entry};
 use super::error::{At, PackageError};
 use super::fetch::{Fetcher, Sources};
-use super::intake::{self, Origin};
+use super::intake;
 use super::lock::Lock;
 use super::name::PackageName;
+use super::origin::Origin;
 use super::package::Package;
 use super::progress::Progress;
 use super::staging::{self, Existing, Staging};
@@ -85,14 +86,17 @@ impl Store {
         staging::remove(&self.models, &place)
     }
 
-    /// Makes a package of a GGUF file, an ONNX folder or a package folder. Blocks for seconds.
+    /// Makes a package of a GGUF file, an ONNX file or folder, or a package folder. The card is that
+    /// in the TOML file `card`, or `card.toml` beside the model; without one, or with one that
+    /// leaves out what every card states, nothing is taken in. Blocks for seconds.
     pub fn import(
         &self,
         path: &Path,
         name: Option<&str>,
+        card: Option<&Path>,
         progress: &dyn Progress,
     ) -> Result<Package, PackageError> {
-        let origin = Origin::find(path)?;
+        let mut origin = Origin::find(path)?;
         let name = match name {
             Some(name) => PackageName::parse(name).map_err(PackageError::Name)?,
             None => origin.suggested_name()?,
@@ -101,9 +105,10 @@ impl Store {
         if self.open_package(&name).is_ok() {
             return Err(PackageError::AlreadyInstalled { name: name.to_string() });
         }
+        let card = origin.card(path, card)?;
         disk::require_space(&self.models, origin.bytes()?.saturating_add(SPARE_BYTES))?;
         let staging = Staging::begin(&self.models)?;
-        let draft = intake::prepare(&origin, &name, staging.folder(), progress)?;
+        let draft = intake::prepare(&mut origin, &name, card, staging.folder(), progress)?;
         staging.publish(draft, Existing::Keep, progress)
     }
 

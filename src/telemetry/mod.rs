@@ -13,12 +13,16 @@
 //! **Not here**: the route that shows the metrics, deciding what is worth counting.
 
 mod log;
+mod memory;
 mod metrics;
 mod model;
 mod names;
 mod process;
+mod shelf;
 
 pub use log::{LogError, LogFormat, start};
+pub use memory::{forget_peak_memory, peak_memory_bytes};
 pub use metrics::{HttpRequest, Metrics};
 pub use model::ModelObserver;
 pub use names::Metric;
+pub use shelf::ShelfMetrics;

@@ -43,7 +43,9 @@ def install(tools, case, folders):
         source = folder(case, folders)
     else:
         source = file(tools, case.file or f"{case.package}.gguf")
+    card = Path(__file__).with_name("card.toml")
     command = [tools.endcap, "models", "import", source, "--name", case.package, "--quiet"]
+    command += ["--card", card]
     done = subprocess.run([*map(str, command), "--data", str(tools.data)], capture_output=True)
     if done.returncode != 0:
         raise Missing(done.stderr.decode().strip())

@@ -10,6 +10,7 @@
 //!
 //! **Not here**: which tokens to compute when (the scheduler), what a token means (the tokeniser).
 
+mod convolutions;
 mod cost;
 mod fuse;
 mod general;
@@ -37,6 +38,7 @@ pub(super) use self::kernels::Kernel;
 use self::kernels::limits;
 use self::kernels::pool::Pool;
 pub(super) use self::network::{NetworkPlan, NetworkState, STACK_BYTES, Took};
+pub(super) use self::ops::is_own as is_own_operator;
 use self::ops::{RowNode, Sequences, Step};
 use self::surgery::Surroundings;
 use self::weights::Weights;

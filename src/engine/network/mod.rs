@@ -26,7 +26,7 @@ pub use array::{Array, ArrayError, ElementType};
 pub use statistics::{BatchStatistics, NetworkObserver, Statistics, Total};
 
 use super::cpu::NetworkPlan;
-use super::{Budget, Config, Derived, LoadError};
+use super::{Budget, Config, Derived, LoadError, NodeFault};
 use queue::Job;
 use statistics::Silent;
 use worker::Worker;
@@ -60,6 +60,20 @@ pub struct Port {
     pub element: ElementType,
     /// Its axes; `None` for an output whose rank depends on the input.
     pub dims: Option<Vec<Dim>>,
+}
+
+impl Port {
+    /// Its axes for people, such as `[batch, 3]`.
+    pub fn shape_text(&self) -> String {
+        let shown = |dim: &Dim| match dim {
+            Dim::Fixed(length) => length.to_string(),
+            Dim::Free(name) => name.clone(),
+        };
+        match &self.dims {
+            Some(dims) => format!("[{}]", dims.iter().map(shown).collect::<Vec<_>>().join(", ")),
+            None => "[...]".to_owned(),
+        }
+    }
 }
 
 /// What is asked of a network.
@@ -173,6 +187,14 @@ pub struct NetworkReport {
     pub operators: Vec<(String, usize)>,
 }
 
+impl NetworkReport {
+    /// Whether an operator of [`Self::operators`] is one of this engine's own kernels; the others
+    /// are tract's.
+    pub fn is_own(operator: &str) -> bool {
+        crate::engine::cpu::is_own_operator(operator)
+    }
+}
+
 /// A loaded graph; clones share it. The last one dropped ends its thread.
 #[derive(Clone)]
 pub struct Network {
@@ -216,6 +238,12 @@ impl Network {
         Ok(NetworkPlan::load(source, budget.free_bytes())?.report().clone())
     }
 
+    /// All nodes of a graph that cannot run here for what they are: none says that what is left to
+    /// refuse is only found by [`Self::check`].
+    pub fn faults(source: &NetworkSource) -> Result<Vec<NodeFault>, LoadError> {
+        NetworkPlan::faults(source)
+    }
+
     /// What it has done since it was loaded.
     pub fn statistics(&self) -> Statistics {
         self.inner.worker.statistics()
@@ -256,6 +284,12 @@ impl Network {
     /// Refuses new requests from now on; those accepted finish.
     pub fn shut_down(&self) {
         self.inner.worker.close();
+    }
+
+    /// Waits until the network has ended and its memory is given back. It does not end as long as
+    /// nobody shuts it down and a handle is left.
+    pub fn ended(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.inner.worker.ending().come()
     }
 
     /// The arrays in the graph's order, each seen to fit.
@@ -316,10 +350,5 @@ fn check(port: &Port, array: &Array) -> Result<(), InferError> {
     if dims.len() == given.len() && dims.iter().zip(given).all(fits) {
         return Ok(());
     }
-    let shown = |dim: &Dim| match dim {
-        Dim::Fixed(length) => length.to_string(),
-        Dim::Free(name) => name.clone(),
-    };
-    let wanted = dims.iter().map(shown).collect::<Vec<_>>().join(", ");
-    Err(InferError::Shape { name, given: given.to_vec(), wanted: format!("[{wanted}]") })
+    Err(InferError::Shape { name, given: given.to_vec(), wanted: port.shape_text() })
 }

@@ -24,6 +24,7 @@
 //!
 //! **Not here**: the manifest, digests, the model card, and how a folder becomes a package.
 
+mod about;
 mod architecture;
 mod blocks;
 mod data;
@@ -38,7 +39,6 @@ mod tensors;
 mod tokenizer;
 mod weights;
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -46,8 +46,10 @@ use std::path::{Path, PathBuf};
 use memmap2::Mmap;
 use prost::Message as _;
 
-use crate::packages::gguf::{Gguf, GgufError, Value};
+use crate::packages::gguf::{Gguf, GgufError};
 use crate::packages::safetensors::SafetensorsError;
+use about::text;
+pub use about::{About, about};
 use architecture::Architecture;
 use data::DataFile;
 pub use encoder::{Encoder, import_encoder};
@@ -69,28 +71,14 @@ pub const GENERATION_CONFIG_FILE: &str = "generation_config.json";
 /// What an imported file said of itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Imported {
-    /// Architecture, as GGUF names it.
-    pub architecture: String,
-    /// `general.name`, for people.
-    pub name: Option<String>,
-    /// `general.license`, usually an SPDX identifier in lower case.
-    pub licence: Option<String>,
-    /// `general.organization` or `general.author`.
-    pub organisation: Option<String>,
-    /// `general.source.url` or `general.url`.
-    pub source_url: Option<String>,
-    /// `general.languages`.
-    pub languages: Vec<String>,
+    /// For people.
+    pub about: About,
     /// Positions the model was made for.
     pub context_tokens: usize,
     /// Size of the vocabulary.
     pub vocabulary: usize,
     /// Attention layers.
     pub layers: usize,
-    /// Number of weights.
-    pub parameters: u64,
-    /// Number of tensors by type of storage in the GGUF file, such as `("Q4_1", 210)`.
-    pub quantisation: Vec<(String, usize)>,
     /// Tokens that end an answer, the model's own first.
     pub end_tokens: Vec<u32>,
     /// Text of the token that begins a sequence.
@@ -250,40 +238,16 @@ fn import_parsed(
     }
 
     Ok(Imported {
-        architecture: architecture.family.name().to_owned(),
-        name: text(gguf, "general.name"),
-        licence: text(gguf, "general.license"),
-        organisation: text(gguf, "general.organization").or_else(|| text(gguf, "general.author")),
-        source_url: text(gguf, "general.source.url").or_else(|| text(gguf, "general.url")),
-        languages: texts(gguf, "general.languages"),
+        about: About::of(gguf),
         context_tokens: architecture.context_tokens,
         vocabulary: architecture.vocabulary,
         layers: architecture.layers,
-        parameters: gguf.tensors().iter().map(|tensor| tensor.elements()).sum(),
-        quantisation: quantisation(gguf),
         end_tokens: special.end_tokens.clone(),
         bos_token: special.bos_text(&vocabulary),
         eos_token: special.eos_text(&vocabulary),
         adds_bos: special.adds_bos,
         files,
     })
-}
-
-fn quantisation(gguf: &Gguf<'_>) -> Vec<(String, usize)> {
-    let mut counts = BTreeMap::new();
-    for tensor in gguf.tensors() {
-        *counts.entry(tensor.kind.name()).or_default() += 1;
-    }
-    counts.into_iter().collect()
-}
-
-fn text(gguf: &Gguf<'_>, key: &str) -> Option<String> {
-    gguf.value(key).and_then(Value::as_str).map(str::to_owned)
-}
-
-fn texts(gguf: &Gguf<'_>, key: &str) -> Vec<String> {
-    let strings = gguf.value(key).and_then(Value::as_array).and_then(|array| array.strings());
-    strings.into_iter().flatten().map(str::to_owned).collect()
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), ImportError> {

@@ -9,7 +9,9 @@ mod store;
 use std::fs;
 use std::path::Path;
 
-use super::external::tests::graph;
+use super::WRITTEN_CARD_FILE;
+use super::catalogue::tests::CARD;
+use super::external::tests::decoder;
 
 const TOKENIZER: &str = r#"{"added_tokens": [{"id": 2, "content": "<end>"}], "model": {}}"#;
 
@@ -17,7 +19,8 @@ const TOKENIZER: &str = r#"{"added_tokens": [{"id": 2, "content": "<end>"}], "mo
 pub(super) fn export(folder: &Path) {
     fs::create_dir_all(folder).unwrap();
     let write = |name: &str, bytes: &[u8]| fs::write(folder.join(name), bytes).unwrap();
-    write("model.onnx", &graph("model.onnx_data"));
+    write("model.onnx", &decoder("model.onnx_data"));
+    write(WRITTEN_CARD_FILE, card().as_bytes());
     write("model.onnx_data", &[7; 5000]);
     write("tokenizer.json", TOKENIZER.as_bytes());
     write("config.json", br#"{"max_position_embeddings": 64, "model_type": "llama"}"#);
@@ -40,4 +43,9 @@ fn sha256(bytes: &[u8]) -> String {
     let mut hasher = super::digest::Hasher::default();
     hasher.update(bytes);
     hasher.finish()
+}
+
+/// The TOML of a complete card.
+fn card() -> String {
+    CARD.replace("[model.card]\n", "")
 }

@@ -95,7 +95,7 @@ fn source() -> tempfile::TempDir {
 }
 
 fn import(store: &Store, from: &Path) -> Result<(), PackageError> {
-    store.import(from, Some("tiny"), &Silent).map(drop)
+    store.import(from, Some("tiny"), None, &Silent).map(drop)
 }
 
 #[test]

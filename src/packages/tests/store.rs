@@ -12,7 +12,7 @@ fn filled(root: &Path) -> (Store, Package) {
     let from = tempfile::tempdir().unwrap();
     export(from.path());
     let store = Store::open(root).unwrap();
-    let package = store.import(from.path(), Some("tiny"), &Silent).unwrap();
+    let package = store.import(from.path(), Some("tiny"), None, &Silent).unwrap();
     (store, package)
 }
 
@@ -44,14 +44,14 @@ fn what_is_not_there_is_told_with_the_remedy() {
         (store.remove("none"), "endcap models pull none"),
         (store.package("../tiny").map(drop), "not a package name"),
         (store.remove(".."), "not a package name"),
-        (store.import(Path::new("/nowhere"), None, &Silent).map(drop), "/nowhere"),
-        (store.import(root.path(), None, &Silent).map(drop), "neither"),
+        (store.import(Path::new("/nowhere"), None, None, &Silent).map(drop), "/nowhere"),
+        (store.import(root.path(), None, None, &Silent).map(drop), "neither"),
     ] {
         let error = result.unwrap_err().to_string();
         assert!(error.contains(told), "{error}");
     }
     let again = store.package("tiny").unwrap();
-    let error = store.import(again.folder(), None, &Silent).unwrap_err();
+    let error = store.import(again.folder(), None, None, &Silent).unwrap_err();
     assert!(matches!(error, PackageError::AlreadyInstalled { .. }), "{error}");
 }
 
@@ -105,9 +105,9 @@ fn one_name_is_worked_on_by_one_at_a_time() {
     let (store, package) = filled(root.path());
     let held = Lock::wait(&root.path().join("models/.lock-tiny")).unwrap();
     assert!(matches!(store.remove("tiny"), Err(PackageError::Busy { .. })));
-    let import = store.import(package.folder(), Some("tiny"), &Silent);
+    let import = store.import(package.folder(), Some("tiny"), None, &Silent);
     assert!(matches!(import, Err(PackageError::Busy { .. })));
-    store.import(package.folder(), Some("other"), &Silent).unwrap();
+    store.import(package.folder(), Some("other"), None, &Silent).unwrap();
     drop(held);
     store.remove("tiny").unwrap();
 }
@@ -144,7 +144,7 @@ fn a_folder_that_cannot_be_written_is_readable_and_says_so() {
         assert_eq!(store.list().unwrap().len(), 1);
         let error = store.remove("tiny").unwrap_err().to_string();
         assert!(error.contains("cannot be written") && error.contains("--data"), "{error}");
-        let other = store.import(package.folder(), Some("other"), &Silent).unwrap_err();
+        let other = store.import(package.folder(), Some("other"), None, &Silent).unwrap_err();
         assert!(matches!(other, PackageError::ReadOnly { .. }), "{other}");
     }
     fs::set_permissions(&models, fs::Permissions::from_mode(0o755)).unwrap();

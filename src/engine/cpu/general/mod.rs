@@ -7,6 +7,8 @@ mod halves;
 mod names;
 mod operators;
 mod recurrent;
+mod rewrites;
+mod scales;
 mod sound;
 
 use std::path::Path;
@@ -15,7 +17,7 @@ use tract_onnx::Onnx;
 use tract_onnx::pb::{GraphProto, ModelProto};
 
 pub(super) use self::halves::Narrow;
-use crate::engine::LoadError;
+use crate::engine::{LoadError, NodeFault};
 
 /// All passes, in their order. External data lies in `folder`.
 pub(super) fn prepare(proto: &mut ModelProto, folder: &Path) -> Result<(), LoadError> {
@@ -25,12 +27,22 @@ pub(super) fn prepare(proto: &mut ModelProto, folder: &Path) -> Result<(), LoadE
     sound::check(graph)?;
     operators::check(graph)?;
     recurrent::turn(graph);
+    rewrites::rewrite(graph);
     halves::widen(graph, folder)
+}
+
+/// All nodes that [`prepare`] would refuse for what they are, not only the first.
+pub(super) fn faults(proto: &mut ModelProto) -> Vec<NodeFault> {
+    let Some(graph) = proto.graph.as_mut() else { return Vec::new() };
+    names::give(graph);
+    trim(graph);
+    operators::faults(graph)
 }
 
 /// Operators that the passes leave in a graph.
 pub(super) fn register(onnx: &mut Onnx) {
     halves::register(onnx);
+    scales::register(onnx);
 }
 
 /// What is left out at the end of a list of inputs or outputs needs no empty name.

@@ -6,9 +6,11 @@
 
 mod arrays;
 mod decisive;
+mod extremes;
 mod guard;
 mod memory;
 mod parsed;
+mod places;
 mod probe;
 mod runner;
 
@@ -26,12 +28,12 @@ use self::parsed::{Declared, Given, Parsed};
 use self::runner::{Runner, internal, refused};
 use super::kernels::Kernel;
 use super::kernels::pool::Pool;
-use super::ops::{self, Step};
+use super::ops::Step;
 use super::weights::{self, Weights};
 use super::{caught, general, read, surgery, tensors, unplannable};
 use crate::engine::budget::Account;
 use crate::engine::network::{Array, Dim, InferError, NetworkReport, NetworkSource, Port};
-use crate::engine::{Activation, Config, LoadError};
+use crate::engine::{Activation, Config, LoadError, NodeFault};
 
 /// Stack for whoever plans or runs: tract walks expressions of lengths by recursion.
 pub(in crate::engine) const STACK_BYTES: usize = 256 << 20;
@@ -115,6 +117,12 @@ impl NetworkPlan {
         plan.settle(limit).map_err(|error| unplannable(&proto, &error))?;
         plan.report.weight_bytes = plan.weight_bytes();
         Ok(plan)
+    }
+
+    /// All nodes of a graph that cannot run for what they are, whatever else is wrong.
+    pub(in crate::engine) fn faults(source: &NetworkSource) -> Result<Vec<NodeFault>, LoadError> {
+        let mut proto = read(&source.onnx)?;
+        Ok(general::faults(&mut proto))
     }
 
     /// Tries the plan for all shapes, and keeps what is needed from now on.
@@ -282,20 +290,17 @@ impl NetworkState {
     }
 }
 
-/// The graph with the plan for all shapes, where there is one. What a file tells of shapes inside it
-/// is believed only where nothing else helps, as it is often wrong.
 /// Gives our operators what they compute better, and takes their weights out of the graph.
 fn ours(proto: &mut ModelProto, folder: &Path) -> Result<Weights, LoadError> {
-    let mut onnx = tract_onnx::onnx();
-    ops::register(&mut onnx);
-    general::register(&mut onnx);
     surgery::claim(proto, folder)?;
     let Some(graph) = &mut proto.graph else { return Ok(Weights::default()) };
     let weights = weights::take_products(graph, folder)?;
-    surgery::join(proto, folder, &onnx);
+    surgery::join(proto, folder, &Parsed::onnx(false));
     Ok(weights)
 }
 
+/// The graph with the plan for all shapes, where there is one. What a file tells of shapes inside it
+/// is believed only where nothing else helps, as it is often wrong.
 fn planned(
     proto: &ModelProto,
     folder: &Path,

@@ -100,17 +100,19 @@ impl Package {
 fn what_the_file_says_of_itself_comes_back() {
     let imported = import_bytes(tiny("q4_1")).unwrap().imported;
     let wanted = Imported {
-        architecture: "llama".into(),
-        name: Some("Tiny q4_1".into()),
-        licence: Some("MIT OR Apache-2.0".into()),
-        organisation: Some("Endcap".into()),
-        source_url: None,
-        languages: vec!["en".into()],
+        about: About {
+            architecture: "llama".into(),
+            name: Some("Tiny q4_1".into()),
+            licence: Some("MIT OR Apache-2.0".into()),
+            organisation: Some("Endcap".into()),
+            source_url: None,
+            languages: vec!["en".into()],
+            parameters: 2 * (64 * 64 * 2 + 64 * 32 * 2 + 64 * 128 * 3 + 128) + 64 + 512 * 64,
+            quantisation: vec![("F32".into(), 5), ("Q4_1".into(), 14), ("Q8_0".into(), 1)],
+        },
         context_tokens: 512,
         vocabulary: 512,
         layers: 2,
-        parameters: 2 * (64 * 64 * 2 + 64 * 32 * 2 + 64 * 128 * 3 + 128) + 64 + 512 * 64,
-        quantisation: vec![("F32".into(), 5), ("Q4_1".into(), 14), ("Q8_0".into(), 1)],
         end_tokens: vec![2, 0],
         bos_token: Some("<|im_start|>".into()),
         eos_token: Some("<|im_end|>".into()),

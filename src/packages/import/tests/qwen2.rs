@@ -35,7 +35,7 @@ fn counting(width: u64) -> impl Iterator<Item = f32> {
 #[test]
 fn biases_follow_their_products() {
     let package = import_bytes(&qwen2(|_| {})).unwrap();
-    assert_eq!(package.imported.architecture, "qwen2");
+    assert_eq!(package.imported.about.architecture, "qwen2");
     for (part, width) in [("q_proj", 64), ("k_proj", 32), ("v_proj", 32)] {
         let wanted: Vec<f32> = counting(width).collect();
         assert_eq!(package.floats(&format!("model.layers.1.attn.{part}.bias")), wanted);

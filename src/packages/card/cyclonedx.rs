@@ -1,65 +1,13 @@
-//! The model card: a CycloneDX 1.6 bill of materials with one machine-learning model in it.
+//! The card as a CycloneDX 1.6 bill of materials (ECMA-424) with one machine-learning model in it.
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::error::ManifestError;
+use super::super::error::ManifestError;
+use super::{Card, MAX_CARD_BYTES};
 
-/// Bytes of a card at most.
-pub(super) const MAX_CARD_BYTES: usize = 1 << 20;
 const QUANTISATION: &str = "endcap:quantisation";
 const OWNER: &str = "endcap:owner";
 const HEAD: &str = "endcap:head";
-
-/// What people must know of a model before they let it speak to customers.
-///
-/// Written and read as CycloneDX 1.6 (ECMA-424), `component.type = machine-learning-model` with a
-/// `modelCard`. Quantisation and owner, for which that form has no field, are properties of the
-/// card named `endcap:…`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Card {
-    /// Name of the model; the package's where not given.
-    #[serde(default)]
-    pub name: String,
-    /// Version of the package.
-    #[serde(default)]
-    pub version: String,
-    /// One or two sentences.
-    #[serde(default)]
-    pub description: String,
-    /// SPDX identifier; empty where nobody stated one.
-    #[serde(default)]
-    pub licence: String,
-    /// Where the model comes from: an address or a path.
-    #[serde(default)]
-    pub source: String,
-    /// Who made the model.
-    #[serde(default)]
-    pub maker: String,
-    /// Who answers for the model here.
-    #[serde(default)]
-    pub owner: String,
-    /// Family, such as `llama`.
-    #[serde(default)]
-    pub architecture: String,
-    /// How the weights are stored.
-    #[serde(default)]
-    pub quantisation: String,
-    /// What it may be used for.
-    #[serde(default)]
-    pub intended_use: Vec<String>,
-    /// What it cannot do or must not be used for.
-    #[serde(default)]
-    pub limits: Vec<String>,
-    /// What is done to a request before the graph and to its outputs after it, such as how a picture
-    /// becomes its input and numbers become labels. Read by the room that does it.
-    #[serde(default)]
-    pub head: Option<Value>,
-    /// File names with their SHA-256: the source file and the files of the package.
-    #[serde(default, skip_deserializing)]
-    pub digests: Vec<(String, String)>,
-}
 
 impl Card {
     /// Reads a CycloneDX document; what is not there stays empty.
@@ -92,6 +40,9 @@ impl Card {
             owner: property(model, OWNER),
             architecture: text(model, "/modelCard/modelParameters/architectureFamily"),
             quantisation: property(model, QUANTISATION),
+            task: text(model, "/modelCard/modelParameters/task"),
+            inputs: formats(model, "/modelCard/modelParameters/inputs"),
+            outputs: formats(model, "/modelCard/modelParameters/outputs"),
             intended_use: texts(model, "/modelCard/considerations/useCases"),
             limits: texts(model, "/modelCard/considerations/technicalLimitations"),
             head: match property(model, HEAD) {
@@ -104,19 +55,6 @@ impl Card {
             },
             digests: digests(&bom),
         })
-    }
-
-    /// What must be stated before a model is taken in and is not.
-    pub fn missing(&self) -> Vec<&'static str> {
-        let list = |items: &[String]| items.iter().all(|item| item.trim().is_empty());
-        let stated = [
-            ("description", self.description.trim().is_empty()),
-            ("licence", self.licence.trim().is_empty()),
-            ("owner", self.owner.trim().is_empty()),
-            ("intended_use", list(&self.intended_use)),
-            ("limits", list(&self.limits)),
-        ];
-        stated.into_iter().filter(|(_, empty)| *empty).map(|(field, _)| field).collect()
     }
 
     /// The card as a CycloneDX 1.6 document.
@@ -134,11 +72,7 @@ impl Card {
             "name": self.name,
             "version": self.version,
             "modelCard": {
-                "modelParameters": {
-                    "task": "text-generation",
-                    "inputs": [{"format": "text"}],
-                    "outputs": [{"format": "text"}],
-                },
+                "modelParameters": self.parameters(),
                 "considerations": {
                     "useCases": self.intended_use,
                     "technicalLimitations": self.limits,
@@ -169,12 +103,6 @@ impl Card {
                 object.insert("externalReferences".into(), reference);
             }
         }
-        if let Some(parameters) = model.pointer_mut("/modelCard/modelParameters")
-            && let Some(parameters) = parameters.as_object_mut()
-            && !self.architecture.is_empty()
-        {
-            parameters.insert("architectureFamily".into(), json!(self.architecture));
-        }
         let files: Vec<Value> = self
             .digests
             .iter()
@@ -190,6 +118,20 @@ impl Card {
             "metadata": {"component": model},
             "components": files,
         })
+    }
+
+    fn parameters(&self) -> Value {
+        let mut parameters = Map::new();
+        for (field, text) in [("task", &self.task), ("architectureFamily", &self.architecture)] {
+            if !text.is_empty() {
+                parameters.insert(field.to_owned(), json!(text));
+            }
+        }
+        for (field, ports) in [("inputs", &self.inputs), ("outputs", &self.outputs)] {
+            let formats: Vec<Value> = ports.iter().map(|port| json!({"format": port})).collect();
+            parameters.insert(field.to_owned(), json!(formats));
+        }
+        Value::Object(parameters)
     }
 
     /// CycloneDX takes only SPDX identifiers as `id`; whatever else people write is a name.
@@ -222,6 +164,11 @@ fn texts(value: &Value, pointer: &str) -> Vec<String> {
     list.into_iter().flatten().filter_map(|v| v.as_str().map(str::to_owned)).collect()
 }
 
+fn formats(value: &Value, pointer: &str) -> Vec<String> {
+    let list = value.pointer(pointer).and_then(Value::as_array);
+    list.into_iter().flatten().map(|port| text(port, "/format")).collect()
+}
+
 fn property(model: &Value, name: &str) -> String {
     let list = model.pointer("/modelCard/properties").and_then(Value::as_array);
     list.into_iter()
@@ -242,7 +189,9 @@ fn digests(bom: &Value) -> Vec<(String, String)> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::json;
+
+    use super::super::*;
 
     fn card() -> Card {
         Card {
@@ -258,6 +207,9 @@ mod tests {
             intended_use: vec!["tests".into()],
             limits: vec!["knows nothing".into()],
             head: Some(json!({"task": "classify", "scale": [0.5, 1.0]})),
+            task: "classify".into(),
+            inputs: vec!["x FP32 [batch, 3]".into()],
+            outputs: vec!["y FP32 [batch, 2]".into()],
             digests: vec![("model.onnx".into(), "0".repeat(64))],
         }
     }
