@@ -179,12 +179,19 @@ fn difference(want: &Array, got: &Array, case: &Case, by_chance: bool) -> Option
     let (Some(right), Some(have)) = (numbers(want), numbers(got)) else {
         return Some("its values differ".to_owned());
     };
-    // Brain floats have 8 bits of precision, the cases a tolerance for single floats.
-    let rtol = if want.element() == ElementType::BFloat16 { 1e-2 } else { case.rtol };
+    // The cases have a tolerance for single floats: halves are allowed two of their last digits.
+    let rtol = match want.element() {
+        ElementType::BFloat16 => 1.6e-2,
+        ElementType::Float16 => 2e-3,
+        _ => case.rtol,
+    };
+    // A sum near zero is no nearer than the rounding of what it is made of.
+    let largest = right.iter().filter(|v| v.is_finite()).fold(0_f64, |a, v| a.max(v.abs()));
+    let rounding = if want.element() == ElementType::Float32 { 2e-6 * largest } else { 0.0 };
     let same = |(right, have): (&f64, &f64)| {
         right == have
             || right.is_nan() && have.is_nan()
-            || (right - have).abs() <= case.atol + rtol * right.abs()
+            || (right - have).abs() <= case.atol + rounding + rtol * right.abs()
     };
     let far = right.iter().zip(&have).filter(|pair| !same(*pair)).count();
     let first = right.iter().zip(&have).find(|pair| !same(*pair))?;

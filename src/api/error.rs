@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 
+use super::shelf::ShelfError;
 use crate::engine::{ConstraintError, EngineError, InferError};
 use crate::http::{Kind, Problem};
 use crate::skills::chat::TemplateError;
@@ -13,6 +14,8 @@ use crate::skills::pictures::PictureError;
 const RESPONSE_FORMAT: &str = "response_format";
 /// When to come back to a server that is stopping: it may be a restart.
 const RESTART_WAIT: Duration = Duration::from_secs(10);
+/// When to come back where a model is in between.
+const LOAD_WAIT: Duration = Duration::from_secs(1);
 
 /// What an engine's refusal means for the caller; `prompt` is the field the prompt came from.
 pub(super) fn of_engine(error: EngineError, prompt: &str) -> Problem {
@@ -94,6 +97,42 @@ pub(super) fn of_template(error: TemplateError) -> Problem {
             Problem::invalid(error.to_string()).param("messages").code("context_length_exceeded")
         }
         TemplateError::Compile(_) | TemplateError::Render(_) => Problem::internal(error),
+    }
+}
+
+/// What the shelf's refusal means for a client: what it may do, and nothing of the inside.
+pub(super) fn of_shelf(error: ShelfError) -> Problem {
+    let message = match &error {
+        ShelfError::Failing { name, .. } => {
+            format!("the model `{name}` cannot be loaded just now")
+        }
+        error => error.to_string(),
+    };
+    refused_by_shelf(error, message)
+}
+
+/// [`of_shelf`] for an administrator, who is told why.
+pub(super) fn of_shelf_in_full(error: ShelfError) -> Problem {
+    let message = error.to_string();
+    refused_by_shelf(error, message)
+}
+
+fn refused_by_shelf(error: ShelfError, message: String) -> Problem {
+    let overloaded =
+        || Problem::new(StatusCode::SERVICE_UNAVAILABLE, Kind::OverloadedError, message.as_str());
+    let conflict =
+        || Problem::new(StatusCode::CONFLICT, Kind::InvalidRequestError, message.as_str());
+    match error {
+        ShelfError::Unknown { name, known } => unknown_model(&name, known.iter()),
+        ShelfError::TooLarge { .. } => overloaded().code("model_too_large"),
+        ShelfError::Failing { retry_after, .. } => {
+            overloaded().code("model_not_loaded").retry_after(retry_after)
+        }
+        ShelfError::Pinned { .. } => conflict().code("model_pinned"),
+        ShelfError::Loading { .. } => conflict().code("model_loading").retry_after(LOAD_WAIT),
+        ShelfError::Alias { .. } => Problem::invalid(message).code("invalid_alias"),
+        ShelfError::ShuttingDown => overloaded().code("shutting_down").retry_after(RESTART_WAIT),
+        ShelfError::Internal(cause) => Problem::internal(cause),
     }
 }
 

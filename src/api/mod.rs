@@ -1,26 +1,31 @@
 //! The store's door: what a device can ask for over HTTP, and in which form it is answered.
 //!
-//! [`router`] makes an axum router from [`Service`], which holds the served models, limits,
-//! tokens and metrics. [`routes::ROUTES`] is the table that everything else is made of: the
+//! [`router`] makes an axum router from [`Service`], which holds the [`shelf`] that models come
+//! from, limits, tokens and metrics. [`routes::ROUTES`] is the table that everything else is made of: the
 //! router, who may use a route, `/openapi.json`, and the test that walks it.
 //!
 //! **Invariants**
 //! - A route that is not marked public answers 401 before it reads a body.
 //! - Every field of a request is honoured or refused with its path. None is ignored.
-//! - Every error has OpenAI's form; `error.rs` is the one table from rooms' errors to statuses.
+//! - Every error has the form that its path's clients read; `error.rs` is the one table from rooms' errors to statuses.
 //! - A client that goes away drops its [`crate::engine::Generation`]s, and so ends their work.
 //! - Templates and tokenising of long prompts run off the async threads, a bounded number at once.
 //!
 //! **Not here**: sockets, TLS and tokens (`http`), prompts (`skills`), tokens and sampling
 //! (`engine`).
 
+mod answered;
 mod error;
+mod inference;
 mod json;
 mod openai;
 mod openapi;
 mod operations;
+mod repository;
 pub mod routes;
 mod service;
+pub mod shelf;
+mod store;
 mod vision;
 
 pub use routes::router;

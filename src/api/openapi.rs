@@ -5,7 +5,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::routes::{Asked, Content, ROUTES, Route};
-use crate::http::{Access, ErrorEnvelope};
+use crate::http::{Access, ErrorEnvelope, ErrorForm, PlainError};
 use crate::skills::pictures::Format;
 
 /// The whole description.
@@ -40,9 +40,13 @@ pub(super) fn describe() -> Value {
 }
 
 fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
+    let error = match ErrorForm::of(route.path) {
+        ErrorForm::OpenAi => generator.subschema_for::<ErrorEnvelope>(),
+        ErrorForm::OpenInference => generator.subschema_for::<PlainError>(),
+    };
     let error = json!({
         "description": "An error",
-        "content": { "application/json": { "schema": generator.subschema_for::<ErrorEnvelope>() } },
+        "content": { "application/json": { "schema": error } },
     });
     let mut operation = json!({
         "summary": route.summary,
@@ -62,7 +66,10 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         let schema = json!({ "type": "string" });
         json!({ "name": field.name, "in": "query", "description": field.about, "schema": schema })
     });
-    let parameters: Vec<Value> = in_path.chain(in_query).collect();
+    let mut parameters: Vec<Value> = in_path.chain(in_query).collect();
+    if let Content::JsonOrBinary(_) = route.response {
+        parameters.push(header_length());
+    }
     if !parameters.is_empty() {
         fields.insert("parameters".into(), Value::from(parameters));
     }
@@ -79,6 +86,10 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
 fn content_of(asked: &Asked, generator: &mut SchemaGenerator) -> Value {
     match asked {
         Asked::Json(schema) => json!({ "application/json": { "schema": schema(generator) } }),
+        Asked::JsonOrBinary(schema) => json!({
+            "application/json": { "schema": schema(generator) },
+            "application/octet-stream": bytes(),
+        }),
         Asked::Picture => {
             let file = json!({ "schema": { "type": "string", "format": "binary" } });
             let types = Format::ALL.map(|format| (format.media_type().to_owned(), file.clone()));
@@ -94,6 +105,10 @@ fn success(response: &Content, generator: &mut SchemaGenerator) -> Value {
             "application/json": { "schema": whole(generator) },
             "text/event-stream": { "schema": event(generator) },
         }),
+        Content::JsonOrBinary(schema) => json!({
+            "application/json": { "schema": schema(generator) },
+            "application/octet-stream": bytes(),
+        }),
         Content::PngOrJson(schema) => json!({
             "image/png": { "schema": { "type": "string", "format": "binary" } },
             "application/json": { "schema": schema(generator) },
@@ -101,6 +116,21 @@ fn success(response: &Content, generator: &mut SchemaGenerator) -> Value {
         Content::Text(media_type) => json!({ *media_type: { "schema": { "type": "string" } } }),
     };
     json!({ "description": "The answer", "content": content })
+}
+
+/// JSON with bytes behind it.
+fn bytes() -> Value {
+    json!({ "schema": { "type": "string", "format": "binary" } })
+}
+
+fn header_length() -> Value {
+    json!({
+        "name": "Inference-Header-Content-Length",
+        "in": "header",
+        "required": false,
+        "description": "Bytes of the JSON, where bytes stand behind it",
+        "schema": { "type": "integer", "minimum": 0 },
+    })
 }
 
 fn operation_id(route: &Route) -> String {

@@ -40,7 +40,7 @@ pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
         Stage::Ready => StatusCode::OK,
         Stage::Starting | Stage::Draining => StatusCode::SERVICE_UNAVAILABLE,
     };
-    let models = service.models.keys().cloned().collect();
+    let models = service.shelf.list().into_iter().map(|shelved| shelved.name).collect();
     (status, Json(Readiness { status: stage, models })).into_response()
 }
 

@@ -1,9 +1,10 @@
 //! What the routes share.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -14,6 +15,8 @@ use crate::skills::heads::Head;
 use crate::telemetry::Metrics;
 
 use super::error;
+use super::inference::TensorMemory;
+use super::shelf::{Lease, Lent, Shelf, Wanted};
 
 /// Prompts below this are rendered and tokenised in place: it takes less than changing threads.
 const INLINE_PROMPT_BYTES: usize = 4 << 10;
@@ -51,6 +54,10 @@ pub struct Limits {
     pub max_picture_bytes: usize,
     /// Pixels of a picture, and of all pictures that are in work at once.
     pub max_picture_pixels: usize,
+    /// Bytes of a request that brings arrays, before and after it is inflated.
+    pub max_tensor_bytes: usize,
+    /// Bytes of all such requests that are read or answered at once; the others wait.
+    pub max_tensor_bytes_at_once: usize,
 }
 
 impl Default for Limits {
@@ -69,6 +76,8 @@ impl Default for Limits {
             max_schema_bytes: 64 << 10,
             max_picture_bytes: 20 << 20,
             max_picture_pixels: 40_000_000,
+            max_tensor_bytes: 32 << 20,
+            max_tensor_bytes_at_once: 128 << 20,
         }
     }
 }
@@ -86,6 +95,8 @@ pub struct Defaults {
 pub struct ServedModel {
     /// By which requests call it.
     pub name: String,
+    /// The package's version.
+    pub version: String,
     /// The engine's handle.
     pub model: Model,
     /// Without one, only completions can be asked for.
@@ -146,6 +157,22 @@ impl Served {
         }
     }
 
+    /// The package's version.
+    pub fn version(&self) -> &str {
+        match self {
+            Self::Language(model) => &model.version,
+            Self::Network(network) => &network.version,
+        }
+    }
+
+    /// Waits until it has ended and its memory is given back, after [`Self::shut_down`].
+    pub fn ended(&self) -> BoxFuture<'static, ()> {
+        match self {
+            Self::Language(model) => model.model.ended().boxed(),
+            Self::Network(network) => network.network.ended().boxed(),
+        }
+    }
+
     /// Refuses new requests from now on; those accepted finish.
     pub fn shut_down(&self) {
         match self {
@@ -153,26 +180,12 @@ impl Served {
             Self::Network(network) => network.network.shut_down(),
         }
     }
-
-    pub(super) fn created_s(&self) -> u64 {
-        unix_s(match self {
-            Self::Language(model) => model.created,
-            Self::Network(network) => network.created,
-        })
-    }
-
-    pub(super) fn owned_by(&self) -> &str {
-        match self {
-            Self::Language(model) => &model.owned_by,
-            Self::Network(network) => &network.owned_by,
-        }
-    }
 }
 
 /// What [`Service::new`] is made of.
 pub struct ServiceParts {
-    /// The models, by the names that requests use.
-    pub models: Vec<Served>,
+    /// Where models come from.
+    pub shelf: Arc<dyn Shelf>,
     /// What a request may ask for.
     pub limits: Limits,
     /// What a request's body may take.
@@ -189,7 +202,7 @@ pub struct ServiceParts {
 
 /// What the routes share.
 pub struct Service {
-    pub(super) models: BTreeMap<String, Served>,
+    pub(super) shelf: Arc<dyn Shelf>,
     pub(super) limits: Limits,
     pub(super) body: BodyLimits,
     pub(super) request_timeout: Duration,
@@ -199,16 +212,17 @@ pub struct Service {
     preparing: Arc<Semaphore>,
     /// Room for pictures, a permit for each [`PIXELS_PER_PERMIT`].
     pictures: Arc<Semaphore>,
+    pub(super) tensor_memory: TensorMemory,
 }
 
 impl Service {
-    /// Of two models with one name the later is served.
+    /// Shares these parts.
     pub fn new(parts: ServiceParts) -> Self {
-        let models = parts.models.into_iter().map(|m| (m.name().to_owned(), m)).collect();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
-            models,
+            shelf: parts.shelf,
             pictures: Arc::new(Semaphore::new(permits(parts.limits.max_picture_pixels as u64))),
+            tensor_memory: TensorMemory::new(&parts.limits),
             limits: parts.limits,
             body: parts.body,
             request_timeout: parts.request_timeout,
@@ -219,25 +233,37 @@ impl Service {
         }
     }
 
-    /// The model of this name, whatever it is.
-    pub(super) async fn model(&self, name: &str) -> Result<Served, Problem> {
-        let found = self.models.get(name).cloned();
-        found.ok_or_else(|| error::unknown_model(name, self.models.keys()))
-    }
-
-    /// The language model of this name.
-    pub(super) async fn language(&self, name: &str) -> Result<Arc<ServedModel>, Problem> {
-        match self.model(name).await? {
-            Served::Language(model) => Ok(model),
-            Served::Network(_) => Err(error::not_a_language_model(name)),
+    /// The model that was asked for, whatever it is. It may have to be loaded first, for which a
+    /// request waits as long as it may take in all.
+    pub(super) async fn model<'a>(&self, wanted: impl Into<Wanted<'a>>) -> Result<Lease, Problem> {
+        let lent = self.shelf.lend(wanted.into());
+        match tokio::time::timeout(self.request_timeout, lent).await {
+            Ok(lent) => lent.map_err(error::of_shelf),
+            Err(_) => Err(error::of_engine(EngineError::Deadline, "")),
         }
     }
 
-    /// The network of this name.
-    pub(super) async fn network(&self, name: &str) -> Result<Arc<ServedNetwork>, Problem> {
-        match self.model(name).await? {
-            Served::Network(network) => Ok(network),
-            Served::Language(_) => Err(error::not_a_network(name)),
+    /// The language model that was asked for. Hold it until the answer is complete.
+    pub(super) async fn language<'a>(
+        &self,
+        wanted: impl Into<Wanted<'a>>,
+    ) -> Result<Lent<ServedModel>, Problem> {
+        let lease = self.model(wanted).await?;
+        match lease.served().clone() {
+            Served::Language(model) => Ok(lease.of(model)),
+            Served::Network(network) => Err(error::not_a_language_model(&network.name)),
+        }
+    }
+
+    /// The network that was asked for. Hold it until the answer is complete.
+    pub(super) async fn network<'a>(
+        &self,
+        wanted: impl Into<Wanted<'a>>,
+    ) -> Result<Lent<ServedNetwork>, Problem> {
+        let lease = self.model(wanted).await?;
+        match lease.served().clone() {
+            Served::Network(network) => Ok(lease.of(network)),
+            Served::Language(model) => Err(error::not_a_network(&model.name)),
         }
     }
 

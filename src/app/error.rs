@@ -1,10 +1,8 @@
 //! Why a server does not start.
 
-use crate::engine::LoadError;
+use crate::api::shelf::{AliasFault, ShelfError};
 use crate::http::HttpError;
 use crate::packages::PackageError;
-use crate::skills::chat::TemplateError;
-use crate::skills::heads::HeadError;
 use crate::telemetry::LogError;
 
 /// Why a server does not start.
@@ -33,38 +31,36 @@ pub enum AppError {
         "no model is installed; `endcap models pull NAME` fetches one, `endcap demo` the default"
     )]
     NoModels,
-    /// A chat template cannot be used.
-    #[error("preparing {name}")]
-    Template {
-        /// Which model.
-        name: String,
-        /// Why.
-        #[source]
-        source: TemplateError,
-    },
-    /// The head in a model's card cannot be used.
-    #[error("reading the head in the card of {name}")]
-    Head {
-        /// Which model.
-        name: String,
-        /// Why.
-        #[source]
-        source: HeadError,
-    },
-    /// The engine refuses a model.
-    #[error("loading {name}")]
+    /// A model that must be there before the first answer cannot be loaded.
+    #[error("loading {name}: {why}; models.load = \"demand\" serves the others meanwhile")]
     Load {
         /// Which model.
         name: String,
         /// Why.
-        #[source]
-        source: LoadError,
+        why: ShelfError,
     },
-    /// A fault of ours.
-    #[error("loading {name}: the loading thread failed")]
-    Loader {
-        /// Which model.
+    /// A package that is to be pinned is not served.
+    #[error("models.pin names `{name}`, which is not served")]
+    Pin {
+        /// Which package.
         name: String,
+    },
+    /// An alias of the configuration cannot be.
+    #[error("models.aliases.{name}: {fault}")]
+    Alias {
+        /// Which alias.
+        name: String,
+        /// What is wrong with it.
+        fault: AliasFault,
+    },
+    /// What was said of models in an earlier run cannot be read.
+    #[error("reading {path}")]
+    Kept {
+        /// Which file.
+        path: std::path::PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
     },
 }
 

@@ -4,8 +4,8 @@
 //! until a signal, then draining.
 //!
 //! **Invariants**
-//! - The port is taken before anything slow begins; nothing is answered before every model is
-//!   loaded.
+//! - The port is taken before anything slow begins; nothing is answered before every model that
+//!   must be in memory is loaded.
 //! - The first SIGINT or SIGTERM begins the drain: no new connection, running answers finish within
 //!   the configured time, then models stop. The second ends the process with code 130.
 //! - No other room joins two rooms that do not know each other.
@@ -13,7 +13,7 @@
 //! **Not here**: what the rooms do; who started the server.
 
 mod error;
-mod models;
+mod shelf;
 mod signals;
 
 use std::sync::Arc;
@@ -21,12 +21,14 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::shelf::Shelf;
 use crate::api::{self, Service, ServiceParts};
 use crate::config::Config;
 use crate::http::{Health, HttpError, Listener, Tokens};
 use crate::telemetry::{self, Metrics};
 
 pub use error::AppError;
+use shelf::PackageShelf;
 
 /// A server that is about to answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,19 +50,18 @@ pub async fn run(
     signals::watch(stop.clone())?;
     let listener = Listener::bind(config.server.clone()).await?;
     let metrics = Arc::new(Metrics::new());
-    let loading = models::load(&config, &metrics);
-    let models = tokio::select! {
-        models = loading => models?,
+    let shelf = PackageShelf::open(&config, Arc::clone(&metrics))?;
+    tokio::select! {
+        ready = shelf.ready() => ready?,
         () = stop.cancelled() => return Ok(()),
-    };
+    }
     let started = Started {
         url: listener.url(),
-        models: models.iter().map(|served| served.name().to_owned()).collect(),
+        models: shelf.list().into_iter().map(|shelved| shelved.name).collect(),
     };
-    let engines = models.clone();
     let health = Arc::new(Health::default());
     let service = Service::new(ServiceParts {
-        models,
+        shelf: Arc::<PackageShelf>::clone(&shelf),
         limits: config.limits,
         body: config.server.body,
         request_timeout: config.server.request_timeout,
@@ -72,9 +73,7 @@ pub async fn run(
     announce(&started);
     tracing::info!(url = started.url, models = started.models.len(), "serving");
     let drained = listener.run(router, metrics, health, stop).await?;
-    for engine in engines {
-        engine.shut_down();
-    }
+    shelf.shut_down();
     tracing::info!(cut = drained.cut, "stopped");
     Ok(())
 }

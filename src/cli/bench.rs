@@ -50,8 +50,8 @@ pub(super) struct Bench {
     /// Threads; 0 takes every core [default: as configured]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=1024))]
     threads: Option<u16>,
-    /// How finely values between weights are kept, 8-bit or 16-bit [default: as configured]
-    #[arg(long, value_name = "BITS", value_parser = activation)]
+    /// How finely values between weights are kept: 8-bit, mixed or 16-bit [default: as configured]
+    #[arg(long, value_name = "BITS")]
     activation: Option<Activation>,
     /// Rounds of each measurement; the middle one is told
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100))]
@@ -76,14 +76,6 @@ enum Case {
     Arrival,
     /// One token of one prompt, for whoever takes the time of the whole process.
     Start,
-}
-
-fn activation(text: &str) -> Result<Activation, String> {
-    match text {
-        "8-bit" => Ok(Activation::Bits8),
-        "16-bit" => Ok(Activation::Bits16),
-        _ => Err("not 8-bit or 16-bit".to_owned()),
-    }
 }
 
 pub(super) fn run(common: &Common, bench: &Bench) -> anyhow::Result<()> {

@@ -36,7 +36,7 @@ pub(super) struct Demo {
 pub(super) fn run(common: &Common, demo: &Demo) -> anyhow::Result<()> {
     let sources = demo.door.over(common.sources()).with_flag("models.serve", MODEL);
     let config = config::load(&sources)?;
-    let token = match sources.demo_token() {
+    let token = match sources.token() {
         Some(token) => {
             Tokens::check_chosen(token).context("ENDCAP_TOKEN cannot be the token")?;
             token.to_owned()

@@ -31,8 +31,6 @@ use clap::Parser;
 
 use arguments::{Cli, Command};
 
-use crate::config;
-
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -59,10 +57,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Demo(demo) => demo::run(&common, &demo).map(done),
         Command::Serve(serve) => serve::run(&common, &serve).map(done),
-        Command::Models(models) => {
-            let data = config::load(&common.sources())?.data_dir;
-            on_runtime(models.run(&data))
-        }
+        Command::Models(models) => on_runtime(models.run(&common)),
         Command::Run(run) => run::run(&common, &run).map(done),
         Command::Bench(bench) => bench::run(&common, &bench).map(done),
         Command::Doctor(doctor) => doctor::run(&common, &doctor).map(done),

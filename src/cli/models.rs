@@ -1,6 +1,7 @@
 //! `endcap models`: what is installed, and how more comes in.
 
 mod check;
+mod running;
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,9 @@ use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::arguments::Common;
 use super::progress::Bars;
+use crate::config;
 use crate::packages::{self, Catalogue, Checked, Finding, Package, Progress, Silent, Store};
 use crate::units::Bytes;
 use check::Check;
@@ -76,14 +79,20 @@ enum Command {
         /// Name of an installed model.
         name: String,
     },
+    #[command(flatten)]
+    Running(running::Running),
 }
 
 impl ModelsCommand {
     /// Does it. The exit code is 1 where a check refuses the model.
-    pub(super) async fn run(self, data_dir: &Path) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
+        let sources = common.sources();
+        if let Command::Running(running) = self.command {
+            return running.run(&sources, self.json).await.map(|()| ExitCode::SUCCESS);
+        }
         let progress: Arc<dyn Progress> =
             if self.quiet { Arc::new(Silent) } else { Arc::new(Bars::new()) };
-        let (json, data_dir) = (self.json, data_dir.to_owned());
+        let (json, data_dir) = (self.json, config::load(&sources)?.data_dir);
         match self.command {
             Command::Pull { name } => pull(&name, &data_dir, progress, json).await,
             command => {
@@ -149,7 +158,7 @@ fn blocking(
             tell(json, &json!({"removed": name}), &format!("{name} is removed"))
         }
         // Handled where it can be awaited.
-        Command::Pull { .. } => Ok(ExitCode::SUCCESS),
+        Command::Pull { .. } | Command::Running(_) => Ok(ExitCode::SUCCESS),
     }
 }
 

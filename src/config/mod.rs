@@ -23,7 +23,7 @@ use std::path::PathBuf;
 
 pub use fault::{ConfigError, Fault};
 pub use raw::{Origin, Setting};
-pub use sections::{Config, Log, Models};
+pub use sections::{Config, LoadAt, Log, Models};
 pub use sources::{Sources, default_data_dir};
 
 /// Reads and checks the settings.

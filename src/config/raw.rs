@@ -107,6 +107,29 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The settings `group.NAME`, whose names are a person's to choose. Only the file has them.
+    pub(super) fn read_group<T>(
+        &mut self,
+        group: &'static str,
+        parse: impl Fn(&Given) -> Result<T, String>,
+        show: impl Fn(&T) -> String,
+    ) -> BTreeMap<String, T> {
+        let prefix = format!("{group}.");
+        let mut found = BTreeMap::new();
+        // What is taken out here is no setting that nobody knows.
+        for (path, value) in self.file.extract_if(.., |path, _| path.starts_with(&prefix)) {
+            match parse(&Given::Toml(value)) {
+                Ok(value) => drop(found.insert(path.replacen(&prefix, "", 1), value)),
+                Err(why) => self.faults.push(Fault { path, origin: Origin::File, why }),
+            }
+        }
+        let shown = found.iter().map(|(name, value)| format!("{name} = {}", show(value)));
+        let value = shown.collect::<Vec<_>>().join(", ");
+        let origin = if found.is_empty() { Origin::Default } else { Origin::File };
+        self.settings.push(Setting { path: group, value, origin });
+        found
+    }
+
     /// Records that a setting, right by itself, does not go with another.
     pub(super) fn refuse(&mut self, path: &'static str, why: impl Into<String>) {
         let origin = self.given(path).map_or(Origin::Default, |(_, origin)| origin);

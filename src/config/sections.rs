@@ -1,5 +1,6 @@
 //! Every setting: its name, default, range, and what it must agree with.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use super::kinds;
 use super::raw::{Given, Reader};
 use super::{Setting, default_data_dir};
 use crate::api;
+use crate::api::shelf::Share;
 use crate::engine::{self, Activation, KvType};
 use crate::http::{self, BodyLimits, TlsFiles};
 use crate::telemetry::LogFormat;
@@ -35,8 +37,23 @@ pub struct Config {
 /// What is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Models {
-    /// Names of installed packages, in the order they are loaded; none serves every chat package.
+    /// Names of installed packages; none serves every one.
     pub serve: Vec<String>,
+    /// When they come into memory.
+    pub load: LoadAt,
+    /// Names of packages that never leave memory.
+    pub pin: Vec<String>,
+    /// Names for one or more packages.
+    pub aliases: BTreeMap<String, Vec<Share>>,
+}
+
+/// When a package comes into memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoadAt {
+    /// Before the server answers.
+    Start,
+    /// When it is first asked for; pinned ones before the server answers.
+    Demand,
 }
 
 /// How the server tells what it does.
@@ -70,7 +87,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Config> {
         server: server(reader),
         limits: limits(reader),
         engine: engine(reader),
-        models: Models { serve: served(reader) },
+        models: models(reader),
         log: log(reader),
         settings: Vec::new(),
     };
@@ -170,6 +187,13 @@ fn limits(reader: &mut Reader<'_>) -> api::Limits {
     let tokens = default.max_completion_tokens;
     let schema = default.max_schema_bytes as u64;
     let picture = default.max_picture_bytes as u64;
+    let (tensors, at_once) = (default.max_tensor_bytes, default.max_tensor_bytes_at_once);
+    let max_tensor_bytes = tensor_bytes(reader, "limits.max_tensor_bytes", tensors);
+    let at_once = tensor_bytes(reader, "limits.max_tensor_bytes_at_once", at_once);
+    if at_once < max_tensor_bytes {
+        let why = "it must be at least limits.max_tensor_bytes";
+        reader.refuse("limits.max_tensor_bytes_at_once", why);
+    }
     api::Limits {
         max_messages: number(reader, "limits.max_messages", default.max_messages, 1, 65_536),
         max_message_bytes: bytes(reader, "limits.max_message_bytes", message, 1, 1 << 30) as usize,
@@ -202,7 +226,13 @@ fn limits(reader: &mut Reader<'_>) -> api::Limits {
             1,
             1_000_000_000,
         ),
+        max_tensor_bytes,
+        max_tensor_bytes_at_once: at_once,
     }
+}
+
+fn tensor_bytes(reader: &mut Reader<'_>, name: &'static str, default: usize) -> usize {
+    bytes(reader, name, default as u64, 1024, 1 << 32) as usize
 }
 
 fn engine(reader: &mut Reader<'_>) -> engine::Config {
@@ -217,15 +247,8 @@ fn engine(reader: &mut Reader<'_>) -> engine::Config {
         KvType::Int8 => "int8".to_owned(),
     };
     let chunk = default.prefill_chunk_tokens;
-    let activation = |given: &Given| match kinds::text(given)?.as_str() {
-        "8-bit" => Ok(Activation::Bits8),
-        "16-bit" => Ok(Activation::Bits16),
-        other => Err(format!("`{other}` is not \"8-bit\" or \"16-bit\"")),
-    };
-    let show = |activation: &Activation| match activation {
-        Activation::Bits8 => "8-bit".to_owned(),
-        Activation::Bits16 => "16-bit".to_owned(),
-    };
+    let activation = |given: &Given| kinds::text(given)?.parse::<Activation>();
+    let show = |activation: &Activation| activation.name().to_owned();
     let window_ms = default.batch_window.as_millis() as usize;
     let window_ms = number(reader, "engine.batch_window_ms", window_ms, 0, 1000);
     engine::Config {
@@ -233,7 +256,7 @@ fn engine(reader: &mut Reader<'_>) -> engine::Config {
             reader,
             "engine.memory_budget",
             "half of the memory",
-            16 * MIB..=1 << 44,
+            MIB..=1 << 44,
         ),
         kv_budget_bytes: bytes_or(
             reader,
@@ -347,12 +370,47 @@ fn seconds(
     reader.read(setting, default, parse, show)
 }
 
-fn served(reader: &mut Reader<'_>) -> Vec<String> {
-    let names = list(reader, "models.serve");
+fn models(reader: &mut Reader<'_>) -> Models {
+    let load = |given: &Given| match kinds::text(given)?.as_str() {
+        "start" => Ok(LoadAt::Start),
+        "demand" => Ok(LoadAt::Demand),
+        other => Err(format!("`{other}` is not \"start\" or \"demand\"")),
+    };
+    let show = |load: &LoadAt| match load {
+        LoadAt::Start => "start".to_owned(),
+        LoadAt::Demand => "demand".to_owned(),
+    };
+    Models {
+        serve: names(reader, "models.serve"),
+        load: reader.read("models.load", LoadAt::Start, load, show),
+        pin: names(reader, "models.pin"),
+        aliases: reader.read_group("models.aliases", shares, |shares| show_shares(shares)),
+    }
+}
+
+/// The packages of one alias; which of them there are is not ours to know.
+fn shares(given: &Given) -> Result<Vec<Share>, String> {
+    let wanted = "a list such as [{ package = \"one\", weight = 9 }, { package = \"two\" }]";
+    match given {
+        Given::Toml(value) => value
+            .clone()
+            .try_into()
+            .map_err(|fault: toml::de::Error| format!("this takes {wanted}: {}", fault.message())),
+        Given::Text(_) => Err(format!("this takes {wanted}")),
+    }
+}
+
+fn show_shares(shares: &[Share]) -> String {
+    let shown = shares.iter().map(|share| format!("{} ({})", share.package, share.weight));
+    shown.collect::<Vec<_>>().join(" + ")
+}
+
+fn names(reader: &mut Reader<'_>, setting: &'static str) -> Vec<String> {
+    let names = list(reader, setting);
     let twice =
         names.iter().enumerate().find(|(at, name)| names.iter().take(*at).any(|n| n == *name));
     if let Some((_, name)) = twice {
-        reader.refuse("models.serve", format!("`{name}` is there twice"));
+        reader.refuse(setting, format!("`{name}` is there twice"));
     }
     names
 }

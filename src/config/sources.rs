@@ -44,9 +44,9 @@ impl Sources {
         self
     }
 
-    /// The admin token that a person chose for a demo, from `ENDCAP_TOKEN`. No setting: it is
-    /// shown nowhere.
-    pub fn demo_token(&self) -> Option<&str> {
+    /// The admin token in `ENDCAP_TOKEN`: a demo's, or one to show to a running server. No setting:
+    /// it is shown nowhere.
+    pub fn token(&self) -> Option<&str> {
         self.variable("ENDCAP_TOKEN")
     }
 

@@ -1,6 +1,5 @@
 //! What this box could do at most, to compare what a model does with.
 
-use super::Activation;
 use super::cpu::{Kernel, limits};
 
 /// Measured limits of the processor with the kernels that are best on it.
@@ -22,15 +21,5 @@ impl Limits {
         };
         let (read_bytes_per_s, multiply_adds_per_s) = limits(Kernel::best(), threads);
         Self { read_bytes_per_s, multiply_adds_per_s }
-    }
-}
-
-impl Activation {
-    /// 8-bit products that one product with a weight takes.
-    pub fn products(self) -> u64 {
-        match self {
-            Self::Bits8 => 1,
-            Self::Bits16 => 2,
-        }
     }
 }

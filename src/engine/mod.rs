@@ -18,9 +18,11 @@
 //!
 //! **Not here**: HTTP, prompts and chat templates, where a model's files come from.
 
+mod activation;
 mod budget;
 mod constraint;
 mod cpu;
+mod ending;
 mod kv;
 mod limits;
 mod model;
@@ -31,6 +33,7 @@ mod scheduler;
 mod text;
 mod tokenizer;
 
+pub use activation::Activation;
 pub use budget::Budget;
 pub use constraint::{Constraint, ConstraintError, Form};
 pub use kv::KvType;
@@ -73,19 +76,6 @@ pub struct Derived {
     pub path: PathBuf,
     /// Tells what it is made of: with other files the key is another.
     pub key: String,
-}
-
-/// How finely what flows between weights is kept. Weights are as the package has them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
-pub enum Activation {
-    /// Eight bits for a value, with a scale for 32 neighbours. Faster; a small model may choose
-    /// another word now and then.
-    #[serde(rename = "8-bit")]
-    Bits8,
-    /// Sixteen bits: answers are those of the model in float arithmetic.
-    #[default]
-    #[serde(rename = "16-bit")]
-    Bits16,
 }
 
 /// Limits of one loaded model.

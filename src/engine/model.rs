@@ -143,6 +143,12 @@ impl Model {
     pub fn shut_down(&self) {
         self.inner.scheduler.close();
     }
+
+    /// Waits until the model has ended and its memory is given back. It does not end as long as
+    /// nobody shuts it down and a handle is left.
+    pub fn ended(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.inner.scheduler.ending().come()
+    }
 }
 
 fn open(source: &ModelSource) -> Result<(Plan, Tokenizer), LoadError> {

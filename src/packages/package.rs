@@ -11,7 +11,7 @@ use super::digest;
 use super::disk::read_bounded;
 use super::error::{At, ManifestError, PackageError};
 use super::external;
-use super::manifest::{MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest, Role};
+use super::manifest::{FileEntry, MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest, Role};
 use super::progress::{Progress, Silent};
 use crate::engine::{Derived, ModelSource, NetworkSource, TokenId, Tokenizer};
 
@@ -100,6 +100,16 @@ impl Package {
     /// Bytes of its files.
     pub fn bytes(&self) -> u64 {
         self.manifest.total_bytes()
+    }
+
+    /// About how many bytes its weights take in memory: as packed before, else as its files have
+    /// them.
+    pub fn expected_weight_bytes(&self) -> u64 {
+        let packed = fs::metadata(self.folder.join(DERIVED_FILE)).map(|found| found.len());
+        packed.unwrap_or_else(|_| {
+            let weighty = |file: &&FileEntry| matches!(file.role, Role::Onnx | Role::External);
+            self.manifest.files.iter().filter(weighty).map(|file| file.bytes).sum()
+        })
     }
 
     /// The model card.

@@ -14,6 +14,7 @@ use prometheus_client::registry::Registry;
 use super::model::ModelObserver;
 use super::names::Metric;
 use super::process::Process;
+use super::shelf::ShelfMetrics;
 
 /// Bounds of `gen_ai.server.time_to_first_token`, as the convention has them.
 const FIRST_TOKEN_S: [f64; 17] = [
@@ -30,7 +31,7 @@ const GENERATION_S: [f64; 14] =
 const HTTP_S: [f64; 16] =
     [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 30.0, 120.0];
 
-type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
+pub(super) type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct ModelLabels {
@@ -85,6 +86,7 @@ pub struct HttpRequest {
 pub struct Metrics {
     registry: Registry,
     models: ModelFamilies,
+    shelf: ShelfMetrics,
     http: Histograms<HttpLabels>,
     http_active: Gauge,
     connections: Gauge,
@@ -141,6 +143,7 @@ impl Metrics {
         ] {
             metric.register(&mut registry, family.clone());
         }
+        let shelf = ShelfMetrics::register(&mut registry);
         let http = histograms(|| Histogram::new(HTTP_S));
         Metric::HttpDuration.register(&mut registry, http.clone());
         let (http_active, connections) = (Gauge::default(), Gauge::default());
@@ -157,12 +160,17 @@ impl Metrics {
             build,
         );
         let process = Process::register(&mut registry);
-        Self { registry, models, http, http_active, connections, refused, panics, process }
+        Self { registry, models, shelf, http, http_active, connections, refused, panics, process }
     }
 
     /// The observer by which a model's engine reports.
     pub fn observe_model(&self, name: &str) -> ModelObserver {
         ModelObserver::new(&self.models, name)
+    }
+
+    /// What tells of models that come into memory and leave it.
+    pub fn shelf(&self) -> &ShelfMetrics {
+        &self.shelf
     }
 
     /// A request began.
@@ -244,6 +252,11 @@ mod tests {
             duration: Duration::from_millis(2),
         });
         metrics.connection_refused();
+        metrics.shelf().loaded("tiny", 2048, Duration::from_millis(20));
+        metrics.shelf().load_failed("tiny");
+        metrics.shelf().unloaded("tiny");
+        metrics.shelf().loaded("tiny", 2048, Duration::from_millis(20));
+        metrics.shelf().evicted("other");
         let text = metrics.encode().unwrap();
         for metric in Metric::ALL {
             assert!(text.contains(metric.name()), "{}\n{text}", metric.name());
@@ -257,6 +270,10 @@ mod tests {
             "endcap_queue_waiting{gen_ai_request_model=\"tiny\"} 3",
             "endcap_kv_used_bytes{gen_ai_request_model=\"tiny\"} 1024",
             "http_server_request_duration_seconds_count{http_request_method=\"GET\",http_route=\"/v1/models\",http_response_status_code=\"200\"} 1",
+            "endcap_model_loaded{gen_ai_request_model=\"tiny\"} 1",
+            "endcap_model_weights_bytes{gen_ai_request_model=\"tiny\"} 2048",
+            "endcap_model_unloads_total{gen_ai_request_model=\"tiny\"} 1",
+            "endcap_model_evictions_total{gen_ai_request_model=\"other\"} 1",
             "http_server_active_requests 0",
             "endcap_http_connections_refused_total 1",
             concat!("endcap_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),

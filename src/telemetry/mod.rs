@@ -18,9 +18,11 @@ mod metrics;
 mod model;
 mod names;
 mod process;
+mod shelf;
 
 pub use log::{LogError, LogFormat, start};
 pub use memory::{forget_peak_memory, peak_memory_bytes};
 pub use metrics::{HttpRequest, Metrics};
 pub use model::ModelObserver;
 pub use names::Metric;
+pub use shelf::ShelfMetrics;

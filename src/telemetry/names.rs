@@ -33,6 +33,20 @@ pub enum Metric {
     KvUsed,
     /// KV memory allowed.
     KvBudget,
+    /// Models in memory.
+    ModelLoaded,
+    /// Their weights.
+    ModelBytes,
+    /// Models that came into memory.
+    ModelLoads,
+    /// Models that could not be loaded.
+    ModelLoadFailures,
+    /// Models that left because somebody said so.
+    ModelUnloads,
+    /// Models that left because another needed the room.
+    ModelEvictions,
+    /// How long loading took.
+    ModelLoadDuration,
     /// `http.server.request.duration`, up to the last byte of the answer.
     HttpDuration,
     /// `http.server.active_requests`.
@@ -57,7 +71,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 29] = [
         Self::TimeToFirstToken,
         Self::TimePerOutputToken,
         Self::GenerationDuration,
@@ -70,6 +84,13 @@ impl Metric {
         Self::QueueRunning,
         Self::KvUsed,
         Self::KvBudget,
+        Self::ModelLoaded,
+        Self::ModelBytes,
+        Self::ModelLoads,
+        Self::ModelLoadFailures,
+        Self::ModelUnloads,
+        Self::ModelEvictions,
+        Self::ModelLoadDuration,
         Self::HttpDuration,
         Self::HttpActive,
         Self::Connections,
@@ -138,6 +159,25 @@ impl Metric {
             }
             Self::KvUsed => ("endcap_kv_used", Some(Bytes), "KV memory in use"),
             Self::KvBudget => ("endcap_kv_budget", Some(Bytes), "KV memory allowed"),
+            Self::ModelLoaded => ("endcap_model_loaded", None, "1 where a model is in memory"),
+            Self::ModelBytes => {
+                ("endcap_model_weights", Some(Bytes), "Weights of a model in memory")
+            }
+            Self::ModelLoads => ("endcap_model_loads", None, "Times a model came into memory"),
+            Self::ModelLoadFailures => {
+                ("endcap_model_load_failures", None, "Times a model could not be loaded")
+            }
+            Self::ModelUnloads => {
+                ("endcap_model_unloads", None, "Times a model left memory because it was told to")
+            }
+            Self::ModelEvictions => (
+                "endcap_model_evictions",
+                None,
+                "Times a model left memory because another needed the room",
+            ),
+            Self::ModelLoadDuration => {
+                ("endcap_model_load_duration", Some(Seconds), "Time to bring a model into memory")
+            }
             Self::HttpDuration => (
                 "http_server_request_duration",
                 Some(Seconds),

@@ -35,7 +35,7 @@ def arguments():
     parser.add_argument("--models", type=Path, help="folder of GGUF files")
     parser.add_argument("--genai", type=Path, help="folder of an int4 model of onnxruntime-genai")
     parser.add_argument("--nbits", type=Path, help="folder of a MatMulNBits decoder with past inputs")
-    parser.add_argument("--activation", choices=["8-bit", "16-bit"], help="ours, if not the default")
+    parser.add_argument("--activation", choices=["8-bit", "mixed", "16-bit"], help="ours, if not the default")
     parser.add_argument("--endcap", type=Path, default=ROOT / "target/release/endcap")
     parser.add_argument("--json", type=Path, help="where the figures are kept, case by case")
     return parser.parse_args()

@@ -1,6 +1,8 @@
 //! What the journeys share: where things are, a server to talk to, and a plain HTTP client.
 
+mod arrays;
 mod http;
+pub(crate) mod onnx;
 mod packages;
 mod server;
 
@@ -8,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+pub(crate) use arrays::{ADD_SUB, IDENTITIES, VERSION, arrays, graph};
 pub(crate) use http::{Answer, Ask, Events};
 pub(crate) use packages::install;
 pub(crate) use server::{MODEL, Server};
@@ -85,6 +88,30 @@ fn tireless_template() -> &'static Path {
     })
 }
 
+/// Packages of a shelf, and the tiny models they are made of. `large` takes about five times the
+/// memory of each other.
+pub(crate) const SHELF: [(&str, &str); 6] = [
+    ("one", "q4_1.gguf"),
+    ("two", "q4_0.gguf"),
+    ("three", "q4_1.gguf"),
+    ("four", "q4_0.gguf"),
+    ("five", "q4_1.gguf"),
+    ("large", "qwen2.gguf"),
+];
+
+/// A data folder with the packages of [`SHELF`], made once for all tests.
+fn shelf_template() -> &'static Path {
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let data = fresh("shelf");
+        for (name, file) in SHELF {
+            import_as(name, &root().join("models/tiny").join(file), &data);
+        }
+        std::fs::copy(template().data.join("tokens.json"), data.join("tokens.json")).unwrap();
+        data
+    })
+}
+
 /// An empty folder that outlives the tests, so that a person can look at what they used.
 fn fresh(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -121,6 +148,11 @@ pub(crate) fn data() -> tempfile::TempDir {
 /// The same with a tiny model whose answers may have [`LONG`] tokens.
 pub(crate) fn tireless() -> tempfile::TempDir {
     copy_of(tireless_template())
+}
+
+/// A data folder of one test's own, holding the packages of [`SHELF`] and the admin token.
+pub(crate) fn shelf() -> tempfile::TempDir {
+    copy_of(shelf_template())
 }
 
 /// A data folder with the admin token and no package.

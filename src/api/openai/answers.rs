@@ -6,9 +6,9 @@ use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, SelectAll, unfold};
 use tokio::time::timeout_at;
 
-use crate::engine::{
-    Chunk, EngineError, FinishReason, Generation, Model, Request, TokenReport, Usage,
-};
+use crate::api::service::ServedModel;
+use crate::api::shelf::Lent;
+use crate::engine::{Chunk, EngineError, FinishReason, Generation, Request, TokenReport, Usage};
 
 /// Chunks of one answer, each with the answer's index.
 pub(super) type Numbered = BoxStream<'static, (usize, Result<Chunk, EngineError>)>;
@@ -18,24 +18,28 @@ pub(super) struct Answers {
     streams: SelectAll<Numbered>,
     unfinished: usize,
     deadline: Instant,
+    /// The model stays in memory until the answers are complete.
+    _lent: Option<Lent<ServedModel>>,
 }
 
 impl Answers {
     /// Queues all requests; where one is refused, none goes on.
     pub(super) fn start(
-        model: &Model,
+        served: &Lent<ServedModel>,
         requests: Vec<Request>,
         deadline: Instant,
     ) -> Result<Self, EngineError> {
-        let generations =
-            requests.into_iter().map(|r| model.generate(r)).collect::<Result<Vec<_>, _>>()?;
+        let generations = requests
+            .into_iter()
+            .map(|r| served.model.generate(r))
+            .collect::<Result<Vec<_>, _>>()?;
         let streams = generations.into_iter().enumerate().map(|(i, g)| numbered(i, g)).collect();
-        Ok(Self::join(streams, deadline))
+        Ok(Self { _lent: Some(served.clone()), ..Self::join(streams, deadline) })
     }
 
     pub(super) fn join(streams: Vec<Numbered>, deadline: Instant) -> Self {
         let unfinished = streams.len();
-        Self { streams: streams.into_iter().collect(), unfinished, deadline }
+        Self { streams: streams.into_iter().collect(), unfinished, deadline, _lent: None }
     }
 
     /// The next chunk of any answer with the answer's index; `None` when all are complete.

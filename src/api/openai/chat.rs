@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 
@@ -13,6 +14,7 @@ use super::chat_response::{ChatCompletion, ChatTranscript};
 use super::events;
 use super::plan::fresh_seed;
 use super::usage::Label;
+use crate::api::answered;
 use crate::api::error::{no_template, of_constraint, of_engine, of_template};
 use crate::api::json::Asked;
 use crate::api::service::{ServedModel, Service};
@@ -26,11 +28,13 @@ const PROMPT: &str = "messages";
 pub(in crate::api) async fn answer(
     State(service): State<Arc<Service>>,
     id: Option<Extension<RequestId>>,
+    headers: HeaderMap,
     Asked(request): Asked<ChatRequest>,
 ) -> Result<Response, Problem> {
     let deadline = Instant::now() + service.request_timeout;
     let chat = request.check(&service.limits)?;
-    let served = service.language(&chat.model).await?;
+    let wanted = answered::wanted(&chat.model, &headers, chat.user.as_deref());
+    let served = service.language(wanted).await?;
     chat.plan.check_tokens(served.model.tokenizer().vocabulary())?;
     let prompt = prompt_tokens(&service, &served, chat.messages, deadline).await?;
     let seed = fresh_seed()?;
@@ -39,19 +43,20 @@ pub(in crate::api) async fn answer(
     let requests =
         requests.into_iter().map(|r| Request { constraint: constraint.clone(), ..r }).collect();
     let refused = |error| of_engine(error, PROMPT);
-    let answers = Answers::start(&served.model, requests, deadline).map_err(refused)?;
+    let answers = Answers::start(&served, requests, deadline).map_err(refused)?;
     let label = Label::new("chatcmpl", &served)?;
     let with_logprobs = chat.logprobs.is_some();
-    match chat.form {
+    let response = match chat.form {
         Delivery::Whole => {
             let answers = answers.collect().await.map_err(refused)?;
-            Ok(Json(ChatCompletion::of(label, answers, with_logprobs)).into_response())
+            Json(ChatCompletion::of(label, answers, with_logprobs)).into_response()
         }
         Delivery::Stream { include_usage } => {
             let transcript = ChatTranscript::new(label, chat.plan.n, with_logprobs, include_usage);
-            Ok(events::respond(answers, transcript, id.map(|Extension(id)| id), PROMPT))
+            events::respond(answers, transcript, id.map(|Extension(id)| id), PROMPT)
         }
-    }
+    };
+    Ok(answered::by(response, &served.name))
 }
 
 /// The form that the answer must have, ready for this model.

@@ -81,9 +81,8 @@ pub(in crate::api) struct ChatRequest {
     _functions: Option<Empty>,
     /// Only `none` and `auto`.
     function_call: Option<Value>,
-    /// Used for nothing.
-    #[serde(rename = "user")]
-    _user: Option<String>,
+    /// Where the model is an alias of several packages: the same user gets the same one.
+    user: Option<String>,
     /// Used for nothing.
     #[serde(rename = "safety_identifier")]
     _safety_identifier: Option<String>,
@@ -182,6 +181,7 @@ pub(super) enum Form {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Chat {
     pub(super) model: String,
+    pub(super) user: Option<String>,
     pub(super) messages: Vec<Message>,
     pub(super) plan: Plan,
     pub(super) logprobs: Option<u8>,
@@ -198,7 +198,8 @@ impl ChatRequest {
         let form = check_form(self.stream, self.stream_options.as_ref())?;
         let shape = self.response_format.map(|format| format.0.check(limits)).transpose()?;
         let messages = check_messages(self.messages, limits)?;
-        Ok(Chat { model: self.model, messages, plan, logprobs, form, shape: shape.flatten() })
+        let (model, user) = (self.model, self.user);
+        Ok(Chat { model, user, messages, plan, logprobs, form, shape: shape.flatten() })
     }
 
     /// Fields of which only the value passes that says what this server does anyway.

@@ -56,9 +56,8 @@ pub(in crate::api) struct CompletionRequest {
     /// Only with `stream`.
     #[schemars(with = "Option<StreamOptions>")]
     stream_options: Option<Object<StreamOptions>>,
-    /// Used for nothing.
-    #[serde(rename = "user")]
-    _user: Option<String>,
+    /// Where the model is an alias of several packages: the same user gets the same one.
+    user: Option<String>,
     #[serde(rename = "suffix")]
     #[schemars(skip)]
     _suffix: Option<Refused>,
@@ -68,6 +67,7 @@ pub(in crate::api) struct CompletionRequest {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Continuation {
     pub(super) model: String,
+    pub(super) user: Option<String>,
     pub(super) prompts: Prompts,
     pub(super) echo: bool,
     pub(super) plan: Plan,
@@ -90,7 +90,8 @@ impl CompletionRequest {
         let plan = Plan::check(&self.knobs(logprobs), limits)?;
         let form = check_form(self.stream, self.stream_options.as_ref())?;
         check_prompts(&self.prompt, plan.n, limits)?;
-        Ok(Continuation { model: self.model, prompts: self.prompt, echo, plan, logprobs, form })
+        let (model, user, prompts) = (self.model, self.user, self.prompt);
+        Ok(Continuation { model, user, prompts, echo, plan, logprobs, form })
     }
 
     fn knobs(&self, logprobs: Option<u8>) -> Knobs<'_> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 
@@ -15,6 +16,7 @@ use super::events;
 use super::fields::Prompts;
 use super::plan::fresh_seed;
 use super::usage::Label;
+use crate::api::answered;
 use crate::api::error::of_engine;
 use crate::api::json::Asked;
 use crate::api::service::{ServedModel, Service};
@@ -27,11 +29,13 @@ const PROMPT: &str = "prompt";
 pub(in crate::api) async fn answer(
     State(service): State<Arc<Service>>,
     id: Option<Extension<RequestId>>,
+    headers: HeaderMap,
     Asked(request): Asked<CompletionRequest>,
 ) -> Result<Response, Problem> {
     let deadline = Instant::now() + service.request_timeout;
     let asked = request.check(&service.limits)?;
-    let served = service.language(&asked.model).await?;
+    let wanted = answered::wanted(&asked.model, &headers, asked.user.as_deref());
+    let served = service.language(wanted).await?;
     let (plan, seed) = (asked.plan, fresh_seed()?);
     plan.check_tokens(served.model.tokenizer().vocabulary())?;
     let prompts = read_prompts(&service, &served, asked.prompts, deadline).await?;
@@ -40,7 +44,7 @@ pub(in crate::api) async fn answer(
         .flat_map(|p| plan.requests(&p.tokens, &served.defaults, &service.limits, seed, deadline))
         .collect();
     let refused = |error| of_engine(error, PROMPT);
-    let answers = Answers::start(&served.model, requests, deadline).map_err(refused)?;
+    let answers = Answers::start(&served, requests, deadline).map_err(refused)?;
     let echoes = prompts.iter().flat_map(|p| std::iter::repeat_n(p.text(&served), plan.n));
     let shape = Shape {
         label: Label::new("cmpl", &served)?,
@@ -48,17 +52,18 @@ pub(in crate::api) async fn answer(
         with_logprobs: asked.logprobs.is_some(),
         echoes: if asked.echo { echoes.collect() } else { Vec::new() },
     };
-    match asked.form {
+    let response = match asked.form {
         Form::Whole => {
             let answers = answers.collect().await.map_err(refused)?;
-            Ok(Json(shape.whole(&answers)).into_response())
+            Json(shape.whole(&answers)).into_response()
         }
         Form::Stream { include_usage } => {
             let choices = prompts.len() * plan.n;
             let transcript = CompletionTranscript::new(shape, choices, include_usage);
-            Ok(events::respond(answers, transcript, id.map(|Extension(id)| id), PROMPT))
+            events::respond(answers, transcript, id.map(|Extension(id)| id), PROMPT)
         }
-    }
+    };
+    Ok(answered::by(response, &served.name))
 }
 
 /// A prompt in both forms, the second where it came as text.

@@ -96,7 +96,7 @@ pub(in crate::api) async fn answer(
     Ok(Json(EmbeddingList {
         object: "list",
         data: vectors.into_iter().enumerate().map(entry).collect(),
-        model: asked.model,
+        model: served.name.clone(),
         usage: EmbeddingUsage { prompt_tokens, total_tokens: prompt_tokens },
     }))
 }

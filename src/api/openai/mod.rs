@@ -22,7 +22,8 @@
 //! | `store` | only `false`: nothing is kept |
 //! | `service_tier` | only `auto` and `default`: there is one |
 //! | `tool_choice` `function_call` | only `none` |
-//! | `user` `safety_identifier` | taken and used for nothing: they name whom the caller serves, and we keep no record of that |
+//! | `user` | where the model is an alias of several packages, one user gets one package; we keep no record of it |
+//! | `safety_identifier` | taken and used for nothing: it names whom the caller serves |
 //! | `best_of` | only where it equals `n` |
 //! | `echo` | honoured, but not with `logprobs` |
 //! | `tools` `functions` `parallel_tool_calls` `audio` `prediction` `reasoning_effort` `verbosity` `web_search_options` `metadata` `prompt_cache_key` `prompt_cache_retention` `moderation` `suffix` | refused |

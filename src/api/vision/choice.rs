@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 
-use crate::api::service::{Served, ServedNetwork, Service};
+use crate::api::service::{ServedNetwork, Service};
+use crate::api::shelf::Lent;
 use crate::http::{Kind, Problem};
 use crate::skills::heads::Head;
 
 /// A package and what its card says.
-pub(super) type Chosen<H> = (Arc<ServedNetwork>, Arc<H>);
+pub(super) type Chosen<H> = (Lent<ServedNetwork>, Arc<H>);
 
 /// The package of this name, or the only one that has such a head; `pick` takes it out of a head of
 /// this task.
@@ -35,11 +36,9 @@ pub(super) async fn choose<H>(
 
 /// Names of the packages whose heads are for this task.
 fn able(service: &Service, task: &str) -> Vec<String> {
-    let has = |served: &Served| match served {
-        Served::Network(network) => network.head.as_ref().is_some_and(|head| head.task() == task),
-        Served::Language(_) => false,
-    };
-    service.models.iter().filter(|(_, served)| has(served)).map(|(name, _)| name.clone()).collect()
+    let shelved = service.shelf.list().into_iter();
+    let able = shelved.filter(|shelved| shelved.about.task.as_deref() == Some(task));
+    able.map(|shelved| shelved.name).collect()
 }
 
 fn nobody(task: &str) -> Problem {

@@ -165,14 +165,11 @@ impl Outcome {
     }
 
     fn lines(&self) -> Vec<String> {
-        let bits = match self.activation {
-            Activation::Bits8 => "8",
-            Activation::Bits16 => "16",
-        };
+        let activation = self.activation.name();
         let memory = self.peak_rss_mb.map(|mb| format!(", {mb:.0} MB of memory at most"));
         let mut lines = vec![
             format!(
-                "{}: {} kernels, {} threads, {bits}-bit activations",
+                "{}: {} kernels, {} threads, {activation} activations",
                 self.model, self.kernel, self.threads
             ),
             format!(

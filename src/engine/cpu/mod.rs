@@ -10,6 +10,7 @@
 //!
 //! **Not here**: which tokens to compute when (the scheduler), what a token means (the tokeniser).
 
+mod convolutions;
 mod cost;
 mod fuse;
 mod general;

@@ -286,6 +286,12 @@ impl Network {
         self.inner.worker.close();
     }
 
+    /// Waits until the network has ended and its memory is given back. It does not end as long as
+    /// nobody shuts it down and a handle is left.
+    pub fn ended(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.inner.worker.ending().come()
+    }
+
     /// The arrays in the graph's order, each seen to fit.
     fn arrange(&self, given: Vec<(String, Array)>) -> Result<Vec<Array>, InferError> {
         let mut places: Vec<Option<Array>> = vec![None; self.inputs().len()];

@@ -8,6 +8,7 @@ use super::statistics::{NetworkObserver, Statistics};
 use super::{Array, InferError};
 use crate::engine::budget::Budget;
 use crate::engine::cpu::{NetworkPlan, NetworkState, STACK_BYTES, Took};
+use crate::engine::ending::{self, Ending};
 use crate::engine::{Config, LoadError};
 
 /// How long a model that loads waits for others to give back what they only keep.
@@ -17,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Worker {
     shared: Arc<Shared>,
     max_queue: usize,
+    ending: Ending,
 }
 
 impl Worker {
@@ -39,12 +41,16 @@ impl Worker {
         let joining = (state.joins() && joining.max_rows > 1).then_some(joining);
         let shared = Arc::new(Shared::new(observer));
         let owner = Arc::clone(&shared);
+        let (alive, ending) = ending::watched();
         std::thread::Builder::new()
             .name(format!("model {name}"))
             .stack_size(STACK_BYTES)
-            .spawn(move || work(state, &owner, joining))
+            .spawn(move || {
+                work(state, &owner, joining);
+                drop(alive);
+            })
             .map_err(|error| LoadError::Unsound { why: format!("no thread for it: {error}") })?;
-        Ok(Self { shared, max_queue: config.max_queue })
+        Ok(Self { shared, max_queue: config.max_queue, ending })
     }
 
     /// Leaves a job with the thread. Never waits.
@@ -54,6 +60,11 @@ impl Worker {
 
     pub(super) fn statistics(&self) -> Statistics {
         self.shared.statistics()
+    }
+
+    /// When the thread has ended.
+    pub(super) fn ending(&self) -> Ending {
+        self.ending.clone()
     }
 
     /// Refuses new jobs; the thread ends when those it has are done.

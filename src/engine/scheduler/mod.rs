@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::cpu::Decoder;
+use super::ending::{self, Ending};
 use super::sampler::Choice;
 use super::{Config, EngineError, FinishReason, Observer, Request, TokenId};
 use worker::Worker;
@@ -63,6 +64,7 @@ pub(super) struct Scheduler {
     shared: Arc<Shared>,
     max_queue: usize,
     max_sequences: usize,
+    ending: Ending,
 }
 
 struct Shared {
@@ -109,8 +111,13 @@ impl Scheduler {
         let nudged = Arc::clone(&shared);
         decoder.kv().account().wake_with(move || nudged.nudge());
         let worker = Worker::new(decoder, Arc::clone(&shared), config, observer, limit);
-        std::thread::Builder::new().name(format!("model {name}")).spawn(move || worker.run())?;
-        Ok(Self { shared, max_queue: config.max_queue, max_sequences: config.max_sequences.max(1) })
+        let (alive, ending) = ending::watched();
+        std::thread::Builder::new().name(format!("model {name}")).spawn(move || {
+            worker.run();
+            drop(alive);
+        })?;
+        let max_sequences = config.max_sequences.max(1);
+        Ok(Self { shared, max_queue: config.max_queue, max_sequences, ending })
     }
 
     /// Leaves a job with the thread. Never waits.
@@ -134,6 +141,11 @@ impl Scheduler {
         drop(queue);
         self.shared.wake.notify_one();
         Ok(())
+    }
+
+    /// When the thread has ended.
+    pub(super) fn ending(&self) -> Ending {
+        self.ending.clone()
     }
 
     /// Refuses new jobs; the thread ends when those it has are done.

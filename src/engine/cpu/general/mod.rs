@@ -7,6 +7,8 @@ mod halves;
 mod names;
 mod operators;
 mod recurrent;
+mod rewrites;
+mod scales;
 mod sound;
 
 use std::path::Path;
@@ -25,6 +27,7 @@ pub(super) fn prepare(proto: &mut ModelProto, folder: &Path) -> Result<(), LoadE
     sound::check(graph)?;
     operators::check(graph)?;
     recurrent::turn(graph);
+    rewrites::rewrite(graph);
     halves::widen(graph, folder)
 }
 
@@ -39,6 +42,7 @@ pub(super) fn faults(proto: &mut ModelProto) -> Vec<NodeFault> {
 /// Operators that the passes leave in a graph.
 pub(super) fn register(onnx: &mut Onnx) {
     halves::register(onnx);
+    scales::register(onnx);
 }
 
 /// What is left out at the end of a list of inputs or outputs needs no empty name.

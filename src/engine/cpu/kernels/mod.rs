@@ -19,6 +19,7 @@
 
 pub(super) mod attend;
 pub(super) mod attention;
+pub(super) mod convolution;
 pub(super) mod dense;
 pub(super) mod float;
 mod function;
@@ -30,9 +31,11 @@ mod neon;
 pub(super) mod norm;
 pub(super) mod pack;
 pub(super) mod pool;
+pub(super) mod pooling;
 pub(super) mod product;
 pub(super) mod quantize;
 mod quantized;
+pub(super) mod resampling;
 mod vector;
 
 use tract_onnx::prelude::{Tensor, TractResult};

@@ -178,16 +178,16 @@ impl Product<'_> {
 
 impl Shared<'_> {
     fn tiles(&self, kernel: Kernel, x: &Input<'_>, tiles: Range<usize>) {
-        for (first, size) in groups(x.rows) {
+        for (group, (first, size)) in groups(x.rows).enumerate() {
             let rows = first..first + size;
             for tile in tiles.clone() {
                 let mut sums = [[0.0; LANES]; TOGETHER];
                 let sums = &mut sums[..rows.len()];
-                product(kernel, self.weights, x, tile, first, sums);
+                product(kernel, self.weights, x, tile, (group, first), sums);
                 if let Some(gate) = self.gate {
                     let mut gates = [[0.0; LANES]; TOGETHER];
                     let gates = &mut gates[..rows.len()];
-                    product(kernel, gate, x, tile, first, gates);
+                    product(kernel, gate, x, tile, (group, first), gates);
                     gated(kernel, gates, sums);
                 }
                 // SAFETY: the rows exist, and this call owns the tile.
@@ -219,19 +219,19 @@ impl Shared<'_> {
     }
 }
 
-/// The sums of one tile for the group of `sums.len()` rows that begins at `first`.
+/// The sums of one tile for a group of rows: its number, and the first of its rows.
 #[inline]
 fn product(
     kernel: Kernel,
     weights: &Matrix,
     x: &Input<'_>,
     tile: usize,
-    first: usize,
+    (group, first): (usize, usize),
     sums: &mut [Lanes],
 ) {
     match weights {
         Matrix::Quantized(packed) => {
-            quantized::product(kernel, packed, x.integers, tile, first, sums);
+            quantized::product(kernel, packed, x.integers.group(group), tile, sums);
         }
         Matrix::Float(columns) => {
             float::product(kernel, columns, x.floats, tile, first, sums);

@@ -1,8 +1,10 @@
 //! Tiles of `y = x · Wᵀ` with integer activations and packed weights.
 //!
-//! Per block of 32: the exact integer dot product, scaled once and added to the row's float
-//! accumulator, then the block's minimum times the sum of its activations. Where 16 columns have
-//! a scale of their own, the same for each half.
+//! Per block of 32: the exact integer dot product of the coarse digits, scaled once and added to
+//! the row's float accumulator, then the block's minimum times the sum of its digits. Where 16
+//! columns have a scale of their own, the same for each half. A row's fine digits are products of
+//! the same kind with an accumulator of their own, in the order of their blocks, which is added at
+//! the end: a row's result depends on nothing else.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -14,37 +16,22 @@ mod portable;
 #[cfg(test)]
 mod tests;
 
-use super::pack::Packed;
-use super::quantize::{Activations, Record, Records};
+use super::pack::{Packed, UNIT_BLOCKS};
+use super::quantize::Group;
 use super::{Kernel, Lanes};
 
-/// The sums of one tile for the group of `sums.len()` rows that begins at `first`.
+/// The sums of one tile for the rows of `x`.
 #[inline]
 pub(super) fn product(
     kernel: Kernel,
     weights: &Packed,
-    x: &Activations,
-    tile: usize,
-    first: usize,
-    sums: &mut [Lanes],
-) {
-    assert!(weights.form.units() * 2 == x.blocks && tile < weights.form.tiles());
-    let group = first * x.blocks..(first + sums.len()) * x.blocks;
-    match x.records() {
-        Records::One(records) => group_product(kernel, weights, &records[group], tile, sums),
-        Records::Two(records) => group_product(kernel, weights, &records[group], tile, sums),
-    }
-}
-
-/// `x` has a record for each block and row of a group.
-#[inline]
-fn group_product<const DIGITS: usize>(
-    kernel: Kernel,
-    weights: &Packed,
-    x: &[Record<DIGITS>],
+    x: &Group,
     tile: usize,
     sums: &mut [Lanes],
 ) {
+    let blocks = weights.form.units() * UNIT_BLOCKS;
+    assert!(sums.len() == x.size && x.coarse.len() == x.size * blocks && x.fine.len() == blocks);
+    assert!(tile < weights.form.tiles());
     match kernel {
         Kernel::Portable => portable::product(weights, x, tile, sums),
         #[cfg(target_arch = "x86_64")]

@@ -57,9 +57,16 @@ impl Guarded {
         Ok(())
     }
 
-    /// Sizes that are values of inputs, and of which inference tells nothing.
+    /// Sizes that are values of inputs, and of which inference tells nothing; and what tract
+    /// computes otherwise than ONNX says.
     fn check_values(&self, inputs: &[&InferenceFact]) -> TractResult<()> {
         let name = self.inner.name();
+        if name == "ShiftLeft" || name == "ShiftRight" {
+            let signed = |fact: &&InferenceFact| {
+                fact.datum_type.concretize().is_some_and(|element| element.is_signed())
+            };
+            ensure!(!inputs.iter().any(signed), "shifts of signed numbers are not defined here");
+        }
         if !(name.starts_with("StftWindow") || name == "MelWeightMatrix" || name == "OneHot") {
             return Ok(());
         }

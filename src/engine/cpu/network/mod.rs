@@ -6,9 +6,11 @@
 
 mod arrays;
 mod decisive;
+mod extremes;
 mod guard;
 mod memory;
 mod parsed;
+mod places;
 mod probe;
 mod runner;
 
@@ -26,7 +28,7 @@ use self::parsed::{Declared, Given, Parsed};
 use self::runner::{Runner, internal, refused};
 use super::kernels::Kernel;
 use super::kernels::pool::Pool;
-use super::ops::{self, Step};
+use super::ops::Step;
 use super::weights::{self, Weights};
 use super::{caught, general, read, surgery, tensors, unplannable};
 use crate::engine::budget::Account;
@@ -288,20 +290,17 @@ impl NetworkState {
     }
 }
 
-/// The graph with the plan for all shapes, where there is one. What a file tells of shapes inside it
-/// is believed only where nothing else helps, as it is often wrong.
 /// Gives our operators what they compute better, and takes their weights out of the graph.
 fn ours(proto: &mut ModelProto, folder: &Path) -> Result<Weights, LoadError> {
-    let mut onnx = tract_onnx::onnx();
-    ops::register(&mut onnx);
-    general::register(&mut onnx);
     surgery::claim(proto, folder)?;
     let Some(graph) = &mut proto.graph else { return Ok(Weights::default()) };
     let weights = weights::take_products(graph, folder)?;
-    surgery::join(proto, folder, &onnx);
+    surgery::join(proto, folder, &Parsed::onnx(false));
     Ok(weights)
 }
 
+/// The graph with the plan for all shapes, where there is one. What a file tells of shapes inside it
+/// is believed only where nothing else helps, as it is often wrong.
 fn planned(
     proto: &ModelProto,
     folder: &Path,

@@ -12,8 +12,9 @@ use tract_onnx::tract_hir::internal::*;
 use tract_onnx::tract_hir::ops::konst::Const;
 
 use super::arrays::Kind;
-use super::{decisive, guard};
+use super::{decisive, extremes, guard, places};
 use crate::engine::LoadError;
+use crate::engine::cpu::convolutions;
 use crate::engine::cpu::general;
 use crate::engine::cpu::ops;
 use crate::engine::network::{Dim, Port};
@@ -55,6 +56,15 @@ impl Parsed {
         Ok([declared(&mut inputs.into_iter())?, declared(&mut graph.output.iter())?])
     }
 
+    /// All operators that a graph may have once it has been prepared.
+    pub(super) fn onnx(hints: bool) -> Onnx {
+        let onnx = tract_onnx::onnx().with_ignore_output_shapes(true);
+        let mut onnx = onnx.with_ignore_value_info(!hints);
+        ops::register(&mut onnx);
+        general::register(&mut onnx);
+        onnx
+    }
+
     /// Reads a graph that has been prepared. `hints` says whether to believe the shapes that the
     /// file tells of what flows inside.
     pub(super) fn read(
@@ -64,11 +74,7 @@ impl Parsed {
         limit: u64,
         hints: bool,
     ) -> TractResult<Self> {
-        let mut onnx =
-            tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_value_info(!hints);
-        ops::register(&mut onnx);
-        general::register(&mut onnx);
-        let mut model = parse(&onnx, proto, folder)?;
+        let mut model = parse(&Self::onnx(hints), proto, folder)?;
         guard::guard(&mut model, limit);
         let names: Vec<String> = inputs.iter().map(|input| input.port.name.clone()).collect();
         let decisive = proto.graph.as_ref().map(|graph| decisive::inputs(graph, &names));
@@ -120,10 +126,13 @@ impl Parsed {
     /// The graph as tract understands it. Passes that put our operators in the place of tract's
     /// come last.
     fn typed(&self, model: InferenceModel) -> TractResult<TypedModel> {
-        let model = model.into_typed()?;
+        let mut model = model.into_typed()?;
         guard::check(&model, self.limit)?;
-        let model = model.into_decluttered()?;
+        convolutions::replace(&mut model)?;
+        let mut model = model.into_decluttered()?;
         guard::check(&model, self.limit)?;
+        extremes::replace(&mut model)?;
+        places::check(&mut model);
         Ok(model)
     }
 

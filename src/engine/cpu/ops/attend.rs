@@ -20,7 +20,8 @@ pub(in crate::engine::cpu) const BLIND_IS_ZERO: &str = "blind_is_zero";
 #[derive(Debug, Clone, PartialEq)]
 struct Attend {
     heads: usize,
-    scale: f32,
+    /// 1 / √size where it is not told.
+    scale: Option<f32>,
     blind_is_zero: bool,
 }
 
@@ -30,7 +31,7 @@ pub(super) fn parse(_: &ParsingContext, node: &NodeProto) -> Built {
     let heads: usize = node.get_attr(HEADS)?;
     ensure!(heads > 0, "no heads");
     let blind_is_zero = node.get_attr_opt::<i64>(BLIND_IS_ZERO)? == Some(1);
-    let op = Attend { heads, scale: node.get_attr(SCALE)?, blind_is_zero };
+    let op = Attend { heads, scale: node.get_attr_opt(SCALE)?, blind_is_zero };
     Ok((expand(op), vec![]))
 }
 
@@ -129,7 +130,7 @@ impl EvalOp for Attend {
             key: views.1.as_slice()?,
             value: views.2.as_slice()?,
             mask,
-            scale: self.scale,
+            scale: self.scale.unwrap_or_else(|| 1.0 / (sizes.size as f32).sqrt()),
             blind_is_zero: self.blind_is_zero,
         };
         let mut view = out.try_as_plain_ram_mut()?;

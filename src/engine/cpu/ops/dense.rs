@@ -167,7 +167,7 @@ impl RowOp for Dense {
             let scheme = match (self.rows, step.activation) {
                 (Rows::Known(scheme), _) => scheme,
                 (Rows::Configured, Activation::Bits8) => Scheme::Bits8,
-                (Rows::Configured, Activation::Bits16) => Scheme::Bits16,
+                (Rows::Configured, Activation::Mixed | Activation::Bits16) => Scheme::Bits16,
             };
             digits.set(step.kernel, &step.pool, scheme, x, rows);
         }

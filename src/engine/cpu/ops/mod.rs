@@ -5,10 +5,12 @@
 
 pub(super) mod attend;
 mod attention;
+pub(super) mod convolution;
 pub(super) mod dense;
 mod layer_norm;
 pub(super) mod linear;
 mod norm;
+pub(super) mod picture;
 mod table;
 mod tiles;
 
@@ -190,6 +192,23 @@ impl TypedOp for RowNode {
 /// The step that a node is evaluated in.
 pub(super) fn step<'a>(context: &EvalContext<'a>) -> TractResult<&'a Step> {
     context.shared.and_then(|shared| shared.get::<Step>()).context("no step is set up")
+}
+
+/// What computes the nodes of a plan. Lives in tract's turn state, by itself or in a [`Step`].
+#[derive(Clone)]
+pub(super) struct Processor {
+    pub(super) kernel: Kernel,
+    pub(super) pool: Arc<Pool>,
+}
+
+/// The processor that a node is evaluated on.
+fn processor(context: &EvalContext<'_>) -> TractResult<Processor> {
+    let shared = context.shared.context("no processor is set up")?;
+    if let Some(processor) = shared.get::<Processor>() {
+        return Ok(processor.clone());
+    }
+    let step = shared.get::<Step>().context("no processor is set up")?;
+    Ok(Processor { kernel: step.kernel, pool: Arc::clone(&step.pool) })
 }
 
 /// A node of ours between parsing and wiring, when shapes and constants become known.

@@ -32,8 +32,11 @@ impl Table {
         let table = weights.get(self.weights).context("weights are missing")?;
         ensure!(table.inputs() == self.width, "weights of another shape");
         for (&id, out) in ids.iter().zip(out.chunks_exact_mut(self.width)) {
-            let row = usize::try_from(id)?;
-            ensure!(row < table.outputs(), "row {row} of a table of {}", table.outputs());
+            let rows = table.outputs();
+            // Negative numbers count from the end.
+            let row = if id < 0 { id.saturating_add(rows as i64) } else { id };
+            let row = usize::try_from(row).ok().filter(|&row| row < rows);
+            let row = row.with_context(|| format!("row {id} of a table of {rows}"))?;
             table.row(row, out);
         }
         Ok(())

@@ -38,7 +38,7 @@ use self::graph::Graph;
 use crate::engine::LoadError;
 
 pub(super) use self::branches::take_cached_branch;
-pub(super) use self::claim::{claim, join};
+pub(super) use self::claim::{SPELLED, claim, join};
 
 /// The token ids; 1 × rows.
 pub(super) const IDS: &str = "input_ids";

@@ -21,6 +21,8 @@ pub(in crate::engine::cpu) struct ByteTiles {
     pub(super) outputs: usize,
     lines: Lines,
     numbers: Vec<Numbers>,
+    /// Whether any zero point is not 0.
+    has_zeros: bool,
 }
 
 /// What a tile has for each output.
@@ -64,7 +66,8 @@ impl ByteTiles {
                     value.cast_unsigned();
             }
         }
-        Ok(Self { inputs, outputs, lines: Lines::Owned(lines), numbers })
+        let has_zeros = zeros.iter().any(|&zero| zero != 0);
+        Ok(Self { inputs, outputs, lines: Lines::Owned(lines), numbers, has_zeros })
     }
 
     pub(in crate::engine::cpu) fn lines(&self) -> &[Line] {
@@ -163,27 +166,33 @@ unsafe fn scaled<A: Machine, const M: usize, const T: usize>(
             let lines = tiles.lines().as_ptr().add(tile * depth);
             A::dots::<M, T>(x.row(digit, row), x.stride(), lines, depth, depth)
         };
+        let last = digit + 1 == x.count();
         for m in 0..M {
             let about = x.about(row + m);
             let (zero, sum) = (about.zeros[digit], about.sums[digit]);
             for t in 0..T {
-                let numbers = &numbers[t];
+                let (numbers, dots) = (&numbers[t], &dots[m][t]);
+                let mut whole = [0i32; LANES];
                 for lane in 0..LANES {
                     // In whole numbers this is exact, whatever wraps on the way.
-                    let whole = dots[m][t][lane]
-                        .wrapping_sub(zero.wrapping_mul(numbers.sums[lane]))
-                        .wrapping_sub(sum.wrapping_mul(numbers.zeros[lane]));
-                    let before = if digit == 0 { 0.0 } else { out[m][t][lane] };
-                    out[m][t][lane] = before.mul_add(256.0, whole as f32);
+                    whole[lane] = dots[lane].wrapping_sub(zero.wrapping_mul(numbers.sums[lane]));
                 }
-            }
-        }
-    }
-    for m in 0..M {
-        let scale = x.about(row + m).scale;
-        for t in 0..T {
-            for lane in 0..LANES {
-                out[m][t][lane] *= scale * numbers[t].scales[lane];
+                if tiles.has_zeros {
+                    for lane in 0..LANES {
+                        let zeros = sum.wrapping_mul(numbers.zeros[lane]);
+                        whole[lane] = whole[lane].wrapping_sub(zeros);
+                    }
+                }
+                let mut values = whole.map(|whole| whole as f32);
+                if digit > 0 {
+                    let before = &out[m][t];
+                    values = std::array::from_fn(|i| before[i].mul_add(256.0, values[i]));
+                }
+                if last {
+                    let scales = &numbers.scales;
+                    values = std::array::from_fn(|i| values[i] * (about.scale * scales[i]));
+                }
+                out[m][t] = values;
             }
         }
     }

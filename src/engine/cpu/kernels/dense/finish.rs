@@ -105,7 +105,7 @@ fn place(sums: &Lanes, residual: Option<&[f32]>, out: &mut [f32]) {
     // Whole tiles by themselves: they are moves of one register.
     if let Ok(out) = <&mut Lanes>::try_from(&mut *out) {
         match residual.and_then(|residual| <&Lanes>::try_from(residual).ok()) {
-            Some(residual) => (0..LANES).for_each(|lane| out[lane] = sums[lane] + residual[lane]),
+            Some(residual) => *out = std::array::from_fn(|lane| sums[lane] + residual[lane]),
             None => *out = *sums,
         }
         return;

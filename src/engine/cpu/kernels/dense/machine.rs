@@ -26,11 +26,11 @@ pub(in crate::engine::cpu::kernels) trait Machine {
     ) -> [[[i32; LANES]; T]; M];
 }
 
-/// The baseline, and AVX2 as the compiler uses it.
-pub(in crate::engine::cpu::kernels) struct Plain<V>(std::marker::PhantomData<V>);
+/// Any processor, as the compiler uses it.
+pub(in crate::engine::cpu::kernels) struct Plain;
 
-impl<V: Vector> Machine for Plain<V> {
-    type Vector = V;
+impl Machine for Plain {
+    type Vector = super::super::vector::Portable;
     const ROWS: usize = 4;
     const TILES: usize = 1;
 
@@ -59,6 +59,64 @@ impl<V: Vector> Machine for Plain<V> {
             }
         }
         sums
+    }
+}
+
+/// AVX2, and the same with the dot products of AVX-VNNI.
+#[cfg(target_arch = "x86_64")]
+pub(in crate::engine::cpu::kernels) struct Avx2<const VNNI: bool>;
+
+#[cfg(target_arch = "x86_64")]
+impl<const VNNI: bool> Machine for Avx2<VNNI> {
+    type Vector = super::super::vector::Avx2;
+    const ROWS: usize = 4;
+    const TILES: usize = 1;
+
+    #[inline(always)]
+    unsafe fn dots<const M: usize, const T: usize>(
+        x: *const u8,
+        stride: usize,
+        tiles: *const Line,
+        tile_lines: usize,
+        lines: usize,
+    ) -> [[[i32; LANES]; T]; M] {
+        use std::arch::x86_64::*;
+        let mut out = [[[0i32; LANES]; T]; M];
+        // SAFETY: the caller's promise; a line is two vectors of eight outputs each.
+        unsafe {
+            for t in 0..T {
+                let mut sums = [[_mm256_setzero_si256(); 2]; M];
+                for at in 0..lines {
+                    let line = tiles.add(t * tile_lines + at).cast::<__m256i>();
+                    let w = [_mm256_load_si256(line), _mm256_load_si256(line.add(1))];
+                    // Every second weight in sixteen bits: four products at once would not fit.
+                    let odd = w.map(|w| _mm256_srai_epi16::<8>(w));
+                    let even = w.map(|w| _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(w)));
+                    for m in 0..M {
+                        let four = x.add(m * stride + at * 4).cast::<i32>().read_unaligned();
+                        let four = _mm256_set1_epi32(four);
+                        for half in 0..2 {
+                            let sum = &mut sums[m][half];
+                            if VNNI {
+                                *sum = _mm256_dpbusd_avx_epi32(*sum, four, w[half]);
+                                continue;
+                            }
+                            let low = _mm256_and_si256(four, _mm256_set1_epi16(255));
+                            let high = _mm256_srli_epi16::<8>(four);
+                            let low = _mm256_madd_epi16(low, even[half]);
+                            let high = _mm256_madd_epi16(high, odd[half]);
+                            *sum = _mm256_add_epi32(*sum, _mm256_add_epi32(low, high));
+                        }
+                    }
+                }
+                for m in 0..M {
+                    let out = out[m][t].as_mut_ptr().cast::<__m256i>();
+                    _mm256_storeu_si256(out, sums[m][0]);
+                    _mm256_storeu_si256(out.add(1), sums[m][1]);
+                }
+            }
+        }
+        out
     }
 }
 
@@ -117,12 +175,18 @@ macro_rules! dispatched {
         fn $name(
             kernel: $crate::engine::cpu::kernels::Kernel, $($arg: $type),*
         ) {
-            use $crate::engine::cpu::kernels::{Kernel, dense::machine::*, vector};
+            use $crate::engine::cpu::kernels::{Kernel, dense::machine::*};
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma,f16c")]
             #[allow(clippy::too_many_arguments, reason = "a kernel takes its operands one by one")]
             fn avx2($($arg: $type),*) {
-                $body::<Plain<vector::Avx2>>($($arg),*)
+                $body::<Avx2<false>>($($arg),*)
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma,f16c,avxvnni")]
+            #[allow(clippy::too_many_arguments, reason = "a kernel takes its operands one by one")]
+            fn avx_vnni($($arg: $type),*) {
+                $body::<Avx2<true>>($($arg),*)
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
@@ -132,14 +196,15 @@ macro_rules! dispatched {
             }
             match kernel {
                 #[cfg(target_arch = "x86_64")]
-                Kernel::Avx2 | Kernel::AvxVnni => {
-                    // SAFETY: a kernel is only handed out where the processor has its features.
-                    unsafe { avx2($($arg),*) }
-                }
-                #[cfg(target_arch = "x86_64")]
                 // SAFETY: a kernel is only handed out where the processor has its features.
+                Kernel::Avx2 => unsafe { avx2($($arg),*) },
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: as above.
+                Kernel::AvxVnni => unsafe { avx_vnni($($arg),*) },
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: as above.
                 Kernel::Avx512Vnni => unsafe { avx512($($arg),*) },
-                _ => $body::<Plain<vector::Portable>>($($arg),*),
+                _ => $body::<Plain>($($arg),*),
             }
         }
     };

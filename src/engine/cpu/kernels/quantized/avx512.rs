@@ -3,50 +3,46 @@
 use std::arch::x86_64::*;
 
 use super::super::pack::{Form, Line, Numbers, Offset, Packed, UNIT_BLOCKS, Width};
-use super::super::quantize::Record;
+use super::super::product::TOGETHER;
+use super::super::quantize::{Group, Record};
 use super::super::{LANES, Lanes};
 
 /// Bytes by which reading is ahead of computing.
 const AHEAD: usize = 4096;
 
-/// See [`super::group_product`].
+/// See [`super::product`].
 ///
 /// # Safety
 /// Needs the features named below, and lengths as `super::product` checks them.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,f16c")]
-pub(super) unsafe fn product<const DIGITS: usize>(
-    weights: &Packed,
-    x: &[Record<DIGITS>],
-    tile: usize,
-    sums: &mut [Lanes],
-) {
+pub(super) unsafe fn product(weights: &Packed, x: &Group, tile: usize, sums: &mut [Lanes]) {
     let form = &weights.form;
     // SAFETY: the caller's promise.
     unsafe {
         match (form.parts == 2, form.offset == Offset::Minimum) {
-            (false, false) => sized::<DIGITS, false, false>(weights, x, tile, sums),
-            (false, true) => sized::<DIGITS, false, true>(weights, x, tile, sums),
-            (true, false) => sized::<DIGITS, true, false>(weights, x, tile, sums),
-            (true, true) => sized::<DIGITS, true, true>(weights, x, tile, sums),
+            (false, false) => sized::<false, false>(weights, x, tile, sums),
+            (false, true) => sized::<false, true>(weights, x, tile, sums),
+            (true, false) => sized::<true, false>(weights, x, tile, sums),
+            (true, true) => sized::<true, true>(weights, x, tile, sums),
         }
     }
 }
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,f16c")]
-unsafe fn sized<const DIGITS: usize, const HALVED: bool, const MINIMUM: bool>(
+unsafe fn sized<const HALVED: bool, const MINIMUM: bool>(
     weights: &Packed,
-    x: &[Record<DIGITS>],
+    x: &Group,
     tile: usize,
     sums: &mut [Lanes],
 ) {
     // SAFETY: the caller's promise; groups have these sizes.
     unsafe {
         match sums.len() {
-            8 => rows::<8, DIGITS, HALVED, MINIMUM>(weights, x, tile, sums),
-            4 => rows::<4, DIGITS, HALVED, MINIMUM>(weights, x, tile, sums),
-            2 => rows::<2, DIGITS, HALVED, MINIMUM>(weights, x, tile, sums),
-            _ => rows::<1, DIGITS, HALVED, MINIMUM>(weights, x, tile, sums),
+            8 => rows::<8, HALVED, MINIMUM>(weights, x, tile, sums),
+            4 => rows::<4, HALVED, MINIMUM>(weights, x, tile, sums),
+            2 => rows::<2, HALVED, MINIMUM>(weights, x, tile, sums),
+            _ => rows::<1, HALVED, MINIMUM>(weights, x, tile, sums),
         }
     }
 }
@@ -54,24 +50,26 @@ unsafe fn sized<const DIGITS: usize, const HALVED: bool, const MINIMUM: bool>(
 /// A group of `M` rows.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,f16c")]
-unsafe fn rows<const M: usize, const DIGITS: usize, const HALVED: bool, const MINIMUM: bool>(
+unsafe fn rows<const M: usize, const HALVED: bool, const MINIMUM: bool>(
     weights: &Packed,
-    x: &[Record<DIGITS>],
+    x: &Group,
     tile: usize,
     out: &mut [Lanes],
 ) {
-    assert!(out.len() >= M && x.len() >= M * weights.form.units() * UNIT_BLOCKS);
+    assert!(out.len() >= M && x.coarse.len() >= M * weights.form.units() * UNIT_BLOCKS);
     let form = weights.form;
     let unit_lines = form.unit_lines();
     // Eight-bit weights are held with a sign, and the instruction wants them without.
     let raised = if form.width == Width::Eight { 128 } else { 0 };
     let zero = _mm512_set1_epi32(-form.zero() - raised);
-    let mut records = x.as_ptr();
+    let (mut records, fine_records) = (x.coarse.as_ptr(), x.fine_records.as_ptr());
+    let mut fine = x.fine.iter();
     let mut sums = [_mm512_setzero_ps(); M];
+    let mut fine_sums = [_mm512_setzero_ps(); TOGETHER];
     for unit in weights.tile(tile).chunks_exact(unit_lines) {
         let start = unit.as_ptr();
         prefetch(start, unit_lines);
-        for b in 0..UNIT_BLOCKS {
+        for (b, fine) in fine.by_ref().take(UNIT_BLOCKS).enumerate() {
             // SAFETY: a unit has two blocks of lines and the numbers after them, and there are
             // records for as many blocks as the matrix has.
             unsafe {
@@ -88,12 +86,17 @@ unsafe fn rows<const M: usize, const DIGITS: usize, const HALVED: bool, const MI
                 }
                 row!(0 1 2 3 4 5 6 7);
                 records = records.add(M);
+                for (row, at) in fine.rows() {
+                    let row = if M == 1 { 0 } else { row % TOGETHER };
+                    let record = &*fine_records.add(at);
+                    fine_sums[row] = add(&w, record, zero, &numbers, fine_sums[row]);
+                }
             }
         }
     }
-    for (sums, out) in sums.iter().zip(out) {
+    for ((sums, fine), out) in sums.iter().zip(&fine_sums).zip(out) {
         // SAFETY: sixteen lanes are one vector.
-        unsafe { _mm512_storeu_ps(out.as_mut_ptr(), *sums) };
+        unsafe { _mm512_storeu_ps(out.as_mut_ptr(), _mm512_add_ps(*sums, *fine)) };
     }
 }
 
@@ -120,12 +123,12 @@ impl<const HALVED: bool, const MINIMUM: bool> Block<HALVED, MINIMUM> {
     }
 }
 
-/// `sums` and what a block adds to them for one row.
+/// `sums` and what one digit of a block adds to them.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-unsafe fn add<const DIGITS: usize, const HALVED: bool, const MINIMUM: bool>(
+unsafe fn add<const HALVED: bool, const MINIMUM: bool>(
     w: &[__m512i; 8],
-    record: &Record<DIGITS>,
+    record: &Record,
     zero: __m512i,
     block: &Block<HALVED, MINIMUM>,
     mut sums: __m512,
@@ -134,12 +137,7 @@ unsafe fn add<const DIGITS: usize, const HALVED: bool, const MINIMUM: bool>(
     if HALVED {
         for part in 0..2 {
             let sum = _mm512_set1_epi32(record.sums[part]);
-            let mut dots = [_mm512_setzero_si512(); DIGITS];
-            dots[DIGITS - 1] = _mm512_mullo_epi32(sum, zero);
-            for digit in 0..DIGITS {
-                dots[digit] = half(w, &record.digits[digit], part, dots[digit]);
-            }
-            let dot = in_steps(dots);
+            let dot = half(w, &record.digits, part, _mm512_mullo_epi32(sum, zero));
             let factor = _mm512_mul_ps(block.scales[part], scale);
             sums = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), factor, sums);
             if MINIMUM {
@@ -150,14 +148,10 @@ unsafe fn add<const DIGITS: usize, const HALVED: bool, const MINIMUM: bool>(
         return sums;
     }
     let sum = record.sums[0] + record.sums[1];
-    let mut dots = [_mm512_setzero_si512(); DIGITS];
-    dots[DIGITS - 1] = _mm512_mullo_epi32(_mm512_set1_epi32(sum), zero);
-    for digit in 0..DIGITS {
-        let first = half(w, &record.digits[digit], 0, dots[digit]);
-        let second = half(w, &record.digits[digit], 1, _mm512_setzero_si512());
-        dots[digit] = _mm512_add_epi32(first, second);
-    }
-    let dot = in_steps(dots);
+    let start = _mm512_mullo_epi32(_mm512_set1_epi32(sum), zero);
+    let first = half(w, &record.digits, 0, start);
+    let second = half(w, &record.digits, 1, _mm512_setzero_si512());
+    let dot = _mm512_add_epi32(first, second);
     let factor = _mm512_mul_ps(block.scales[0], scale);
     sums = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), factor, sums);
     if MINIMUM {
@@ -167,19 +161,7 @@ unsafe fn add<const DIGITS: usize, const HALVED: bool, const MINIMUM: bool>(
     sums
 }
 
-/// The dot products of each digit as one, in steps of the last: 254 times is 256 less 2.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn in_steps<const DIGITS: usize>(dots: [__m512i; DIGITS]) -> __m512i {
-    let mut all = dots[0];
-    for dots in &dots[1..] {
-        let times = _mm512_sub_epi32(_mm512_slli_epi32::<8>(all), _mm512_slli_epi32::<1>(all));
-        all = _mm512_add_epi32(times, *dots);
-    }
-    all
-}
-
-/// `start` and the dot products of half a block with one digit.
+/// `start` and the dot products of half a block with its digits.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn half(w: &[__m512i; 8], digits: &[i8; 32], half: usize, start: __m512i) -> __m512i {

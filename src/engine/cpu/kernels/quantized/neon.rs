@@ -1,6 +1,5 @@
 //! The product with NEON: a tile is four quarters of four rows. Integer dot products by `sdot`
-//! (dotprod) or `smmla` (i8mm), which takes two vectors of activations at a time: the two digits
-//! of a row, or one digit of two rows.
+//! (dotprod) or `smmla` (i8mm), which takes the activations of two rows at a time.
 //!
 //! The bodies are inlined into [`product`] and [`product_i8mm`], which are compiled for one
 //! instruction set each.
@@ -9,92 +8,86 @@ use std::arch::aarch64::*;
 
 use super::super::neon::{sdot, smmla, widened};
 use super::super::pack::{Form, Line, Numbers, Offset, Packed, UNIT_BLOCKS, Width};
-use super::super::quantize::{RADIX, Record};
+use super::super::product::TOGETHER;
+use super::super::quantize::{Group, Record};
 use super::super::{LANES, Lanes};
 
 /// Rows of a tile that are one vector.
 const QUARTER: usize = 4;
 
-/// See [`super::group_product`].
+/// See [`super::product`].
 ///
 /// # Safety
 /// Needs the features named below, and lengths as `super::product` checks them.
 #[target_feature(enable = "neon,dotprod")]
-pub(super) unsafe fn product<const DIGITS: usize>(
-    weights: &Packed,
-    x: &[Record<DIGITS>],
-    tile: usize,
-    sums: &mut [Lanes],
-) {
+pub(super) unsafe fn product(weights: &Packed, x: &Group, tile: usize, sums: &mut [Lanes]) {
     // SAFETY: the caller's promise.
-    unsafe { any_rows::<DIGITS, false>(weights, x, tile, sums) }
+    unsafe { any_rows::<false>(weights, x, tile, sums) }
 }
 
-/// See [`super::group_product`].
+/// See [`super::product`].
 ///
 /// # Safety
 /// Needs the features named below, and lengths as `super::product` checks them.
 #[target_feature(enable = "neon,dotprod,i8mm")]
-pub(super) unsafe fn product_i8mm<const DIGITS: usize>(
-    weights: &Packed,
-    x: &[Record<DIGITS>],
-    tile: usize,
-    sums: &mut [Lanes],
-) {
+pub(super) unsafe fn product_i8mm(weights: &Packed, x: &Group, tile: usize, sums: &mut [Lanes]) {
     // SAFETY: the caller's promise.
-    unsafe { any_rows::<DIGITS, true>(weights, x, tile, sums) }
+    unsafe { any_rows::<true>(weights, x, tile, sums) }
 }
 
 #[inline(always)]
-unsafe fn any_rows<const DIGITS: usize, const I8MM: bool>(
-    weights: &Packed,
-    x: &[Record<DIGITS>],
-    tile: usize,
-    sums: &mut [Lanes],
-) {
+unsafe fn any_rows<const I8MM: bool>(weights: &Packed, x: &Group, tile: usize, sums: &mut [Lanes]) {
     // SAFETY: groups have these sizes; the rest is the caller's promise.
     unsafe {
         match sums.len() {
-            8 => rows::<DIGITS, 8, I8MM>(weights, x, tile, sums),
-            4 => rows::<DIGITS, 4, I8MM>(weights, x, tile, sums),
-            2 => rows::<DIGITS, 2, I8MM>(weights, x, tile, sums),
-            _ => rows::<DIGITS, 1, I8MM>(weights, x, tile, sums),
+            8 => rows::<8, I8MM>(weights, x, tile, sums),
+            4 => rows::<4, I8MM>(weights, x, tile, sums),
+            2 => rows::<2, I8MM>(weights, x, tile, sums),
+            _ => rows::<1, I8MM>(weights, x, tile, sums),
         }
     }
 }
 
 /// A group of `M` rows.
 #[inline(always)]
-unsafe fn rows<const DIGITS: usize, const M: usize, const I8MM: bool>(
+unsafe fn rows<const M: usize, const I8MM: bool>(
     weights: &Packed,
-    x: &[Record<DIGITS>],
+    x: &Group,
     tile: usize,
     out: &mut [Lanes],
 ) {
     let form = weights.form;
-    assert!(out.len() >= M && x.len() >= M * form.units() * UNIT_BLOCKS);
+    assert!(out.len() >= M && x.coarse.len() >= M * form.units() * UNIT_BLOCKS);
     // SAFETY: a unit has two blocks of lines and the numbers after them, there is a record for each
-    // block and row of the group, and four quarters are a row of sums.
+    // block and row of the group and for each fine row, and four quarters are a row of sums.
     unsafe {
         let mut sums = [[vdupq_n_f32(0.0); LANES / QUARTER]; M];
-        let mut records = x.as_ptr();
+        let mut fine_sums = [[vdupq_n_f32(0.0); LANES / QUARTER]; TOGETHER];
+        let mut records = x.coarse.as_ptr();
+        let mut fine = x.fine.iter();
         for unit in weights.tile(tile).chunks_exact(form.unit_lines()) {
-            for block in 0..UNIT_BLOCKS {
+            for (block, fine) in fine.by_ref().take(UNIT_BLOCKS).enumerate() {
                 for quarter in 0..LANES / QUARTER {
                     let w = unpacked(form.width, unit.as_ptr(), block, quarter);
-                    let dots = dots::<DIGITS, M, I8MM>(&w, records);
+                    let place = Place { form: &form, unit: unit.as_ptr(), block, quarter };
+                    let dots = dots::<M, I8MM>(&w, records);
                     for m in 0..M {
-                        let place = Place { form: &form, unit: unit.as_ptr(), block, quarter };
                         let sum = sums[m][quarter];
                         sums[m][quarter] = place.add(dots[m], &*records.add(m), sum);
+                    }
+                    for (row, at) in fine.rows() {
+                        let record = &*x.fine_records.as_ptr().add(at);
+                        let dots = of_one(&w, record.digits.as_ptr());
+                        let sum = &mut fine_sums[row % TOGETHER][quarter];
+                        *sum = place.add(dots, record, *sum);
                     }
                 }
                 records = records.add(M);
             }
         }
-        for (sums, out) in sums.iter().zip(out) {
-            for (quarter, sums) in sums.iter().enumerate() {
-                vst1q_f32(out.as_mut_ptr().add(quarter * QUARTER), *sums);
+        for ((sums, fine), out) in sums.iter().zip(&fine_sums).zip(out) {
+            for (quarter, (sums, fine)) in sums.iter().zip(fine).enumerate() {
+                vst1q_f32(out.as_mut_ptr().add(quarter * QUARTER), vaddq_f32(*sums, *fine));
             }
         }
     }
@@ -109,12 +102,12 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// `sums` and what the block adds to them, given the dot products of its halves.
+    /// `sums` and what one digit of the block adds to them, given the dot products of its halves.
     #[inline(always)]
-    unsafe fn add<const DIGITS: usize>(
+    unsafe fn add(
         &self,
         dots: [int32x4_t; 2],
-        record: &Record<DIGITS>,
+        record: &Record,
         mut sums: float32x4_t,
     ) -> float32x4_t {
         let form = self.form;
@@ -153,41 +146,27 @@ impl Place<'_> {
     }
 }
 
-/// Exact dot products of the halves of a block for `M` rows, in steps of the last digit.
+/// Exact dot products of the halves of a block with each of `M` records.
 #[inline(always)]
-unsafe fn dots<const DIGITS: usize, const M: usize, const I8MM: bool>(
+unsafe fn dots<const M: usize, const I8MM: bool>(
     w: &[int8x16_t; 8],
-    records: *const Record<DIGITS>,
+    records: *const Record,
 ) -> [[int32x4_t; 2]; M] {
-    // SAFETY: the caller names as many records; a digit of one has 32 bytes.
+    // SAFETY: the caller names as many records.
     unsafe {
-        let digits = |m: usize, digit: usize| (*records.add(m)).digits[digit].as_ptr();
+        let digits = |m: usize| (*records.add(m)).digits.as_ptr();
         let mut dots = [[vdupq_n_s32(0); 2]; M];
-        if I8MM && DIGITS == 2 {
-            for m in 0..M {
-                let [high, low] = of_two(w, digits(m, 0), digits(m, 1));
-                dots[m] = in_steps(high, low);
-            }
-        } else if I8MM && M > 1 {
+        if I8MM && M > 1 {
             for m in (0..M).step_by(2) {
-                [dots[m], dots[m + 1]] = of_two(w, digits(m, 0), digits(m + 1, 0));
+                [dots[m], dots[m + 1]] = of_two(w, digits(m), digits(m + 1));
             }
         } else {
             for m in 0..M {
-                for digit in 0..DIGITS {
-                    dots[m] = in_steps(dots[m], of_one(w, digits(m, digit)));
-                }
+                dots[m] = of_one(w, digits(m));
             }
         }
         dots
     }
-}
-
-/// What `high` and `low` digits of each half make together.
-#[inline(always)]
-unsafe fn in_steps(high: [int32x4_t; 2], low: [int32x4_t; 2]) -> [int32x4_t; 2] {
-    // SAFETY: no memory is read.
-    unsafe { [vmlaq_n_s32(low[0], high[0], RADIX), vmlaq_n_s32(low[1], high[1], RADIX)] }
 }
 
 /// The dot products of both halves of a block with 32 digits.

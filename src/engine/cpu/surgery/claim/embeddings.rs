@@ -50,7 +50,7 @@ fn before(links: &Links<'_>, gather: &NodeProto) -> Option<Vec<NodeProto>> {
             let floats = format!("{out}/floats");
             let mut nodes = vec![build::node("Gather", &[values, ids], &stored)];
             let factor = match links.graph.initializer(scale)?.dims.as_slice() {
-                [] | [1] | [1, _] => scale,
+                [] | [1] => scale,
                 // A scale for each row.
                 &[first, 1] if usize::try_from(first) == Ok(rows) => {
                     nodes.push(build::node("Gather", &[scale, ids], &factors));

@@ -22,6 +22,16 @@ impl Facts {
         let found = caught(|| {
             let parsed = onnx.parse(model, folder.to_str())?;
             let mut inferred = parsed.model;
+            for outlet in inferred.input_outlets()?.to_vec() {
+                let fact = inferred.outlet_fact(outlet)?.clone();
+                if !fact.shape.is_open() {
+                    let symbols = inferred.symbols.clone();
+                    let free = || symbols.new_with_prefix("d").to_dim();
+                    let dims = fact.shape.dims().map(|dim| dim.concretize().unwrap_or_else(free));
+                    let shape: TVec<TDim> = dims.collect();
+                    inferred.set_outlet_fact(outlet, fact.with_shape(shape))?;
+                }
+            }
             // Where it does not come to an end, what it found until then holds.
             if let Err(error) = inferred.analyse(true) {
                 tracing::debug!(error = format!("{error:#}"), "not all shapes are known");

@@ -13,8 +13,9 @@ use crate::engine::cpu::kernels::dense::Function;
 use crate::engine::cpu::ops::{self, dense, linear};
 
 /// Operators that functions are spelled with.
-const SPELLING: [&str; 10] =
-    ["Add", "Sub", "Mul", "Div", "Pow", "Erf", "Tanh", "Sigmoid", "Relu", "Sqrt"];
+const SPELLING: [&str; 12] = [
+    "Add", "Sub", "Mul", "Div", "Pow", "Erf", "Tanh", "Sigmoid", "Relu", "Sqrt", "Gelu", "FastGelu",
+];
 /// Nodes of the longest spelling.
 const LONGEST: usize = 12;
 
@@ -80,9 +81,14 @@ fn function_of<'g>(
     })
 }
 
+/// Whether it is a constant of one number, which adds no axes to what it is combined with.
 fn is_number(links: &Links<'_>, name: &str) -> bool {
+    let one = |shape: &[usize]| shape.is_empty() || shape == [1];
     links.is_constant(name)
-        && links.constant_shape(name).is_none_or(|shape| shape.iter().all(|&dim| dim == 1))
+        && match links.constant_shape(name) {
+            Some(shape) => one(&shape),
+            None => evaluate::constant(links, name).is_some_and(|value| one(value.shape())),
+        }
 }
 
 /// The number of the function that `out` is of `x`.

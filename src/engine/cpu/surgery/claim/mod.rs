@@ -15,15 +15,19 @@ mod contributed;
 mod embeddings;
 mod facts;
 mod functions;
+mod heads;
 mod joined;
 mod norms;
 mod products;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 
 use tract_onnx::Onnx;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto};
 
+pub(in crate::engine::cpu) use self::contributed::SPELLED;
 use self::facts::Facts;
 use super::graph::{Graph, inputs};
 use super::{integers, tidy};
@@ -52,6 +56,10 @@ pub(in crate::engine::cpu) fn claim(
 
 /// Joins what belongs to a product with it, and names normalisations and attention.
 pub(in crate::engine::cpu) fn join(model: &mut ModelProto, folder: &Path, onnx: &Onnx) {
+    // Weights that were taken are not looked at again.
+    let mut graph = taken(model, folder);
+    graph.keep_what_is_needed();
+    graph.put_back(model);
     let facts = Facts::of(model, folder, onnx);
     let mut graph = taken(model, folder);
     if tidy::check_order(&graph).is_ok() {

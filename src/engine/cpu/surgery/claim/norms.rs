@@ -88,7 +88,8 @@ fn spelled(links: &Links<'_>, facts: &Facts, sub: &NodeProto) -> Option<(usize, 
     let gain = operand(scaled, "Mul", output(divide, 0)?)?;
     let (at, shifted) = links.consumer(output(scaled, 0)?)?;
     let bias = operand(shifted, "Add", output(scaled, 0)?)?;
-    if !by_column(links, gain, width) || !by_column(links, bias, width) {
+    let same = facts.floats(output(shifted, 0)?) == facts.floats(x);
+    if !same || !by_column(links, gain, width) || !by_column(links, bias, width) {
         return None;
     }
     let norm = build::node(ops::LAYER_NORM, &[x, gain, bias], output(shifted, 0)?);

@@ -1,0 +1,238 @@
+//! Packages on the disk, and how they come into memory.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use super::keeper::{Arrival, Refusal, World};
+use super::title::Size;
+use crate::api::shelf::{About, Manner};
+use crate::api::{Defaults, Served, ServedModel, ServedNetwork};
+use crate::engine::{Budget, Config, LoadError, Model, Network, Tokenizer};
+use crate::packages::{GenerationDefaults, Package, PackageError, Store, Task};
+use crate::skills::chat::{ChatTemplate, TemplateError};
+use crate::skills::heads::{Elsewhere, Head, HeadError};
+use crate::telemetry::Metrics;
+
+/// Tokens for whose keys and values there should be room, where the model takes as many.
+const WORTHWHILE_TOKENS: u64 = 1024;
+/// Until a language model was loaded once, its pages are thought to need this part of its weights.
+const PAGES_OF_WEIGHTS: u64 = 4;
+
+/// The packages that are served.
+pub(super) struct Library {
+    store: Store,
+    /// Those named in the settings; none is all.
+    named: Vec<String>,
+    engine: Config,
+    budget: Budget,
+    metrics: Arc<Metrics>,
+}
+
+/// A package as the shelf gets to know it.
+pub(super) struct Found {
+    pub(super) name: String,
+    pub(super) about: About,
+    pub(super) size: Size,
+}
+
+/// Why a package does not come into memory.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error(transparent)]
+    Package(#[from] PackageError),
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error("its chat template")]
+    Template(#[from] TemplateError),
+    #[error("the head in its card")]
+    Head(#[from] HeadError),
+}
+
+impl Library {
+    pub(super) fn new(
+        store: Store,
+        named: Vec<String>,
+        engine: Config,
+        budget: Budget,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { store, named, engine, budget, metrics }
+    }
+
+    /// Every package that is served. Blocks for a moment.
+    pub(super) fn all(&self) -> Result<Vec<Found>, PackageError> {
+        let packages = match self.named.as_slice() {
+            [] => self.store.list()?,
+            names => names.iter().map(|name| self.store.package(name)).collect::<Result<_, _>>()?,
+        };
+        Ok(packages.iter().map(found).collect())
+    }
+
+    /// One package, where it is served. Blocks for a moment.
+    pub(super) fn one(&self, name: &str) -> Option<Found> {
+        let served = self.named.is_empty() || self.named.iter().any(|named| named == name);
+        served.then(|| self.store.package(name).ok()).flatten().as_ref().map(found)
+    }
+
+    fn load_now(
+        store: &Store,
+        name: &str,
+        engine: &Config,
+        budget: &Budget,
+        metrics: &Metrics,
+    ) -> Result<Arrival<Served>, Fault> {
+        let package = store.package(name)?;
+        let (served, size) = match package.manifest().task {
+            Task::Chat => {
+                let observer = Arc::new(metrics.observe_model(name));
+                let model = Model::load_within(budget, &package.decoder(), engine, observer)?;
+                let size = size_of(&model);
+                (Served::Language(Arc::new(language(model, &package)?)), size)
+            }
+            Task::Tensors => {
+                let network = Network::load_within(budget, &package.network(), engine)?;
+                let size = Size { weight_bytes: network.report().weight_bytes, page_bytes: 0 };
+                (Served::Network(Arc::new(network_of(network, &package)?)), size)
+            }
+        };
+        Ok(Arrival { item: served, about: about(&package), size })
+    }
+}
+
+impl World for Library {
+    type Item = Served;
+
+    fn load(&self, name: &str) -> BoxFuture<'static, Result<Arrival<Served>, Refusal>> {
+        let (store, engine, budget) =
+            (self.store.clone(), self.engine.clone(), self.budget.clone());
+        let (metrics, name) = (Arc::clone(&self.metrics), name.to_owned());
+        let work = move || Self::load_now(&store, &name, &engine, &budget, &metrics);
+        async move {
+            match tokio::task::spawn_blocking(work).await {
+                Ok(loaded) => loaded.map_err(refusal),
+                Err(_) => Err(Refusal::Refused("the loading thread failed".to_owned())),
+            }
+        }
+        .boxed()
+    }
+
+    fn end(&self, item: Served) -> BoxFuture<'static, ()> {
+        let ended = item.ended();
+        item.shut_down();
+        drop(item);
+        ended
+    }
+}
+
+fn refusal(fault: Fault) -> Refusal {
+    let why = chain(&fault);
+    match fault {
+        Fault::Package(PackageError::NotInstalled { .. }) => Refusal::NotInstalled,
+        Fault::Load(LoadError::Memory { weight_bytes, .. }) => {
+            Refusal::NoRoom { weight_bytes, why }
+        }
+        _ => Refusal::Refused(why),
+    }
+}
+
+fn chain(fault: &dyn std::error::Error) -> String {
+    let mut text = fault.to_string();
+    let mut next = fault.source();
+    while let Some(cause) = next {
+        text.push_str(&format!(": {cause}"));
+        next = cause.source();
+    }
+    text
+}
+
+fn size_of(model: &Model) -> Size {
+    let report = model.report();
+    let tokens = WORTHWHILE_TOKENS.min(report.context_tokens as u64);
+    Size { weight_bytes: report.weight_bytes, page_bytes: tokens * report.kv_bytes_per_token }
+}
+
+fn found(package: &Package) -> Found {
+    let weight_bytes = package.expected_weight_bytes();
+    let page_bytes = match package.manifest().task {
+        Task::Chat => weight_bytes / PAGES_OF_WEIGHTS,
+        Task::Tensors => 0,
+    };
+    let size = Size { weight_bytes, page_bytes };
+    Found { name: package.name().to_owned(), about: about(package), size }
+}
+
+fn about(package: &Package) -> About {
+    About {
+        manner: match package.manifest().task {
+            Task::Chat => Manner::Chat,
+            Task::Tensors => Manner::Tensors,
+        },
+        task: task(package),
+        version: package.manifest().version.clone(),
+        created: package.created(),
+        owned_by: owner(package),
+    }
+}
+
+/// What its card's head is for. A head that cannot be read is told when it is loaded.
+fn task(package: &Package) -> Option<String> {
+    let head = Head::parse(&package.card().ok()?.head?).ok()?;
+    Some(head.task().to_owned())
+}
+
+fn network_of(network: Network, package: &Package) -> Result<ServedNetwork, Fault> {
+    let name = package.name().to_owned();
+    let tokenizer = package.tokenizer().map(|path| Tokenizer::load(&path)).transpose();
+    Ok(ServedNetwork {
+        name,
+        version: package.manifest().version.clone(),
+        network,
+        tokenizer: tokenizer?,
+        head: head(package)?,
+        created: package.created(),
+        owned_by: owner(package),
+    })
+}
+
+/// The card's head, with the lists that it names.
+fn head(package: &Package) -> Result<Option<Head>, Fault> {
+    let Some(written) = package.card()?.head else { return Ok(None) };
+    let read = |place: &Elsewhere| {
+        let text = match place {
+            Elsewhere::File(name) => package.text(name),
+            Elsewhere::Metadata(key) => package.metadata(key),
+        };
+        text.map_err(|error| error.to_string())
+    };
+    Ok(Some(Head::parse(&written)?.complete(read)?))
+}
+
+fn language(model: Model, package: &Package) -> Result<ServedModel, Fault> {
+    let manifest = package.manifest();
+    let name = package.name().to_owned();
+    let template = package
+        .chat_template()?
+        .map(|source| ChatTemplate::compile(&source, &manifest.bos_token, &manifest.eos_token))
+        .transpose()?;
+    let defaults = defaults(&package.generation_defaults()?);
+    let created = package.created();
+    let begin = package.begin_token(model.tokenizer());
+    let owned_by = owner(package);
+    let version = manifest.version.clone();
+    Ok(ServedModel { name, version, model, template, begin, defaults, created, owned_by })
+}
+
+fn defaults(package: &GenerationDefaults) -> Defaults {
+    Defaults {
+        sampling: package.sampling(),
+        max_new_tokens: package.max_new_tokens.map(|tokens| tokens as usize),
+    }
+}
+
+/// The card's word for who made the model.
+fn owner(package: &Package) -> String {
+    let owner = package.card().map(|card| card.owner).unwrap_or_default();
+    if owner.is_empty() { "unknown".to_owned() } else { owner }
+}

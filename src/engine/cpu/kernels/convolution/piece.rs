@@ -1,0 +1,131 @@
+//! A convolution computed as it is defined, piece by piece.
+
+use std::cell::RefCell;
+
+use super::super::pool::Pool;
+use super::super::{Kernel, LANES};
+use super::gather::{self, Block};
+use super::output::Output;
+use super::plan::{Piece, Plan};
+use super::tile::{self, OUTPUTS, SLACK, Tile};
+use super::window::{Extent, Window};
+use super::{Convolution, Source, tail};
+
+/// Buffers that a thread keeps from one convolution to the next.
+#[derive(Default)]
+pub(super) struct Buffers {
+    pub(super) input: Vec<f32>,
+    /// The input's patches, transformed.
+    pub(super) numbers: Vec<f32>,
+    pub(super) sums: Vec<f32>,
+    pub(super) outputs: Vec<f32>,
+    pub(super) line: Vec<f32>,
+    pub(super) rows: tail::Rows,
+    pub(super) offsets: Vec<usize>,
+}
+
+thread_local! {
+    static BUFFERS: RefCell<Buffers> = RefCell::default();
+}
+
+/// One call of [`Convolution::run`].
+pub(super) struct Run<'a> {
+    pub(super) convolution: &'a Convolution,
+    pub(super) extent: &'a Extent,
+    pub(super) sources: &'a [Source<'a>],
+    pub(super) plan: &'a Plan,
+    pub(super) weights: &'a [f32],
+    pub(super) output: Output<'a>,
+}
+
+impl Run<'_> {
+    /// Computes all pieces with `compute`.
+    pub(super) fn pieces(&self, pool: &Pool, compute: impl Fn(&Piece, &mut Buffers) + Sync) {
+        let pieces = self.plan.pieces();
+        pool.ranges(pieces, pieces.div_ceil(pool.threads() * 8), |range| {
+            BUFFERS.with_borrow_mut(|buffers| {
+                range.for_each(|piece| compute(&self.plan.piece(piece), buffers));
+            });
+        });
+    }
+
+    /// Computes the convolution as it is defined.
+    pub(super) fn plain(&self, kernel: Kernel, pool: &Pool) {
+        let layout = &self.plan.layout;
+        let [channels, _] = self.convolution.own();
+        let channel = |channel| layout.taps.iter().map(move |tap| channel * layout.channel() + tap);
+        let offsets: Vec<usize> = (0..channels).flat_map(channel).collect();
+        self.pieces(pool, |piece, buffers| {
+            self.gather(&self.convolution.window, piece, &mut buffers.input);
+            for tile in piece.tiles.clone() {
+                self.tile(kernel, piece, tile, &offsets, buffers);
+            }
+        });
+    }
+
+    /// Copies what a piece reads of the channels of its group.
+    pub(super) fn gather(&self, window: &Window, piece: &Piece, buffer: &mut Vec<f32>) {
+        let layout = &self.plan.layout;
+        let [channels, _] = self.convolution.own();
+        let first = piece.group * channels;
+        let len = layout.channel();
+        buffer.resize(channels * len + SLACK, 0.0);
+        let places: usize = self.extent.input.iter().product();
+        let mut begin = 0;
+        for source in self.sources {
+            let end = begin + source.channels;
+            for channel in first.max(begin)..end.min(first + channels) {
+                let at = (piece.image * source.channels + channel - begin) * places;
+                let picture = &source.values[at..at + places];
+                let out = &mut buffer[(channel - first) * len..][..len];
+                gather::channel(window, self.extent, layout, &piece.block, picture, out);
+            }
+            begin = end;
+        }
+    }
+
+    fn tile(
+        &self,
+        kernel: Kernel,
+        piece: &Piece,
+        tile: usize,
+        offsets: &[usize],
+        buffers: &mut Buffers,
+    ) {
+        let [_, outputs] = self.convolution.own();
+        let size = offsets.len() * OUTPUTS;
+        let number = piece.group * outputs.div_ceil(OUTPUTS) + tile;
+        let first = piece.group * outputs + tile * OUTPUTS;
+        let count = OUTPUTS.min(outputs - tile * OUTPUTS);
+        let Block { top, left, rows, columns } = piece.block;
+        let pitch = self.plan.layout.pitch;
+        let places = (rows - 1) * pitch + columns;
+        let padded = places.next_multiple_of(LANES);
+        buffers.sums.resize(OUTPUTS * padded, 0.0);
+        let operands = Tile {
+            weights: &self.weights[number * size..(number + 1) * size],
+            bias: &self.convolution.bias[first..first + count],
+            input: &buffers.input,
+            offsets,
+            furthest: offsets.last().copied().unwrap_or(0),
+        };
+        tile::sums(kernel, operands, places, &mut buffers.sums, padded);
+        let by_row = self.output.by_row();
+        for (output, sums) in buffers.sums.chunks_exact_mut(padded).take(count).enumerate() {
+            let of = [piece.image, first + output];
+            if !by_row {
+                self.output.finish(kernel, of, None, &mut sums[..places], &mut buffers.rows);
+            }
+            for (row, sums) in sums[..places].chunks_mut(pitch).enumerate() {
+                let sums = &mut sums[..columns];
+                let at = self.output.at(piece.image, first + output, [top + row, left]);
+                if by_row {
+                    self.output.finish(kernel, of, Some(at), sums, &mut buffers.rows);
+                }
+                // SAFETY: the block lies within the output, and its places of these channels belong
+                // to this piece.
+                unsafe { self.output.write(first + output, at, sums) };
+            }
+        }
+    }
+}

@@ -1,0 +1,481 @@
+//! Graphs of any kind: what loads, what is refused before it does harm, and what shares a run.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use endcap::engine::{
+    Array, Budget, Config, InferError, Inference, LoadError, Network, Statistics,
+};
+
+use crate::support::onnx::{
+    FLOAT, Graph, INT64, floats, integer, integers, node, port, source, text, with,
+};
+
+const BUDGET: u64 = 64 << 20;
+
+fn load(graph: Graph) -> Result<Network, LoadError> {
+    load_with(graph, Config::default())
+}
+
+fn load_with(graph: Graph, config: Config) -> Result<Network, LoadError> {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config { threads: 1, ..config };
+    Network::load_within(&Budget::new(BUDGET), &graph.write(folder.path()), &config)
+}
+
+fn refusal(graph: Graph) -> String {
+    match load(graph) {
+        Ok(_) => panic!("it was loaded"),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn asked(inputs: &[(&str, Array)]) -> Inference {
+    let inputs = inputs.iter().map(|(name, array)| ((*name).to_owned(), array.clone())).collect();
+    Inference { inputs, outputs: Vec::new(), deadline: None }
+}
+
+async fn ask(network: &Network, inputs: &[(&str, Array)]) -> Result<Array, InferError> {
+    Ok(network.infer(asked(inputs)).await?.remove(0).1)
+}
+
+fn ones(shape: &[usize]) -> Array {
+    Array::floats(shape.to_vec(), &vec![1.0; shape.iter().product()]).unwrap()
+}
+
+/// `y = relu(x)` with these axes.
+fn relu(x: &str, y: &str) -> Graph {
+    Graph {
+        inputs: vec![port("x", FLOAT, x)],
+        outputs: vec![port("y", FLOAT, y)],
+        nodes: vec![node("Relu", &["x"], &["y"])],
+        ..Graph::default()
+    }
+}
+
+#[tokio::test]
+async fn unknown_lengths_and_numbers_of_axes_are_no_hindrance() {
+    for axes in ["2 3", "n 3", "? 3", "? ?", "*"] {
+        let network = load(relu(axes, axes)).unwrap();
+        let x = Array::floats(vec![2, 3], &[1.0, -1.0, 2.0, -2.0, 3.0, -3.0]).unwrap();
+        let y = ask(&network, &[("x", x)]).await.unwrap();
+        assert_eq!(y.to_floats().unwrap(), [1.0, 0.0, 2.0, 0.0, 3.0, 0.0], "{axes}");
+    }
+}
+
+#[tokio::test]
+async fn a_shape_may_be_an_input() {
+    let graph = Graph {
+        inputs: vec![port("x", FLOAT, "n"), port("shape", INT64, "k")],
+        outputs: vec![port("y", FLOAT, "*")],
+        nodes: vec![node("Reshape", &["x", "shape"], &["y"])],
+        ..Graph::default()
+    };
+    let network = load(graph).unwrap();
+    for shape in [vec![2, 3], vec![3, 2], vec![6], vec![1, 2, 3]] {
+        let wanted: Vec<i64> = shape.iter().map(|&dim| dim as i64).collect();
+        let wanted = Array::integers(vec![wanted.len()], &wanted).unwrap();
+        let y = ask(&network, &[("x", ones(&[6])), ("shape", wanted)]).await.unwrap();
+        assert_eq!(y.shape(), shape);
+    }
+    let wanted = Array::integers(vec![1], &[7]).unwrap();
+    let error = ask(&network, &[("x", ones(&[6])), ("shape", wanted)]).await.unwrap_err();
+    assert!(matches!(error, InferError::Refused { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_place_outside_a_table_is_told_with_the_node() {
+    let graph = Graph {
+        inputs: vec![port("ids", INT64, "n")],
+        outputs: vec![port("y", FLOAT, "n 2")],
+        nodes: vec![node("Gather", &["table", "ids"], &["y"])],
+        stored: vec![floats("table", &[3, 2], &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0])],
+        ..Graph::default()
+    };
+    let network = load(graph).unwrap();
+    let ids = |ids: &[i64]| [("ids", Array::integers(vec![ids.len()], ids).unwrap())];
+    let y = ask(&network, &ids(&[2, -3])).await.unwrap();
+    assert_eq!(y.to_floats().unwrap(), [4.0, 5.0, 0.0, 1.0]);
+    let error = ask(&network, &ids(&[0, 3])).await.unwrap_err().to_string();
+    assert!(error.contains("\"make y\" asks for place 3 of 3"), "{error}");
+}
+
+#[test]
+fn arrays_made_of_nothing_are_refused_by_node_before_they_are_made() {
+    const HUGE: i64 = 1 << 40;
+    let x = port("x", FLOAT, "1 1");
+    let y = port("y", FLOAT, "*");
+    let one = floats("one", &[1, 1], &[1.0]);
+    let scales = floats("scales", &[2], &[1e6, 1e6]);
+    let zero = integers("zero", &[], &[0]);
+    let step = integers("step", &[], &[1]);
+    let end = integers("end", &[], &[HUGE]);
+    let huge = integers("huge", &[2], &[HUGE, HUGE]);
+    // Its number of elements is 0 in 64 bits.
+    let wraps = integers("wraps", &[2], &[1 << 32, 1 << 32]);
+    let pads = integers("pads", &[4], &[0, 0, HUGE, 0]);
+    let stored = vec![one, scales, zero, step, end, huge, wraps, pads];
+    for (made, from) in [
+        (node("ConstantOfShape", &["huge"], &["big"]), "big"),
+        (node("ConstantOfShape", &["wraps"], &["big"]), "big"),
+        (node("Expand", &["one", "huge"], &["big"]), "big"),
+        (node("Expand", &["x", "huge"], &["big"]), "big"),
+        (node("Tile", &["one", "huge"], &["big"]), "big"),
+        (node("Tile", &["x", "wraps"], &["big"]), "big"),
+        (node("Pad", &["one", "pads"], &["big"]), "big"),
+        (node("Resize", &["x", "", "scales"], &["big"]), "big"),
+        (node("Range", &["zero", "end", "step"], &["big"]), "big"),
+        (node("HannWindow", &["end"], &["big"]), "big"),
+    ] {
+        let operator = made.op_type.clone();
+        let whole = with(node("ReduceSum", &[from], &["sum"]), &[integer("keepdims", 0)]);
+        let cast = with(node("Cast", &["sum"], &["float"]), &[integer("to", 1)]);
+        let graph = Graph {
+            inputs: vec![x.clone()],
+            outputs: vec![y.clone()],
+            nodes: vec![made, whole, cast, node("Add", &["x", "float"], &["y"])],
+            stored: stored.clone(),
+        };
+        let started = Instant::now();
+        let refusal = refusal(graph);
+        assert!(refusal.contains("make big") && refusal.contains(&operator), "{refusal}");
+        assert!(refusal.contains("bytes"), "{refusal}");
+        assert!(started.elapsed() < Duration::from_secs(5), "{operator}");
+    }
+}
+
+#[tokio::test]
+async fn arrays_that_a_request_makes_large_are_refused_too() {
+    let end = |end: i64| [("end", Array::integers(vec![], &[end]).unwrap())];
+    let graph = Graph {
+        inputs: vec![port("end", INT64, "")],
+        outputs: vec![port("y", INT64, "n")],
+        nodes: vec![node("Range", &["zero", "end", "step"], &["y"])],
+        stored: vec![integers("zero", &[], &[0]), integers("step", &[], &[1])],
+    };
+    let network = load(graph).unwrap();
+    assert_eq!(ask(&network, &end(3)).await.unwrap().shape(), [3]);
+    for huge in [1 << 40, i64::MAX] {
+        let error = ask(&network, &end(huge)).await.unwrap_err().to_string();
+        assert!(error.contains("bytes"), "{error}");
+    }
+    assert_eq!(ask(&network, &end(2)).await.unwrap().shape(), [2]);
+
+    let graph = Graph {
+        inputs: vec![port("shape", INT64, "k")],
+        outputs: vec![port("y", FLOAT, "*")],
+        nodes: vec![node("ConstantOfShape", &["shape"], &["y"])],
+        ..Graph::default()
+    };
+    let network = load(graph).unwrap();
+    let shape = |dims: &[i64]| [("shape", Array::integers(vec![dims.len()], dims).unwrap())];
+    assert_eq!(ask(&network, &shape(&[2, 2])).await.unwrap().shape(), [2, 2]);
+    for huge in [[1 << 40, 1], [1 << 32, 1 << 32], [1 << 20, 1 << 20]] {
+        let error = ask(&network, &shape(&huge)).await.unwrap_err().to_string();
+        assert!(error.contains("bytes"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_takes_more_than_is_free_is_refused_and_the_next_is_served() {
+    // From n numbers it makes n times n.
+    let graph = Graph {
+        inputs: vec![port("a", FLOAT, "n 1"), port("b", FLOAT, "1 n")],
+        outputs: vec![port("y", FLOAT, "n n")],
+        nodes: vec![node("MatMul", &["a", "b"], &["y"])],
+        ..Graph::default()
+    };
+    let network = load(graph).unwrap();
+    let both = |n: usize| [("a", ones(&[n, 1])), ("b", ones(&[1, n]))];
+    assert_eq!(ask(&network, &both(8)).await.unwrap().shape(), [8, 8]);
+    let error = ask(&network, &both(50_000)).await.unwrap_err();
+    assert!(
+        matches!(error, InferError::Memory { bytes, free_bytes }
+            if bytes >= 10_000_000_000 && free_bytes <= BUDGET),
+        "{error}"
+    );
+    assert_eq!(ask(&network, &both(16)).await.unwrap().shape(), [16, 16]);
+}
+
+#[test]
+fn weights_larger_than_what_is_free_are_refused_with_the_figures() {
+    let numbers = vec![1.0; 5 << 20];
+    let graph = Graph {
+        inputs: vec![port("x", FLOAT, "n 1")],
+        outputs: vec![port("y", FLOAT, "n ?")],
+        nodes: vec![node("MatMul", &["x", "w"], &["y"])],
+        stored: vec![floats("w", &[1, 5 << 20], &numbers)],
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let source = graph.write(folder.path());
+    let error = Network::load_within(&Budget::new(16 << 20), &source, &Config::default()).err();
+    let Some(LoadError::Memory { weight_bytes, free_bytes, .. }) = error else {
+        panic!("{error:?}");
+    };
+    assert!(weight_bytes >= 20 << 20 && free_bytes <= 16 << 20);
+}
+
+#[test]
+fn endless_and_broken_graphs_are_refused_in_time() {
+    let chain = |length: usize| {
+        let name = |at: usize| match at {
+            0 => "x".to_owned(),
+            at if at == length => "y".to_owned(),
+            at => format!("t{at}"),
+        };
+        let nodes = (0..length).map(|at| node("Relu", &[&name(at)], &[&name(at + 1)]));
+        Graph { nodes: nodes.collect(), ..relu("n", "n") }
+    };
+    let started = Instant::now();
+    assert!(refusal(chain(100_000)).contains("100000 nodes; 20000 is the limit"));
+    assert!(started.elapsed() < Duration::from_secs(20));
+
+    let mut nested = relu("n", "n");
+    for _ in 0..40 {
+        let body = Graph { inputs: Vec::new(), ..nested.clone() }.proto();
+        let branch = |name: &str| tract_onnx::pb::AttributeProto {
+            g: Some(body.clone()),
+            r#type: 5,
+            name: name.to_owned(),
+            ..Default::default()
+        };
+        let choice = with(node("If", &["c"], &["y"]), &[branch("then_branch")]);
+        nested = Graph { nodes: vec![choice], ..relu("n", "n") };
+    }
+    let refused = refusal(nested);
+    assert!(refused.contains("nested") || refused.contains("recursion limit"), "{refused}");
+
+    let circle = vec![node("Relu", &["b"], &["a"]), node("Relu", &["a"], &["b", "y"])];
+    assert!(
+        refusal(Graph { nodes: circle, ..relu("n", "n") }).contains("depends on what it makes")
+    );
+    let unknown = node("Teleport", &["x"], &["y"]);
+    let refused = refusal(Graph { nodes: vec![unknown], ..relu("n", "n") });
+    assert!(refused.contains("node make y (Teleport) cannot run here"), "{refused}");
+    let wrong = with(node("DepthToSpace", &["x"], &["y"]), &[text("blocksize", "two")]);
+    let refused = refusal(Graph { nodes: vec![wrong], ..relu("1 4 1 1", "?") });
+    assert!(refused.contains("make y (DepthToSpace)"), "{refused}");
+}
+
+#[test]
+fn cut_files_are_refused_wherever_they_are_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let graph = Graph {
+        inputs: vec![port("x", FLOAT, "n 2")],
+        outputs: vec![port("y", FLOAT, "n 2")],
+        nodes: vec![node("MatMul", &["x", "w"], &["y"])],
+        stored: vec![floats("w", &[2, 2], &[1.0, 2.0, 3.0, 4.0])],
+    };
+    let whole = graph.bytes();
+    let onnx = folder.path().join("cut.onnx");
+    for length in (0..whole.len()).step_by(7) {
+        std::fs::write(&onnx, &whole[..length]).unwrap();
+        let source = source(onnx.clone());
+        let budget = Budget::new(BUDGET);
+        assert!(Network::check(&budget, &source).is_err(), "{length} of {} bytes", whole.len());
+    }
+}
+
+#[test]
+fn external_data_stays_in_the_models_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("model");
+    std::fs::create_dir(&model).unwrap();
+    std::fs::write(folder.path().join("secret"), [0; 16]).unwrap();
+    std::os::unix::fs::symlink("../secret", model.join("link")).unwrap();
+    for location in ["../secret", "/etc/passwd", "link"] {
+        let mut weights = floats("w", &[2, 2], &[]);
+        let entry = tract_onnx::pb::StringStringEntryProto {
+            key: "location".to_owned(),
+            value: location.to_owned(),
+        };
+        weights.external_data.push(entry);
+        weights.data_location = Some(1);
+        let graph = Graph {
+            inputs: vec![port("x", FLOAT, "n 2")],
+            outputs: vec![port("y", FLOAT, "n 2")],
+            nodes: vec![node("MatMul", &["x", "w"], &["y"])],
+            stored: vec![weights],
+        };
+        let error = Network::check(&Budget::new(BUDGET), &graph.write(&model)).unwrap_err();
+        assert!(error.to_string().contains("outside"), "{location}: {error}");
+    }
+}
+
+/// `y = x · w` with 64 numbers a row, which takes long enough for requests to meet.
+fn product(rows: usize) -> Graph {
+    let width = 64_i64;
+    let weights: Vec<f32> = (0..width * width).map(|at| (at % 17) as f32 - 8.0).collect();
+    let mut nodes = Vec::new();
+    let name = |at: usize| match at {
+        0 => "x".to_owned(),
+        at if at == rows => "y".to_owned(),
+        at => format!("t{at}"),
+    };
+    for at in 0..rows {
+        let product = format!("p{at}");
+        nodes.push(node("MatMul", &[&name(at), "w"], &[&product]));
+        nodes.push(node("Tanh", &[&product], &[&name(at + 1)]));
+    }
+    Graph {
+        inputs: vec![port("x", FLOAT, "batch 64")],
+        outputs: vec![port("y", FLOAT, "batch 64")],
+        nodes,
+        stored: vec![floats("w", &[width, width], &weights)],
+    }
+}
+
+fn row(seed: usize) -> Array {
+    let values: Vec<f32> = (0..64).map(|at| ((at * 7 + seed * 13) % 29) as f32 / 29.0).collect();
+    Array::floats(vec![1, 64], &values).unwrap()
+}
+
+/// Asks all at once and returns what each was answered.
+async fn ask_together(network: &Network, rows: usize) -> Vec<Array> {
+    let asks = (0..rows).map(|seed| {
+        let network = network.clone();
+        tokio::spawn(async move { ask(&network, &[("x", row(seed))]).await.unwrap() })
+    });
+    let asks: Vec<_> = asks.collect();
+    let mut answers = Vec::new();
+    for ask in asks {
+        answers.push(ask.await.unwrap());
+    }
+    answers
+}
+
+fn far(a: &Array, b: &Array) -> f32 {
+    let (a, b) = (a.to_floats().unwrap(), b.to_floats().unwrap());
+    a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_come_together_share_a_run_and_get_their_own_answers() {
+    let network = load(product(8)).unwrap();
+    let mut alone = Vec::new();
+    for seed in 0..24 {
+        alone.push(ask(&network, &[("x", row(seed))]).await.unwrap());
+    }
+    let before = network.statistics();
+    assert_eq!((before.inference_count, before.execution_count), (24, 24));
+    let together = ask_together(&network, 24).await;
+    for (alone, together) in alone.iter().zip(&together) {
+        assert_eq!(together.shape(), [1, 64]);
+        assert!(far(alone, together) < 1e-5, "{}", far(alone, together));
+    }
+    let after = network.statistics();
+    assert_eq!((after.inference_count, after.success.count), (48, 48));
+    let runs = after.execution_count - before.execution_count;
+    assert!(runs < 24, "{runs} runs for 24 requests");
+    let rows: u64 =
+        after.batches.iter().map(|(rows, b)| *rows as u64 * b.compute_infer.count).sum();
+    assert_eq!(rows, 48, "{:?}", after.batches);
+    assert!(after.batches.keys().all(|&rows| rows <= 32));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_depend_on_each_other_are_never_joined() {
+    let mixing = || {
+        let mean = with(node("ReduceMean", &["x"], &["mean"]), &[integer("keepdims", 1)]);
+        let axes = tract_onnx::pb::AttributeProto {
+            name: "axes".to_owned(),
+            r#type: 7,
+            ints: vec![0],
+            ..Default::default()
+        };
+        let nodes = vec![with(mean, &[axes]), node("Sub", &["x", "mean"], &["y"])];
+        Graph {
+            inputs: vec![port("x", FLOAT, "batch 64")],
+            outputs: vec![port("y", FLOAT, "batch 64")],
+            nodes,
+            ..Graph::default()
+        }
+    };
+    let network = load(mixing()).unwrap();
+    for answer in ask_together(&network, 16).await {
+        assert!(answer.to_floats().unwrap().iter().all(|&value| value == 0.0));
+    }
+    assert_eq!(network.statistics().execution_count, 16);
+    let config = Config { max_batch_rows: 1, ..Config::default() };
+    let network = load_with(product(1), config).unwrap();
+    ask_together(&network, 8).await;
+    assert_eq!(network.statistics().execution_count, 8);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_is_wrong_does_not_take_the_others_with_it() {
+    // A place outside the table fails a run that is shared; the others run again without it.
+    let graph = Graph {
+        inputs: vec![port("ids", INT64, "batch 1")],
+        outputs: vec![port("y", FLOAT, "batch 1 1")],
+        nodes: vec![node("Gather", &["table", "ids"], &["y"])],
+        stored: vec![floats("table", &[3, 1], &[0.0, 1.0, 2.0])],
+    };
+    let network = load(graph).unwrap();
+    let asks: Vec<_> = [0, 1, 9, 2, 1, 0]
+        .map(|id| {
+            let network = network.clone();
+            let ids = Array::integers(vec![1, 1], &[id]).unwrap();
+            tokio::spawn(async move { (id, ask(&network, &[("ids", ids)]).await) })
+        })
+        .into_iter()
+        .collect();
+    for ask in asks {
+        match ask.await.unwrap() {
+            (9, answer) => assert!(matches!(answer, Err(InferError::Refused { .. }))),
+            (id, answer) => assert_eq!(answer.unwrap().to_floats().unwrap(), [id as f32]),
+        }
+    }
+    let statistics = network.statistics();
+    assert_eq!((statistics.success.count, statistics.fail.count), (5, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_or_is_late_is_not_computed() {
+    let config = Config { max_batch_rows: 1, ..Config::default() };
+    let network = load_with(product(400), config).unwrap();
+    let busy = |network: &Network| {
+        let network = network.clone();
+        tokio::spawn(async move { ask(&network, &[("x", row(0))]).await.unwrap() })
+    };
+    let first = busy(&network);
+    while network.statistics() == Statistics::default() && !first.is_finished() {
+        let late = Inference { deadline: Some(Instant::now()), ..asked(&[("x", row(1))]) };
+        assert_eq!(network.infer(late).await, Err(InferError::Deadline));
+    }
+    first.await.unwrap();
+    let leaving: Vec<_> = (0..8).map(|_| busy(&network)).collect();
+    leaving.iter().for_each(|ask| ask.abort());
+    for ask in leaving {
+        let _ = ask.await;
+    }
+    ask(&network, &[("x", row(2))]).await.unwrap();
+    let statistics = network.statistics();
+    assert!(statistics.fail.count >= 1, "{statistics:?}");
+    assert_eq!(statistics.execution_count, statistics.success.count);
+    assert_eq!(statistics.batches.keys().collect::<Vec<_>>(), [&1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_queue_refuses_with_the_time_to_come_back() {
+    let config = Config { max_queue: 2, max_batch_rows: 1, ..Config::default() };
+    let network = Arc::new(load_with(product(400), config).unwrap());
+    let asks: Vec<_> = (0..64)
+        .map(|seed| {
+            let network = Arc::clone(&network);
+            tokio::spawn(async move { ask(&network, &[("x", row(seed))]).await })
+        })
+        .collect();
+    let mut refused = 0;
+    for ask in asks {
+        match ask.await.unwrap() {
+            Ok(answer) => assert_eq!(answer.shape(), [1, 64]),
+            Err(InferError::QueueFull { retry_after, .. }) => {
+                assert!(retry_after >= Duration::from_secs(1));
+                refused += 1;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(refused > 0);
+}
