@@ -2,10 +2,10 @@
 
 use std::process::Command;
 
-use crate::support::{LONG, MODEL, Server, admin, python, root, stderr, stdout};
+use crate::support::{LONG, MODEL, Server, admin, arrays, python, root, stderr, stdout};
 
-fn check(mut client: Command, script: &str) {
-    let server = Server::tireless(&[]);
+/// Runs a script, which tells of so many checks at least that they went well.
+fn check(mut client: Command, script: &str, server: &Server, checks: usize) {
     let output = client
         .arg(script)
         .current_dir(root().join("tests/clients"))
@@ -18,17 +18,49 @@ fn check(mut client: Command, script: &str) {
         .unwrap();
     let told = format!("{}{}", stdout(&output), stderr(&output));
     assert!(output.status.success(), "{told}\n{}", server.log());
-    assert!(told.matches("ok ").count() >= 8, "{told}");
+    assert!(told.matches("ok ").count() >= checks, "{told}");
 }
 
 #[test]
 fn the_python_client_is_served() {
-    check(Command::new(python()), "check.py");
+    check(Command::new(python()), "check.py", &Server::tireless(&[]), 8);
 }
 
 #[test]
 fn the_javascript_client_is_served() {
     let installed = root().join("tests/clients/node_modules/openai");
     assert!(installed.exists(), "the clients are not installed; run tests/run once");
-    check(Command::new("node"), "check.mjs");
+    check(Command::new("node"), "check.mjs", &Server::tireless(&[]), 8);
+}
+
+#[test]
+fn tritons_python_client_is_served() {
+    check(Command::new(python()), "check_inference.py", &Server::start_in(arrays(), &[]), 8);
+}
+
+/// A few requests; `tests/run --full` makes many.
+#[test]
+fn every_answer_is_one_that_is_described() {
+    check_contract("8");
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn every_answer_of_many_is_one_that_is_described() {
+    check_contract("400");
+}
+
+fn check_contract(examples: &str) {
+    let mut client = Command::new(python());
+    client.env("ENDCAP_EXAMPLES", examples);
+    check(client, "check_contract.py", &Server::start_in(arrays(), &[]), 2);
+}
+
+/// Its package brings half a gigabyte of others, so it has a Python of its own.
+#[test]
+#[ignore = "needs a Python with kserve, named by ENDCAP_KSERVE_PYTHON"]
+fn kserves_python_client_is_served() {
+    let python = std::env::var_os("ENDCAP_KSERVE_PYTHON").expect("it names a Python with kserve");
+    let server = Server::start_in(arrays(), &[]);
+    check(Command::new(python), "check_kserve.py", &server, 3);
 }

@@ -148,6 +148,7 @@ pub(crate) fn request(seed: u32) -> Request {
         logprobs: Some(2),
         deadline: None,
         scope: Scope::Public,
+        constraint: None,
     }
 }
 

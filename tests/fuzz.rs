@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{Request, header};
-use endcap::api::{self, Limits, Service, ServiceParts};
+use endcap::api::{self, Limits, Served, ServedNetwork, Service, ServiceParts};
 use endcap::config::{self, Sources};
-use endcap::engine::{Model, ModelSource};
+use endcap::engine::{Budget, Config, Model, ModelSource, Network, NetworkSource};
 use endcap::http::{BodyLimits, Health, Role, Tokens};
 use endcap::packages::gguf::Gguf;
 use endcap::packages::{Card, Catalogue, GenerationDefaults, Manifest};
@@ -20,7 +20,7 @@ use endcap::telemetry::Metrics;
 use serde_json::json;
 use tower::ServiceExt;
 
-use crate::support::{data, root};
+use crate::support::{ADD_SUB, VERSION, data, graph, root};
 
 /// What is done to valid bytes: at which place, what, with which byte.
 type Damage = Vec<(u16, u8, u8)>;
@@ -143,10 +143,11 @@ fn chat_templates() {
     });
 }
 
-/// A door with no model behind it: a request that is right gets as far as the model's name.
-fn door() -> axum::Router {
+/// A door with these models behind it. With none, a request that is right gets as far as the
+/// model's name.
+fn door(models: Vec<Served>) -> axum::Router {
     let parts = ServiceParts {
-        models: Vec::new(),
+        models,
         limits: Limits::default(),
         body: BodyLimits::default(),
         request_timeout: std::time::Duration::from_secs(60),
@@ -159,7 +160,7 @@ fn door() -> axum::Router {
 
 fn try_requests(path: &'static str, valid: &serde_json::Value) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let door = door();
+    let door = door(Vec::new());
     let ask = |bytes: &[u8]| {
         let request = Request::post(path)
             .header(header::AUTHORIZATION, "Bearer token")
@@ -204,4 +205,78 @@ fn completion_requests() {
             "logprobs": 2, "n": 2, "stop": "x", "seed": 1, "stream": false, "echo": false,
         }),
     );
+}
+
+fn served(name: &str) -> Served {
+    let source = NetworkSource { name: name.to_owned(), onnx: graph(name), derived: None };
+    let budget = Budget::new(1 << 30);
+    let network = Network::load_within(&budget, &source, &Config::default()).unwrap();
+    Served::Network(Arc::new(ServedNetwork {
+        name: name.to_owned(),
+        version: VERSION.to_owned(),
+        network,
+        tokenizer: None,
+        head: None,
+        created: std::time::SystemTime::UNIX_EPOCH,
+        owned_by: "nobody".to_owned(),
+    }))
+}
+
+/// Damages a request whose JSON has so many bytes, with binary data behind it. What is answered
+/// has as many elements as its shape says.
+fn try_inferences(model: &'static str, valid: &[u8], json_bytes: usize) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let door = door(vec![served(model)]);
+    let ask = |bytes: &[u8]| {
+        let request = Request::post(format!("/v2/models/{model}/infer"))
+            .header(header::AUTHORIZATION, "Bearer token")
+            .header("Inference-Header-Content-Length", json_bytes.min(bytes.len()))
+            .body(Body::from(bytes.to_vec()))
+            .unwrap();
+        runtime.block_on(async {
+            let (head, body) = door.clone().oneshot(request).await.unwrap().into_parts();
+            let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+            (head.status.as_u16(), body)
+        })
+    };
+    assert_eq!(ask(valid).0, 200, "the undamaged request is right: {:?}", ask(valid).1);
+    try_damage(3000, valid, |bytes| {
+        let (status, body) = ask(bytes);
+        assert!([200, 400].contains(&status), "{status} {body:?}");
+        let Ok(answer) = serde_json::from_slice::<serde_json::Value>(&body) else { return };
+        for output in answer["outputs"].as_array().into_iter().flatten() {
+            let shape = output["shape"].as_array().unwrap().iter();
+            let count: u64 = shape.map(|length| length.as_u64().unwrap()).product();
+            assert_eq!(output["data"].as_array().unwrap().len() as u64, count, "{output}");
+        }
+    });
+}
+
+#[test]
+fn inference_requests_of_json() {
+    let input = |name: &str, data: serde_json::Value| json!({"name": name, "shape": [2, 4], "datatype": "FP32", "data": data});
+    let valid = json!({
+        "id": "7", "parameters": {"timeout": 900000, "binary_data_output": false, "priority": 0},
+        "inputs": [
+            input("a", json!([[1, -2.5, 3e-2, 4], [5, 6, 7, 8]])),
+            input("b", json!([1, 2, 3, 4, 5, 6, 7, 1e30])),
+        ],
+        "outputs": [{"name": "sum", "parameters": {"classification": 2}}, {"name": "difference"}],
+    });
+    let valid = valid.to_string().into_bytes();
+    try_inferences(ADD_SUB, &valid, usize::MAX);
+}
+
+#[test]
+fn inference_requests_with_binary_data() {
+    let json = json!({
+        "inputs": [{
+            "name": "x", "shape": [1, 2], "datatype": "BYTES",
+            "parameters": {"binary_data_size": 13},
+        }],
+        "outputs": [{"name": "y", "parameters": {"binary_data": false}}],
+    });
+    let json = json.to_string().into_bytes();
+    let valid = [&json, &b"\x04\0\0\0milk\x01\0\0\0!"[..]].concat();
+    try_inferences("bytes", &valid, json.len());
 }

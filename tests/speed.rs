@@ -37,6 +37,7 @@ fn request(prompt: Vec<TokenId>, max_tokens: usize, scope: Scope) -> Request {
         logprobs: Some(0),
         deadline: None,
         scope,
+        constraint: None,
     }
 }
 

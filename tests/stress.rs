@@ -32,6 +32,7 @@ fn ask(model: &Model, seed: u64, until: Instant, ends: &Ends) {
             logprobs: None,
             deadline: Some(Instant::now() + Duration::from_secs(120)),
             scope: scopes[rng.random_range(0..4)],
+            constraint: None,
         };
         let leaves_after = rng.random_bool(0.3).then(|| rng.random_range(0..20));
         match model.generate(request) {

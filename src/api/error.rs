@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 
-use crate::engine::EngineError;
+use crate::engine::{ConstraintError, EngineError, InferError};
 use crate::http::{Kind, Problem};
 use crate::skills::chat::TemplateError;
+use crate::skills::pictures::PictureError;
 
+/// The field that says what an answer must be.
+const RESPONSE_FORMAT: &str = "response_format";
 /// When to come back to a server that is stopping: it may be a restart.
 const RESTART_WAIT: Duration = Duration::from_secs(10);
 
@@ -26,6 +29,9 @@ pub(super) fn of_engine(error: EngineError, prompt: &str) -> Problem {
         EngineError::UnknownToken { .. } => {
             Problem::invalid(message).param(prompt).code("unknown_token")
         }
+        EngineError::Constraint(_) => {
+            Problem::invalid(message).param(RESPONSE_FORMAT).code("unsupported_schema")
+        }
         EngineError::EmptyPrompt => Problem::invalid(message).param(prompt).code("empty_prompt"),
         EngineError::Deadline => {
             Problem::new(StatusCode::GATEWAY_TIMEOUT, Kind::TimeoutError, message).code("timeout")
@@ -36,6 +42,45 @@ pub(super) fn of_engine(error: EngineError, prompt: &str) -> Problem {
                 .retry_after(RESTART_WAIT)
         }
         EngineError::Internal(cause) => Problem::internal(cause),
+    }
+}
+
+/// What a network's refusal means for the caller.
+pub(super) fn of_inference(error: InferError) -> Problem {
+    let message = error.to_string();
+    match error {
+        InferError::QueueFull { retry_after, .. } => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, Kind::OverloadedError, message)
+                .code("queue_full")
+                .retry_after(retry_after)
+        }
+        InferError::Deadline => {
+            Problem::new(StatusCode::GATEWAY_TIMEOUT, Kind::TimeoutError, message).code("timeout")
+        }
+        InferError::ShuttingDown => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, Kind::OverloadedError, message)
+                .code("shutting_down")
+                .retry_after(RESTART_WAIT)
+        }
+        InferError::Internal(cause) => Problem::internal(cause),
+        InferError::UnknownInput { .. }
+        | InferError::UnknownOutput { .. }
+        | InferError::MissingInput { .. }
+        | InferError::Twice { .. }
+        | InferError::Element { .. }
+        | InferError::Shape { .. }
+        | InferError::Memory { .. }
+        | InferError::Refused { .. } => Problem::invalid(message).code("invalid_tensor"),
+    }
+}
+
+/// A form that an answer cannot be kept to.
+pub(super) fn of_constraint(error: ConstraintError) -> Problem {
+    let message = format!("{RESPONSE_FORMAT}: {error}");
+    match error {
+        ConstraintError::Form(_) | ConstraintError::NoEnd => {
+            Problem::invalid(message).param(RESPONSE_FORMAT).code("unsupported_schema")
+        }
     }
 }
 
@@ -52,6 +97,34 @@ pub(super) fn of_template(error: TemplateError) -> Problem {
     }
 }
 
+/// What a network's refusal means for the caller, where we made its inputs.
+pub(super) fn of_own_inference(error: InferError, name: &str) -> Problem {
+    match error {
+        InferError::QueueFull { .. } | InferError::Deadline | InferError::ShuttingDown => {
+            of_inference(error)
+        }
+        error => Problem::internal(format!("{name}: {error}")),
+    }
+}
+
+/// What a picture's refusal means for the caller.
+pub(super) fn of_picture(error: PictureError) -> Problem {
+    let (status, code) = match &error {
+        PictureError::NotOfFormat(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong_media_type"),
+        PictureError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "picture_too_large"),
+        PictureError::Animated => (StatusCode::BAD_REQUEST, "picture_animated"),
+        PictureError::Truncated => (StatusCode::BAD_REQUEST, "picture_truncated"),
+        PictureError::Head(_) | PictureError::Pixels(_) => {
+            (StatusCode::BAD_REQUEST, "invalid_picture")
+        }
+    };
+    let message = match &error {
+        PictureError::TooLarge { .. } => format!("{error} (max_picture_pixels)"),
+        error => error.to_string(),
+    };
+    Problem::new(status, Kind::InvalidRequestError, message).code(code)
+}
+
 /// A model that is not served here.
 pub(super) fn unknown_model<'a>(name: &str, served: impl Iterator<Item = &'a String>) -> Problem {
     let served: Vec<&str> = served.map(String::as_str).collect();
@@ -63,6 +136,28 @@ pub(super) fn unknown_model<'a>(name: &str, served: impl Iterator<Item = &'a Str
     Problem::new(StatusCode::NOT_FOUND, Kind::InvalidRequestError, message)
         .param("model")
         .code("model_not_found")
+}
+
+/// A graph that was asked to speak.
+pub(super) fn not_a_language_model(name: &str) -> Problem {
+    Problem::invalid(format!("the model `{name}` computes arrays and does not speak"))
+        .param("model")
+        .code("not_a_language_model")
+}
+
+/// A language model that was asked with arrays.
+pub(super) fn not_a_network(name: &str) -> Problem {
+    Problem::invalid(format!("the model `{name}` speaks; it is not asked with arrays"))
+        .param("model")
+        .code("not_a_network")
+}
+
+/// A model that was asked for vectors of texts and has no such head.
+pub(super) fn not_an_encoder(name: &str) -> Problem {
+    let why = "its card has no head with task `embed`, or its package no tokenizer";
+    Problem::invalid(format!("the model `{name}` makes no vectors of texts: {why}"))
+        .param("model")
+        .code("not_an_encoder")
 }
 
 /// A model that has no way to write messages down.

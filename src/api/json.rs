@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, Request};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::openai::fields::Object;
@@ -27,7 +28,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Service>> for Asked<T> {
 }
 
 /// Parses JSON; every error is a 400 that names line and column, or the field's path.
-pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+pub(super) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let message = format!("the body is not UTF-8: byte {} is wrong", error.valid_up_to());
         Problem::invalid(message).code("invalid_json")

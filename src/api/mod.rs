@@ -7,7 +7,7 @@
 //! **Invariants**
 //! - A route that is not marked public answers 401 before it reads a body.
 //! - Every field of a request is honoured or refused with its path. None is ignored.
-//! - Every error has OpenAI's form; `error.rs` is the one table from rooms' errors to statuses.
+//! - Every error has the form that its path's clients read; `error.rs` is the one table from rooms' errors to statuses.
 //! - A client that goes away drops its [`crate::engine::Generation`]s, and so ends their work.
 //! - Templates and tokenising of long prompts run off the async threads, a bounded number at once.
 //!
@@ -15,12 +15,14 @@
 //! (`engine`).
 
 mod error;
+mod inference;
 mod json;
 mod openai;
 mod openapi;
 mod operations;
 pub mod routes;
 mod service;
+mod vision;
 
 pub use routes::router;
-pub use service::{Defaults, Limits, ServedModel, Service, ServiceParts};
+pub use service::{Defaults, Limits, Served, ServedModel, ServedNetwork, Service, ServiceParts};

@@ -4,8 +4,9 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::routes::{Content, ROUTES, Route};
-use crate::http::{Access, ErrorEnvelope};
+use super::routes::{Asked, Content, ROUTES, Route};
+use crate::http::{Access, ErrorEnvelope, ErrorForm, PlainError};
+use crate::skills::pictures::Format;
 
 /// The whole description.
 pub(super) fn describe() -> Value {
@@ -39,9 +40,13 @@ pub(super) fn describe() -> Value {
 }
 
 fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
+    let error = match ErrorForm::of(route.path) {
+        ErrorForm::OpenAi => generator.subschema_for::<ErrorEnvelope>(),
+        ErrorForm::OpenInference => generator.subschema_for::<PlainError>(),
+    };
     let error = json!({
         "description": "An error",
-        "content": { "application/json": { "schema": generator.subschema_for::<ErrorEnvelope>() } },
+        "content": { "application/json": { "schema": error } },
     });
     let mut operation = json!({
         "summary": route.summary,
@@ -49,16 +54,22 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         "responses": { "200": success(&route.response, generator), "default": error },
     });
     let Some(fields) = operation.as_object_mut() else { return operation };
-    if let Some(request) = route.request {
-        let content = json!({ "application/json": { "schema": request(generator) } });
+    if let Some(asked) = &route.request {
+        let content = content_of(asked, generator);
         fields.insert("requestBody".into(), json!({ "required": true, "content": content }));
     }
     let names = route.path.split('/').filter_map(|p| p.strip_prefix('{')?.strip_suffix('}'));
-    let parameters: Vec<Value> = names
-        .map(|name| {
-            json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } })
-        })
-        .collect();
+    let in_path = names.map(|name| {
+        json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } })
+    });
+    let in_query = route.query.iter().map(|field| {
+        let schema = json!({ "type": "string" });
+        json!({ "name": field.name, "in": "query", "description": field.about, "schema": schema })
+    });
+    let mut parameters: Vec<Value> = in_path.chain(in_query).collect();
+    if let Content::JsonOrBinary(_) = route.response {
+        parameters.push(header_length());
+    }
     if !parameters.is_empty() {
         fields.insert("parameters".into(), Value::from(parameters));
     }
@@ -72,6 +83,21 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     operation
 }
 
+fn content_of(asked: &Asked, generator: &mut SchemaGenerator) -> Value {
+    match asked {
+        Asked::Json(schema) => json!({ "application/json": { "schema": schema(generator) } }),
+        Asked::JsonOrBinary(schema) => json!({
+            "application/json": { "schema": schema(generator) },
+            "application/octet-stream": bytes(),
+        }),
+        Asked::Picture => {
+            let file = json!({ "schema": { "type": "string", "format": "binary" } });
+            let types = Format::ALL.map(|format| (format.media_type().to_owned(), file.clone()));
+            Value::Object(types.into_iter().collect())
+        }
+    }
+}
+
 fn success(response: &Content, generator: &mut SchemaGenerator) -> Value {
     let content = match response {
         Content::Json(schema) => json!({ "application/json": { "schema": schema(generator) } }),
@@ -79,9 +105,32 @@ fn success(response: &Content, generator: &mut SchemaGenerator) -> Value {
             "application/json": { "schema": whole(generator) },
             "text/event-stream": { "schema": event(generator) },
         }),
+        Content::JsonOrBinary(schema) => json!({
+            "application/json": { "schema": schema(generator) },
+            "application/octet-stream": bytes(),
+        }),
+        Content::PngOrJson(schema) => json!({
+            "image/png": { "schema": { "type": "string", "format": "binary" } },
+            "application/json": { "schema": schema(generator) },
+        }),
         Content::Text(media_type) => json!({ *media_type: { "schema": { "type": "string" } } }),
     };
     json!({ "description": "The answer", "content": content })
+}
+
+/// JSON with bytes behind it.
+fn bytes() -> Value {
+    json!({ "schema": { "type": "string", "format": "binary" } })
+}
+
+fn header_length() -> Value {
+    json!({
+        "name": "Inference-Header-Content-Length",
+        "in": "header",
+        "required": false,
+        "description": "Bytes of the JSON, where bytes stand behind it",
+        "schema": { "type": "integer", "minimum": 0 },
+    })
 }
 
 fn operation_id(route: &Route) -> String {

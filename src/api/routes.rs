@@ -11,7 +11,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::{Schema, SchemaGenerator};
 
 use super::service::Service;
-use super::{openai, operations};
+use super::{inference, openai, operations, vision};
 use crate::http::{Access, Problem};
 
 /// How a type is described.
@@ -23,8 +23,28 @@ pub(super) enum Content {
     Json(Described),
     /// JSON of the first form, or events of the second where the request asks for a stream.
     JsonOrEvents(Described, Described),
+    /// JSON of this form, or such JSON with bytes behind it.
+    JsonOrBinary(Described),
     /// Text of this media type.
     Text(&'static str),
+    /// A PNG, or JSON of this form where it is asked for.
+    PngOrJson(Described),
+}
+
+/// What a request's body is made of.
+pub(super) enum Asked {
+    /// JSON of this form.
+    Json(Described),
+    /// JSON of this form, or such JSON with bytes behind it.
+    JsonOrBinary(Described),
+    /// A picture's file.
+    Picture,
+}
+
+/// A field of a request's query.
+pub(super) struct QueryField {
+    pub(super) name: &'static str,
+    pub(super) about: &'static str,
 }
 
 /// One method of one path.
@@ -38,7 +58,8 @@ pub struct Route {
     /// One line for its description.
     pub summary: &'static str,
     pub(super) handler: fn(MethodFilter) -> MethodRouter<Arc<Service>>,
-    pub(super) request: Option<Described>,
+    pub(super) query: &'static [QueryField],
+    pub(super) request: Option<Asked>,
     pub(super) response: Content,
 }
 
@@ -81,6 +102,7 @@ pub static ROUTES: &[Route] = &[
         access: Access::Public,
         summary: "Whether the process lives",
         handler: |filter| on(filter, operations::live),
+        query: &[],
         request: None,
         response: Content::Json(of::<operations::Liveness>),
     },
@@ -90,6 +112,7 @@ pub static ROUTES: &[Route] = &[
         access: Access::Public,
         summary: "Whether requests are answered",
         handler: |filter| on(filter, operations::ready),
+        query: &[],
         request: None,
         response: Content::Json(of::<operations::Readiness>),
     },
@@ -99,6 +122,7 @@ pub static ROUTES: &[Route] = &[
         access: Access::Public,
         summary: "This description",
         handler: |filter| on(filter, operations::description),
+        query: &[],
         request: None,
         response: Content::Json(of::<serde_json::Map<String, serde_json::Value>>),
     },
@@ -108,6 +132,7 @@ pub static ROUTES: &[Route] = &[
         access: Access::Metrics,
         summary: "Everything that is counted, for Prometheus",
         handler: |filter| on(filter, operations::metrics),
+        query: &[],
         request: None,
         response: Content::Text(crate::telemetry::Metrics::CONTENT_TYPE),
     },
@@ -117,6 +142,7 @@ pub static ROUTES: &[Route] = &[
         access: Access::Client,
         summary: "The models served here",
         handler: |filter| on(filter, openai::models::list),
+        query: &[],
         request: None,
         response: Content::Json(of::<openai::models::ModelList>),
     },
@@ -126,6 +152,7 @@ pub static ROUTES: &[Route] = &[
         access: Access::Client,
         summary: "One model served here",
         handler: |filter| on(filter, openai::models::show),
+        query: &[],
         request: None,
         response: Content::Json(of::<openai::models::ModelEntry>),
     },
@@ -135,7 +162,8 @@ pub static ROUTES: &[Route] = &[
         access: Access::Client,
         summary: "The next message of a conversation",
         handler: |filter| on(filter, openai::chat::answer),
-        request: Some(of::<openai::chat_request::ChatRequest>),
+        query: &[],
+        request: Some(Asked::Json(of::<openai::chat_request::ChatRequest>)),
         response: Content::JsonOrEvents(
             of::<openai::chat_response::ChatCompletion>,
             of::<openai::chat_response::ChatCompletionChunk>,
@@ -147,11 +175,182 @@ pub static ROUTES: &[Route] = &[
         access: Access::Client,
         summary: "How a text goes on",
         handler: |filter| on(filter, openai::completions::answer),
-        request: Some(of::<openai::completion_request::CompletionRequest>),
+        query: &[],
+        request: Some(Asked::Json(of::<openai::completion_request::CompletionRequest>)),
         response: Content::JsonOrEvents(
             of::<openai::completion_response::Completion>,
             of::<openai::completion_response::Completion>,
         ),
+    },
+    Route {
+        method: RouteMethod::Post,
+        path: "/v1/embeddings",
+        access: Access::Client,
+        summary: "Texts as vectors",
+        handler: |filter| on(filter, openai::embeddings::answer),
+        query: &[],
+        request: Some(Asked::Json(of::<openai::embedding_request::EmbeddingRequest>)),
+        response: Content::Json(of::<openai::embeddings::EmbeddingList>),
+    },
+    Route {
+        method: RouteMethod::Post,
+        path: "/store/v1/vision/classify",
+        access: Access::Client,
+        summary: "What a picture shows",
+        handler: |filter| on(filter, vision::classify::answer),
+        query: vision::classify::QUERY,
+        request: Some(Asked::Picture),
+        response: Content::Json(of::<vision::classify::Classification>),
+    },
+    Route {
+        method: RouteMethod::Post,
+        path: "/store/v1/vision/segment",
+        access: Access::Client,
+        summary: "Which part of a picture something takes",
+        handler: |filter| on(filter, vision::segment::answer),
+        query: vision::segment::QUERY,
+        request: Some(Asked::Picture),
+        response: Content::PngOrJson(of::<vision::segment::Segmentation>),
+    },
+    Route {
+        method: RouteMethod::Post,
+        path: "/store/v1/vision/ocr",
+        access: Access::Client,
+        summary: "The text of a page",
+        handler: |filter| on(filter, vision::ocr::answer),
+        query: vision::ocr::QUERY,
+        request: Some(Asked::Picture),
+        response: Content::Json(of::<vision::ocr::Page>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v2",
+        access: Access::Public,
+        summary: "What this server is",
+        handler: |filter| on(filter, inference::server),
+        query: &[],
+        request: None,
+        response: Content::Json(of::<inference::ServerMetadata>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v2/",
+        access: Access::Public,
+        summary: "What this server is, as some clients write the path",
+        handler: |filter| on(filter, inference::server),
+        query: &[],
+        request: None,
+        response: Content::Json(of::<inference::ServerMetadata>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v2/health/live",
+        access: Access::Public,
+        summary: "Whether the process lives",
+        handler: |filter| on(filter, inference::live),
+        query: &[],
+        request: None,
+        response: Content::Json(of::<inference::ServerLive>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v2/health/ready",
+        access: Access::Public,
+        summary: "Whether requests are answered",
+        handler: |filter| on(filter, inference::ready),
+        query: &[],
+        request: None,
+        response: Content::Json(of::<inference::ServerReady>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v2/models/{model}",
+        access: Access::Client,
+        summary: "The arrays that a model takes and gives",
+        handler: |filter| on(filter, inference::model),
+        query: &[],
+        request: None,
+        response: Content::Json(of::<inference::ModelMetadata>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v2/models/{model}/ready",
+        access: Access::Client,
+        summary: "Whether a model answers",
+        handler: |filter| on(filter, inference::model_ready),
+        query: &[],
+        request: None,
+        response: Content::Json(of::<inference::ModelReady>),
+    },
+    Route {
+        method: RouteMethod::Post,
+        path: "/v2/models/{model}/infer",
+        access: Access::Client,
+        summary: "What a model computes of arrays",
+        handler: |filter| on(filter, inference::infer),
+        query: &[],
+        request: Some(Asked::JsonOrBinary(of::<inference::InferenceRequest>)),
+        response: Content::JsonOrBinary(of::<inference::Written<'static>>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v2/models/{model}/versions/{version}",
+        access: Access::Client,
+        summary: "The arrays that a model takes and gives in this version",
+        handler: |filter| on(filter, inference::model),
+        query: &[],
+        request: None,
+        response: Content::Json(of::<inference::ModelMetadata>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v2/models/{model}/versions/{version}/ready",
+        access: Access::Client,
+        summary: "Whether a model answers in this version",
+        handler: |filter| on(filter, inference::model_ready),
+        query: &[],
+        request: None,
+        response: Content::Json(of::<inference::ModelReady>),
+    },
+    Route {
+        method: RouteMethod::Post,
+        path: "/v2/models/{model}/versions/{version}/infer",
+        access: Access::Client,
+        summary: "What a model computes of arrays in this version",
+        handler: |filter| on(filter, inference::infer),
+        query: &[],
+        request: Some(Asked::JsonOrBinary(of::<inference::InferenceRequest>)),
+        response: Content::JsonOrBinary(of::<inference::Written<'static>>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v2/models/stats",
+        access: Access::Client,
+        summary: "What all models have computed",
+        handler: |filter| on(filter, inference::all_statistics),
+        query: &[],
+        request: None,
+        response: Content::Json(of::<inference::ModelStatistics>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v2/models/{model}/stats",
+        access: Access::Client,
+        summary: "What a model has computed",
+        handler: |filter| on(filter, inference::model_statistics),
+        query: &[],
+        request: None,
+        response: Content::Json(of::<inference::ModelStatistics>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/v2/models/{model}/versions/{version}/stats",
+        access: Access::Client,
+        summary: "What a model has computed in this version",
+        handler: |filter| on(filter, inference::model_statistics),
+        query: &[],
+        request: None,
+        response: Content::Json(of::<inference::ModelStatistics>),
     },
 ];
 

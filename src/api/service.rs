@@ -5,17 +5,23 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::engine::{EngineError, Model, Sampling, TokenId};
+use crate::engine::{EngineError, Model, Network, Sampling, TokenId, Tokenizer};
 use crate::http::{BodyLimits, Health, Problem, Tokens};
 use crate::skills::chat::ChatTemplate;
+use crate::skills::heads::Head;
 use crate::telemetry::Metrics;
 
 use super::error;
+use super::inference::TensorMemory;
 
 /// Prompts below this are rendered and tokenised in place: it takes less than changing threads.
 const INLINE_PROMPT_BYTES: usize = 4 << 10;
+/// The grain in which room for pictures is given out.
+const PIXELS_PER_PERMIT: u64 = 1 << 16;
+/// As many as a semaphore can count, and a request can ask for.
+const MAX_PERMITS: u64 = 1 << 24;
 
 /// What a request may ask for; one over a limit is refused with the limit's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +44,18 @@ pub struct Limits {
     pub max_logit_bias: usize,
     /// Alternatives reported for each token.
     pub max_top_logprobs: usize,
+    /// Texts of one request for vectors.
+    pub max_embedding_inputs: usize,
+    /// Bytes of a schema or pattern that an answer is to keep to.
+    pub max_schema_bytes: usize,
+    /// Bytes of a picture's file.
+    pub max_picture_bytes: usize,
+    /// Pixels of a picture, and of all pictures that are in work at once.
+    pub max_picture_pixels: usize,
+    /// Bytes of a request that brings arrays, before and after it is inflated.
+    pub max_tensor_bytes: usize,
+    /// Bytes of all such requests that are read or answered at once; the others wait.
+    pub max_tensor_bytes_at_once: usize,
 }
 
 impl Default for Limits {
@@ -52,6 +70,12 @@ impl Default for Limits {
             max_stop_bytes: 256,
             max_logit_bias: 1024,
             max_top_logprobs: 20,
+            max_embedding_inputs: 2048,
+            max_schema_bytes: 64 << 10,
+            max_picture_bytes: 20 << 20,
+            max_picture_pixels: 40_000_000,
+            max_tensor_bytes: 32 << 20,
+            max_tensor_bytes_at_once: 128 << 20,
         }
     }
 }
@@ -69,6 +93,8 @@ pub struct Defaults {
 pub struct ServedModel {
     /// By which requests call it.
     pub name: String,
+    /// The package's version.
+    pub version: String,
     /// The engine's handle.
     pub model: Model,
     /// Without one, only completions can be asked for.
@@ -84,24 +110,86 @@ pub struct ServedModel {
 }
 
 impl ServedModel {
-    /// [`Self::created`] as the wire has it.
-    pub(super) fn created_s(&self) -> u64 {
-        unix_s(self.created)
-    }
-
     /// Changes when the same request might be answered differently: other program, other package.
     pub(super) fn fingerprint(&self) -> String {
-        let seed = format!("{}|{}|{}", env!("CARGO_PKG_VERSION"), self.name, self.created_s());
+        let seed = format!("{}|{}|{}", env!("CARGO_PKG_VERSION"), self.name, unix_s(self.created));
         let digest = Sha256::digest(seed.as_bytes());
         let hex: String = digest.iter().take(5).map(|b| format!("{b:02x}")).collect();
         format!("fp_{hex}")
     }
 }
 
+/// A graph that is loaded and may be asked with arrays.
+pub struct ServedNetwork {
+    /// By which requests call it.
+    pub name: String,
+    /// The package's version.
+    pub version: String,
+    /// The engine's handle.
+    pub network: Network,
+    /// Where texts are to become tokens.
+    pub tokenizer: Option<Tokenizer>,
+    /// What is done around the graph.
+    pub head: Option<Head>,
+    /// When the package was installed.
+    pub created: SystemTime,
+    /// Who made it, for lists.
+    pub owned_by: String,
+}
+
+/// What a package is served as.
+#[derive(Clone)]
+pub enum Served {
+    /// A language model.
+    Language(Arc<ServedModel>),
+    /// Any other graph.
+    Network(Arc<ServedNetwork>),
+}
+
+impl Served {
+    /// By which requests call it.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Language(model) => &model.name,
+            Self::Network(network) => &network.name,
+        }
+    }
+
+    /// The package's version.
+    pub fn version(&self) -> &str {
+        match self {
+            Self::Language(model) => &model.version,
+            Self::Network(network) => &network.version,
+        }
+    }
+
+    /// Refuses new requests from now on; those accepted finish.
+    pub fn shut_down(&self) {
+        match self {
+            Self::Language(model) => model.model.shut_down(),
+            Self::Network(network) => network.network.shut_down(),
+        }
+    }
+
+    pub(super) fn created_s(&self) -> u64 {
+        unix_s(match self {
+            Self::Language(model) => model.created,
+            Self::Network(network) => network.created,
+        })
+    }
+
+    pub(super) fn owned_by(&self) -> &str {
+        match self {
+            Self::Language(model) => &model.owned_by,
+            Self::Network(network) => &network.owned_by,
+        }
+    }
+}
+
 /// What [`Service::new`] is made of.
 pub struct ServiceParts {
     /// The models, by the names that requests use.
-    pub models: Vec<ServedModel>,
+    pub models: Vec<Served>,
     /// What a request may ask for.
     pub limits: Limits,
     /// What a request's body may take.
@@ -118,7 +206,7 @@ pub struct ServiceParts {
 
 /// What the routes share.
 pub struct Service {
-    pub(super) models: BTreeMap<String, Arc<ServedModel>>,
+    pub(super) models: BTreeMap<String, Served>,
     pub(super) limits: Limits,
     pub(super) body: BodyLimits,
     pub(super) request_timeout: Duration,
@@ -126,15 +214,20 @@ pub struct Service {
     pub(super) metrics: Arc<Metrics>,
     pub(super) health: Arc<Health>,
     preparing: Arc<Semaphore>,
+    /// Room for pictures, a permit for each [`PIXELS_PER_PERMIT`].
+    pictures: Arc<Semaphore>,
+    pub(super) tensor_memory: TensorMemory,
 }
 
 impl Service {
     /// Of two models with one name the later is served.
     pub fn new(parts: ServiceParts) -> Self {
-        let models = parts.models.into_iter().map(|m| (m.name.clone(), Arc::new(m))).collect();
+        let models = parts.models.into_iter().map(|m| (m.name().to_owned(), m)).collect();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             models,
+            pictures: Arc::new(Semaphore::new(permits(parts.limits.max_picture_pixels as u64))),
+            tensor_memory: TensorMemory::new(&parts.limits),
             limits: parts.limits,
             body: parts.body,
             request_timeout: parts.request_timeout,
@@ -145,9 +238,26 @@ impl Service {
         }
     }
 
-    /// The model of this name.
-    pub(super) fn model(&self, name: &str) -> Result<&Arc<ServedModel>, Problem> {
-        self.models.get(name).ok_or_else(|| error::unknown_model(name, self.models.keys()))
+    /// The model of this name, whatever it is.
+    pub(super) async fn model(&self, name: &str) -> Result<Served, Problem> {
+        let found = self.models.get(name).cloned();
+        found.ok_or_else(|| error::unknown_model(name, self.models.keys()))
+    }
+
+    /// The language model of this name.
+    pub(super) async fn language(&self, name: &str) -> Result<Arc<ServedModel>, Problem> {
+        match self.model(name).await? {
+            Served::Language(model) => Ok(model),
+            Served::Network(_) => Err(error::not_a_language_model(name)),
+        }
+    }
+
+    /// The network of this name.
+    pub(super) async fn network(&self, name: &str) -> Result<Arc<ServedNetwork>, Problem> {
+        match self.model(name).await? {
+            Served::Network(network) => Ok(network),
+            Served::Language(_) => Err(error::not_a_network(name)),
+        }
     }
 
     /// Does work on a prompt of this size: small ones at once, large ones on a blocking thread,
@@ -172,6 +282,25 @@ impl Service {
         };
         tokio::task::spawn_blocking(work).await.map_err(Problem::internal)?
     }
+
+    /// Waits for room for a picture of this size. Pictures that are in work at once have no more
+    /// pixels together than one may have, so that their memory has a limit.
+    pub(super) async fn room_for_picture(
+        &self,
+        pixels: u64,
+        deadline: Instant,
+    ) -> Result<OwnedSemaphorePermit, Problem> {
+        let wanted = permits(pixels).min(permits(self.limits.max_picture_pixels as u64));
+        let room = Arc::clone(&self.pictures).acquire_many_owned(wanted as u32);
+        let room = tokio::time::timeout_at(deadline.into(), room).await;
+        let room = room.map_err(|_| error::of_engine(EngineError::Deadline, ""))?;
+        room.map_err(Problem::internal)
+    }
+}
+
+/// Permits for a picture of this size.
+fn permits(pixels: u64) -> usize {
+    pixels.div_ceil(PIXELS_PER_PERMIT).clamp(1, MAX_PERMITS) as usize
 }
 
 pub(super) fn unix_s(time: SystemTime) -> u64 {

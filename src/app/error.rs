@@ -4,6 +4,7 @@ use crate::engine::LoadError;
 use crate::http::HttpError;
 use crate::packages::PackageError;
 use crate::skills::chat::TemplateError;
+use crate::skills::heads::HeadError;
 use crate::telemetry::LogError;
 
 /// Why a server does not start.
@@ -40,6 +41,15 @@ pub enum AppError {
         /// Why.
         #[source]
         source: TemplateError,
+    },
+    /// The head in a model's card cannot be used.
+    #[error("reading the head in the card of {name}")]
+    Head {
+        /// Which model.
+        name: String,
+        /// Why.
+        #[source]
+        source: HeadError,
     },
     /// The engine refuses a model.
     #[error("loading {name}")]

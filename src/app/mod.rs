@@ -55,9 +55,9 @@ pub async fn run(
     };
     let started = Started {
         url: listener.url(),
-        models: models.iter().map(|served| served.name.clone()).collect(),
+        models: models.iter().map(|served| served.name().to_owned()).collect(),
     };
-    let engines: Vec<_> = models.iter().map(|served| served.model.clone()).collect();
+    let engines = models.clone();
     let health = Arc::new(Health::default());
     let service = Service::new(ServiceParts {
         models,

@@ -170,10 +170,10 @@ fn list(data_dir: &Path, json: bool) -> anyhow::Result<ExitCode> {
             "name": entry.name.as_str(),
             "installed": false,
             "version": entry.version,
-            "bytes": entry.bytes,
+            "bytes": entry.bytes(),
             "title": entry.title,
         }));
-        lines.push((entry.name.as_str(), "to be pulled", entry.bytes, &entry.title));
+        lines.push((entry.name.as_str(), "to be pulled", entry.bytes(), &entry.title));
     }
     let width = lines.iter().map(|l| l.0.len()).max().unwrap_or_default();
     let rows: Vec<String> = lines

@@ -75,6 +75,7 @@ impl Session {
             logprobs: None,
             deadline: None,
             scope: Scope::Public,
+            constraint: None,
         };
         let mut generation = self.model.generate(request)?;
         let mut answer = String::new();

@@ -168,11 +168,28 @@ fn limits(reader: &mut Reader<'_>) -> api::Limits {
     let default = api::Limits::default();
     let (message, prompt) = (default.max_message_bytes as u64, default.max_prompt_bytes as u64);
     let tokens = default.max_completion_tokens;
+    let schema = default.max_schema_bytes as u64;
+    let picture = default.max_picture_bytes as u64;
+    let (tensors, at_once) = (default.max_tensor_bytes, default.max_tensor_bytes_at_once);
+    let max_tensor_bytes = tensor_bytes(reader, "limits.max_tensor_bytes", tensors);
+    let at_once = tensor_bytes(reader, "limits.max_tensor_bytes_at_once", at_once);
+    if at_once < max_tensor_bytes {
+        let why = "it must be at least limits.max_tensor_bytes";
+        reader.refuse("limits.max_tensor_bytes_at_once", why);
+    }
     api::Limits {
         max_messages: number(reader, "limits.max_messages", default.max_messages, 1, 65_536),
         max_message_bytes: bytes(reader, "limits.max_message_bytes", message, 1, 1 << 30) as usize,
         max_prompt_bytes: bytes(reader, "limits.max_prompt_bytes", prompt, 1, 1 << 30) as usize,
         max_completion_tokens: number(reader, "limits.max_completion_tokens", tokens, 1, 1 << 20),
+        max_embedding_inputs: number(
+            reader,
+            "limits.max_embedding_inputs",
+            default.max_embedding_inputs,
+            1,
+            65_536,
+        ),
+        max_schema_bytes: bytes(reader, "limits.max_schema_bytes", schema, 1, 1 << 20) as usize,
         max_n: number(reader, "limits.max_n", default.max_n, 1, 128),
         max_stop: number(reader, "limits.max_stop", default.max_stop, 0, 64),
         max_stop_bytes: number(reader, "limits.max_stop_bytes", default.max_stop_bytes, 1, 4096),
@@ -184,7 +201,21 @@ fn limits(reader: &mut Reader<'_>) -> api::Limits {
             0,
             20,
         ),
+        max_picture_bytes: bytes(reader, "limits.max_picture_bytes", picture, 1, 1 << 30) as usize,
+        max_picture_pixels: number(
+            reader,
+            "limits.max_picture_pixels",
+            default.max_picture_pixels,
+            1,
+            1_000_000_000,
+        ),
+        max_tensor_bytes,
+        max_tensor_bytes_at_once: at_once,
     }
+}
+
+fn tensor_bytes(reader: &mut Reader<'_>, name: &'static str, default: usize) -> usize {
+    bytes(reader, name, default as u64, 1024, 1 << 32) as usize
 }
 
 fn engine(reader: &mut Reader<'_>) -> engine::Config {
@@ -208,6 +239,8 @@ fn engine(reader: &mut Reader<'_>) -> engine::Config {
         Activation::Bits8 => "8-bit".to_owned(),
         Activation::Bits16 => "16-bit".to_owned(),
     };
+    let window_ms = default.batch_window.as_millis() as usize;
+    let window_ms = number(reader, "engine.batch_window_ms", window_ms, 0, 1000);
     engine::Config {
         memory_budget_bytes: bytes_or(
             reader,
@@ -227,6 +260,8 @@ fn engine(reader: &mut Reader<'_>) -> engine::Config {
         prefill_chunk_tokens: number(reader, "engine.prefill_chunk_tokens", chunk, 1, 65_536),
         threads: number(reader, "engine.threads", default.threads, 0, 1024),
         activation: reader.read("engine.activation", default.activation, activation, show),
+        max_batch_rows: number(reader, "engine.max_batch", default.max_batch_rows, 1, 4096),
+        batch_window: std::time::Duration::from_millis(window_ms as u64),
     }
 }
 

@@ -126,9 +126,14 @@ impl Account {
         taken
     }
 
+    /// Bytes that nobody has.
+    pub(crate) fn free(&self) -> u64 {
+        self.shared.total - self.shared.lock().used
+    }
+
     /// Whether `bytes` more are to be had just now; asks nobody.
     pub(crate) fn has(&self, bytes: u64) -> bool {
-        bytes <= self.shared.total - self.shared.lock().used
+        bytes <= self.free()
     }
 
     fn take(&mut self, bytes: u64, wanted: u64, also: impl FnOnce(&mut State)) -> bool {

@@ -1,4 +1,5 @@
-//! Runs language models: token ids in, text and log-probabilities out.
+//! Runs models: language models with token ids in, text and log-probabilities out ([`Model`]); any
+//! other graph with arrays in, arrays out ([`Network`]).
 //!
 //! [`Model::load`] reads a quantised ONNX decoder through tract, with operators of our own for
 //! quantised matrix products and attention, and starts the one thread that owns the model and its
@@ -18,10 +19,12 @@
 //! **Not here**: HTTP, prompts and chat templates, where a model's files come from.
 
 mod budget;
+mod constraint;
 mod cpu;
 mod kv;
 mod limits;
 mod model;
+mod network;
 mod probe;
 mod sampler;
 mod scheduler;
@@ -29,9 +32,14 @@ mod text;
 mod tokenizer;
 
 pub use budget::Budget;
+pub use constraint::{Constraint, ConstraintError, Form};
 pub use kv::KvType;
 pub use limits::Limits;
 pub use model::{Generation, Model};
+pub use network::{
+    Array, ArrayError, BatchStatistics, Dim, ElementType, InferError, Inference, Network,
+    NetworkObserver, NetworkReport, NetworkSource, Port, Statistics, Total,
+};
 pub use probe::Probe;
 pub use tokenizer::Tokenizer;
 
@@ -101,9 +109,21 @@ pub struct Config {
     pub threads: usize,
     /// How finely activations are kept.
     pub activation: Activation,
+    /// Rows of requests to a network that run together at most; 1 joins none.
+    pub max_batch_rows: usize,
+    /// How long requests to a network that come together wait for more of them.
+    pub batch_window: Duration,
 }
 
 impl Config {
+    /// Threads for the kernels.
+    fn threads(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
+    }
+
     /// The memory that models loaded with this share.
     pub fn budget(&self) -> Budget {
         self.memory_budget_bytes.map_or_else(Budget::of_this_machine, Budget::new)
@@ -121,6 +141,8 @@ impl Default for Config {
             prefill_chunk_tokens: 512,
             threads: 0,
             activation: Activation::default(),
+            max_batch_rows: 32,
+            batch_window: Duration::from_millis(2),
         }
     }
 }
@@ -194,6 +216,8 @@ pub struct Request {
     pub deadline: Option<std::time::Instant>,
     /// With whom the beginning of the prompt is shared.
     pub scope: Scope,
+    /// The form that the answer must have; [`Model::constrain`] makes one.
+    pub constraint: Option<Constraint>,
 }
 
 /// A token with its log-probability under the model (before temperature and filters).
@@ -283,6 +307,12 @@ pub enum LoadError {
         /// What is missing or in the way.
         why: String,
     },
+    /// The graph as a whole cannot run, whatever it is for.
+    #[error("this graph cannot run here: {why}")]
+    Unsound {
+        /// What is wrong, and where.
+        why: String,
+    },
     /// The tokeniser cannot be used.
     #[error("tokenizer {path}: {why}")]
     Tokenizer {
@@ -347,6 +377,9 @@ pub enum EngineError {
     /// The deadline passed.
     #[error("the time allowed for this request is over")]
     Deadline,
+    /// The answer cannot be kept to the form that was asked for.
+    #[error("the form of the answer is too complex: {0}")]
+    Constraint(String),
     /// The model is being unloaded or the server stops.
     #[error("the model is shutting down")]
     ShuttingDown,

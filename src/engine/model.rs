@@ -1,11 +1,12 @@
 //! A loaded model and its answers.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use tokio::sync::mpsc;
 
+use super::constraint::{Constraint, ConstraintError, Form, Forms};
 use super::cpu::{Decoder, Plan};
 use super::sampler::Choice;
 use super::scheduler::{EVENTS_BESIDES_TOKENS, Event, Job, Limit, Scheduler};
@@ -27,6 +28,9 @@ struct Inner {
     report: Report,
     context_tokens: usize,
     vocabulary: usize,
+    end_tokens: Vec<TokenId>,
+    /// Made when a form is first asked for.
+    forms: OnceLock<Result<Forms, ConstraintError>>,
 }
 
 impl Model {
@@ -65,7 +69,9 @@ impl Model {
                 LoadError::Graph { why: format!("its thread did not start: {error}") }
             })?;
         let tokenizer = Arc::new(tokenizer);
-        let inner = Inner { tokenizer, scheduler, report, context_tokens, vocabulary };
+        let (end_tokens, forms) = (source.end_tokens.clone(), OnceLock::new());
+        let inner =
+            Inner { tokenizer, scheduler, report, context_tokens, vocabulary, end_tokens, forms };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -89,6 +95,16 @@ impl Model {
     /// Positions available to prompt and answer together.
     pub fn context_tokens(&self) -> usize {
         self.inner.context_tokens
+    }
+
+    /// Prepares a form for one answer. Takes milliseconds, and the first time of a model as long as
+    /// sorting its vocabulary.
+    pub fn constrain(&self, form: &Form) -> Result<Constraint, ConstraintError> {
+        let inner = &self.inner;
+        let forms = inner
+            .forms
+            .get_or_init(|| Forms::new(&inner.tokenizer, inner.vocabulary, &inner.end_tokens));
+        forms.as_ref().map_err(Clone::clone)?.compile(form)
     }
 
     /// Queues a request. Never blocks.

@@ -1,14 +1,15 @@
 //! Chooses the next token from logits.
 //!
 //! In this order: bias, repetition penalty (Keskar et al. 2019), presence and frequency penalties,
-//! temperature, top-k, top-p (Holtzman et al. 2020), min-p (Nguyen et al. 2024), draw.
+//! the form that was asked for, temperature, top-k, top-p (Holtzman et al. 2020), min-p (Nguyen et
+//! al. 2024), draw.
 
 use std::collections::HashMap;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use super::{Sampling, TokenId};
+use super::{Constraint, EngineError, Sampling, TokenId};
 
 /// The sampling state of one sequence.
 pub(super) struct Sampler {
@@ -16,6 +17,7 @@ pub(super) struct Sampler {
     random: ChaCha8Rng,
     /// Tokens of the prompt, and how often each is in the answer.
     seen: HashMap<TokenId, u32>,
+    constraint: Option<Constraint>,
 }
 
 /// A chosen token.
@@ -27,25 +29,41 @@ pub(super) struct Choice {
 }
 
 impl Sampler {
-    pub(super) fn new(sampling: Sampling, prompt: &[TokenId]) -> Self {
+    pub(super) fn new(
+        sampling: Sampling,
+        prompt: &[TokenId],
+        constraint: Option<Constraint>,
+    ) -> Self {
         let random = ChaCha8Rng::seed_from_u64(sampling.seed);
         // Only the repetition penalty looks at the prompt.
         let prompt = if sampling.repetition_penalty == 1.0 { &[] } else { prompt };
-        Self { sampling, random, seen: prompt.iter().map(|&token| (token, 0)).collect() }
+        let seen = prompt.iter().map(|&token| (token, 0)).collect();
+        Self { sampling, random, seen, constraint }
     }
 
-    /// Chooses from `logits`, which it changes. `None` where they are not numbers.
-    pub(super) fn choose(&mut self, logits: &mut [f32], top: Option<u8>) -> Option<Choice> {
+    /// Chooses from `logits`, which it changes.
+    pub(super) fn choose(
+        &mut self,
+        logits: &mut [f32],
+        top: Option<u8>,
+    ) -> Result<Choice, EngineError> {
+        let strange = || EngineError::Internal("the model's logits are not numbers".to_owned());
         if logits.iter().any(|logit| logit.is_nan()) {
-            return None;
+            return Err(strange());
         }
         let before = top.map(|_| logits.to_vec());
         self.adjust(logits);
-        let token =
-            if self.sampling.temperature > 0.0 { self.draw(logits)? } else { best(logits)? };
+        if let Some(constraint) = &mut self.constraint {
+            constraint.narrow(logits).map_err(EngineError::Constraint)?;
+        }
+        let hot = self.sampling.temperature > 0.0;
+        let token = if hot { self.draw(logits) } else { best(logits) }.ok_or_else(strange)?;
+        if let Some(constraint) = &mut self.constraint {
+            constraint.accept(token).map_err(EngineError::Constraint)?;
+        }
         *self.seen.entry(token).or_insert(0) += 1;
         let logprobs = before.zip(top).map(|(logits, top)| logprobs(&logits, token, top.into()));
-        Some(Choice { token, logprobs })
+        Ok(Choice { token, logprobs })
     }
 
     fn adjust(&self, logits: &mut [f32]) {
@@ -179,7 +197,7 @@ mod tests {
 
     /// How often each of `logits`' tokens is drawn in 20,000 draws from fresh states.
     fn shares(sampling: &Sampling, logits: &[f32]) -> Vec<f64> {
-        let mut sampler = Sampler::new(sampling.clone(), &[]);
+        let mut sampler = Sampler::new(sampling.clone(), &[], None);
         let mut counts = vec![0.0; logits.len()];
         for _ in 0..20_000 {
             sampler.seen.clear();
@@ -220,17 +238,20 @@ mod tests {
     #[test]
     fn a_nucleus_wider_than_the_first_look_is_found() {
         let weights = vec![1.0f32; 5_000];
-        let sampler = Sampler::new(Sampling { top_p: 0.5, ..Default::default() }, &[]);
+        let sampler = Sampler::new(Sampling { top_p: 0.5, ..Default::default() }, &[], None);
         assert_eq!(sampler.nucleus(&weights).len(), 2_500);
-        let sampler =
-            Sampler::new(Sampling { top_p: 0.5, top_k: Some(1_000), ..Default::default() }, &[]);
+        let sampler = Sampler::new(
+            Sampling { top_p: 0.5, top_k: Some(1_000), ..Default::default() },
+            &[],
+            None,
+        );
         assert_eq!(sampler.nucleus(&weights).len(), 500);
     }
 
     #[test]
     fn penalties_push_down_what_was_said() {
         let greedy = |sampling: Sampling, prompt: &[TokenId], rounds: usize| -> Vec<TokenId> {
-            let mut sampler = Sampler::new(sampling, prompt);
+            let mut sampler = Sampler::new(sampling, prompt, None);
             let logits = [2.0, 1.9, 1.0];
             (0..rounds).map(|_| sampler.choose(&mut logits.to_vec(), None).unwrap().token).collect()
         };
@@ -247,7 +268,7 @@ mod tests {
     fn the_seed_decides() {
         let run = |seed| -> Vec<TokenId> {
             let sampling = Sampling { temperature: 1.0, seed, ..Default::default() };
-            let mut sampler = Sampler::new(sampling, &[]);
+            let mut sampler = Sampler::new(sampling, &[], None);
             (0..32).map(|_| sampler.choose(&mut [0.0; 100], None).unwrap().token).collect()
         };
         assert_eq!(run(1), run(1));
@@ -263,7 +284,7 @@ mod tests {
             ..Default::default()
         };
         let mut logits = [0.6f32.ln(), 0.3f32.ln(), 0.1f32.ln()];
-        let choice = Sampler::new(sampling, &[]).choose(&mut logits, Some(2)).unwrap();
+        let choice = Sampler::new(sampling, &[], None).choose(&mut logits, Some(2)).unwrap();
         assert_eq!(choice.token, 1);
         let (chosen, top) = choice.logprobs.unwrap();
         assert!((chosen - 0.3f32.ln()).abs() < 1e-6);
@@ -273,6 +294,8 @@ mod tests {
 
     #[test]
     fn logits_that_are_no_numbers_choose_nothing() {
-        assert_eq!(Sampler::new(Sampling::default(), &[]).choose(&mut [f32::NAN, 0.0], None), None);
+        let chosen =
+            Sampler::new(Sampling::default(), &[], None).choose(&mut [f32::NAN, 0.0], None);
+        assert!(matches!(chosen, Err(EngineError::Internal(_))));
     }
 }

@@ -30,11 +30,13 @@ enum Spelling {
     ByteLevel,
     /// `▁` is a space and `<0x0A>` a byte (SentencePiece).
     Metaspace,
+    /// `##` continues a word; other names begin one (BERT).
+    WordPiece,
 }
 
 impl Tokenizer {
     /// Reads a tokeniser.
-    pub(super) fn load(path: &Path) -> Result<Self, LoadError> {
+    pub fn load(path: &Path) -> Result<Self, LoadError> {
         let refuse = |why: String| LoadError::Tokenizer { path: path.to_owned(), why };
         let bytes = std::fs::read(path)
             .map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
@@ -66,6 +68,9 @@ impl Tokenizer {
             })
             .collect();
         inner.set_encode_special_tokens(true);
+        // What does not fit is refused, never cut, and nothing is filled up.
+        inner.with_truncation(None).map_err(|error| refuse(error.to_string()))?;
+        inner.with_padding(None);
         Ok(Self { inner, control, finder, bytes })
     }
 
@@ -83,6 +88,15 @@ impl Tokenizer {
         }
         self.encode_text(text.get(after..).unwrap_or_default(), &mut tokens)?;
         Ok(tokens)
+    }
+
+    /// Tokens of a text that stands by itself, with those that begin and end a sequence. Names of
+    /// control tokens in it are text like any other.
+    pub fn encode_whole(&self, text: &str) -> Result<Vec<TokenId>, EngineError> {
+        let encoding = self.inner.encode_fast(text, true);
+        let encoding = encoding
+            .map_err(|error| EngineError::Internal(format!("the tokenizer failed: {error}")))?;
+        Ok(encoding.get_ids().to_vec())
     }
 
     fn encode_text(&self, text: &str, tokens: &mut Vec<TokenId>) -> Result<(), EngineError> {
@@ -148,6 +162,7 @@ fn spelling(decoder: Option<&DecoderWrapper>) -> Result<Spelling, String> {
     match decoder {
         Some(DecoderWrapper::ByteLevel(_)) => Ok(Spelling::ByteLevel),
         Some(DecoderWrapper::Metaspace(_)) => Ok(Spelling::Metaspace),
+        Some(DecoderWrapper::WordPiece(_)) => Ok(Spelling::WordPiece),
         Some(DecoderWrapper::Sequence(sequence)) => {
             let parts = sequence.get_decoders();
             if parts.iter().any(|d| matches!(d, DecoderWrapper::ByteLevel(_))) {
@@ -158,7 +173,7 @@ fn spelling(decoder: Option<&DecoderWrapper>) -> Result<Spelling, String> {
                 Err("its decoder is neither byte-level nor with byte fallback".to_owned())
             }
         }
-        Some(_) => Err("its decoder is neither byte-level nor Metaspace".to_owned()),
+        Some(_) => Err("its decoder is neither byte-level nor Metaspace nor WordPiece".to_owned()),
         None => Err("it has no decoder".to_owned()),
     }
 }
@@ -176,6 +191,10 @@ fn spell(name: &str, spelling: Spelling, of_char: &HashMap<char, u8>) -> Vec<u8>
             }
             bytes
         }
+        Spelling::WordPiece => match name.strip_prefix("##") {
+            Some(rest) => rest.as_bytes().to_vec(),
+            None => format!(" {name}").into_bytes(),
+        },
         Spelling::Metaspace => {
             let hex = name.strip_prefix("<0x").and_then(|rest| rest.strip_suffix('>'));
             match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
@@ -223,5 +242,7 @@ mod tests {
         assert_eq!(spell("Ã©", Spelling::ByteLevel, &alphabet), "é".as_bytes());
         assert_eq!(spell("▁the", Spelling::Metaspace, &alphabet), b" the");
         assert_eq!(spell("<0x0A>", Spelling::Metaspace, &alphabet), b"\n");
+        assert_eq!(spell("milk", Spelling::WordPiece, &alphabet), b" milk");
+        assert_eq!(spell("##y", Spelling::WordPiece, &alphabet), b"y");
     }
 }

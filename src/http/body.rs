@@ -11,8 +11,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::problem::{Kind, Problem};
 use crate::units::Bytes;
 
-/// What is read and thrown away behind a refusal, so that a client which is still sending gets
-/// to read the answer instead of a reset connection.
+/// What is read and thrown away behind a refusal.
 const DISCARD_LIMIT_BYTES: usize = 32 << 20;
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -104,7 +103,9 @@ fn too_slow(limit: Duration) -> Problem {
     Problem::new(StatusCode::REQUEST_TIMEOUT, Kind::TimeoutError, message).code("body_timeout")
 }
 
-fn discard(mut body: Body) {
+/// Reads a body and throws it away, in the background and up to a limit, so that a client which is
+/// still sending gets to read the answer instead of a reset connection.
+pub fn discard(mut body: Body) {
     tokio::spawn(timeout(DISCARD_TIMEOUT, async move {
         let mut left = DISCARD_LIMIT_BYTES;
         while let Some(Ok(frame)) = body.frame().await {

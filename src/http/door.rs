@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{CACHE_CONTROL, HeaderName, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderName, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, Method};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -16,7 +16,7 @@ use tracing::Instrument;
 
 use super::config::HttpError;
 use super::guarded::Guarded;
-use super::problem::Problem;
+use super::problem::{ErrorForm, Problem};
 use super::request_id::{HEADER as REQUEST_ID, RequestId};
 use crate::telemetry::{HttpRequest, Metrics};
 
@@ -77,16 +77,17 @@ async fn observe(
     next: Next,
 ) -> Response {
     let id = RequestId::from_headers(request.headers());
+    let form = ErrorForm::of(request.uri().path());
     let mut count = Count::begin(metrics, &request);
     let span = tracing::debug_span!("request", id = id.as_str(), route = %count.route);
     request.extensions_mut().insert(id.clone());
     let response = next.run(request).instrument(span.clone()).await;
-    let response = span.in_scope(|| finish(response, &id));
+    let response = span.in_scope(|| finish(response, form, &id));
     count.status = response.status().as_u16();
     response.map(|body| Guarded::wrap(body, count))
 }
 
-fn finish(mut response: Response, id: &RequestId) -> Response {
+fn finish(mut response: Response, form: ErrorForm, id: &RequestId) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         if problem.status().is_server_error() {
             let cause = problem.cause().unwrap_or(&problem.body().message);
@@ -97,8 +98,8 @@ fn finish(mut response: Response, id: &RequestId) -> Response {
                 "a request failed"
             );
         }
-        if problem.cause().is_some() {
-            response = problem.respond(Some(id));
+        if problem.cause().is_some() || form != ErrorForm::OpenAi {
+            response = rewritten(response, problem.respond(form, Some(id)));
         }
     }
     let headers = response.headers_mut();
@@ -108,6 +109,15 @@ fn finish(mut response: Response, id: &RequestId) -> Response {
         headers.insert(REQUEST_ID, value);
     }
     response
+}
+
+/// The new response with what layers have written on the old one, such as CORS headers.
+fn rewritten(old: Response, mut new: Response) -> Response {
+    let mut headers = old.into_parts().0.headers;
+    headers.remove(CONTENT_LENGTH);
+    headers.extend(std::mem::take(new.headers_mut()));
+    *new.headers_mut() = headers;
+    new
 }
 
 /// Counts one request from its head to the last byte of its response.
@@ -183,7 +193,10 @@ mod tests {
         let router = Router::new()
             .route("/fine/{id}", get(|| async { "fine" }))
             .route("/broken", get(|| async { panic!("we were wrong") as () }))
-            .route("/failed", get(|| async { Problem::internal("the disk is full") }));
+            .route("/failed", get(|| async { Problem::internal("the disk is full") }))
+            .route("/v2/broken", get(|| async { panic!("we were wrong") as () }))
+            .route("/v2/failed", get(|| async { Problem::internal("the disk is full") }))
+            .route("/v2/refused", get(|| async { Problem::invalid("it is not so") }));
         let origins: Vec<_> = origins.iter().map(|&o| o.to_owned()).collect();
         (dress(router, &origins, &metrics).unwrap(), metrics)
     }
@@ -191,7 +204,7 @@ mod tests {
     #[tokio::test]
     async fn a_fault_of_ours_shows_the_requests_id_and_not_the_cause() {
         let (router, metrics) = doors(&[]);
-        for path in ["/broken", "/failed"] {
+        for path in ["/broken", "/failed", "/v2/broken", "/v2/failed"] {
             let request = Request::get(path).header("x-request-id", "kiosk-7.1");
             let (response, body) = ask(&router, request).await;
             assert_eq!(response.status(), 500);
@@ -199,7 +212,26 @@ mod tests {
             assert!(!body.contains("disk") && !body.contains("wrong"), "{body}");
         }
         let text = metrics.encode().unwrap();
-        assert!(text.contains("endcap_http_panics_total 1"), "{text}");
+        assert!(text.contains("endcap_http_panics_total 2"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn an_error_has_its_paths_form_and_keeps_its_headers() {
+        let (router, _) = doors(&["https://shop.example"]);
+        for (path, says) in [
+            ("/v2/refused", r#"{"error":"it is not so"}"#),
+            ("/v2/failed", r#"{"error":"the server failed on this request; its id is a.1"}"#),
+            ("/v2/broken", r#"{"error":"the server failed on this request; its id is a.1"}"#),
+        ] {
+            let request = Request::get(path)
+                .header("origin", "https://shop.example")
+                .header("x-request-id", "a.1");
+            let (response, body) = ask(&router, request).await;
+            assert_eq!(body, says);
+            let headers = response.headers();
+            assert_eq!(headers["access-control-allow-origin"], "https://shop.example", "{path}");
+            assert_eq!(headers["content-type"], "application/json", "{path}");
+        }
     }
 
     #[tokio::test]

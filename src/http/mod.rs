@@ -3,7 +3,8 @@
 //! [`Listener::bind`] opens the port, with TLS where a certificate is configured;
 //! [`Listener::run`] serves an axum router until told to stop and then drains. [`Tokens`] says who
 //! is asking, [`Access`] who may; [`read_body`] takes in a request's body within its limits;
-//! [`Problem`] is the form of every error; [`Health`] is what the health routes show.
+//! [`Problem`] is every error, and [`ErrorForm`] how the clients of a path read it; [`Health`] is what
+//! the health routes show.
 //!
 //! **Invariants**
 //! - Connections, heads, bodies, idle time and draining have limits ([`Config`]); over a limit a
@@ -37,11 +38,11 @@ mod tokens;
 mod wire;
 
 pub use access::{Access, Identity, Role};
-pub use body::{BodyLimits, read_body, require_json};
+pub use body::{BodyLimits, discard, read_body, require_json};
 pub use config::{Config, HttpError, TlsFiles};
 pub use door::{dress, is_origin};
 pub use health::{Health, Stage};
 pub use listener::{Drained, Listener};
-pub use problem::{ErrorBody, ErrorEnvelope, Kind, Problem};
+pub use problem::{ErrorBody, ErrorEnvelope, ErrorForm, Kind, PlainError, Problem};
 pub use request_id::RequestId;
 pub use tokens::{Created, TokenError, TokenInfo, Tokens};

@@ -1,4 +1,4 @@
-//! The form of every error: OpenAI's, which the clients in use read.
+//! The form of every error: the one that the clients of its path read.
 
 use std::time::Duration;
 
@@ -33,6 +33,33 @@ pub struct ErrorBody {
     pub param: Option<String>,
     /// For a program.
     pub code: Option<String>,
+}
+
+/// An error on the wire of the Open Inference Protocol.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct PlainError {
+    /// For a person: the act, the thing and the limit.
+    pub error: String,
+}
+
+/// How an error is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorForm {
+    /// As OpenAI does: [`ErrorEnvelope`].
+    OpenAi,
+    /// As the Open Inference Protocol does: [`PlainError`].
+    OpenInference,
+}
+
+impl ErrorForm {
+    /// The form that the clients of a path read.
+    pub fn of(path: &str) -> Self {
+        match path.strip_prefix("/v2") {
+            Some("") => Self::OpenInference,
+            Some(rest) if rest.starts_with('/') => Self::OpenInference,
+            _ => Self::OpenAi,
+        }
+    }
 }
 
 /// Whose fault it is.
@@ -150,9 +177,16 @@ impl Problem {
         ErrorEnvelope { error }
     }
 
-    /// The response, with the request's id where the fault is ours.
-    pub(super) fn respond(self, id: Option<&RequestId>) -> Response {
-        let mut response = (self.0.status, Json(self.envelope(id))).into_response();
+    /// The response in this form, with the request's id where the fault is ours.
+    pub(super) fn respond(self, form: ErrorForm, id: Option<&RequestId>) -> Response {
+        let envelope = self.envelope(id);
+        let mut response = match form {
+            ErrorForm::OpenAi => (self.0.status, Json(envelope)).into_response(),
+            ErrorForm::OpenInference => {
+                let plain = PlainError { error: envelope.error.message };
+                (self.0.status, Json(plain)).into_response()
+            }
+        };
         self.write_headers(response.headers_mut());
         response.extensions_mut().insert(self);
         response
@@ -176,7 +210,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        self.respond(None)
+        self.respond(ErrorForm::OpenAi, None)
     }
 }
 
@@ -187,7 +221,21 @@ mod tests {
     use axum::http::StatusCode;
     use axum::response::IntoResponse;
 
-    use super::{Kind, Problem};
+    use super::{ErrorForm, Kind, Problem};
+
+    #[test]
+    fn a_path_says_in_which_form_its_errors_are() {
+        for (path, form) in [
+            ("/v2", ErrorForm::OpenInference),
+            ("/v2/", ErrorForm::OpenInference),
+            ("/v2/models/x/infer", ErrorForm::OpenInference),
+            ("/v1/models", ErrorForm::OpenAi),
+            ("/v20", ErrorForm::OpenAi),
+            ("/", ErrorForm::OpenAi),
+        ] {
+            assert_eq!(ErrorForm::of(path), form, "{path}");
+        }
+    }
 
     #[test]
     fn an_error_has_openais_form() {

@@ -9,6 +9,7 @@ use super::error::ManifestError;
 pub(super) const MAX_CARD_BYTES: usize = 1 << 20;
 const QUANTISATION: &str = "endcap:quantisation";
 const OWNER: &str = "endcap:owner";
+const HEAD: &str = "endcap:head";
 
 /// What people must know of a model before they let it speak to customers.
 ///
@@ -51,8 +52,12 @@ pub struct Card {
     /// What it cannot do or must not be used for.
     #[serde(default)]
     pub limits: Vec<String>,
-    /// File names with their SHA-256: the source file and the files of the package.
+    /// What is done to a request before the graph and to its outputs after it, such as how a picture
+    /// becomes its input and numbers become labels. Read by the room that does it.
     #[serde(default)]
+    pub head: Option<Value>,
+    /// File names with their SHA-256: the source file and the files of the package.
+    #[serde(default, skip_deserializing)]
     pub digests: Vec<(String, String)>,
 }
 
@@ -89,8 +94,29 @@ impl Card {
             quantisation: property(model, QUANTISATION),
             intended_use: texts(model, "/modelCard/considerations/useCases"),
             limits: texts(model, "/modelCard/considerations/technicalLimitations"),
+            head: match property(model, HEAD) {
+                text if text.is_empty() => None,
+                text => {
+                    Some(serde_json::from_str(&text).map_err(|error| {
+                        ManifestError::Json(format!("property {HEAD}: {error}"))
+                    })?)
+                }
+            },
             digests: digests(&bom),
         })
+    }
+
+    /// What must be stated before a model is taken in and is not.
+    pub fn missing(&self) -> Vec<&'static str> {
+        let list = |items: &[String]| items.iter().all(|item| item.trim().is_empty());
+        let stated = [
+            ("description", self.description.trim().is_empty()),
+            ("licence", self.licence.trim().is_empty()),
+            ("owner", self.owner.trim().is_empty()),
+            ("intended_use", list(&self.intended_use)),
+            ("limits", list(&self.limits)),
+        ];
+        stated.into_iter().filter(|(_, empty)| *empty).map(|(field, _)| field).collect()
     }
 
     /// The card as a CycloneDX 1.6 document.
@@ -123,6 +149,11 @@ impl Card {
                 ],
             },
         });
+        if let (Some(head), Some(properties)) =
+            (&self.head, model.pointer_mut("/modelCard/properties").and_then(Value::as_array_mut))
+        {
+            properties.push(json!({"name": HEAD, "value": head.to_string()}));
+        }
         if let Some(object) = model.as_object_mut() {
             if !self.description.is_empty() {
                 object.insert("description".into(), json!(self.description));
@@ -226,6 +257,7 @@ mod tests {
             quantisation: "4-bit".into(),
             intended_use: vec!["tests".into()],
             limits: vec!["knows nothing".into()],
+            head: Some(json!({"task": "classify", "scale": [0.5, 1.0]})),
             digests: vec![("model.onnx".into(), "0".repeat(64))],
         }
     }

@@ -1,7 +1,8 @@
-//! The names of the files in which an ONNX graph keeps its weights.
+//! Texts in an ONNX file: the names of the files in which a graph keeps its weights, and what its
+//! maker wrote beside it.
 //!
-//! Walks the protobuf without loading it: a graph may be as large as its weights, and only one
-//! string per tensor is wanted.
+//! Walks the protobuf without loading it: a graph may be as large as its weights, and only a few
+//! strings are wanted.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -12,31 +13,54 @@ use super::disk::open_file;
 use super::error::PackageError;
 
 const MAX_TENSORS: usize = 1 << 20;
-const MAX_TEXT_BYTES: u64 = 4096;
+const MAX_NAME_BYTES: u64 = 4096;
+/// Bytes of a text beside a graph at most, such as the characters that it reads.
+const MAX_METADATA_BYTES: u64 = 4 << 20;
 
 /// Field numbers of onnx.proto from the model to an initialiser's external data:
 /// `ModelProto.graph`, `GraphProto.initializer`, `TensorProto.external_data`.
-const PATH: [u64; 3] = [7, 5, 13];
+const EXTERNAL: &[u64] = &[7, 5, 13];
+/// `ModelProto.metadata_props`.
+const METADATA: &[u64] = &[14];
 
 /// The `location`s that a graph's initialisers name, each once.
 pub(super) fn locations(onnx: &Path) -> Result<BTreeSet<String>, PackageError> {
+    let pairs = pairs(onnx, EXTERNAL, MAX_NAME_BYTES)?;
+    Ok(pairs.into_iter().filter(|(key, _)| key == "location").map(|(_, name)| name).collect())
+}
+
+/// What stands beside the graph under this key.
+pub(super) fn metadata(onnx: &Path, key: &str) -> Result<Option<String>, PackageError> {
+    let pairs = pairs(onnx, METADATA, MAX_METADATA_BYTES)?;
+    Ok(pairs.into_iter().find(|(found, _)| found == key).map(|(_, text)| text))
+}
+
+/// Keys and values of the entries at the end of a path of fields, the last of an entry each.
+fn pairs(
+    onnx: &Path,
+    path: &'static [u64],
+    max_text_bytes: u64,
+) -> Result<Vec<(String, String)>, PackageError> {
     let refuse = |why: String| PackageError::Import { path: onnx.to_owned(), why };
     let file = open_file(onnx)?;
     let bytes = file.metadata().map_err(|e| refuse(e.to_string()))?.len();
-    let mut walk = Walk { reader: BufReader::new(file), at: 0, tensors: 0, found: BTreeSet::new() };
+    let reader = BufReader::new(file);
+    let mut walk = Walk { reader, path, max_text_bytes, at: 0, tensors: 0, found: Vec::new() };
     walk.message(bytes, 0).map_err(|e| refuse(format!("it is not a readable ONNX model: {e}")))?;
     Ok(walk.found)
 }
 
 struct Walk {
     reader: BufReader<File>,
+    path: &'static [u64],
+    max_text_bytes: u64,
     at: u64,
     tensors: usize,
-    found: BTreeSet<String>,
+    found: Vec<(String, String)>,
 }
 
 impl Walk {
-    /// Reads the message that ends at `end`; `depth` is how far along [`PATH`] it lies.
+    /// Reads the message that ends at `end`; `depth` is how far along the path it lies.
     fn message(&mut self, end: u64, depth: usize) -> io::Result<()> {
         let (mut key, mut value) = (String::new(), String::new());
         while self.at < end {
@@ -52,7 +76,7 @@ impl Walk {
                     let field_end = self.at.checked_add(length).filter(|e| *e <= end);
                     let field_end =
                         field_end.ok_or_else(|| bad("a field is longer than its message"))?;
-                    match PATH.get(depth) {
+                    match self.path.get(depth) {
                         Some(field) if *field == tag >> 3 => {
                             self.count(depth)?;
                             self.message(field_end, depth + 1)?;
@@ -68,8 +92,8 @@ impl Walk {
         if self.at != end {
             return Err(bad("a field crosses the end of its message"));
         }
-        if depth == PATH.len() && key == "location" {
-            self.found.insert(value);
+        if depth == self.path.len() {
+            self.found.push((key, value));
         }
         Ok(())
     }
@@ -102,7 +126,7 @@ impl Walk {
     }
 
     fn text(&mut self, bytes: u64) -> io::Result<String> {
-        if bytes > MAX_TEXT_BYTES {
+        if bytes > self.max_text_bytes {
             return Err(bad("a name is too long"));
         }
         let mut text = Vec::new();
@@ -146,6 +170,19 @@ pub(super) mod tests {
         let path = dir.path().join("model.onnx");
         std::fs::write(&path, graph("weights.bin")).unwrap();
         assert_eq!(locations(&path).unwrap(), BTreeSet::from(["weights.bin".to_owned()]));
+    }
+
+    #[test]
+    fn what_stands_beside_a_graph_is_found_by_its_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("model.onnx");
+        let entry = |k: &str, v: &str| {
+            field(14, &[field(1, k.as_bytes()), field(2, v.as_bytes())].concat())
+        };
+        let file = [graph("weights.bin"), entry("author", "us"), entry("character", "a\n \nß")];
+        std::fs::write(&path, file.concat()).unwrap();
+        assert_eq!(metadata(&path, "character").unwrap().as_deref(), Some("a\n \nß"));
+        assert_eq!(metadata(&path, "characters").unwrap(), None);
     }
 
     #[test]

@@ -1,22 +1,27 @@
 //! From what a person or a source hands in to the files of a package.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use super::card::Card;
-use super::catalogue::{Entry, Form};
+use super::catalogue::{Entry, FileRole, Form};
 use super::defaults::GenerationDefaults;
 use super::digest;
 use super::disk;
 use super::error::{At, PackageError};
+use super::external;
 use super::folder::OnnxFolder;
 use super::import::{self, ImportError, Imported};
-use super::manifest::{MANIFEST_FILE, Role};
+use super::manifest::{MANIFEST_FILE, Role, Task};
 use super::name::PackageName;
 use super::package::Package;
 use super::progress::Progress;
 use super::staging::Draft;
+
+/// Bytes of a `config.json` at most.
+const MAX_CONFIG_BYTES: usize = 4 << 20;
 
 /// What was handed in.
 #[derive(Debug)]
@@ -107,20 +112,112 @@ fn address(path: &Path) -> String {
     url.map(String::from).unwrap_or_default()
 }
 
-/// Puts the files of a catalogue entry's package into `out`.
+/// Room that the package of a catalogue entry takes at most.
+pub(super) fn package_bytes(entry: &Entry) -> u64 {
+    match entry.form {
+        Form::Gguf => gguf_package_bytes(entry.bytes()),
+        Form::Onnx => entry.bytes(),
+        Form::Safetensors => entry.bytes().saturating_mul(2),
+    }
+}
+
+/// Puts the files of a catalogue entry's package into `out`. `files` are those of the entry, in
+/// its order.
 pub(super) fn prepare_entry(
     entry: &Entry,
-    file: &Path,
+    files: &[PathBuf],
     out: &Path,
     progress: &dyn Progress,
 ) -> Result<Draft, PackageError> {
     let mut card = entry.card.clone();
-    let origin = format!("source file of {} bytes", entry.bytes);
-    card.digests.push((origin, entry.sha256.clone()));
-    match entry.form {
-        Form::Gguf => {
+    match (entry.form, files, entry.files.as_slice()) {
+        (Form::Gguf, [file], [source]) => {
+            let origin = format!("source file of {} bytes", source.bytes);
+            card.digests.push((origin, source.sha256.clone()));
             from_gguf(file, &entry.name, &entry.version, card, &entry.generation, out, progress)
         }
+        (Form::Gguf, ..) => Err(PackageError::Internal("a GGUF file comes alone".into())),
+        (Form::Onnx, ..) => from_files(entry, files, card, out),
+        (Form::Safetensors, ..) => from_safetensors(entry, files, card, out, progress),
+    }
+}
+
+/// The entry's files as they are.
+fn from_files(
+    entry: &Entry,
+    files: &[PathBuf],
+    card: Card,
+    out: &Path,
+) -> Result<Draft, PackageError> {
+    let kept = keep(entry, files, out)?;
+    for (name, _) in kept.iter().filter(|(_, role)| *role == Role::Onnx) {
+        let path = out.join(name);
+        let known = |location: &String| kept.iter().any(|(name, _)| name == location);
+        if let Some(location) = external::locations(&path)?.iter().find(|l| !known(l)) {
+            let why = format!("its graph names external data `{location}`, which the entry lacks");
+            return Err(PackageError::Import { path, why });
+        }
+    }
+    Ok(tensors(entry, kept, card))
+}
+
+/// A graph made of an encoder's weights and configuration, and the entry's other files.
+fn from_safetensors(
+    entry: &Entry,
+    files: &[PathBuf],
+    mut card: Card,
+    out: &Path,
+    progress: &dyn Progress,
+) -> Result<Draft, PackageError> {
+    let with_role = |role| {
+        let found = entry.files.iter().zip(files).find(|(file, _)| file.role == role);
+        found.map(|(file, path)| (file, path.as_path())).ok_or_else(|| {
+            PackageError::Internal(format!("{} has no file for {role:?}", entry.name))
+        })
+    };
+    let (weights, weights_path) = with_role(FileRole::Weights)?;
+    let (config, config_path) = with_role(FileRole::Config)?;
+    let json = disk::read_bounded(config_path, MAX_CONFIG_BYTES)?;
+    progress.start(&format!("converting to {}", entry.name), Some(weights.bytes));
+    let told = Cell::new(0);
+    let tell = |done: u64| progress.advance(done.saturating_sub(told.replace(done)));
+    let imported = import::import_encoder(weights_path, &json, out, &tell);
+    progress.finish();
+    let imported = imported.map_err(|e| refuse_import(weights_path, e))?;
+    let mut kept = keep(entry, files, out)?;
+    kept.extend(imported.files.iter().map(|file| ((*file).to_owned(), role_of(file))));
+    for file in [weights, config] {
+        card.digests.push((format!("source file {}", file.name), file.sha256.clone()));
+    }
+    Ok(Draft { context_tokens: imported.context_tokens, ..tensors(entry, kept, card) })
+}
+
+/// Copies the files that belong into the package as they are.
+fn keep(entry: &Entry, files: &[PathBuf], out: &Path) -> Result<Vec<(String, Role)>, PackageError> {
+    let mut kept = Vec::new();
+    for (file, path) in entry.files.iter().zip(files) {
+        if let Some(role) = file.role.kept() {
+            disk::copy_new(path, &out.join(&file.name))?;
+            kept.push((file.name.clone(), role));
+        }
+    }
+    Ok(kept)
+}
+
+/// A package of arrays of these files.
+fn tensors(entry: &Entry, files: Vec<(String, Role)>, card: Card) -> Draft {
+    let (name, version) = (entry.name.to_string(), entry.version.clone());
+    Draft {
+        card: Some(Card { name: name.clone(), version: version.clone(), ..card }),
+        name,
+        version,
+        task: Task::Tensors,
+        context_tokens: 0,
+        end_tokens: Vec::new(),
+        bos_token: String::new(),
+        eos_token: String::new(),
+        adds_bos: false,
+        files,
     }
 }
 
@@ -142,12 +239,13 @@ fn from_gguf(
     };
     let imported = import::import(file, out, &tell);
     progress.finish();
-    let imported = imported.map_err(|e| refuse_gguf(file, e))?;
+    let imported = imported.map_err(|e| refuse_import(file, e))?;
     merge_generation(&out.join(import::GENERATION_CONFIG_FILE), generation)?;
     let files = imported.files.iter().map(|f| ((*f).to_owned(), role_of(f))).collect();
     Ok(Draft {
         name: name.to_string(),
         version: version.to_owned(),
+        task: Task::Chat,
         context_tokens: imported.context_tokens,
         end_tokens: imported.end_tokens.clone(),
         bos_token: imported.bos_token.clone().unwrap_or_default(),
@@ -191,6 +289,7 @@ fn complete(card: Card, name: &PackageName, version: &str, imported: &Imported) 
         owner: card.owner,
         intended_use: card.intended_use,
         limits: card.limits,
+        head: card.head,
         digests: card.digests,
     }
 }
@@ -218,7 +317,7 @@ fn merge_generation(path: &Path, generation: &GenerationDefaults) -> Result<(), 
     disk::write_new(path, &bytes)
 }
 
-fn refuse_gguf(file: &Path, error: ImportError) -> PackageError {
+fn refuse_import(file: &Path, error: ImportError) -> PackageError {
     match error {
         ImportError::Write { path, source } => PackageError::io("writing", &path, source),
         other => {
@@ -245,6 +344,7 @@ fn from_onnx(onnx: &OnnxFolder, name: &PackageName, out: &Path) -> Result<Draft,
     Ok(Draft {
         name: name.to_string(),
         version: "1".into(),
+        task: Task::Chat,
         context_tokens: onnx.context_tokens,
         end_tokens: onnx.end_tokens.clone(),
         bos_token: onnx.bos_token.clone(),
@@ -271,6 +371,7 @@ fn from_package(
     Ok(Draft {
         name: name.to_string(),
         version: manifest.version.clone(),
+        task: manifest.task,
         context_tokens: manifest.context_tokens,
         end_tokens: manifest.end_tokens.clone(),
         bos_token: manifest.bos_token.clone(),

@@ -33,6 +33,10 @@ pub enum Role {
     ChatTemplate,
     /// Sampling defaults in the fields of Hugging Face's `generation_config.json`.
     GenerationConfig,
+    /// The labels of a head's classes, one in a line.
+    Labels,
+    /// The texts of a head's or tokeniser's codes, one in a line.
+    Vocabulary,
     /// CycloneDX model card.
     Card,
     /// Licence text.
@@ -48,6 +52,8 @@ pub enum Role {
 pub enum Task {
     /// Continues a conversation as text.
     Chat,
+    /// Arrays in, arrays out. What is done around them stands in the card, as its head.
+    Tensors,
 }
 
 /// One file of a package.
@@ -77,9 +83,11 @@ pub struct Manifest {
     pub task: Task,
     /// Version of the package, as its maker counts.
     pub version: String,
-    /// Positions the model was made for.
+    /// Positions the model was made for; 0 where it has none.
+    #[serde(default)]
     pub context_tokens: usize,
     /// Tokens that end an answer.
+    #[serde(default)]
     pub end_tokens: Vec<TokenId>,
     /// Text of the begin-of-sequence token for the chat template.
     #[serde(default)]
@@ -135,7 +143,8 @@ impl Manifest {
             return Err(ManifestError::Format { found: self.format, known: FORMAT });
         }
         PackageName::parse(&self.name)?;
-        within("context_tokens", self.context_tokens, 1, MAX_CONTEXT_TOKENS)?;
+        let least = usize::from(self.task == Task::Chat);
+        within("context_tokens", self.context_tokens, least, MAX_CONTEXT_TOKENS)?;
         within("end_tokens", self.end_tokens.len(), 0, MAX_END_TOKENS)?;
         within("files", self.files.len(), 0, MAX_FILES)?;
         within("version", self.version.len(), 1, MAX_TEXT_BYTES)?;
@@ -153,7 +162,11 @@ impl Manifest {
                 return Err(ManifestError::Twice(file.path.clone()));
             }
         }
-        for role in [Role::Onnx, Role::Tokenizer, Role::Card] {
+        let needed: &[Role] = match self.task {
+            Task::Chat => &[Role::Onnx, Role::Tokenizer, Role::Card],
+            Task::Tensors => &[Role::Onnx, Role::Card],
+        };
+        for &role in needed {
             self.file(role).ok_or(ManifestError::Missing(role))?;
         }
         Ok(())

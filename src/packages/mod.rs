@@ -37,13 +37,14 @@ mod manifest;
 mod name;
 mod package;
 mod progress;
+pub mod safetensors;
 mod staging;
 mod store;
 #[cfg(test)]
 mod tests;
 
 pub use card::Card;
-pub use catalogue::{Catalogue, DEFAULT_MODEL, Entry, Form, Part, Source};
+pub use catalogue::{Catalogue, DEFAULT_MODEL, Entry, FileRole, Form, Part, Source, SourceFile};
 pub use check::{Checked, check};
 pub use defaults::GenerationDefaults;
 pub use error::{ManifestError, PackageError, SourceFailure};

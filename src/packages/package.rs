@@ -10,13 +10,16 @@ use super::defaults::{GenerationDefaults, MAX_DEFAULTS_BYTES};
 use super::digest;
 use super::disk::read_bounded;
 use super::error::{At, ManifestError, PackageError};
+use super::external;
 use super::manifest::{MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest, Role};
 use super::progress::{Progress, Silent};
-use crate::engine::{Derived, ModelSource, TokenId, Tokenizer};
+use crate::engine::{Derived, ModelSource, NetworkSource, TokenId, Tokenizer};
 
 /// Not one of the package's files: the engine makes it, and makes it again where it is missing.
 const DERIVED_FILE: &str = "packed.bin";
 
+/// Bytes of a text file at most, such as a list of labels.
+const MAX_TEXT_FILE_BYTES: usize = 4 << 20;
 /// Bytes of a chat template at most.
 pub(super) const MAX_TEMPLATE_BYTES: usize = 1 << 20;
 
@@ -117,6 +120,41 @@ impl Package {
             context_tokens: self.manifest.context_tokens,
             derived: Some(self.derived()),
         }
+    }
+
+    /// What the engine needs to load it as a graph of arrays.
+    pub fn network(&self) -> NetworkSource {
+        let file = self.manifest.file(Role::Onnx);
+        NetworkSource {
+            name: self.manifest.name.clone(),
+            onnx: file.map(|f| self.folder.join(&f.path)).unwrap_or_default(),
+            derived: Some(self.derived()),
+        }
+    }
+
+    /// The tokeniser's file, where the package has one.
+    pub fn tokenizer(&self) -> Option<PathBuf> {
+        self.manifest.file(Role::Tokenizer).map(|f| self.folder.join(&f.path))
+    }
+
+    /// A text file of the package.
+    pub fn text(&self, name: &str) -> Result<String, PackageError> {
+        let path = self.folder.join(name);
+        let listed = self.manifest.files.iter().any(|file| file.path == name);
+        if !listed {
+            let why = "the package has no such file".to_owned();
+            return Err(PackageError::Damaged { path, why });
+        }
+        let bytes = read_bounded(&path, MAX_TEXT_FILE_BYTES)?;
+        let why = "it is not UTF-8".to_owned();
+        String::from_utf8(bytes).map_err(|_| PackageError::Damaged { path, why })
+    }
+
+    /// What the maker of the graph wrote beside it under this key.
+    pub fn metadata(&self, key: &str) -> Result<String, PackageError> {
+        let path = self.network().onnx;
+        let why = format!("its metadata has no `{key}`");
+        external::metadata(&path, key)?.ok_or(PackageError::Damaged { path, why })
     }
 
     /// Where the engine keeps what it makes of the files; gone with the package.

@@ -29,6 +29,7 @@ pub(super) const CARD_FILE: &str = "card.cdx.json";
 pub(super) struct Draft {
     pub(super) name: String,
     pub(super) version: String,
+    pub(super) task: Task,
     pub(super) context_tokens: usize,
     pub(super) end_tokens: Vec<TokenId>,
     pub(super) bos_token: String,
@@ -120,7 +121,7 @@ impl Staging {
         let manifest = Manifest {
             format: FORMAT,
             name: draft.name,
-            task: Task::Chat,
+            task: draft.task,
             version: draft.version,
             context_tokens: draft.context_tokens,
             end_tokens: draft.end_tokens,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::catalogue::{Catalogue, Entry};
 use super::error::{At, PackageError};
-use super::fetch::{self, Sources};
+use super::fetch::{Fetcher, Sources};
 use super::intake::{self, Origin};
 use super::lock::Lock;
 use super::name::PackageName;
@@ -121,22 +121,39 @@ impl Store {
         if let Some(package) = self.installed(&entry.name, &progress).await? {
             return Ok(package);
         }
-        let package = intake::gguf_package_bytes(entry.bytes);
-        let needed = entry.bytes.saturating_add(package).saturating_add(SPARE_BYTES);
-        disk::require_space(&self.models, needed)?;
-        // Two names may be of one file, which is downloaded to one place.
-        let place = self.downloads.join(format!(".lock-{}", entry.sha256));
-        let alone = Lock::try_take(&place)?
-            .ok_or_else(|| PackageError::Busy { name: entry.name.to_string() })?;
-        let file = fetch::fetch(&entry, &self.downloads, &self.sources, &progress).await?;
+        let needed = entry.bytes().saturating_add(intake::package_bytes(&entry));
+        disk::require_space(&self.models, needed.saturating_add(SPARE_BYTES))?;
+        let (files, alone) = self.fetch(&entry, &progress).await?;
         let models = self.models.clone();
         in_background(move || {
             let _held = (busy, alone);
-            let package = build(&models, &entry, &file.path, &*progress)?;
-            disk::remove_file(&file.path)?;
+            let package = build(&models, &entry, &files, &*progress)?;
+            files.iter().try_for_each(|file| disk::remove_file(file))?;
             Ok(package)
         })
         .await
+    }
+
+    /// The entry's files in its order, and the locks under which nobody else takes them away.
+    async fn fetch(
+        &self,
+        entry: &Entry,
+        progress: &Arc<dyn Progress>,
+    ) -> Result<(Vec<PathBuf>, Vec<Lock>), PackageError> {
+        let mut fetcher = Fetcher::new(&self.downloads, &self.sources, progress)?;
+        let (mut files, mut locks) = (Vec::new(), Vec::new());
+        for file in &entry.files {
+            // Two names may be of one file, which is downloaded to one place.
+            let place = self.downloads.join(format!(".lock-{}", file.sha256));
+            let lock = Lock::try_take(&place)?;
+            locks.push(lock.ok_or_else(|| PackageError::Busy { name: entry.name.to_string() })?);
+            let label = match entry.files.len() {
+                1 => entry.name.to_string(),
+                _ => format!("{} ({})", entry.name, file.name),
+            };
+            files.push(fetcher.fetch(&label, file).await?.path);
+        }
+        Ok((files, locks))
     }
 
     async fn installed(
@@ -192,11 +209,11 @@ impl Store {
 fn build(
     models: &Path,
     entry: &Entry,
-    file: &Path,
+    files: &[PathBuf],
     progress: &dyn Progress,
 ) -> Result<Package, PackageError> {
     let staging = Staging::begin(models)?;
-    let draft = intake::prepare_entry(entry, file, staging.folder(), progress)?;
+    let draft = intake::prepare_entry(entry, files, staging.folder(), progress)?;
     staging.publish(draft, Existing::Replace, progress)
 }
 

@@ -8,12 +8,14 @@ Every function below is one check. All run; the exit code is 1 if one failed.
 """
 
 import os
+import re
 import sys
 import time
 import traceback
 import urllib.request
 
 import openai
+import pydantic
 
 URL = os.environ["ENDCAP_URL"]
 TOKEN = os.environ["ENDCAP_TOKEN"]
@@ -69,6 +71,29 @@ def a_chat_is_answered():
     assert answer.choices[0].finish_reason == "length"
     assert answer.usage.completion_tokens == 24
     assert answer.usage.total_tokens == answer.usage.prompt_tokens + 24
+
+
+def an_answer_keeps_to_its_schema():
+    class Offer(pydantic.BaseModel):
+        sku: str = pydantic.Field(pattern="^[A-Z]{2}[0-9]{3}$")
+        count: int = pydantic.Field(ge=1, le=9)
+        fresh: bool
+
+    free = {"logit_bias": {}, "max_tokens": 400, "temperature": 0.5}
+    parsed = client.chat.completions.parse(
+        model=MODEL, messages=MESSAGES, response_format=Offer, seed=3, max_tokens=400
+    )
+    assert isinstance(parsed.choices[0].message.parsed, Offer), parsed
+    some = ask(response_format={"type": "regex", "regex": "aisle [0-9]{1,2}"}, **free)
+    assert re.fullmatch("aisle [0-9]{1,2}", text(some)) and some.choices[0].finish_reason == "stop"
+    streamed = ask(response_format={"type": "json_object"}, stream=True, **free)
+    whole = "".join(c.choices[0].delta.content or "" for c in streamed if c.choices)
+    assert whole.startswith("{"), whole
+    fault = refused(
+        openai.BadRequestError,
+        lambda: ask(response_format={"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "strin"}}}),
+    )
+    assert fault.param == "response_format" and fault.code == "unsupported_schema", fault
 
 
 def a_stream_says_what_the_whole_says():

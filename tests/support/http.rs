@@ -43,8 +43,12 @@ impl Ask {
     }
 
     pub(crate) fn post_bytes(path: &str, body: Vec<u8>) -> Self {
-        let ask = Self { body, ..Self::new("POST", path) };
-        ask.header("content-type", "application/json")
+        Self::post_raw(path, body).header("content-type", "application/json")
+    }
+
+    /// Without saying what the body is.
+    pub(crate) fn post_raw(path: &str, body: Vec<u8>) -> Self {
+        Self { body, ..Self::new("POST", path) }
     }
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {

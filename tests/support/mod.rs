@@ -1,13 +1,17 @@
 //! What the journeys share: where things are, a server to talk to, and a plain HTTP client.
 
+mod arrays;
 mod http;
+mod packages;
 mod server;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+pub(crate) use arrays::{ADD_SUB, IDENTITIES, VERSION, arrays, graph};
 pub(crate) use http::{Answer, Ask, Events};
+pub(crate) use packages::install;
 pub(crate) use server::{MODEL, Server};
 
 /// Tokens of an answer that is not over while a test looks on, however fast the engine and however
@@ -92,9 +96,14 @@ fn fresh(name: &str) -> PathBuf {
 }
 
 fn import(gguf: &Path, data: &Path) {
-    let arguments = ["models", "import", "--name", MODEL, "--data", data.to_str().unwrap()];
-    let imported = run(&[&arguments[..], &[gguf.to_str().unwrap()]].concat());
-    assert!(imported.status.success(), "importing the tiny model: {}", stderr(&imported));
+    import_as(MODEL, gguf, data);
+}
+
+/// Installs a model.
+pub(crate) fn import_as(name: &str, model: &Path, data: &Path) {
+    let arguments = ["models", "import", "--name", name, "--data", data.to_str().unwrap()];
+    let imported = run(&[&arguments[..], &[model.to_str().unwrap()]].concat());
+    assert!(imported.status.success(), "importing {}: {}", model.display(), stderr(&imported));
 }
 
 /// The admin token of every test server.
@@ -110,6 +119,13 @@ pub(crate) fn data() -> tempfile::TempDir {
 /// The same with a tiny model whose answers may have [`LONG`] tokens.
 pub(crate) fn tireless() -> tempfile::TempDir {
     copy_of(tireless_template())
+}
+
+/// A data folder with the admin token and no package.
+pub(crate) fn bare() -> tempfile::TempDir {
+    let data = tempfile::tempdir().unwrap();
+    std::fs::copy(template().data.join("tokens.json"), data.path().join("tokens.json")).unwrap();
+    data
 }
 
 fn copy_of(template: &Path) -> tempfile::TempDir {

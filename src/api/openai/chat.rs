@@ -8,15 +8,15 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 
 use super::answers::Answers;
-use super::chat_request::{ChatRequest, Form};
+use super::chat_request::{ChatRequest, Form as Delivery};
 use super::chat_response::{ChatCompletion, ChatTranscript};
 use super::events;
 use super::plan::fresh_seed;
 use super::usage::Label;
-use crate::api::error::{no_template, of_engine, of_template};
+use crate::api::error::{no_template, of_constraint, of_engine, of_template};
 use crate::api::json::Asked;
 use crate::api::service::{ServedModel, Service};
-use crate::engine::TokenId;
+use crate::engine::{Constraint, Form, Request, TokenId};
 use crate::http::{Problem, RequestId};
 use crate::skills::chat::Message;
 
@@ -30,25 +30,42 @@ pub(in crate::api) async fn answer(
 ) -> Result<Response, Problem> {
     let deadline = Instant::now() + service.request_timeout;
     let chat = request.check(&service.limits)?;
-    let served = service.model(&chat.model)?;
+    let served = service.language(&chat.model).await?;
     chat.plan.check_tokens(served.model.tokenizer().vocabulary())?;
-    let prompt = prompt_tokens(&service, served, chat.messages, deadline).await?;
+    let prompt = prompt_tokens(&service, &served, chat.messages, deadline).await?;
     let seed = fresh_seed()?;
+    let constraint = constraint(&service, &served, chat.shape, deadline).await?;
     let requests = chat.plan.requests(&prompt, &served.defaults, &service.limits, seed, deadline);
+    let requests =
+        requests.into_iter().map(|r| Request { constraint: constraint.clone(), ..r }).collect();
     let refused = |error| of_engine(error, PROMPT);
     let answers = Answers::start(&served.model, requests, deadline).map_err(refused)?;
-    let label = Label::new("chatcmpl", served)?;
+    let label = Label::new("chatcmpl", &served)?;
     let with_logprobs = chat.logprobs.is_some();
     match chat.form {
-        Form::Whole => {
+        Delivery::Whole => {
             let answers = answers.collect().await.map_err(refused)?;
             Ok(Json(ChatCompletion::of(label, answers, with_logprobs)).into_response())
         }
-        Form::Stream { include_usage } => {
+        Delivery::Stream { include_usage } => {
             let transcript = ChatTranscript::new(label, chat.plan.n, with_logprobs, include_usage);
             Ok(events::respond(answers, transcript, id.map(|Extension(id)| id), PROMPT))
         }
     }
+}
+
+/// The form that the answer must have, ready for this model.
+async fn constraint(
+    service: &Service,
+    served: &Arc<ServedModel>,
+    shape: Option<Form>,
+    deadline: Instant,
+) -> Result<Option<Constraint>, Problem> {
+    let Some(shape) = shape else { return Ok(None) };
+    let served = Arc::clone(served);
+    let work = move || served.model.constrain(&shape).map(Some).map_err(of_constraint);
+    // However short, a form may take milliseconds.
+    service.prepare(usize::MAX, deadline, work).await
 }
 
 async fn prompt_tokens(

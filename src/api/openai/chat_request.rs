@@ -2,13 +2,14 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::fields::{Empty, LogitBias, Object, Refused, Said, Texts};
 use super::plan::{Knobs, Plan, whole};
+use super::response_format::ResponseFormat;
 use crate::api::error::{over_limit, unsupported};
 use crate::api::service::Limits;
+use crate::engine;
 use crate::http::Problem;
 use crate::skills::chat::{Message, Role};
 
@@ -56,7 +57,7 @@ pub(in crate::api) struct ChatRequest {
     /// Only with `stream`.
     #[schemars(with = "Option<StreamOptions>")]
     stream_options: Option<Object<StreamOptions>>,
-    /// Only `{"type": "text"}`.
+    /// What the answer must be.
     #[schemars(with = "Option<ResponseFormat>")]
     response_format: Option<Object<ResponseFormat>>,
     /// Only `["text"]`.
@@ -155,17 +156,6 @@ enum ChatRole {
     Assistant,
 }
 
-/// The form of what is said.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct ResponseFormat {
-    /// Only `text`.
-    #[serde(rename = "type")]
-    kind: String,
-    #[schemars(skip)]
-    json_schema: Option<IgnoredAny>,
-}
-
 /// How to stream.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -196,6 +186,8 @@ pub(super) struct Chat {
     pub(super) plan: Plan,
     pub(super) logprobs: Option<u8>,
     pub(super) form: Form,
+    /// What the answer must be.
+    pub(super) shape: Option<engine::Form>,
 }
 
 impl ChatRequest {
@@ -204,21 +196,13 @@ impl ChatRequest {
         let logprobs = self.check_logprobs(limits)?;
         let plan = Plan::check(&self.knobs(logprobs)?, limits)?;
         let form = check_form(self.stream, self.stream_options.as_ref())?;
+        let shape = self.response_format.map(|format| format.0.check(limits)).transpose()?;
         let messages = check_messages(self.messages, limits)?;
-        Ok(Chat { model: self.model, messages, plan, logprobs, form })
+        Ok(Chat { model: self.model, messages, plan, logprobs, form, shape: shape.flatten() })
     }
 
     /// Fields of which only the value passes that says what this server does anyway.
     fn check_fixed(&self) -> Result<(), Problem> {
-        let text_only = |format: &Object<ResponseFormat>| {
-            format.0.kind == "text" && format.0.json_schema.is_none()
-        };
-        if !self.response_format.as_ref().is_none_or(text_only) {
-            return Err(unsupported(
-                "response_format",
-                "only {\"type\": \"text\"} is supported here",
-            ));
-        }
         if !self.modalities.as_ref().is_none_or(|list| list.iter().eq(["text"])) {
             return Err(unsupported("modalities", "only [\"text\"] is supported here"));
         }

@@ -31,19 +31,19 @@ pub(in crate::api) async fn answer(
 ) -> Result<Response, Problem> {
     let deadline = Instant::now() + service.request_timeout;
     let asked = request.check(&service.limits)?;
-    let served = service.model(&asked.model)?;
+    let served = service.language(&asked.model).await?;
     let (plan, seed) = (asked.plan, fresh_seed()?);
     plan.check_tokens(served.model.tokenizer().vocabulary())?;
-    let prompts = read_prompts(&service, served, asked.prompts, deadline).await?;
+    let prompts = read_prompts(&service, &served, asked.prompts, deadline).await?;
     let requests = prompts
         .iter()
         .flat_map(|p| plan.requests(&p.tokens, &served.defaults, &service.limits, seed, deadline))
         .collect();
     let refused = |error| of_engine(error, PROMPT);
     let answers = Answers::start(&served.model, requests, deadline).map_err(refused)?;
-    let echoes = prompts.iter().flat_map(|p| std::iter::repeat_n(p.text(served), plan.n));
+    let echoes = prompts.iter().flat_map(|p| std::iter::repeat_n(p.text(&served), plan.n));
     let shape = Shape {
-        label: Label::new("cmpl", served)?,
+        label: Label::new("cmpl", &served)?,
         choices_per_prompt: plan.n,
         with_logprobs: asked.logprobs.is_some(),
         echoes: if asked.echo { echoes.collect() } else { Vec::new() },

@@ -17,7 +17,7 @@
 //! | `messages[].content` | a text, or parts of type `text`, which are joined by line breaks; other parts are refused by type |
 //! | `messages[].name` | refused: the templates do not show it to the model |
 //! | `stream_options` | `include_usage`; `include_obfuscation` only as `false` |
-//! | `response_format` | only `{"type": "text"}` |
+//! | `response_format` | `text`, `json_object`, `json_schema`; and, our addition, `{"type": "regex", "regex": "…"}`. Kept to exactly, `strict` or not; the model is not told of it, so the messages should be |
 //! | `modalities` | only `["text"]` |
 //! | `store` | only `false`: nothing is kept |
 //! | `service_tier` | only `auto` and `default`: there is one |
@@ -37,9 +37,12 @@ pub(super) mod chat_response;
 pub(super) mod completion_request;
 pub(super) mod completion_response;
 pub(super) mod completions;
+pub(super) mod embedding_request;
+pub(super) mod embeddings;
 mod events;
 pub(super) mod fields;
 mod logprobs;
 pub(super) mod models;
 mod plan;
+mod response_format;
 mod usage;

@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::api::service::{ServedModel, Service};
+use crate::api::service::{Served, Service};
 use crate::http::Problem;
 
 /// A model as lists show it.
@@ -28,19 +28,19 @@ pub(in crate::api) struct ModelList {
 }
 
 impl ModelEntry {
-    fn of(model: &ServedModel) -> Self {
+    fn of(model: &Served) -> Self {
         Self {
-            id: model.name.clone(),
+            id: model.name().to_owned(),
             object: "model",
             created: model.created_s(),
-            owned_by: model.owned_by.clone(),
+            owned_by: model.owned_by().to_owned(),
         }
     }
 }
 
 /// `GET /v1/models`.
 pub(in crate::api) async fn list(State(service): State<Arc<Service>>) -> Json<ModelList> {
-    let data = service.models.values().map(|model| ModelEntry::of(model)).collect();
+    let data = service.models.values().map(ModelEntry::of).collect();
     Json(ModelList { object: "list", data })
 }
 
@@ -50,5 +50,5 @@ pub(in crate::api) async fn show(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<ModelEntry>, Problem> {
     let Path(id) = id.map_err(|error| Problem::invalid(error.body_text()).param("model"))?;
-    service.model(&id).map(|model| Json(ModelEntry::of(model)))
+    service.model(&id).await.map(|model| Json(ModelEntry::of(&model)))
 }

@@ -102,6 +102,7 @@ impl Plan {
             logprobs: self.logprobs,
             deadline: Some(deadline),
             scope: Scope::Public,
+            constraint: None,
         };
         (0..self.n).map(one).collect()
     }

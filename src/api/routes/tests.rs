@@ -8,7 +8,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::api::{Limits, ServiceParts};
-use crate::http::{BodyLimits, Health, Role, Stage, Tokens, dress};
+use crate::http::{BodyLimits, ErrorForm, Health, Role, Stage, Tokens, dress};
 use crate::telemetry::Metrics;
 
 const ROLES: [Option<Role>; 4] = [None, Some(Role::Admin), Some(Role::Client), Some(Role::Metrics)];
@@ -32,7 +32,10 @@ fn house() -> (Router, Arc<Health>) {
 }
 
 fn at(route: &Route) -> Builder {
-    Request::builder().method(route.method.method()).uri(route.path.replace("{id}", "tiny"))
+    let path = ["{id}", "{model}", "{version}"]
+        .iter()
+        .fold(route.path.to_owned(), |path, name| path.replace(name, "tiny"));
+    Request::builder().method(route.method.method()).uri(path)
 }
 
 fn shown_as(request: Builder, role: Option<Role>) -> Builder {
@@ -46,6 +49,14 @@ async fn ask(router: &Router, request: Request<Body>) -> (axum::http::response::
     let (head, body) = router.clone().oneshot(request).await.unwrap().into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
     (head, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+}
+
+/// An error's message, where the error has the form of its path.
+fn message<'a>(path: &str, body: &'a Value) -> Option<&'a str> {
+    match ErrorForm::of(path) {
+        ErrorForm::OpenAi => body["error"]["message"].as_str(),
+        ErrorForm::OpenInference => body["error"].as_str(),
+    }
 }
 
 #[tokio::test]
@@ -64,7 +75,7 @@ async fn every_route_asks_who_is_there_unless_it_is_public() {
             };
             assert!(told, "{} as {role:?}: {} {body}", route.path, head.status);
             if head.status.is_client_error() {
-                assert!(body["error"]["message"].is_string(), "{} {body}", route.path);
+                assert!(message(route.path, &body).is_some(), "{} {body}", route.path);
             }
         }
     }
@@ -85,17 +96,22 @@ async fn what_is_not_in_the_table_is_refused_in_the_same_form() {
     let (router, _) = house();
     for (method, path, status, code, allow) in [
         ("GET", "/", 404, "unknown_url", None),
-        ("POST", "/v1/embeddings", 404, "unknown_url", None),
+        ("POST", "/v1/rerank", 404, "unknown_url", None),
         ("GET", "/v1/chat/completions", 405, "method_not_allowed", Some("POST")),
         ("DELETE", "/v1/models/tiny", 405, "method_not_allowed", Some("GET")),
         ("GET", "/v1/models/tiny", 404, "model_not_found", None),
         ("GET", "/v1/models/%ff", 400, "none", None),
+        ("GET", "/v2/nowhere", 404, "none", None),
+        ("POST", "/v2/repository/models/tiny/load", 404, "none", None),
+        ("GET", "/v2/models/tiny/infer", 405, "none", Some("POST")),
+        ("GET", "/v2/models/tiny", 404, "none", None),
+        ("GET", "/v2/models/%ff", 400, "none", None),
     ] {
         let request = Request::builder().method(method).uri(path);
         let request = shown_as(request, Some(Role::Client)).body(Body::empty()).unwrap();
         let (head, body) = ask(&router, request).await;
         assert_eq!(head.status, status, "{method} {path}");
-        assert!(body["error"]["message"].is_string(), "{method} {path}");
+        assert!(message(path, &body).is_some(), "{method} {path}: {body}");
         assert_eq!(
             body["error"]["code"].as_str().unwrap_or("none"),
             code,
@@ -139,8 +155,12 @@ async fn operators_see_life_readiness_and_numbers() {
     for (stage, path, status) in [
         (None, "/health/live", 200),
         (None, "/health/ready", 503),
+        (None, "/v2/health/live", 200),
+        (None, "/v2/health/ready", 503),
         (Some(Stage::Ready), "/health/ready", 200),
+        (None, "/v2/health/ready", 200),
         (Some(Stage::Draining), "/health/ready", 503),
+        (None, "/v2/health/ready", 503),
         (None, "/health/live", 200),
         (None, "/openapi.json", 200),
     ] {

@@ -133,6 +133,7 @@ impl Rig {
             logprobs: None,
             deadline: None,
             scope,
+            constraint: None,
         };
         Ok(self.model.generate(request)?)
     }

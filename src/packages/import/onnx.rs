@@ -123,6 +123,16 @@ impl Graph {
         });
     }
 
+    /// Adds a single float as a scalar initialiser.
+    pub(super) fn float(&mut self, name: &str, value: f32) {
+        self.proto.initializer.push(TensorProto {
+            name: name.to_owned(),
+            data_type: DataType::Float.into(),
+            raw_data: value.to_le_bytes().to_vec(),
+            ..TensorProto::default()
+        });
+    }
+
     pub(super) fn into_model(mut self, name: &str, properties: &[(&str, String)]) -> ModelProto {
         self.proto.name = name.to_owned();
         let opset = |domain: &str, version| OperatorSetIdProto { domain: domain.into(), version };

@@ -3,6 +3,7 @@
 mod fuzz;
 mod import;
 mod power_cut;
+mod pull;
 mod store;
 
 use std::fs;
@@ -33,4 +34,10 @@ pub(super) fn names(folder: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    let mut hasher = super::digest::Hasher::default();
+    hasher.update(bytes);
+    hasher.finish()
 }

@@ -57,10 +57,10 @@ fn what_is_not_honoured_is_refused_by_name() {
         (json!({ "parallel_tool_calls": "no" }), "parallel_tool_calls"),
         (json!({ "functions": [{ "name": "f" }] }), "functions"),
         (json!({ "function_call": { "name": "f" } }), "function_call"),
-        (json!({ "response_format": { "type": "json_object" } }), "response_format"),
+        (json!({ "response_format": { "type": "xml" } }), "response_format.type"),
         (
             json!({ "response_format": { "type": "json_schema", "json_schema": { "a": 1 } } }),
-            "response_format",
+            "response_format.json_schema.a",
         ),
         (json!({ "response_format": { "type": "text", "size": 1 } }), "response_format.size"),
         (json!({ "modalities": ["text", "audio"] }), "modalities"),

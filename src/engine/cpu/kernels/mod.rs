@@ -17,10 +17,14 @@
     reason = "compute kernels: lengths are asserted once at each entry, and lanes are numbers"
 )]
 
+pub(super) mod attend;
 pub(super) mod attention;
 pub(super) mod convolution;
+pub(super) mod dense;
 pub(super) mod float;
+mod function;
 pub(super) mod half;
+pub(super) mod layer_norm;
 pub(super) mod limits;
 #[cfg(target_arch = "aarch64")]
 mod neon;

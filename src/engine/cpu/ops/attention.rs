@@ -174,7 +174,7 @@ impl Attention {
         [queries, keys, values]: [&[f32]; 3],
         turned: &mut [f32],
     ) -> TractResult<()> {
-        let mut kv = step.kv.try_borrow_mut()?;
+        let mut kv = step.sequences()?.kv.try_borrow_mut()?;
         let (layer, group, scale) = (self.layer, self.group(), self.scale);
         let heads = Heads { layer, layout: kv.layout(), group, scale, rotary };
         let (width, query_width) = (self.kv_heads * self.head_size, self.heads * self.head_size);
@@ -196,7 +196,8 @@ impl Attention {
         }
         let kernel = step.kernel;
         let all_finite = AtomicBool::new(true);
-        step.each(step.rows.len() >= SHARED_ROWS, items, |(position, [q, k, v], turned, page)| {
+        let worth = step.sequences()?.rows.len() >= SHARED_ROWS;
+        step.each(worth, items, |(position, [q, k, v], turned, page)| {
             let mut finite = true;
             place(kernel, &heads, position, q, k, v, turned, page, &mut finite);
             if !finite {
@@ -215,7 +216,7 @@ impl Attention {
         turned: &[f32],
         partials: &mut Vec<f32>,
     ) -> TractResult<bool> {
-        let kv = step.kv.try_borrow()?;
+        let kv = step.sequences()?.kv.try_borrow()?;
         let seen = |tile: &Tile, head| self.seen(&kv, tile, head);
         let blocks = tiles.iter().map(|tile| seen(tile, 0).blocks());
         let piece = blocks_apart(blocks, self.kv_heads, step.pool.threads());
@@ -282,7 +283,8 @@ impl Attention {
             (rows, out) = out.split_at_mut_checked(tile.rows * width).context("too few rows")?;
             items.push((blocks, one, part, rows));
         }
-        step.each(step.rows.len() >= SHARED_ROWS, items, |(blocks, one, part, rows)| {
+        let worth = step.sequences()?.rows.len() >= SHARED_ROWS;
+        step.each(worth, items, |(blocks, one, part, rows)| {
             for (head, partials) in part.chunks_exact_mut(one).enumerate() {
                 let (size, at) = (self.head_size, head * group);
                 finish(kernel, size, blocks, self.group(), partials, rows, width, at);
@@ -311,12 +313,14 @@ impl RowOp for Attention {
         let ([queries, keys, values], [out]) = (inputs, outs) else {
             bail!("three inputs and one output are expected")
         };
-        ensure!(step.rows.len() == rows, "{rows} rows but {} positions", step.rows.len());
+        let sequences = step.sequences()?;
+        let positions = sequences.rows.len();
+        ensure!(positions == rows, "{rows} rows but {positions} positions");
         let width = self.heads * self.head_size;
         ensure!(queries.len() == rows * width, "queries are not {rows} rows of {width}");
-        let mut work = step.attention.try_borrow_mut()?;
+        let mut work = sequences.attention.try_borrow_mut()?;
         let Work { tiles, queries: turned, partials } = &mut *work;
-        tiles::cut(&step.rows, tiles);
+        tiles::cut(&sequences.rows, tiles);
         turned.resize(turned.len().max(queries.len()), 0.0);
         let turned = turned.get_mut(..queries.len()).context("too few queries")?;
         self.turning(|rotary| {

@@ -3,8 +3,11 @@
 //! All but one are a [`RowOp`]: rows of floats in, rows of floats out, each row a token. [`register`]
 //! teaches tract their names; [`super::surgery`] puts those names into the graph.
 
+pub(super) mod attend;
 mod attention;
 pub(super) mod convolution;
+pub(super) mod dense;
+mod layer_norm;
 pub(super) mod linear;
 mod norm;
 pub(super) mod picture;
@@ -23,6 +26,7 @@ use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
+use super::kernels::dense::Digits;
 use super::kernels::pool::Pool;
 use super::kernels::quantize::Activations;
 use super::kernels::{self, Kernel};
@@ -38,19 +42,31 @@ pub(super) const INTEGER: &str = "RowMatMulInteger";
 pub(super) const SILU: &str = "RowSilu";
 pub(super) const ATTENTION: &str = "RowAttention";
 pub(super) const NORM: &str = "RowNorm";
+pub(super) const LAYER_NORM: &str = "RowLayerNorm";
+pub(super) const ATTEND: &str = "Attend";
+/// Products that many rows share: with weights of floats, and of bytes with one scale an output.
+pub(super) const SHARED_FLOAT: &str = "SharedMatMul";
+pub(super) const SHARED_INTEGER: &str = "SharedMatMulInteger";
 
 /// Names of nodes whose weights were taken out of the graph by [`super::weights`].
 pub(super) const LINEAR: &str = "RowLinear";
 pub(super) const TABLE: &str = "RowTable";
+pub(super) const DENSE: &str = "RowDense";
 
 /// What the operators of a plan share during one step. Lives in tract's turn state.
 pub(super) struct Step {
     pub(super) kernel: Kernel,
     pub(super) activation: Activation,
     pub(super) pool: Arc<Pool>,
-    pub(super) kv: RefCell<KvStore>,
     pub(super) weights: Arc<Weights>,
     pub(super) scratch: RefCell<Scratch>,
+    /// Of a decoder; other graphs have none.
+    pub(super) sequences: Option<Sequences>,
+}
+
+/// The sequences of a decoder.
+pub(super) struct Sequences {
+    pub(super) kv: RefCell<KvStore>,
     /// Scratch of attention.
     pub(super) attention: RefCell<attention::Work>,
     /// Whose token each row is.
@@ -58,6 +74,21 @@ pub(super) struct Step {
 }
 
 impl Step {
+    /// For graphs of any kind.
+    pub(super) fn new(
+        kernel: Kernel,
+        activation: Activation,
+        pool: Arc<Pool>,
+        weights: Arc<Weights>,
+    ) -> Self {
+        Self { kernel, activation, pool, weights, scratch: RefCell::default(), sequences: None }
+    }
+
+    /// The sequences whose tokens the rows are.
+    fn sequences(&self) -> TractResult<&Sequences> {
+        self.sequences.as_ref().context("this graph has no sequences")
+    }
+
     /// Calls `f` with each item: on all threads where that is `worth` waking them.
     fn each<T: Send>(&self, worth: bool, items: Vec<T>, f: impl Fn(T) + Sync) {
         if worth { self.pool.each(items, f) } else { items.into_iter().for_each(f) }
@@ -68,6 +99,7 @@ impl Step {
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     activations: Activations,
+    digits: Digits,
     normed: Vec<f32>,
 }
 
@@ -162,29 +194,25 @@ pub(super) fn step<'a>(context: &EvalContext<'a>) -> TractResult<&'a Step> {
     context.shared.and_then(|shared| shared.get::<Step>()).context("no step is set up")
 }
 
-/// What computes the nodes of a plan. Lives in tract's turn state, by itself or in a [`Step`].
-#[derive(Clone)]
-pub(super) struct Processor {
-    pub(super) kernel: Kernel,
-    pub(super) pool: Arc<Pool>,
-}
-
-/// The processor that a node is evaluated on.
-fn processor(context: &EvalContext<'_>) -> TractResult<Processor> {
-    let shared = context.shared.context("no processor is set up")?;
-    if let Some(processor) = shared.get::<Processor>() {
-        return Ok(processor.clone());
-    }
-    let step = shared.get::<Step>().context("no processor is set up")?;
-    Ok(Processor { kernel: step.kernel, pool: Arc::clone(&step.pool) })
-}
-
 /// A node of ours between parsing and wiring, when shapes and constants become known.
 #[derive(Debug, Clone)]
 enum Row {
     Linear(linear::Attributes),
+    Dense(dense::Attributes),
     Attention(attention::Attributes),
     Norm { epsilon: f32 },
+    LayerNorm { epsilon: f32 },
+}
+
+impl Row {
+    /// Width of each output, where it is not the first input's.
+    fn widths(&self) -> Option<Vec<usize>> {
+        match self {
+            Self::Linear(attributes) => Some(attributes.widths()),
+            Self::Dense(attributes) => Some(attributes.widths()),
+            Self::Attention(_) | Self::Norm { .. } | Self::LayerNorm { .. } => None,
+        }
+    }
 }
 
 impl Expansion for Row {
@@ -193,10 +221,7 @@ impl Expansion for Row {
     }
 
     fn nboutputs(&self) -> TractResult<usize> {
-        match self {
-            Self::Linear(attributes) => Ok(attributes.widths().len()),
-            Self::Attention(_) | Self::Norm { .. } => Ok(1),
-        }
+        Ok(self.widths().map_or(1, |widths| widths.len()))
     }
 
     fn rules<'r, 'p: 'r, 's: 'r>(
@@ -209,9 +234,8 @@ impl Expansion for Row {
         for out in outputs {
             solver.equals(&out.datum_type, f32::datum_type())?;
         }
-        match self {
-            Self::Linear(attributes) => {
-                let widths = attributes.widths();
+        match self.widths() {
+            Some(widths) => {
                 ensure!(outputs.len() == widths.len(), "an output for each product is expected");
                 solver.given(&first.shape, move |s, shape| {
                     for (width, out) in widths.iter().zip(outputs) {
@@ -222,7 +246,7 @@ impl Expansion for Row {
                     Ok(())
                 })
             }
-            Self::Attention(_) | Self::Norm { .. } => {
+            None => {
                 let out = outputs.first().context("an operator without output")?;
                 solver.equals(&out.shape, &first.shape)
             }
@@ -241,7 +265,15 @@ impl Expansion for Row {
                 let (linear, dynamic) = attributes.build(model, inputs)?;
                 (Arc::new(linear), dynamic)
             }
+            Self::Dense(attributes) => {
+                let (dense, dynamic) = attributes.build(model, inputs)?;
+                (Arc::new(dense), dynamic)
+            }
             Self::Attention(attributes) => (Arc::new(attributes.build(model, inputs)?), take(3)?),
+            Self::LayerNorm { epsilon } => {
+                let norm = layer_norm::LayerNorm::build(model, inputs, *epsilon)?;
+                (Arc::new(norm), take(1)?)
+            }
             Self::Norm { epsilon } => {
                 (Arc::new(norm::Norm::build(model, inputs, *epsilon)?), take(1)?)
             }
@@ -282,7 +314,17 @@ pub(super) fn register(onnx: &mut Onnx) {
         let epsilon = node.get_attr_opt("epsilon")?.unwrap_or(1e-5);
         Ok((expand(Row::Norm { epsilon }), vec![]))
     }
+    fn dense(_: &ParsingContext, node: &NodeProto) -> Built {
+        Ok((expand(Row::Dense(dense::Attributes::parse(node)?)), vec![]))
+    }
+    fn layer_norm(_: &ParsingContext, node: &NodeProto) -> Built {
+        let epsilon = node.get_attr_opt("epsilon")?.unwrap_or(1e-5);
+        Ok((expand(Row::LayerNorm { epsilon }), vec![]))
+    }
     onnx.op_register.insert(LINEAR, linear);
+    onnx.op_register.insert(DENSE, dense);
+    onnx.op_register.insert(LAYER_NORM, layer_norm);
+    onnx.op_register.insert(ATTEND, attend::parse);
     onnx.op_register.insert(TABLE, table::parse);
     onnx.op_register.insert(ATTENTION, attention);
     onnx.op_register.insert(NORM, norm);

@@ -79,7 +79,8 @@ fn laid_out_anew(graph: &Graph, name: &str) -> Option<TensorProto> {
     Some(TensorProto { name: name.to_owned(), dims, ..stored })
 }
 
-fn tensor(name: &str, value: &Tensor) -> TractResult<TensorProto> {
+/// A computed value as a constant to be stored.
+pub(super) fn tensor(name: &str, value: &Tensor) -> TractResult<TensorProto> {
     use tract_onnx::pb::tensor_proto::DataType;
     let kind = match value.datum_type() {
         DatumType::F32 => DataType::Float,

@@ -8,12 +8,12 @@ use tract_onnx::pb::{
     ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto, type_proto,
 };
 
-use super::LOGITS;
-
 /// A graph under surgery. Nodes are in an order in which each stands after what it needs.
 pub(super) struct Graph {
     pub(super) nodes: Vec<NodeProto>,
     pub(super) inputs: Vec<ValueInfoProto>,
+    /// Names that leave the graph.
+    pub(super) outputs: Vec<String>,
     pub(super) opsets: Vec<OperatorSetIdProto>,
     /// Where external data lies.
     pub(super) folder: PathBuf,
@@ -22,12 +22,13 @@ pub(super) struct Graph {
 }
 
 impl Graph {
-    /// Takes nodes, constants and inputs out of a model.
-    pub(super) fn take(model: &mut ModelProto, folder: &Path) -> Self {
+    /// Takes nodes, constants and inputs out of a model, of which `outputs` are wanted.
+    pub(super) fn take(model: &mut ModelProto, folder: &Path, outputs: Vec<String>) -> Self {
         let graph = model.graph.get_or_insert_default();
         let mut taken = Self {
             nodes: std::mem::take(&mut graph.node),
             inputs: std::mem::take(&mut graph.input),
+            outputs,
             opsets: model.opset_import.clone(),
             folder: folder.to_owned(),
             initializers: Vec::new(),
@@ -102,6 +103,11 @@ impl Graph {
         &mut self.initializers
     }
 
+    /// Whether `name` leaves the graph.
+    pub(super) fn is_output(&self, name: &str) -> bool {
+        self.outputs.iter().any(|output| output == name)
+    }
+
     /// Whether the graph asks for `name` from outside.
     pub(super) fn is_input(&self, name: &str) -> bool {
         self.inputs.iter().any(|input| input.name == name)
@@ -128,22 +134,26 @@ impl Graph {
         }
     }
 
-    /// Drops nodes and constants from which no path leads to the logits.
-    pub(super) fn keep_what_logits_need(&mut self) {
-        keep_what_logits_need(&mut self.nodes, &mut self.initializers);
+    /// Drops nodes and constants from which no path leads to an output.
+    pub(super) fn keep_what_is_needed(&mut self) {
+        keep_what_is_needed(&mut self.nodes, &mut self.initializers, &self.outputs);
         self.index();
     }
 }
 
-/// Drops nodes and constants from which no path leads to the logits.
-pub(super) fn keep_what_logits_need(nodes: &mut Vec<NodeProto>, constants: &mut Vec<TensorProto>) {
+/// Drops nodes and constants from which no path leads to an output.
+pub(super) fn keep_what_is_needed(
+    nodes: &mut Vec<NodeProto>,
+    constants: &mut Vec<TensorProto>,
+    wanted: &[String],
+) {
     let outputs = nodes.iter().enumerate().flat_map(|(at, node)| {
         node.output.iter().filter(|name| !name.is_empty()).map(move |name| (name.as_str(), at))
     });
     let producers: HashMap<&str, usize> = outputs.collect();
     let mut needed = HashSet::new();
     let mut live = HashSet::new();
-    let mut open = vec![LOGITS];
+    let mut open: Vec<&str> = wanted.iter().map(String::as_str).collect();
     while let Some(name) = open.pop() {
         if !needed.insert(name.to_owned()) {
             continue;
@@ -222,8 +232,12 @@ impl<'g> Links<'g> {
         places.iter().filter_map(|&at| Some((at, self.graph.nodes.get(at)?)))
     }
 
-    /// The one node that needs `name`, those that only ask for its shape left aside.
+    /// The one node that needs `name`, those that only ask for its shape left aside; `None` where
+    /// it also leaves the graph.
     pub(super) fn consumer(&self, name: &str) -> Option<(usize, &'g NodeProto)> {
+        if self.graph.is_output(name) {
+            return None;
+        }
         let mut all = self.consumers(name).filter(|(_, node)| node.op_type != "Shape");
         let first = all.next()?;
         all.next().is_none().then_some(first)

@@ -7,7 +7,7 @@
 use tract_onnx::pb::NodeProto;
 
 use super::build;
-use super::graph::{Edits, Graph, Links, input, output};
+use super::graph::{Edits, Graph, Links, input, integer, output};
 use crate::engine::cpu::ops;
 
 /// Brings every product of quantised activations and constant weights to one node.
@@ -18,7 +18,11 @@ pub(super) fn gather_up(graph: &mut Graph) {
         let found = match node.op_type.as_str() {
             "MatMulInteger" => scaled(&links, node),
             "MatMulIntegerToFloat" => to_float(&links, node).map(|nodes| (at, nodes)),
-            "DynamicQuantizeMatMul" => dynamic(node).map(|nodes| (at, nodes)),
+            "DynamicQuantizeMatMul"
+                if input(node, 1).is_some_and(|name| is_matrix(&links, name)) =>
+            {
+                dynamic(node).map(|nodes| (at, nodes))
+            }
             _ => None,
         };
         if let Some((at, nodes)) = found {
@@ -59,10 +63,11 @@ fn scaled<'g>(links: &Links<'g>, node: &'g NodeProto) -> Option<(usize, Vec<Node
     if input(node, 2) != output(quantized, 2) {
         return None;
     }
-    let weights = input(node, 1).filter(|name| links.is_constant(name))?;
+    let weights = input(node, 1).filter(|name| is_matrix(links, name))?;
     let (_, cast) = links.consumer(output(node, 0)?)?;
     let (at, scaling) = links.consumer(output(cast, 0)?)?;
-    if cast.op_type != "Cast" || scaling.op_type != "Mul" {
+    let floats = cast.op_type == "Cast" && integer(cast, "to") == Some(1);
+    if !floats || scaling.op_type != "Mul" {
         return None;
     }
     let scales = other(scaling, output(cast, 0)?)?;
@@ -87,8 +92,8 @@ fn to_float<'g>(links: &Links<'g>, node: &'g NodeProto) -> Option<Vec<NodeProto>
     }
     let product = Product {
         x: input(quantized, 0)?,
-        weights: input(node, 1)?,
-        scale: input(node, 3)?,
+        weights: input(node, 1).filter(|name| is_matrix(links, name))?,
+        scale: input(node, 3).filter(|name| links.is_constant(name))?,
         zero: input(node, 5),
         bias: input(node, 6),
         out: output(node, 0)?,
@@ -107,6 +112,11 @@ fn dynamic(node: &NodeProto) -> Option<Vec<NodeProto>> {
         out: output(node, 0)?,
     };
     Some(product.nodes())
+}
+
+/// Whether `name` is a constant of two axes.
+fn is_matrix(links: &Links<'_>, name: &str) -> bool {
+    links.is_constant(name) && links.constant_shape(name).is_none_or(|shape| shape.len() == 2)
 }
 
 /// The node that quantises, where `name` is its first output.

@@ -16,6 +16,7 @@ mod activations;
 mod attention;
 mod branches;
 mod build;
+mod claim;
 mod constants;
 mod evaluate;
 mod fused;
@@ -37,6 +38,7 @@ use self::graph::Graph;
 use crate::engine::LoadError;
 
 pub(super) use self::branches::take_cached_branch;
+pub(super) use self::claim::{claim, join};
 
 /// The token ids; 1 × rows.
 pub(super) const IDS: &str = "input_ids";
@@ -63,11 +65,11 @@ pub(super) fn rows_are_tokens(
     known: impl Fn(&str) -> bool,
 ) -> Result<(), LoadError> {
     check_ports(model)?;
-    let mut graph = Graph::take(model, surroundings.folder);
+    let mut graph = Graph::take(model, surroundings.folder, vec![LOGITS.to_owned()]);
     tidy::name_nodes(&mut graph);
     tidy::check_order(&graph)?;
     tidy::tidy(&mut graph);
-    graph.keep_what_logits_need();
+    graph.keep_what_is_needed();
     halves::widen(&mut graph);
     integers::gather_up(&mut graph);
     norms::gather_up(&mut graph)?;
@@ -79,23 +81,24 @@ pub(super) fn rows_are_tokens(
     lowering::spell_out(&mut graph)?;
     attention::recognise(&mut graph, surroundings)?;
     fused::rotate_inside(&mut graph)?;
-    graph.keep_what_logits_need();
+    graph.keep_what_is_needed();
     if fused::number_layers(&mut graph) == 0 {
         return Err(refuse("it has no attention that is known here".to_owned()));
     }
     check_nodes(&graph, known)?;
     products::name_products(&mut graph);
     logits::gather_wanted(&mut graph)?;
-    graph.keep_what_logits_need();
+    graph.keep_what_is_needed();
     constants::store(&mut graph)?;
-    graph.keep_what_logits_need();
+    graph.keep_what_is_needed();
     put_back(graph, model);
     Ok(())
 }
 
 /// Drops nodes and constants from which no path leads to the logits.
 pub(super) fn keep_what_logits_need(graph: &mut GraphProto) {
-    graph::keep_what_logits_need(&mut graph.node, &mut graph.initializer);
+    let wanted = [LOGITS.to_owned()];
+    graph::keep_what_is_needed(&mut graph.node, &mut graph.initializer, &wanted);
 }
 
 fn check_ports(model: &ModelProto) -> Result<(), LoadError> {

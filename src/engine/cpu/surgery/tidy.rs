@@ -7,7 +7,7 @@ use tract_onnx::pb::{NodeProto, TensorProto};
 use super::evaluate::{Setting, as_integers, evaluate, inputs_at, zeros};
 use super::fused::rotation_inputs;
 use super::graph::{Edits, Graph, Shapes, input, inputs, port, set_last_dimension};
-use super::{IDS, LOGITS, ROTARY, build, refuse_node};
+use super::{IDS, ROTARY, build, refuse_node};
 use crate::engine::LoadError;
 
 /// Each node stands after what it needs, and no name is made twice: then nothing goes in circles.
@@ -38,10 +38,15 @@ pub(super) fn name_nodes(graph: &mut Graph) {
 
 /// Stores every `Constant`, and leads the consumers of copies to the originals.
 pub(super) fn tidy(graph: &mut Graph) {
-    store_constants(graph);
-    skip_copies(graph);
+    without_detours(graph);
     read_ids_directly(graph);
     size_caches(graph);
+}
+
+/// [`tidy`] as far as it holds for a graph of any kind.
+pub(super) fn without_detours(graph: &mut Graph) {
+    store_constants(graph);
+    skip_copies(graph);
 }
 
 fn store_constants(graph: &mut Graph) {
@@ -84,7 +89,7 @@ fn skip_copies(graph: &mut Graph) {
         let training = input(node, 2).is_some();
         let copies = node.op_type == "Identity" || (node.op_type == "Dropout" && !training);
         if let ([output, ..], [input, ..], true) = (&*node.output, &*node.input, copies)
-            && output != LOGITS
+            && !graph.outputs.contains(output)
         {
             originals.insert(output.clone(), input.clone());
         }

@@ -77,7 +77,7 @@ pub(in crate::engine::cpu) fn load(derived: &Derived) -> Option<(ModelProto, Wei
             AnyForm::Float(form) => Columns::from_lines(form, lines).ok().map(Matrix::Float),
         }
     });
-    Some((graph, Weights { matrices: matrices.collect::<Option<_>>()? }))
+    Some((graph, Weights { matrices: matrices.collect::<Option<_>>()?, ..Default::default() }))
 }
 
 /// Writes the file.
@@ -210,7 +210,8 @@ mod tests {
         });
         let floats: Vec<f32> = (0..20 * 40).map(|i| i as f32 * 0.1).collect();
         let columns = Columns::new(20, 40, &floats, |i, o| floats[i * 40 + o]);
-        Weights { matrices: vec![Matrix::Quantized(packed.unwrap()), Matrix::Float(columns)] }
+        let matrices = vec![Matrix::Quantized(packed.unwrap()), Matrix::Float(columns)];
+        Weights { matrices, ..Default::default() }
     }
 
     fn row(matrix: &Matrix, output: usize) -> Vec<f32> {

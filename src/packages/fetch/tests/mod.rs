@@ -1,6 +1,7 @@
 //! Sources against a hub, a file host and a pip of our own; nothing here leaves the machine.
 
 mod hub;
+mod npm;
 mod parts;
 mod pip;
 mod transfer;
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use super::super::digest::Hasher;
 use super::*;
-use crate::packages::catalogue::Catalogue;
+use crate::packages::catalogue::{Catalogue, Entry, tests::CARD};
 use crate::packages::progress::Silent;
 
 /// Remembers the notes.
@@ -47,7 +48,7 @@ fn sha256(bytes: &[u8]) -> String {
 fn entry(bytes: &[u8], sources: &[String]) -> Entry {
     let sources: String = sources.iter().map(|s| format!("[[model.source]]\n{s}\n")).collect();
     let text = format!(
-        "[[model]]\nname = \"tiny\"\ntitle = \"Tiny\"\nversion = \"1\"\nform = \"gguf\"\nbytes = {}\nsha256 = \"{}\"\n{sources}",
+        "[[model]]\nname = \"tiny\"\ntitle = \"Tiny\"\nversion = \"1\"\nform = \"gguf\"\nbytes = {}\nsha256 = \"{}\"\n{sources}{CARD}",
         bytes.len(),
         sha256(bytes)
     );
@@ -67,16 +68,27 @@ fn settings(hub: &str) -> Sources {
         hub_endpoint: Some(hub.to_owned()),
         hub_token: Some("hub-secret".to_owned()),
         pip: Vec::new(),
+        npm: Vec::new(),
         limits: Limits {
             connect: Duration::from_secs(2),
             first_response: Duration::from_secs(2),
             stall: Duration::from_millis(400),
             stall_bytes: 1,
             backoff: Duration::from_millis(5),
-            pip_index: Duration::from_secs(5),
-            pip_stall: Duration::from_secs(10),
+            registry: Duration::from_secs(5),
+            registry_stall: Duration::from_secs(10),
         },
     }
+}
+
+/// Fetches the one file of an entry.
+async fn fetch(
+    entry: &Entry,
+    folder: &Path,
+    sources: &Sources,
+    progress: &Arc<dyn Progress>,
+) -> Result<Fetched, PackageError> {
+    Fetcher::new(folder, sources, progress)?.fetch(entry.name.as_str(), &entry.files[0]).await
 }
 
 /// Fetches into `folder`; the result with the notes that were told.
@@ -100,7 +112,7 @@ fn names(folder: &Path) -> Vec<String> {
 #[test]
 fn an_unreachable_source_costs_less_than_ten_seconds() {
     let limits = Limits::default();
-    for limit in [limits.connect, limits.first_response, limits.pip_index] {
+    for limit in [limits.connect, limits.first_response, limits.registry] {
         assert!(limit < Duration::from_secs(10));
     }
 }
@@ -153,7 +165,7 @@ async fn a_file_that_is_here_already_is_taken_only_with_the_right_digest() {
 async fn a_disk_without_room_ends_the_attempt() {
     let dir = tempfile::tempdir().unwrap();
     let mut wanted = entry(b"x", &[hub_source()]);
-    wanted.bytes = 1 << 60;
+    wanted.files[0].bytes = 1 << 60;
     let progress: Arc<dyn Progress> = Arc::new(Silent);
     let error = fetch(&wanted, dir.path(), &settings("http://127.0.0.1:1"), &progress).await;
     assert!(matches!(error, Err(PackageError::NoSpace { .. })), "{error:?}");

@@ -89,7 +89,7 @@ async fn an_index_that_cannot_be_reached_costs_seconds() {
     for (index, told) in cases {
         let (dir, tools) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let mut sources = settings("http://127.0.0.1:1");
-        sources.limits.pip_index = Duration::from_millis(500);
+        sources.limits.registry = Duration::from_millis(500);
         sources.pip = vec![pip(tools.path(), index, "true")];
         let began = Instant::now();
         let (result, _) = run(&entry(&bytes, &[source()]), dir.path(), &sources).await;
@@ -129,7 +129,7 @@ async fn a_pull_that_is_dropped_takes_pip_with_it() {
 async fn a_pip_that_stands_still_is_stopped() {
     let (bytes, dir, tools) = (file(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut sources = settings("http://127.0.0.1:1");
-    sources.limits.pip_stall = Duration::from_millis(300);
+    sources.limits.registry_stall = Duration::from_millis(300);
     sources.pip = vec![pip(tools.path(), "true", "exec sleep 60")];
     let (result, _) = run(&entry(&bytes, &[source()]), dir.path(), &sources).await;
     assert!(result.unwrap_err().contains("stands still"));

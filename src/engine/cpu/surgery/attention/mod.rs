@@ -44,7 +44,7 @@ pub(super) fn recognise(
     while let Some((at, nodes)) = next(graph, surroundings, &mut known, &mut masks)? {
         let constants = known.iter().flat_map(Turning::tables).cloned().collect();
         graph.apply(Edits { nodes: [(at, nodes)].into(), constants });
-        graph.keep_what_logits_need();
+        graph.keep_what_is_needed();
     }
     Ok(())
 }

@@ -1,0 +1,191 @@
+//! Arrays that a graph makes of nothing are measured before anybody allocates them.
+
+use std::collections::HashMap;
+
+use tract_onnx::prelude::*;
+use tract_onnx::tract_hir::infer::Factoid;
+use tract_onnx::tract_hir::internal::*;
+use tract_onnx::tract_hir::ops::konst::Const;
+use tract_onnx::tract_hir::ops::scan::InferenceScan;
+use tract_onnx::tract_hir::ops::source::Source;
+
+/// Puts a guard before each node of a graph and its bodies that lets no array pass that takes more
+/// than `limit` bytes.
+pub(super) fn guard(model: &mut InferenceModel, limit: u64) {
+    for node in model.nodes_mut() {
+        if let Some(branches) = node.op_as_mut::<tract_onnx::ops::logic::If>() {
+            guard(&mut branches.then_body, limit);
+            guard(&mut branches.else_body, limit);
+        } else if let Some(scan) = node.op_as_mut::<InferenceScan>() {
+            guard(&mut scan.body, limit);
+        } else if !node.op_is::<Source>() && !node.op_is::<Const>() {
+            node.op = Box::new(Guarded { inner: node.op.clone(), limit });
+        }
+    }
+}
+
+/// Bytes of a shape's elements, as far as it is known.
+pub(super) fn bytes(element: DatumType, shape: &[TDim]) -> Option<u64> {
+    let mut bytes = element.size_of() as u64;
+    for dim in shape {
+        // A length that cannot be counted is larger than any limit.
+        let length = u64::try_from(dim.to_i64().ok()?).ok()?;
+        bytes = bytes.checked_mul(length).unwrap_or(u64::MAX);
+    }
+    Some(bytes)
+}
+
+/// An operator behind a guard.
+#[derive(Debug, Clone)]
+struct Guarded {
+    inner: Box<dyn InferenceOp>,
+    limit: u64,
+}
+
+impl Guarded {
+    fn check(&self, facts: &TVec<InferenceFact>) -> TractResult<()> {
+        for fact in facts {
+            let shape = fact.shape.concretize();
+            let (Some(element), Some(shape)) = (fact.datum_type.concretize(), shape) else {
+                continue;
+            };
+            if let Some(bytes) = bytes(element, &shape).filter(|&bytes| bytes > self.limit) {
+                let limit = self.limit;
+                bail!("it makes an array of {bytes} bytes; {limit} are allowed");
+            }
+        }
+        Ok(())
+    }
+
+    /// Sizes that are values of inputs, and of which inference tells nothing.
+    fn check_values(&self, inputs: &[&InferenceFact]) -> TractResult<()> {
+        let name = self.inner.name();
+        if !(name.starts_with("StftWindow") || name == "MelWeightMatrix" || name == "OneHot") {
+            return Ok(());
+        }
+        for fact in inputs {
+            let Some(value) = fact.value.concretize().filter(|v| v.len() == 1) else { continue };
+            let Ok(value) = value.cast_to_scalar::<i64>() else { continue };
+            let bytes = u64::try_from(value).unwrap_or(0).saturating_mul(8);
+            ensure!(bytes <= self.limit, "it makes an array of at least {bytes} bytes");
+        }
+        Ok(())
+    }
+}
+
+impl PartialEq for Guarded {
+    fn eq(&self, _: &Self) -> bool {
+        false
+    }
+}
+
+impl Eq for Guarded {}
+
+impl Op for Guarded {
+    fn name(&self) -> StaticName {
+        self.inner.name()
+    }
+
+    fn info(&self) -> TractResult<Vec<String>> {
+        self.inner.info()
+    }
+
+    not_a_typed_op!();
+}
+
+impl EvalOp for Guarded {
+    fn eval(&self, ctx: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+        self.inner.eval(ctx, inputs)
+    }
+
+    fn eval_out_of_plan(&self, inputs: TVec<TValue>) -> TractResult<Option<TVec<TValue>>> {
+        self.inner.eval_out_of_plan(inputs)
+    }
+
+    fn state(&self, ctx: &EvalContext) -> TractResult<Option<Box<dyn OpState>>> {
+        self.inner.state(ctx)
+    }
+}
+
+type Facts = (TVec<InferenceFact>, TVec<InferenceFact>, TVec<InferenceFact>);
+
+impl InferenceOp for Guarded {
+    fn infer(
+        &mut self,
+        inputs: TVec<&InferenceFact>,
+        outputs: TVec<&InferenceFact>,
+        observed: TVec<&InferenceFact>,
+    ) -> TractResult<Facts> {
+        let facts = self.inner.infer_facts(inputs.clone(), outputs.clone(), observed.clone())?;
+        self.check(&facts.1)?;
+        self.check_values(&inputs)?;
+        if facts.0.iter().all(|fact| fact.value.concretize().is_some()) {
+            // Only now may it be computed.
+            return self.inner.infer(inputs, outputs, observed);
+        }
+        Ok(facts)
+    }
+
+    fn observe_outlets(
+        &self,
+        model: &InferenceModel,
+        node: &InferenceNode,
+    ) -> TractResult<Vec<OutletId>> {
+        self.inner.observe_outlets(model, node)
+    }
+
+    fn infer_facts(
+        &mut self,
+        inputs: TVec<&InferenceFact>,
+        outputs: TVec<&InferenceFact>,
+        observed: TVec<&InferenceFact>,
+    ) -> TractResult<Facts> {
+        self.inner.infer_facts(inputs, outputs, observed)
+    }
+
+    fn incorporate(
+        &self,
+        model: &InferenceModel,
+        node: &InferenceNode,
+    ) -> TractResult<Option<InferenceModelPatch>> {
+        self.inner.incorporate(model, node)
+    }
+
+    fn nboutputs(&self) -> TractResult<usize> {
+        self.inner.nboutputs()
+    }
+
+    fn as_op(&self) -> &dyn Op {
+        self
+    }
+
+    fn as_op_mut(&mut self) -> &mut dyn Op {
+        self
+    }
+
+    fn to_typed(
+        &self,
+        source: &InferenceModel,
+        node: &InferenceNode,
+        target: &mut TypedModel,
+        mapping: &HashMap<OutletId, OutletId>,
+    ) -> TractResult<TVec<OutletId>> {
+        self.inner.to_typed(source, node, target, mapping)
+    }
+}
+
+/// Refuses a planned graph in which a node makes more than `limit` bytes whatever the inputs.
+pub(super) fn check(model: &TypedModel, limit: u64) -> TractResult<()> {
+    for node in model.nodes() {
+        for output in &node.outputs {
+            let fact = &output.fact;
+            if let Some(bytes) = bytes(fact.datum_type, fact.shape.dims()).filter(|&b| b > limit) {
+                bail!(
+                    "node \"{}\" makes an array of {bytes} bytes; {limit} are allowed",
+                    node.name
+                );
+            }
+        }
+    }
+    Ok(())
+}

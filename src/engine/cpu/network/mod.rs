@@ -1,0 +1,361 @@
+//! Graphs that are no decoders: tract plans and runs them, with our operators where they are better.
+//!
+//! One plan with symbols for lengths serves all requests where tract can make one. Where it cannot,
+//! as with a number of axes or a target shape that only a request knows, plans are made for the
+//! shapes and values of a request, and the last few are kept.
+
+mod arrays;
+mod decisive;
+mod guard;
+mod memory;
+mod parsed;
+mod probe;
+mod runner;
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tract_onnx::pb::ModelProto;
+use tract_onnx::prelude::*;
+use tract_onnx::tract_hir::internal::*;
+
+use self::arrays::{array, tensor};
+use self::parsed::{Declared, Given, Parsed};
+use self::runner::{Runner, internal, refused};
+use super::kernels::Kernel;
+use super::kernels::pool::Pool;
+use super::ops::{self, Step};
+use super::weights::{self, Weights};
+use super::{caught, general, read, surgery, tensors, unplannable};
+use crate::engine::budget::Account;
+use crate::engine::network::{Array, Dim, InferError, NetworkReport, NetworkSource, Port};
+use crate::engine::{Activation, Config, LoadError};
+
+/// Stack for whoever plans or runs: tract walks expressions of lengths by recursion.
+pub(in crate::engine) const STACK_BYTES: usize = 256 << 20;
+/// Plans that are kept for shapes and values of requests.
+const MAX_PLANS: usize = 8;
+/// Bytes that inputs may have whose values decide a plan.
+const MAX_DECISIVE_BYTES: usize = 1 << 20;
+
+/// A graph that is planned and checked.
+pub(in crate::engine) struct NetworkPlan {
+    /// The plan for all shapes, where there is one.
+    whole: Option<Arc<TypedSimplePlan>>,
+    /// What other plans are made of; needed where there is none for all shapes.
+    parsed: Option<Parsed>,
+    weights: Arc<Weights>,
+    kernel: Kernel,
+    inputs: Vec<Declared>,
+    outputs: Vec<Declared>,
+    /// Whether the first axis of everything is the same free one.
+    batched: bool,
+    report: NetworkReport,
+}
+
+/// A plan with threads to run on.
+pub(in crate::engine) struct NetworkState {
+    plan: NetworkPlan,
+    account: Account,
+    pool: Arc<Pool>,
+    activation: Activation,
+    whole: Option<Runner>,
+    /// The plans for particular requests, last used last, with the bytes that each has for itself.
+    particular: Vec<(Vec<Given>, Runner, u64)>,
+}
+
+/// What an answer took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::engine) struct Took {
+    /// Until the inputs were there as tensors.
+    pub(in crate::engine) input: Duration,
+    /// The graph itself.
+    pub(in crate::engine) infer: Duration,
+    /// From tensors to arrays.
+    pub(in crate::engine) output: Duration,
+}
+
+impl NetworkPlan {
+    /// Reads and plans a graph; what cannot run is refused here. No array that it makes, nor its
+    /// weights, may take more than `limit` bytes.
+    pub(in crate::engine) fn load(source: &NetworkSource, limit: u64) -> Result<Self, LoadError> {
+        let refuse = |why: &str| LoadError::Unsound { why: why.to_owned() };
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
+            let load = thread.spawn_scoped(scope, || Self::load_here(source, limit));
+            let load = load.map_err(|error| refuse(&format!("no thread to plan it: {error}")))?;
+            load.join().unwrap_or_else(|_| Err(refuse("planning it failed")))
+        })
+    }
+
+    fn load_here(source: &NetworkSource, limit: u64) -> Result<Self, LoadError> {
+        let path = &source.onnx;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mut proto = read(path)?;
+        tensors::check(path, &proto)?;
+        let graph = proto.graph.as_ref();
+        let graph = graph.ok_or_else(|| LoadError::Unsound { why: "it has no graph".into() })?;
+        let [inputs, outputs] = Parsed::ports(graph)?;
+        general::prepare(&mut proto, folder)?;
+        let weights = Arc::new(ours(&mut proto, folder)?);
+        let ports = [inputs.clone(), outputs.clone()];
+        let (parsed, whole) = planned(&proto, folder, ports, limit)?;
+        let kernel = Kernel::best();
+        let (batched, outputs) = match &whole {
+            Some(model) => (is_batched(model), with_dims(model, outputs)),
+            None => (false, outputs),
+        };
+        let report = report(&parsed, whole.as_ref(), kernel);
+        let runnable = whole.map(|model| caught(|| model.into_optimized()?.into_runnable()));
+        let whole = runnable.transpose().map_err(|error| unplannable(&proto, &error))?;
+        let mut plan =
+            Self { whole, parsed: Some(parsed), weights, kernel, inputs, outputs, batched, report };
+        plan.settle(limit).map_err(|error| unplannable(&proto, &error))?;
+        plan.report.weight_bytes = plan.weight_bytes();
+        Ok(plan)
+    }
+
+    /// Tries the plan for all shapes, and keeps what is needed from now on.
+    fn settle(&mut self, limit: u64) -> TractResult<()> {
+        let Some(parsed) = &self.parsed else { return Ok(()) };
+        if let Some(whole) = &self.whole {
+            let step = self.step(Arc::new(Pool::new(1)), Activation::default());
+            match probe::probe(whole, step, &self.inputs, self.batched, limit)? {
+                probe::Outcome::Fails => self.whole = None,
+                probe::Outcome::Runs { joins } => {
+                    self.batched = joins;
+                    self.parsed = None;
+                    return Ok(());
+                }
+            }
+        }
+        self.batched = false;
+        // Without a value there is nothing to try.
+        if parsed.decisive.contains(&true) {
+            return Ok(());
+        }
+        probe::some_shape(parsed, &self.inputs)
+    }
+
+    fn step(&self, pool: Arc<Pool>, activation: Activation) -> Step {
+        Step::new(self.kernel, activation, pool, Arc::clone(&self.weights))
+    }
+
+    fn weight_bytes(&self) -> u64 {
+        let mut counted = HashSet::new();
+        let whole = self.whole.as_ref().map_or(0, |w| memory::weights(w.model(), &mut counted));
+        let stored = self.parsed.as_ref().map_or(0, |p| memory::stored(p.stored(), &mut counted));
+        self.weights.bytes() + whole + stored
+    }
+
+    pub(in crate::engine) fn inputs(&self) -> Vec<Port> {
+        self.inputs.iter().map(|declared| declared.port.clone()).collect()
+    }
+
+    pub(in crate::engine) fn outputs(&self) -> Vec<Port> {
+        self.outputs.iter().map(|declared| declared.port.clone()).collect()
+    }
+
+    /// Whether rows of several requests may be joined along the first axis.
+    pub(in crate::engine) fn joins(&self) -> bool {
+        self.batched
+    }
+
+    /// What it takes to run this plan.
+    pub(in crate::engine) fn report(&self) -> &NetworkReport {
+        &self.report
+    }
+
+    /// Gives it threads and memory.
+    pub(in crate::engine) fn start(
+        self,
+        config: &Config,
+        account: Account,
+    ) -> Result<NetworkState, LoadError> {
+        let pool = Arc::new(Pool::new(config.threads()));
+        let step = self.step(Arc::clone(&pool), config.activation);
+        let whole = self.whole.clone().map(|whole| Runner::new(whole, step)).transpose();
+        let whole = whole.map_err(|error| LoadError::Unsound { why: format!("{error:#}") })?;
+        let activation = config.activation;
+        Ok(NetworkState { plan: self, account, pool, activation, whole, particular: Vec::new() })
+    }
+}
+
+impl NetworkState {
+    /// Computes the outputs at these places from inputs in the graph's order.
+    pub(in crate::engine) fn run(
+        &mut self,
+        inputs: &[Array],
+        outputs: &[usize],
+    ) -> Result<(Vec<Array>, Took), InferError> {
+        let started = Instant::now();
+        let kinds = self.plan.inputs.iter().map(|declared| declared.kind);
+        let tensors = inputs.iter().zip(kinds).map(|(array, kind)| tensor(array, kind));
+        let tensors = tensors.collect::<TractResult<Vec<_>>>().map_err(refused)?;
+        let ready = Instant::now();
+        let computed = self.evaluate(tensors)?;
+        let done = Instant::now();
+        let wanted = |&at: &usize| -> TractResult<Array> {
+            let declared = self.plan.outputs.get(at).context("there is no such output")?;
+            array(computed.get(at).context("the plan has fewer outputs")?, declared.kind)
+        };
+        let arrays = outputs.iter().map(wanted).collect::<TractResult<_>>().map_err(internal)?;
+        let (input, infer, output) = (ready - started, done - ready, done.elapsed());
+        Ok((arrays, Took { input, infer, output }))
+    }
+
+    fn evaluate(&mut self, tensors: Vec<Tensor>) -> Result<TVec<TValue>, InferError> {
+        if let Some(whole) = &mut self.whole {
+            let inputs = tensors.into_iter().map(Tensor::into_tvalue).collect();
+            return whole.run(inputs, &mut self.account);
+        }
+        let Some(parsed) = &self.plan.parsed else {
+            return Err(InferError::Internal("there is no plan".to_owned()));
+        };
+        let tensors: Vec<Arc<Tensor>> = tensors.into_iter().map(Arc::new).collect();
+        let given: Vec<Given> = tensors
+            .iter()
+            .zip(&parsed.decisive)
+            .map(|(tensor, decisive)| match decisive {
+                true => Given::Value(Arc::clone(tensor)),
+                false => Given::Shape(tensor.shape().to_vec()),
+            })
+            .collect();
+        let bytes = |t: &Arc<Tensor>| t.len() * t.datum_type().size_of();
+        let decisive = tensors.iter().zip(&parsed.decisive).filter(|(_, decisive)| **decisive);
+        let decisive: usize = decisive.map(|(tensor, _)| bytes(tensor)).sum();
+        if decisive > MAX_DECISIVE_BYTES {
+            let why = format!(
+                "inputs whose values decide shapes have {decisive} bytes; {MAX_DECISIVE_BYTES} are \
+                 allowed"
+            );
+            return Err(InferError::Refused { why });
+        }
+        let left = tensors.into_iter().zip(&given).filter_map(|(tensor, given)| match given {
+            Given::Shape(_) => Some(tensor.into_tvalue()),
+            Given::Value(_) => None,
+        });
+        let left: TVec<TValue> = left.collect();
+        let mut plan = match self.particular.iter().position(|(known, ..)| *known == given) {
+            Some(at) => self.particular.remove(at),
+            None => self.particular(given)?,
+        };
+        let computed = plan.1.run(left, &mut self.account);
+        self.particular.push(plan);
+        computed
+    }
+
+    /// Makes a plan for a request, in the place of the one that was not used for longest.
+    fn particular(&mut self, given: Vec<Given>) -> Result<(Vec<Given>, Runner, u64), InferError> {
+        let Some(parsed) = &self.plan.parsed else {
+            return Err(InferError::Internal("there is no graph".to_owned()));
+        };
+        let plan = caught(|| parsed.particular(&given)?.into_optimized()?.into_runnable());
+        let plan = plan.map_err(refused)?;
+        let mut counted = HashSet::new();
+        memory::stored(parsed.stored(), &mut counted);
+        let bytes = memory::weights(plan.model(), &mut counted);
+        if self.particular.len() >= MAX_PLANS {
+            self.drop_oldest();
+        }
+        while !self.account.take_pages(bytes, bytes) {
+            if self.particular.is_empty() {
+                self.account.wants_no_more();
+                return Err(InferError::Memory { bytes, free_bytes: self.account.free() });
+            }
+            self.drop_oldest();
+        }
+        let step = self.plan.step(Arc::clone(&self.pool), self.activation);
+        Ok((given, Runner::new(plan, step).map_err(internal)?, bytes))
+    }
+
+    fn drop_oldest(&mut self) {
+        let (.., bytes) = self.particular.remove(0);
+        self.account.give_pages(bytes);
+    }
+
+    /// Whether rows of several requests may be joined along the first axis.
+    pub(in crate::engine) fn joins(&self) -> bool {
+        self.plan.joins()
+    }
+}
+
+/// The graph with the plan for all shapes, where there is one. What a file tells of shapes inside it
+/// is believed only where nothing else helps, as it is often wrong.
+/// Gives our operators what they compute better, and takes their weights out of the graph.
+fn ours(proto: &mut ModelProto, folder: &Path) -> Result<Weights, LoadError> {
+    let mut onnx = tract_onnx::onnx();
+    ops::register(&mut onnx);
+    general::register(&mut onnx);
+    surgery::claim(proto, folder)?;
+    let Some(graph) = &mut proto.graph else { return Ok(Weights::default()) };
+    let weights = weights::take_products(graph, folder)?;
+    surgery::join(proto, folder, &onnx);
+    Ok(weights)
+}
+
+fn planned(
+    proto: &ModelProto,
+    folder: &Path,
+    ports: [Vec<Declared>; 2],
+    limit: u64,
+) -> Result<(Parsed, Option<TypedModel>), LoadError> {
+    let mut first = None;
+    for hints in [false, true] {
+        let parsed = caught(|| Parsed::read(proto, folder, ports.clone(), limit, hints));
+        let parsed = parsed.map_err(|error| unplannable(proto, &error))?;
+        match caught(|| parsed.whole()) {
+            Ok(model) => return Ok((parsed, Some(model))),
+            Err(_) => first = first.or(Some(parsed)),
+        }
+    }
+    let parsed = first.ok_or_else(|| LoadError::Unsound { why: "it cannot be read".into() })?;
+    Ok((parsed, None))
+}
+
+fn report(parsed: &Parsed, whole: Option<&TypedModel>, kernel: Kernel) -> NetworkReport {
+    let mut operators = BTreeMap::new();
+    let mut count = |name: String| *operators.entry(name).or_insert(0) += 1;
+    match whole {
+        Some(model) => model.nodes().iter().for_each(|n| count(n.op().name().to_string())),
+        None => parsed.operators().for_each(count),
+    }
+    let nodes = operators.values().sum();
+    let operators = operators.into_iter().collect();
+    NetworkReport { kernel: kernel.name(), weight_bytes: 0, nodes, operators }
+}
+
+/// Whether the first axis of every input and output has the same free length, and no other has.
+fn is_batched(model: &TypedModel) -> bool {
+    let (Ok(inputs), Ok(outputs)) = (model.input_outlets(), model.output_outlets()) else {
+        return false;
+    };
+    let mut batch = None;
+    for outlet in inputs.iter().chain(outputs) {
+        let Ok(fact) = model.outlet_fact(*outlet) else { return false };
+        let Some(TDim::Sym(symbol)) = fact.shape.first() else { return false };
+        if *batch.get_or_insert_with(|| symbol.clone()) != *symbol {
+            return false;
+        }
+        if fact.shape.iter().skip(1).any(|dim| dim.symbols().contains(symbol)) {
+            return false;
+        }
+    }
+    batch.is_some()
+}
+
+/// Outputs with the lengths that planning found.
+fn with_dims(model: &TypedModel, mut outputs: Vec<Declared>) -> Vec<Declared> {
+    let outlets = model.output_outlets().unwrap_or_default().iter();
+    for (output, outlet) in outputs.iter_mut().zip(outlets) {
+        let Ok(fact) = model.outlet_fact(*outlet) else { continue };
+        let dim = |dim: &TDim| match dim.to_usize() {
+            Ok(length) => Dim::Fixed(length),
+            Err(_) => Dim::Free(dim.to_string()),
+        };
+        output.port.dims = Some(fact.shape.iter().map(dim).collect());
+    }
+    outputs
+}

@@ -1,0 +1,325 @@
+//! Graphs of any kind: arrays in, arrays out.
+//!
+//! [`Network::load`] reads an ONNX graph and starts the one thread that runs it;
+//! [`Network::infer`] hands it a request and waits for the answer.
+//!
+//! **Invariants**
+//! - An answer does not depend on what else is asked at the same time.
+//! - What does not fit the graph's inputs is refused before it is queued, with the input's name.
+//! - The queue is bounded; an answer that nobody waits for is not computed.
+//! - Rows of several requests are one run only where a trial at load has shown that rows are
+//!   independent; a request alone does not wait for others.
+//! - What a run takes is held from the [`Budget`] while it lasts, and refused where it is not there.
+
+mod array;
+mod queue;
+mod statistics;
+mod worker;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+pub use array::{Array, ArrayError, ElementType};
+pub use statistics::{BatchStatistics, NetworkObserver, Statistics, Total};
+
+use super::cpu::NetworkPlan;
+use super::{Budget, Config, Derived, LoadError};
+use queue::Job;
+use statistics::Silent;
+use worker::Worker;
+
+/// The files of a graph that is ready to load.
+#[derive(Debug, Clone)]
+pub struct NetworkSource {
+    /// Name by which logs and metrics call the model.
+    pub name: String,
+    /// The ONNX graph; external data is looked up beside it.
+    pub onnx: PathBuf,
+    /// Where the graph may be kept as the kernels read it.
+    pub derived: Option<Derived>,
+}
+
+/// The length of an axis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Dim {
+    /// Always this.
+    Fixed(usize),
+    /// Chosen by each request; equal names are equal lengths.
+    Free(String),
+}
+
+/// An input or output of a graph.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Port {
+    /// Its name in the graph.
+    pub name: String,
+    /// What its elements are.
+    pub element: ElementType,
+    /// Its axes; `None` for an output whose rank depends on the input.
+    pub dims: Option<Vec<Dim>>,
+}
+
+/// What is asked of a network.
+#[derive(Debug, Clone)]
+pub struct Inference {
+    /// Each input of the graph by its name, in any order.
+    pub inputs: Vec<(String, Array)>,
+    /// Names of the outputs that are wanted; none is all.
+    pub outputs: Vec<String>,
+    /// The answer is there by then, or the request fails.
+    pub deadline: Option<Instant>,
+}
+
+/// Why a request was not answered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InferError {
+    /// The graph has no such input.
+    #[error("there is no input {name}; the inputs are {known}")]
+    UnknownInput {
+        /// The name asked for.
+        name: String,
+        /// Those there are.
+        known: String,
+    },
+    /// The graph has no such output.
+    #[error("there is no output {name}; the outputs are {known}")]
+    UnknownOutput {
+        /// The name asked for.
+        name: String,
+        /// Those there are.
+        known: String,
+    },
+    /// An input was left out.
+    #[error("input {name} is missing")]
+    MissingInput {
+        /// Its name.
+        name: String,
+    },
+    /// An input was given twice.
+    #[error("input {name} is given twice")]
+    Twice {
+        /// Its name.
+        name: String,
+    },
+    /// An input of another type.
+    #[error("input {name} is {given}; it must be {wanted}")]
+    Element {
+        /// Its name.
+        name: String,
+        /// The type given.
+        given: &'static str,
+        /// The type of the graph.
+        wanted: &'static str,
+    },
+    /// An input whose shape does not fit.
+    #[error("input {name} has shape {given:?}; it must be {wanted}")]
+    Shape {
+        /// Its name.
+        name: String,
+        /// The shape given.
+        given: Vec<usize>,
+        /// The shape of the graph.
+        wanted: String,
+    },
+    /// The graph cannot be evaluated on this input.
+    #[error("the graph refuses these inputs: {why}")]
+    Refused {
+        /// Which node, and why.
+        why: String,
+    },
+    /// It takes more memory than there is.
+    #[error(
+        "this request takes {bytes} bytes while it runs, and {free_bytes} are free of the memory \
+         budget"
+    )]
+    Memory {
+        /// What it takes.
+        bytes: u64,
+        /// What was free.
+        free_bytes: u64,
+    },
+    /// Too many requests wait.
+    #[error("{queued} requests are waiting already")]
+    QueueFull {
+        /// Requests in the queue.
+        queued: usize,
+        /// When a place is expected to be free.
+        retry_after: Duration,
+    },
+    /// The deadline passed.
+    #[error("the time allowed for this request is over")]
+    Deadline,
+    /// The model is being unloaded or the server stops.
+    #[error("the model is shutting down")]
+    ShuttingDown,
+    /// A fault of ours; the request failed, the model goes on.
+    #[error("the engine failed on this request: {0}")]
+    Internal(String),
+}
+
+/// What a network needs and which kernels run it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct NetworkReport {
+    /// Kernels chosen for this processor.
+    pub kernel: &'static str,
+    /// Bytes of weights in memory.
+    pub weight_bytes: u64,
+    /// Nodes of the plan.
+    pub nodes: usize,
+    /// How often each operator occurs in the plan.
+    pub operators: Vec<(String, usize)>,
+}
+
+/// A loaded graph; clones share it. The last one dropped ends its thread.
+#[derive(Clone)]
+pub struct Network {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    inputs: Vec<Port>,
+    outputs: Vec<Port>,
+    report: NetworkReport,
+    worker: Worker,
+}
+
+impl Network {
+    /// Loads and starts a graph beside other models, with which it shares `budget`. Takes seconds
+    /// and blocks.
+    pub fn load_within(
+        budget: &Budget,
+        source: &NetworkSource,
+        config: &Config,
+    ) -> Result<Self, LoadError> {
+        Self::load_observed(budget, source, config, Arc::new(Silent))
+    }
+
+    /// [`Self::load_within`], and what it does from then on is told to `observer`.
+    pub fn load_observed(
+        budget: &Budget,
+        source: &NetworkSource,
+        config: &Config,
+        observer: Arc<dyn NetworkObserver>,
+    ) -> Result<Self, LoadError> {
+        let plan = NetworkPlan::load(source, budget.free_bytes())?;
+        let (inputs, outputs) = (plan.inputs(), plan.outputs());
+        let report = plan.report().clone();
+        let worker = Worker::start(&source.name, plan, config, budget, observer)?;
+        Ok(Self { inner: Arc::new(Inner { inputs, outputs, report, worker }) })
+    }
+
+    /// Does what [`Self::load_within`] does up to the point of running, and reports.
+    pub fn check(budget: &Budget, source: &NetworkSource) -> Result<NetworkReport, LoadError> {
+        Ok(NetworkPlan::load(source, budget.free_bytes())?.report().clone())
+    }
+
+    /// What it has done since it was loaded.
+    pub fn statistics(&self) -> Statistics {
+        self.inner.worker.statistics()
+    }
+
+    /// The graph's inputs, in its order.
+    pub fn inputs(&self) -> &[Port] {
+        &self.inner.inputs
+    }
+
+    /// The graph's outputs, in its order.
+    pub fn outputs(&self) -> &[Port] {
+        &self.inner.outputs
+    }
+
+    /// What it takes to run it.
+    pub fn report(&self) -> &NetworkReport {
+        &self.inner.report
+    }
+
+    /// Computes the wanted outputs, in the order they were asked for. Dropping the future before
+    /// its turn came cancels the request.
+    pub async fn infer(&self, request: Inference) -> Result<Vec<(String, Array)>, InferError> {
+        let inputs = self.arrange(request.inputs)?;
+        let outputs = self.wanted(&request.outputs)?;
+        let (answer, receiver) = oneshot::channel();
+        let (deadline, arrived) = (request.deadline, Instant::now());
+        self.inner.worker.submit(Job { inputs, outputs, deadline, arrived, answer })?;
+        let answer = receiver.await.map_err(|_| InferError::ShuttingDown)??;
+        let names = if request.outputs.is_empty() {
+            self.outputs().iter().map(|port| port.name.clone()).collect()
+        } else {
+            request.outputs
+        };
+        Ok(names.into_iter().zip(answer).collect())
+    }
+
+    /// Refuses new requests from now on; those accepted finish.
+    pub fn shut_down(&self) {
+        self.inner.worker.close();
+    }
+
+    /// The arrays in the graph's order, each seen to fit.
+    fn arrange(&self, given: Vec<(String, Array)>) -> Result<Vec<Array>, InferError> {
+        let mut places: Vec<Option<Array>> = vec![None; self.inputs().len()];
+        for (name, array) in given {
+            let at = self.inputs().iter().position(|port| port.name == name);
+            let Some((port, place)) =
+                at.and_then(|at| Some((self.inputs().get(at)?, places.get_mut(at)?)))
+            else {
+                return Err(InferError::UnknownInput { name, known: known(self.inputs()) });
+            };
+            if place.is_some() {
+                return Err(InferError::Twice { name });
+            }
+            check(port, &array)?;
+            *place = Some(array);
+        }
+        let missing = |(place, port): (Option<Array>, &Port)| {
+            place.ok_or_else(|| InferError::MissingInput { name: port.name.clone() })
+        };
+        places.into_iter().zip(self.inputs()).map(missing).collect()
+    }
+
+    /// The places of these outputs; all of them where none is named.
+    fn wanted(&self, names: &[String]) -> Result<Vec<usize>, InferError> {
+        let outputs = self.outputs();
+        let place = |name: &String| {
+            outputs.iter().position(|port| port.name == *name).ok_or_else(|| {
+                InferError::UnknownOutput { name: name.clone(), known: known(outputs) }
+            })
+        };
+        if names.is_empty() {
+            Ok((0..outputs.len()).collect())
+        } else {
+            names.iter().map(place).collect()
+        }
+    }
+}
+
+fn known(ports: &[Port]) -> String {
+    ports.iter().map(|port| port.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether an array can be this input.
+fn check(port: &Port, array: &Array) -> Result<(), InferError> {
+    let name = port.name.clone();
+    let (given, wanted) = (array.element(), port.element);
+    if given != wanted {
+        return Err(InferError::Element { name, given: given.name(), wanted: wanted.name() });
+    }
+    let Some(dims) = &port.dims else { return Ok(()) };
+    let fits = |(dim, &length): (&Dim, &usize)| match dim {
+        Dim::Fixed(fixed) => *fixed == length,
+        Dim::Free(_) => true,
+    };
+    let given = array.shape();
+    if dims.len() == given.len() && dims.iter().zip(given).all(fits) {
+        return Ok(());
+    }
+    let shown = |dim: &Dim| match dim {
+        Dim::Fixed(length) => length.to_string(),
+        Dim::Free(name) => name.clone(),
+    };
+    let wanted = dims.iter().map(shown).collect::<Vec<_>>().join(", ");
+    Err(InferError::Shape { name, given: given.to_vec(), wanted: format!("[{wanted}]") })
+}
