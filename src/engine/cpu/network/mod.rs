@@ -113,7 +113,7 @@ impl NetworkPlan {
         }
         let [inputs, outputs] = Parsed::ports(graph)?;
         general::prepare(&mut proto, folder)?;
-        let weights = Arc::new(ours(&mut proto, folder)?);
+        let weights = Arc::new(ours(&mut proto, folder, limit)?);
         let ports = [inputs.clone(), outputs.clone()];
         let (parsed, whole) = planned(&proto, folder, ports, limit)?;
         let kernel = Kernel::best();
@@ -309,11 +309,12 @@ impl NetworkState {
 }
 
 /// Gives our operators what they compute better, and takes their weights out of the graph.
-fn ours(proto: &mut ModelProto, folder: &Path) -> Result<Weights, LoadError> {
+fn ours(proto: &mut ModelProto, folder: &Path, limit: u64) -> Result<Weights, LoadError> {
     surgery::claim(proto, folder)?;
     let Some(graph) = &mut proto.graph else { return Ok(Weights::default()) };
     let weights = weights::take_products(graph, folder)?;
-    surgery::join(proto, folder, &Parsed::onnx(false));
+    let guarded = |model: &mut InferenceModel| guard::guard(model, limit);
+    surgery::join(proto, folder, &Parsed::onnx(false), guarded);
     Ok(weights)
 }
 
