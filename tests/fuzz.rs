@@ -17,6 +17,7 @@ use endcap::engine::{
 };
 use endcap::http::{BodyLimits, Health, Role, Tokens};
 use endcap::packages::gguf::Gguf;
+use endcap::packages::safetensors::Safetensors;
 use endcap::packages::{Card, Catalogue, GenerationDefaults, Manifest};
 use endcap::skills::chat::{self, ChatTemplate, Message};
 use endcap::telemetry::Metrics;
@@ -90,6 +91,31 @@ fn cards_and_defaults() {
     try_damage(1000, &valid, |bytes| {
         let _ = Card::parse(bytes);
         let _ = GenerationDefaults::parse(bytes);
+    });
+}
+
+#[test]
+fn written_cards() {
+    let valid = std::fs::read(root().join("models/tiny/encoder/card.toml")).unwrap();
+    try_damage(2000, &valid, |bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        if let Ok(card) = Card::parse_written(&text) {
+            let again = Card::parse(&card.to_bytes().unwrap()).unwrap();
+            assert_eq!(again.limits, card.limits, "a card changes when it is written");
+        }
+    });
+}
+
+#[test]
+fn safetensors_files() {
+    let header = br#"{"a":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]},
+                      "b":{"dtype":"F16","shape":[],"data_offsets":[8,10]}}"#;
+    let length = (header.len() as u64).to_le_bytes();
+    let valid = [&length[..], header, &[0; 10]].concat();
+    try_damage(3000, &valid, |bytes| {
+        if let Ok(file) = Safetensors::parse(bytes) {
+            file.names().filter_map(|name| file.tensor(name)).for_each(|t| drop(t.floats()));
+        }
     });
 }
 

@@ -124,8 +124,8 @@ pub struct HttpRequest {
 pub struct Metrics {
     registry: Registry,
     models: ModelFamilies,
-    networks: NetworkFamilies,
     shelf: ShelfMetrics,
+    networks: NetworkFamilies,
     http: Histograms<HttpLabels>,
     http_active: Gauge,
     connections: Gauge,
@@ -182,8 +182,8 @@ impl Metrics {
         ] {
             metric.register(&mut registry, family.clone());
         }
-        let networks = NetworkFamilies::register(&mut registry, &models);
         let shelf = ShelfMetrics::register(&mut registry);
+        let networks = NetworkFamilies::register(&mut registry, &models);
         let http = histograms(|| Histogram::new(HTTP_S));
         Metric::HttpDuration.register(&mut registry, http.clone());
         let (http_active, connections) = (Gauge::default(), Gauge::default());
@@ -203,8 +203,8 @@ impl Metrics {
         Self {
             registry,
             models,
-            networks,
             shelf,
+            networks,
             http,
             http_active,
             connections,
@@ -219,14 +219,14 @@ impl Metrics {
         ModelObserver::new(&self.models, name)
     }
 
-    /// The observer by which a network reports.
-    pub fn observe_network(&self, name: &str) -> NetworkCounts {
-        NetworkCounts::new(&self.networks, name)
-    }
-
     /// What tells of models that come into memory and leave it.
     pub fn shelf(&self) -> &ShelfMetrics {
         &self.shelf
+    }
+
+    /// The observer by which a network reports.
+    pub fn observe_network(&self, name: &str) -> NetworkCounts {
+        NetworkCounts::new(&self.networks, name)
     }
 
     /// A request began.

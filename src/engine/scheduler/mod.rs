@@ -147,6 +147,11 @@ impl Scheduler {
         Ok(())
     }
 
+    /// When the thread has ended.
+    pub(super) fn ending(&self) -> Ending {
+        self.ending.clone()
+    }
+
     /// Leaves a text to read with the thread. Never waits.
     pub(super) fn read(&self, reading: Reading) -> Result<(), EngineError> {
         let mut queue = self.shared.lock();
@@ -163,11 +168,6 @@ impl Scheduler {
         drop(queue);
         self.shared.wake.notify_one();
         Ok(())
-    }
-
-    /// When the thread has ended.
-    pub(super) fn ending(&self) -> Ending {
-        self.ending.clone()
     }
 
     /// Refuses new jobs; the thread ends when those it has are done.

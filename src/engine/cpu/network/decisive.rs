@@ -17,7 +17,8 @@ fn places(operator: &str) -> &'static [usize] {
         "Pad" | "Resize" | "STFT" | "Slice" => &[1, 2, 3, 4],
         "Range" => &[0, 1, 2],
         "If" => &[0],
-        "BatchNormalization" | "MelWeightMatrix" => &[0, 1, 2, 3, 4],
+        "BatchNormalization" => &[1, 2, 3, 4],
+        "MelWeightMatrix" => &[0, 1, 2, 3, 4],
         "GRU" | "LSTM" | "RNN" => &[1, 2, 3, 4, 5, 6, 7],
         "NonMaxSuppression" => &[2, 3, 4],
         "MatMulInteger" => &[2, 3],
@@ -75,7 +76,8 @@ mod tests {
                 node("Cast", &["target"], "to"),
                 node("Shape", &["other"], "lengths"),
                 node("Concat", &["to", "lengths"], "both"),
-                node("Reshape", &["x", "both"], "y"),
+                node("BatchNormalization", &["x", "s", "b", "m", "v"], "n"),
+                node("Reshape", &["n", "both"], "y"),
             ],
             ..Default::default()
         };

@@ -6,10 +6,15 @@ use tract_onnx::pb::{GraphProto, TensorProto};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::tract_core::ops::konst::Const;
 
-/// Bytes of a plan's constants that are not in `counted`, which has them afterwards.
+use crate::engine::cpu::ops::convolution::ConvolutionNode;
+
+/// Bytes of a plan's convolutions, and of its constants that are not in `counted`, which has them afterwards.
 pub(super) fn weights(model: &TypedModel, counted: &mut HashSet<*const Tensor>) -> u64 {
     let mut bytes = 0;
     for node in model.nodes() {
+        if let Some(convolution) = node.op_as::<ConvolutionNode>() {
+            bytes += convolution.weight_bytes();
+        }
         let Some(constant) = node.op_as::<Const>() else { continue };
         if counted.insert(Arc::as_ptr(constant.val())) {
             let facts = node.outputs.iter().map(|output| output.fact.mem_size().to_i64());

@@ -313,7 +313,8 @@ fn ours(proto: &mut ModelProto, folder: &Path, limit: u64) -> Result<Weights, Lo
     surgery::claim(proto, folder)?;
     let Some(graph) = &mut proto.graph else { return Ok(Weights::default()) };
     let weights = weights::take_products(graph, folder)?;
-    surgery::join(proto, folder, &Parsed::onnx(false));
+    let guarded = |model: &mut InferenceModel| guard::guard(model, limit);
+    surgery::join(proto, folder, &Parsed::onnx(false), guarded);
     Ok(weights)
 }
 

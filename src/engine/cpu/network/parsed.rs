@@ -123,13 +123,11 @@ impl Parsed {
         self.typed(model)
     }
 
-    /// The graph as tract understands it. Passes that put our operators in the place of tract's
-    /// come last.
+    /// The graph as tract understands it, with our operators in the place of some of tract's.
     fn typed(&self, model: InferenceModel) -> TractResult<TypedModel> {
         let mut model = model.into_typed()?;
         guard::check(&model, self.limit)?;
         convolutions::replace(&mut model)?;
-        let mut model = model.into_decluttered()?;
         guard::check(&model, self.limit)?;
         casts::widen(&mut model)?;
         extremes::replace(&mut model)?;
