@@ -63,7 +63,10 @@ fn the_server_says_what_it_is_and_what_its_models_take() {
         assert_eq!(told["inputs"][0]["datatype"], name.to_uppercase());
         assert_eq!(told["outputs"][0]["name"], "y", "{told}");
     }
-    assert_eq!(get(&format!("/v2/models/{MODEL}"))["inputs"], json!([]));
+    let language = get(&format!("/v2/models/{MODEL}"));
+    let tokens = json!([{"name": "input_ids", "datatype": "INT64", "shape": [1, -1]}]);
+    assert_eq!(language["inputs"], tokens);
+    assert_eq!(language["outputs"][0]["name"], "logits");
 }
 
 #[test]
@@ -171,7 +174,7 @@ fn what_cannot_be_answered_is_refused_in_the_protocols_form() {
         (Ask::get("/v2/models"), 404, "there is no GET /v2/models here"),
         (Ask::get("/v2/models/int8").token("wrong"), 401, "token"),
         (post("nobody", &asked("INT8", &two)), 404, "not served"),
-        (post(MODEL, &asked("INT8", &two)), 400, "speaks"),
+        (post(MODEL, &asked("INT8", &two)), 400, "the inputs are input_ids"),
         (post("int8", &asked("INT16", &two)), 400, "input x is INT16; it must be INT8"),
         (post("int8", &asked("INT8", &json!([1, 200]))), 400, "inputs[0].data[1] (`x`): 200"),
         (post("int8", &json!({"inputs": []})), 400, "input x is missing"),

@@ -67,9 +67,9 @@ fn weights(geometry: &PoolSpec, kernel: &Tensor, bias: &Tensor) -> TractResult<W
         &[bias] => vec![bias; outputs * taps],
         biases => biases.iter().flat_map(|&bias| std::iter::repeat_n(bias, taps)).collect(),
     };
-    let spread = match &*geometry.kernel_shape {
-        &[across] => [1, across],
-        &[down, across] => [down, across],
+    let spread = match *geometry.kernel_shape {
+        [across] => [1, across],
+        [down, across] => [down, across],
         _ => bail!("a window of one or two dimensions is expected"),
     };
     let ones: TVec<usize> = tvec![1; geometry.rank()];

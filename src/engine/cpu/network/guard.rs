@@ -30,7 +30,7 @@ pub(super) fn bytes(element: DatumType, shape: &[TDim]) -> Option<u64> {
     for dim in shape {
         // A length that cannot be counted is larger than any limit.
         let length = u64::try_from(dim.to_i64().ok()?).ok()?;
-        bytes = bytes.checked_mul(length).unwrap_or(u64::MAX);
+        bytes = bytes.saturating_mul(length);
     }
     Some(bytes)
 }

@@ -109,9 +109,9 @@ fn scale(weights: &mut [f32], bias: &mut f32, f: impl Fn(f32) -> f32) {
 
 /// A window in two dimensions; that of a line has height 1.
 pub(super) fn window(geometry: &PoolSpec) -> TractResult<Window> {
-    let pair = |numbers: &[usize]| match numbers {
-        &[x] => Ok([1, x]),
-        &[y, x] => Ok([y, x]),
+    let pair = |numbers: &[usize]| match *numbers {
+        [x] => Ok([1, x]),
+        [y, x] => Ok([y, x]),
         _ => bail!("a window of one or two dimensions is expected, not {}", numbers.len()),
     };
     Ok(Window {

@@ -71,7 +71,7 @@ fn pieces_are_those_of_a_flood() {
                 state ^= state << 13;
                 state ^= state >> 17;
                 state ^= state << 5;
-                f32::from(state % share == 0)
+                f32::from(state.is_multiple_of(share))
             })
             .collect();
         let bitmap = Bitmap::above(Map { width, numbers: &numbers }, 0.5);

@@ -75,7 +75,7 @@ mod tests {
                     line(&picture, first, before, stride, &mut out);
                     for (i, got) in out.iter().enumerate() {
                         let at = (first + i * stride) as isize - before as isize;
-                        let inside = at >= 0 && at < 7;
+                        let inside = (0..7).contains(&at);
                         let want = if inside { picture[at as usize] } else { 0.0 };
                         assert_eq!(*got, want, "{first} {before} {stride} {i}");
                     }
