@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares the time that an encoder takes for a text: ours, ONNX Runtime's and rten's.
 
-    tests/bench/encoders.py MODEL.onnx… [--rten PROGRAM] [--rounds 7] [--shapes 1x32,8x32] [--threads 1,2]
+    tests/bench/encoders.py MODEL.onnx… [--rten PROGRAM] [--rounds 7] [--shapes 1x32,8x32]
 
 needs `pip install -r tests/bench/requirements.txt` and the test program of this repository (`cargo
 test --release --no-run`). rten is a crate; PROGRAM is built beside from `rten_side.rs`, which says
@@ -20,7 +20,6 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-SECONDS = 1.0
 
 
 def test_program():
@@ -40,17 +39,16 @@ def figure(text):
     return float(found[1])
 
 
-def ours(program, model, batch, tokens, threads):
+def ours(program, model, batch, tokens, threads, seconds):
     command = [program, "--ignored", "--nocapture", "--exact", "encoders::an_encoders_time"]
     shape = f"{batch}x{tokens}x{threads}"
-    env = {"ENDCAP_ENCODER": str(model), "ENDCAP_SHAPE": shape, "ENDCAP_SECONDS": str(SECONDS)}
+    env = {"ENDCAP_ENCODER": str(model), "ENDCAP_SHAPE": shape, "ENDCAP_SECONDS": str(seconds)}
     done = subprocess.run(command, env=os.environ | env, capture_output=True, text=True)
     return figure(done.stdout + done.stderr)
 
 
-def theirs(command, model, batch, tokens, threads):
-    command = [*command, model, batch, tokens, threads, SECONDS]
-    command = [str(part) for part in command]
+def theirs(command, *case):
+    command = [str(part) for part in [*command, *case]]
     done = subprocess.run(command, capture_output=True, text=True)
     # A peer may not know a model; then there is nothing to compare with.
     return figure(done.stdout) if done.returncode == 0 else None
@@ -87,6 +85,7 @@ def main():
     parser.add_argument("models", type=Path, nargs="+")
     parser.add_argument("--rten", type=Path)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of each program in a round")
     parser.add_argument("--shapes", default="1x32,8x32")
     parser.add_argument("--threads", default="1,2")
     options = parser.parse_args()
@@ -98,7 +97,7 @@ def main():
         for shape in options.shapes.split(","):
             batch, tokens = shape.split("x")
             for threads in options.threads.split(","):
-                case = model.resolve(), batch, tokens, threads
+                case = model.resolve(), batch, tokens, threads, options.seconds
                 rounds = []
                 for _ in range(options.rounds):
                     one = {"ours": ours(program, *case)}
