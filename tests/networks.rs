@@ -193,7 +193,8 @@ async fn arrays_that_a_request_makes_large_are_refused_too() {
     assert_eq!(ask(&network, &end(3)).await.unwrap().shape(), [3]);
     for huge in [1 << 40, i64::MAX] {
         let error = ask(&network, &end(huge)).await.unwrap_err().to_string();
-        assert!(error.contains("bytes"), "{error}");
+        let told = error.contains("bytes") || error.contains("the most that can be planned");
+        assert!(told, "{error}");
     }
     assert_eq!(ask(&network, &end(2)).await.unwrap().shape(), [2]);
 

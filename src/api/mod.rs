@@ -15,6 +15,7 @@
 //! (`engine`).
 
 mod answered;
+mod choice;
 mod error;
 mod inference;
 mod json;
@@ -26,6 +27,7 @@ pub mod routes;
 mod service;
 pub mod shelf;
 mod store;
+mod text;
 mod vision;
 
 pub use routes::router;

@@ -11,7 +11,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::{Schema, SchemaGenerator};
 
 use super::service::Service;
-use super::{inference, openai, operations, repository, store, vision};
+use super::{inference, openai, operations, repository, store, text, vision};
 use crate::http::{Access, Problem};
 
 /// How a type is described.
@@ -301,6 +301,16 @@ pub static ROUTES: &[Route] = &[
         query: &[],
         request: Some(Asked::Json(of::<openai::embedding_request::EmbeddingRequest>)),
         response: Content::Json(of::<openai::embeddings::EmbeddingList>),
+    },
+    Route {
+        method: RouteMethod::Post,
+        path: "/store/v1/text/classify",
+        access: Access::Client,
+        summary: "What texts say",
+        handler: |filter| on(filter, text::classify::answer),
+        query: &[],
+        request: Some(Asked::Json(of::<text::classify::TextRequest>)),
+        response: Content::Json(of::<text::classify::TextClassification>),
     },
     Route {
         method: RouteMethod::Post,

@@ -8,9 +8,11 @@ model of the name ENDCAP_MODEL.
 Every function below is one check. All run; the exit code is 1 if one failed.
 """
 
+import json
 import os
 import sys
 import traceback
+import urllib.request
 
 import ml_dtypes
 import numpy as np
@@ -175,6 +177,34 @@ def a_time_limit_is_honoured():
     assert fault.status() == "504", fault
 
 
+def logits(tokens):
+    ids = given("input_ids", np.array([tokens], np.int64))
+    return infer(MODEL, [ids], [wanted("logits")]).as_numpy("logits")
+
+
+def a_language_model_gives_logits():
+    ports = client.get_model_metadata(MODEL, headers=dict(TOKEN))
+    assert [port["name"] for port in ports["inputs"]] == ["input_ids"], ports
+    vocabulary = ports["outputs"][0]["shape"][-1]
+    tokens = [7, 300, 41, 5, 99]
+    whole = logits(tokens)
+    assert whole.shape == (1, len(tokens), vocabulary) and whole.dtype == np.float32
+    # What comes later changes nothing before it.
+    assert np.array_equal(logits(tokens[:3]), whole[:, :3])
+    # What the model would say next is what it says.
+    ask = {"model": MODEL, "prompt": tokens, "max_tokens": 1, "temperature": 0, "logprobs": 1}
+    request = urllib.request.Request(
+        f"{URL}/v1/completions",
+        json.dumps(ask).encode(),
+        {**TOKEN, "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        (told,) = json.load(answer)["choices"][0]["logprobs"]["token_logprobs"]
+    last = whole[0, -1].astype(np.float64)
+    best = last.max() - np.log(np.exp(last - last.max()).sum()) - last.max()
+    assert abs(told - best) < 1e-4, (told, best)
+
+
 def errors_name_what_is_wrong():
     a, b, inputs = terms()
     half = np.array([[1, 2, 3, 4]], np.float16)
@@ -183,7 +213,9 @@ def errors_name_what_is_wrong():
     for status, says, act in [
         ("404", "`nobody` is not served here", lambda: infer("nobody", inputs)),
         ("404", "in version `7`, not `9`", lambda: infer("add_sub", inputs, model_version="9")),
-        ("400", "speaks", lambda: infer(MODEL, inputs)),
+        ("400", "there is no input a; the inputs are input_ids", lambda: infer(MODEL, inputs)),
+        ("400", "is no token", lambda: logits([-1])),
+        ("400", "outside the vocabulary", lambda: logits([1 << 20])),
         ("400", "input b is missing", lambda: infer("add_sub", inputs[:1])),
         ("400", "input a is given twice", lambda: infer("add_sub", [inputs[0], inputs[0]])),
         ("400", "there is no input c", lambda: infer("add_sub", [given("c", a), *inputs])),
@@ -211,6 +243,7 @@ def refused(act):
 
 
 CHECKS = [
+    a_language_model_gives_logits,
     every_type_comes_back_bit_for_bit_in_every_form,
     binary_outputs_need_not_be_named,
     forms_may_be_mixed_in_one_request,

@@ -59,6 +59,8 @@ fn a_package_is_loaded_when_it_is_first_asked_for() {
     let listed = server.ask(Ask::get("/v1/models")).json();
     assert_eq!(listed["data"].as_array().unwrap().len(), SHELF.len());
     assert_eq!(server.ask(Ask::get("/v1/models/one")).status, 200);
+    assert_eq!(server.ask(Ask::get("/v2/models/one/ready")).json()["ready"], true);
+    assert_eq!(server.ask(Ask::get("/v2/models/nobody/ready")).status, 404);
     assert_eq!(server.metric("endcap_model_loads_total", ""), 0.0, "looking loads nothing");
     assert_eq!(state(&server, "one"), "away");
     assert_eq!(ask(&server, "one").header("x-endcap-model"), Some("one"));
@@ -173,6 +175,7 @@ fn a_damaged_package_is_refused_for_a_while_and_the_others_answer() {
         ask(&server, "one");
     }
     assert!(server.metric("endcap_model_load_failures_total", "\"two\"") <= 2.0);
+    assert_eq!(server.ask(Ask::get("/v2/models/two/ready")).status, 503);
     let failure = told(&server, "two")["failure"].as_str().unwrap().to_owned();
     assert!(failure.contains("model.onnx"), "{failure}");
     std::fs::write(server.data().join("models/two/model.onnx"), bytes).unwrap();

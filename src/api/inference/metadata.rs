@@ -8,8 +8,9 @@ use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::asked::AskedModel;
 use super::target::Target;
-use crate::api::service::{Served, Service};
+use crate::api::service::Service;
 use crate::engine::{Dim, Port};
 use crate::http::{Kind, Problem, Stage};
 
@@ -127,20 +128,16 @@ fn not_ready(why: impl Into<String>) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, Kind::OverloadedError, why).code("not_ready")
 }
 
-/// `GET /v2/models/{model}`. A language model has no arrays to ask it with.
+/// `GET /v2/models/{model}`. A language model takes tokens and gives logits.
 pub(in crate::api) async fn model(
     State(service): State<Arc<Service>>,
     target: Target,
 ) -> Result<Json<ModelMetadata>, Problem> {
-    let lease = target.find(&service).await?;
-    let served = lease.served();
-    let (inputs, outputs) = match served {
-        Served::Network(network) => (network.network.inputs(), network.network.outputs()),
-        Served::Language(_) => (&[][..], &[][..]),
-    };
+    let asked = AskedModel::of(target.find(&service).await?);
+    let (inputs, outputs) = (asked.inputs(), asked.outputs());
     Ok(Json(ModelMetadata {
-        name: served.name().to_owned(),
-        versions: vec![served.version().to_owned()],
+        name: asked.name().to_owned(),
+        versions: vec![asked.version().to_owned()],
         platform: PLATFORM,
         inputs: inputs.iter().map(TensorMetadata::of).collect(),
         outputs: outputs.iter().map(TensorMetadata::of).collect(),

@@ -21,6 +21,7 @@
 //! Errors are `{"error": "…"}`, as is everything else below `/v2`.
 
 mod answer;
+mod asked;
 mod body;
 mod classification;
 mod infer;

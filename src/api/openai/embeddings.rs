@@ -102,7 +102,7 @@ pub(in crate::api) async fn answer(
 }
 
 /// Places of the texts of each length.
-fn by_length(texts: &[Vec<TokenId>]) -> BTreeMap<usize, Vec<usize>> {
+pub(in crate::api) fn by_length(texts: &[Vec<TokenId>]) -> BTreeMap<usize, Vec<usize>> {
     let mut lengths: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (at, text) in texts.iter().enumerate() {
         lengths.entry(text.len()).or_default().push(at);
@@ -231,7 +231,11 @@ impl Encoder {
 }
 
 /// Whole numbers in the type that a graph wants them.
-fn integers(element: ElementType, shape: Vec<usize>, values: &[i64]) -> Result<Array, Problem> {
+pub(in crate::api) fn integers(
+    element: ElementType,
+    shape: Vec<usize>,
+    values: &[i64],
+) -> Result<Array, Problem> {
     let array = match element {
         ElementType::Int64 => Array::integers(shape, values),
         ElementType::Int32 => {

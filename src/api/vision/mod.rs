@@ -6,7 +6,6 @@
 //! A picture's pixels are held from its decoding to its answer, and those of all requests together
 //! have a limit (`limits.max_picture_pixels`). Whatever takes long runs on blocking threads.
 
-mod choice;
 pub(super) mod classify;
 pub(super) mod ocr;
 mod query;

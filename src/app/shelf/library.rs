@@ -9,7 +9,7 @@ use super::keeper::{Arrival, Refusal, World};
 use super::title::Size;
 use crate::api::shelf::{About, Manner};
 use crate::api::{Defaults, Served, ServedModel, ServedNetwork};
-use crate::engine::{Budget, Config, LoadError, Model, Network, Tokenizer};
+use crate::engine::{Budget, Config, LoadError, Model, Network, Tokenizer, give_back_freed_memory};
 use crate::packages::{GenerationDefaults, Package, PackageError, Store, Task};
 use crate::skills::chat::{ChatTemplate, TemplateError};
 use crate::skills::heads::{Elsewhere, Head, HeadError};
@@ -110,7 +110,12 @@ impl World for Library {
         let (store, engine, budget) =
             (self.store.clone(), self.engine.clone(), self.budget.clone());
         let (metrics, name) = (Arc::clone(&self.metrics), name.to_owned());
-        let work = move || Self::load_now(&store, &name, &engine, &budget, &metrics);
+        let work = move || {
+            let loaded = Self::load_now(&store, &name, &engine, &budget, &metrics);
+            // Reading and packing took more than what stays.
+            give_back_freed_memory();
+            loaded
+        };
         async move {
             match tokio::task::spawn_blocking(work).await {
                 Ok(loaded) => loaded.map_err(refusal),
@@ -124,7 +129,12 @@ impl World for Library {
         let ended = item.ended();
         item.shut_down();
         drop(item);
-        ended
+        async move {
+            ended.await;
+            // A panic in there would be the allocator's.
+            let _ = tokio::task::spawn_blocking(give_back_freed_memory).await;
+        }
+        .boxed()
     }
 }
 

@@ -46,9 +46,13 @@ impl Files<'_> {
             return Err(Fault::Words(format!("{location} lies outside the model's folder")));
         }
         let path = self.folder.join(location);
-        let length = std::fs::metadata(&path)
-            .map_err(|source| Fault::Read(LoadError::Read { path, source }))?
-            .len();
+        let unread = |source| Fault::Read(LoadError::Read { path: path.clone(), source });
+        // A link may lead anywhere.
+        let folder = self.folder.canonicalize().map_err(unread)?;
+        if !path.canonicalize().map_err(unread)?.starts_with(folder) {
+            return Err(Fault::Words(format!("{location} leads outside the model's folder")));
+        }
+        let length = std::fs::metadata(&path).map_err(unread)?.len();
         self.lengths.insert(location.to_owned(), length);
         Ok(length)
     }

@@ -12,6 +12,8 @@
 //! - What a run takes is held from the [`Budget`] while it lasts, and refused where it is not there.
 
 mod array;
+mod language;
+mod ports;
 mod queue;
 mod statistics;
 mod worker;
@@ -267,8 +269,8 @@ impl Network {
     /// Computes the wanted outputs, in the order they were asked for. Dropping the future before
     /// its turn came cancels the request.
     pub async fn infer(&self, request: Inference) -> Result<Vec<(String, Array)>, InferError> {
-        let inputs = self.arrange(request.inputs)?;
-        let outputs = self.wanted(&request.outputs)?;
+        let inputs = ports::arrange(self.inputs(), request.inputs)?;
+        let outputs = ports::wanted(self.outputs(), &request.outputs)?;
         let (answer, receiver) = oneshot::channel();
         let (deadline, arrived) = (request.deadline, Instant::now());
         self.inner.worker.submit(Job { inputs, outputs, deadline, arrived, answer })?;
@@ -291,64 +293,4 @@ impl Network {
     pub fn ended(&self) -> impl Future<Output = ()> + Send + use<> {
         self.inner.worker.ending().come()
     }
-
-    /// The arrays in the graph's order, each seen to fit.
-    fn arrange(&self, given: Vec<(String, Array)>) -> Result<Vec<Array>, InferError> {
-        let mut places: Vec<Option<Array>> = vec![None; self.inputs().len()];
-        for (name, array) in given {
-            let at = self.inputs().iter().position(|port| port.name == name);
-            let Some((port, place)) =
-                at.and_then(|at| Some((self.inputs().get(at)?, places.get_mut(at)?)))
-            else {
-                return Err(InferError::UnknownInput { name, known: known(self.inputs()) });
-            };
-            if place.is_some() {
-                return Err(InferError::Twice { name });
-            }
-            check(port, &array)?;
-            *place = Some(array);
-        }
-        let missing = |(place, port): (Option<Array>, &Port)| {
-            place.ok_or_else(|| InferError::MissingInput { name: port.name.clone() })
-        };
-        places.into_iter().zip(self.inputs()).map(missing).collect()
-    }
-
-    /// The places of these outputs; all of them where none is named.
-    fn wanted(&self, names: &[String]) -> Result<Vec<usize>, InferError> {
-        let outputs = self.outputs();
-        let place = |name: &String| {
-            outputs.iter().position(|port| port.name == *name).ok_or_else(|| {
-                InferError::UnknownOutput { name: name.clone(), known: known(outputs) }
-            })
-        };
-        if names.is_empty() {
-            Ok((0..outputs.len()).collect())
-        } else {
-            names.iter().map(place).collect()
-        }
-    }
-}
-
-fn known(ports: &[Port]) -> String {
-    ports.iter().map(|port| port.name.as_str()).collect::<Vec<_>>().join(", ")
-}
-
-/// Whether an array can be this input.
-fn check(port: &Port, array: &Array) -> Result<(), InferError> {
-    let name = port.name.clone();
-    let (given, wanted) = (array.element(), port.element);
-    if given != wanted {
-        return Err(InferError::Element { name, given: given.name(), wanted: wanted.name() });
-    }
-    let Some(dims) = &port.dims else { return Ok(()) };
-    let fits = |(dim, &length): (&Dim, &usize)| match dim {
-        Dim::Fixed(fixed) => *fixed == length,
-        Dim::Free(_) => true,
-    };
-    let given = array.shape();
-    if dims.len() == given.len() && dims.iter().zip(given).all(fits) {
-        return Ok(());
-    }
-    Err(InferError::Shape { name, given: given.to_vec(), wanted: port.shape_text() })
 }

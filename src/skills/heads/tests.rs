@@ -38,15 +38,14 @@ fn with(mut head: Value, path: &str, value: Value) -> Value {
 fn a_head_that_embeds_has_defaults_for_what_encoders_share() {
     let Head::Embed(short) = Head::parse(&embed()).unwrap() else { panic!() };
     assert_eq!((short.pool, short.normalise, short.output), (Pool::Cls, true, None));
-    assert_eq!((short.text.begin.as_str(), short.text.end.as_str()), ("[CLS]", "[SEP]"));
     assert_eq!(short.text.inputs, TextPorts::default());
     let whole = json!({
         "task": "embed", "pool": "mean", "normalise": false, "max_tokens": 8, "output": "pooled",
-        "begin": "<s>", "end": "", "inputs": {"tokens": "ids"},
+        "inputs": {"tokens": "ids"},
     });
     let Head::Embed(whole) = Head::parse(&whole).unwrap() else { panic!() };
     assert_eq!((whole.pool, whole.output.as_deref()), (Pool::Mean, Some("pooled")));
-    assert_eq!((whole.text.max_tokens, whole.text.begin.as_str()), (8, "<s>"));
+    assert_eq!(whole.text.max_tokens, 8);
     assert_eq!(whole.text.inputs.tokens, "ids");
 }
 
@@ -78,7 +77,7 @@ fn a_faulty_head_is_refused_with_the_path_of_its_field() {
         (short("normalise"), "head", "`normalise`"),
         (with(embed(), "/pool", json!("sum")), "head.pool", "`sum`"),
         (with(embed(), "/normalise", json!(1)), "head.normalise", "expected a boolean"),
-        (with(embed(), "/max_tokens", json!(2)), "head.max_tokens", "3 to 65536"),
+        (with(embed(), "/max_tokens", json!(0)), "head.max_tokens", "1 to 65536"),
         (with(embed(), "/max_tokens", json!(-2)), "head.max_tokens", "integer `-2`"),
         (with(embed(), "/pol", json!("cls")), "head.pol", "unknown field `pol`"),
         (with(embed(), "/output", json!("")), "head.output", "1 to 256 bytes"),

@@ -9,19 +9,12 @@ const MAX_TOKENS: usize = 1 << 16;
 
 /// How a text becomes tokens and tokens become arrays of shape `[texts, tokens]`.
 ///
-/// A text's tokens stand between `begin` and `end`; what is more than `max_tokens`, those two
-/// included, is cut at its end.
+/// The tokeniser's own file says which tokens begin and end a text.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TextInput {
-    /// Tokens of a text at most, `begin` and `end` included.
+    /// Tokens of a text at most, those that begin and end it included.
     pub max_tokens: usize,
-    /// Name of the token that every text begins with; empty for none.
-    #[serde(default = "begin")]
-    pub begin: String,
-    /// Name of the token that every text ends with; empty for none.
-    #[serde(default = "end")]
-    pub end: String,
     /// Names of the graph's inputs.
     #[serde(default)]
     pub inputs: TextPorts,
@@ -51,21 +44,12 @@ impl Default for TextPorts {
 
 impl TextInput {
     /// The fields as they stand in a head.
-    pub(super) const FIELDS: [&str; 4] = ["max_tokens", "begin", "end", "inputs"];
+    pub(super) const FIELDS: [&str; 2] = ["max_tokens", "inputs"];
 
     pub(super) fn check(&self) -> Result<(), HeadError> {
-        let ends = usize::from(!self.begin.is_empty()) + usize::from(!self.end.is_empty());
-        within("max_tokens", self.max_tokens, ends + 1, MAX_TOKENS)?;
+        within("max_tokens", self.max_tokens, 1, MAX_TOKENS)?;
         named("inputs.tokens", Some(&self.inputs.tokens))?;
         named("inputs.mask", Some(&self.inputs.mask))?;
         named("inputs.types", Some(&self.inputs.types))
     }
-}
-
-fn begin() -> String {
-    "[CLS]".to_owned()
-}
-
-fn end() -> String {
-    "[SEP]".to_owned()
 }
