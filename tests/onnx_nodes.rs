@@ -121,8 +121,27 @@ fn every_onnx_node_test_is_right_or_refused() {
     if std::env::var_os("ENDCAP_WRITE_OPERATORS").is_some() {
         std::fs::write(&page, &table).unwrap();
     }
-    let written = std::fs::read_to_string(&page).unwrap_or_default();
-    assert!(written == table, "{} is not what came out now", page.display());
+    let written = std::fs::read_to_string(&page).unwrap();
+    for (operator, row) in &rows {
+        let told = told(&written, operator);
+        assert!(
+            row.passed[0] >= told[0] && row.passed[1] >= told[1],
+            "{operator}: {:?} cases pass, and {} tells of {told:?}",
+            row.passed,
+            page.display()
+        );
+    }
+}
+
+/// How many cases of an operator pass as the page has it, as a node and as a function.
+fn told(page: &str, operator: &str) -> [usize; 2] {
+    let start = format!("| {operator} |");
+    let line = page.lines().find(|line| line.starts_with(&start)).unwrap_or_default();
+    let cell = |at: usize| {
+        let cell = line.split('|').nth(at).unwrap_or_default().trim();
+        cell.split(' ').next().and_then(|count| count.parse().ok()).unwrap_or(0)
+    };
+    [cell(2), cell(3)]
 }
 
 async fn answer(case: &Case, folder: &Path) -> Outcome {
