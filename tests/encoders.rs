@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use endcap::engine::{
-    Array, Budget, Config, ElementType, Inference, LoadError, Network, NetworkSource,
+    Activation, Array, Budget, Config, ElementType, Inference, LoadError, Network, NetworkSource,
 };
 use prost::Message;
 use serde::Deserialize;
@@ -119,7 +119,7 @@ fn folder() -> PathBuf {
 
 fn try_load(onnx: PathBuf, threads: usize) -> Result<Network, LoadError> {
     let source = NetworkSource { name: "encoder".to_owned(), onnx, derived: None };
-    let config = Config { threads, ..Config::default() };
+    let config = Config { threads, activation: Activation::Bits16, ..Config::default() };
     Network::load_within(&Budget::new(4 << 30), &source, &config)
 }
 

@@ -51,8 +51,9 @@ fn kernels_chunks_threads_and_company_give_the_same_bits() {
         let (a, b, c) = (tokens(1, 45), tokens(2, 17), tokens(3, 33));
         for (activation, kv_type) in [
             (Activation::Bits8, KvType::F16),
+            (Activation::Mixed, KvType::F16),
+            (Activation::Mixed, KvType::Int8),
             (Activation::Bits16, KvType::F16),
-            (Activation::Bits16, KvType::Int8),
         ] {
             let config = |threads| Config { threads, activation, kv_type, ..Config::default() };
             let mut whole = Probe::load(&source(form), "portable", &config(1)).unwrap();

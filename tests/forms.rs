@@ -39,7 +39,11 @@ fn source(onnx: PathBuf, context_tokens: usize) -> ModelSource {
 }
 
 fn load(onnx: PathBuf, context_tokens: usize) -> Result<Probe, LoadError> {
-    Probe::load(&source(onnx, context_tokens), "", &Config::default())
+    Probe::load(
+        &source(onnx, context_tokens),
+        "",
+        &Config { activation: Activation::Bits16, ..Config::default() },
+    )
 }
 
 fn table(name: &str, width: usize) -> Vec<Vec<f32>> {

@@ -12,15 +12,19 @@ use axum::http::{Request, header};
 use endcap::api::shelf::StillShelf;
 use endcap::api::{self, Limits, Served, ServedNetwork, Service, ServiceParts};
 use endcap::config::{self, Sources};
-use endcap::engine::{Budget, Config, Model, ModelSource, Network, NetworkSource};
+use endcap::engine::{
+    Array, Budget, Config, Inference, Model, ModelSource, Network, NetworkSource,
+};
 use endcap::http::{BodyLimits, Health, Role, Tokens};
 use endcap::packages::gguf::Gguf;
+use endcap::packages::safetensors::Safetensors;
 use endcap::packages::{Card, Catalogue, GenerationDefaults, Manifest};
 use endcap::skills::chat::{self, ChatTemplate, Message};
 use endcap::telemetry::Metrics;
 use serde_json::json;
 use tower::ServiceExt;
 
+use crate::support::onnx::{self, FLOAT, Graph, INT64, floats, integers, node, port};
 use crate::support::{ADD_SUB, VERSION, data, graph, root};
 
 /// What is done to valid bytes: at which place, what, with which byte.
@@ -91,6 +95,31 @@ fn cards_and_defaults() {
 }
 
 #[test]
+fn written_cards() {
+    let valid = std::fs::read(root().join("models/tiny/encoder/card.toml")).unwrap();
+    try_damage(2000, &valid, |bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        if let Ok(card) = Card::parse_written(&text) {
+            let again = Card::parse(&card.to_bytes().unwrap()).unwrap();
+            assert_eq!(again.limits, card.limits, "a card changes when it is written");
+        }
+    });
+}
+
+#[test]
+fn safetensors_files() {
+    let header = br#"{"a":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]},
+                      "b":{"dtype":"F16","shape":[],"data_offsets":[8,10]}}"#;
+    let length = (header.len() as u64).to_le_bytes();
+    let valid = [&length[..], header, &[0; 10]].concat();
+    try_damage(3000, &valid, |bytes| {
+        if let Ok(file) = Safetensors::parse(bytes) {
+            file.names().filter_map(|name| file.tensor(name)).for_each(|t| drop(t.floats()));
+        }
+    });
+}
+
+#[test]
 fn catalogues() {
     let valid = std::fs::read(root().join("models/catalogue.toml")).unwrap();
     try_damage(1000, &valid, |bytes| {
@@ -115,6 +144,42 @@ fn onnx_graphs() {
     try_damage(100, &valid, |bytes| {
         std::fs::write(&onnx, bytes).unwrap();
         let _ = Model::check(&source);
+    });
+}
+
+#[test]
+fn networks() {
+    let folder = tempfile::tempdir().unwrap();
+    let onnx = folder.path().join("damaged.onnx");
+    let graph = Graph {
+        inputs: vec![port("x", FLOAT, "n 4"), port("shape", INT64, "k")],
+        outputs: vec![port("y", FLOAT, "*")],
+        nodes: vec![
+            node("MatMul", &["x", "w"], &["product"]),
+            node("Pad", &["product", "pads"], &["padded"]),
+            node("Slice", &["padded", "from", "to"], &["part"]),
+            node("Softmax", &["part"], &["share"]),
+            node("Reshape", &["share", "shape"], &["y"]),
+        ],
+        stored: vec![
+            floats("w", &[4, 3], &[0.5; 12]),
+            integers("pads", &[4], &[0, 1, 0, 1]),
+            integers("from", &[1], &[0]),
+            integers("to", &[1], &[9]),
+        ],
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let config = Config { threads: 1, ..Config::default() };
+    try_damage(300, &graph.bytes(), |bytes| {
+        std::fs::write(&onnx, bytes).unwrap();
+        let source = onnx::source(onnx.clone());
+        let budget = Budget::new(16 << 20);
+        let Ok(network) = Network::load_within(&budget, &source, &config) else { return };
+        let x = Array::floats(vec![2, 4], &[1.0; 8]).unwrap();
+        let shape = Array::integers(vec![2], &[5, 2]).unwrap();
+        let inputs = vec![("x".to_owned(), x), ("shape".to_owned(), shape)];
+        let asked = Inference { inputs, outputs: Vec::new(), deadline: None };
+        let _ = runtime.block_on(network.infer(asked));
     });
 }
 

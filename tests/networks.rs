@@ -8,7 +8,7 @@ use endcap::engine::{
 };
 
 use crate::support::onnx::{
-    FLOAT, Graph, INT64, floats, integer, integers, node, port, source, text, with,
+    FLOAT, Graph, INT64, axes, floats, integer, integers, node, port, source, text, with,
 };
 
 const BUDGET: u64 = 64 << 20;
@@ -84,6 +84,41 @@ async fn a_shape_may_be_an_input() {
 }
 
 #[tokio::test]
+async fn casts_keep_what_64_bits_can_hold() {
+    let graph = Graph {
+        inputs: vec![port("x", FLOAT, "n")],
+        outputs: vec![port("y", INT64, "n")],
+        nodes: vec![with(node("Cast", &["x"], &["y"]), &[integer("to", 7)])],
+        ..Graph::default()
+    };
+    let network = load(graph).unwrap();
+    let x = Array::floats(vec![3], &[3e9, -5e12, 7.9]).unwrap();
+    let y = ask(&network, &[("x", x)]).await.unwrap();
+    assert_eq!(y, Array::integers(vec![3], &[3_000_000_000, -5e12_f32 as i64, 7]).unwrap());
+}
+
+#[tokio::test]
+async fn the_largest_of_nothing_but_infinities_is_infinite() {
+    let keep = integer("keepdims", 0);
+    let graph = Graph {
+        inputs: vec![port("x", FLOAT, "n 2")],
+        outputs: vec![port("y", FLOAT, "n"), port("z", FLOAT, "n")],
+        nodes: vec![
+            with(node("ReduceMax", &["x"], &["y"]), &[keep.clone(), axes(&[1])]),
+            with(node("ReduceMin", &["x"], &["z"]), &[keep, axes(&[1])]),
+        ],
+        ..Graph::default()
+    };
+    let network = load(graph).unwrap();
+    let (low, high) = (f32::NEG_INFINITY, f32::INFINITY);
+    let x = [low, low, high, high, f32::MIN, low, f32::MAX, high, 1.0, 2.0];
+    let x = Array::floats(vec![5, 2], &x).unwrap();
+    let answer = network.infer(asked(&[("x", x)])).await.unwrap();
+    assert_eq!(answer[0].1.to_floats().unwrap(), [low, high, f32::MIN, high, 2.0]);
+    assert_eq!(answer[1].1.to_floats().unwrap(), [low, high, low, f32::MAX, 1.0]);
+}
+
+#[tokio::test]
 async fn a_place_outside_a_table_is_told_with_the_node() {
     let graph = Graph {
         inputs: vec![port("ids", INT64, "n")],
@@ -139,7 +174,8 @@ fn arrays_made_of_nothing_are_refused_by_node_before_they_are_made() {
         let started = Instant::now();
         let refusal = refusal(graph);
         assert!(refusal.contains("make big") && refusal.contains(&operator), "{refusal}");
-        assert!(refusal.contains("bytes"), "{refusal}");
+        let told = refusal.contains("bytes") || refusal.contains("the most that can be planned");
+        assert!(told, "{refusal}");
         assert!(started.elapsed() < Duration::from_secs(5), "{operator}");
     }
 }
@@ -172,7 +208,8 @@ async fn arrays_that_a_request_makes_large_are_refused_too() {
     assert_eq!(ask(&network, &shape(&[2, 2])).await.unwrap().shape(), [2, 2]);
     for huge in [[1 << 40, 1], [1 << 32, 1 << 32], [1 << 20, 1 << 20]] {
         let error = ask(&network, &shape(&huge)).await.unwrap_err().to_string();
-        assert!(error.contains("bytes"), "{error}");
+        let told = error.contains("bytes") || error.contains("the most that can be planned");
+        assert!(told, "{error}");
     }
 }
 
@@ -201,10 +238,10 @@ async fn a_request_that_takes_more_than_is_free_is_refused_and_the_next_is_serve
 fn weights_larger_than_what_is_free_are_refused_with_the_figures() {
     let numbers = vec![1.0; 5 << 20];
     let graph = Graph {
-        inputs: vec![port("x", FLOAT, "n 1")],
-        outputs: vec![port("y", FLOAT, "n ?")],
+        inputs: vec![port("x", FLOAT, "n 5120")],
+        outputs: vec![port("y", FLOAT, "n 1024")],
         nodes: vec![node("MatMul", &["x", "w"], &["y"])],
-        stored: vec![floats("w", &[1, 5 << 20], &numbers)],
+        stored: vec![floats("w", &[5120, 1024], &numbers)],
     };
     let folder = tempfile::tempdir().unwrap();
     let source = graph.write(folder.path());
@@ -377,13 +414,7 @@ async fn requests_that_come_together_share_a_run_and_get_their_own_answers() {
 async fn rows_that_depend_on_each_other_are_never_joined() {
     let mixing = || {
         let mean = with(node("ReduceMean", &["x"], &["mean"]), &[integer("keepdims", 1)]);
-        let axes = tract_onnx::pb::AttributeProto {
-            name: "axes".to_owned(),
-            r#type: 7,
-            ints: vec![0],
-            ..Default::default()
-        };
-        let nodes = vec![with(mean, &[axes]), node("Sub", &["x", "mean"], &["y"])];
+        let nodes = vec![with(mean, &[axes(&[0])]), node("Sub", &["x", "mean"], &["y"])];
         Graph {
             inputs: vec![port("x", FLOAT, "batch 64")],
             outputs: vec![port("y", FLOAT, "batch 64")],
@@ -478,4 +509,68 @@ async fn a_full_queue_refuses_with_the_time_to_come_back() {
         }
     }
     assert!(refused > 0);
+}
+
+/// `ENDCAP_NETWORKS` names graphs with their inputs' shapes, as `path=1x3x224x224,1x8 path=…`: how
+/// long each takes to load, alone, and eight at once, and in how much memory.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures; wants a quiet machine and graphs"]
+async fn times_of_real_graphs() {
+    let Ok(named) = std::env::var("ENDCAP_NETWORKS") else { return };
+    for graph in named.split_whitespace() {
+        let (path, shapes) = graph.split_once('=').unwrap();
+        let budget = Budget::new(8 << 30);
+        let started = Instant::now();
+        let network =
+            Network::load_within(&budget, &source(path.into()), &Config::default()).unwrap();
+        let loaded = started.elapsed();
+        let shapes = shapes.split(',').map(|shape| {
+            shape.split('x').map(|length| length.parse().unwrap()).collect::<Vec<usize>>()
+        });
+        let inputs: Vec<(String, Array)> = network
+            .inputs()
+            .iter()
+            .zip(shapes)
+            .map(|(port, shape)| {
+                let count = shape.iter().product::<usize>();
+                let array = match port.element {
+                    endcap::engine::ElementType::Float32 => {
+                        let values: Vec<f32> =
+                            (0..count).map(|at| (at % 97) as f32 / 97.0).collect();
+                        Array::floats(shape, &values).unwrap()
+                    }
+                    _ => Array::integers(shape, &vec![1; count]).unwrap(),
+                };
+                (port.name.clone(), array)
+            })
+            .collect();
+        let run = || {
+            let inference =
+                Inference { inputs: inputs.clone(), outputs: Vec::new(), deadline: None };
+            let network = network.clone();
+            async move { network.infer(inference).await.unwrap() }
+        };
+        let mut alone = Vec::new();
+        for _ in 0..7 {
+            let started = Instant::now();
+            run().await;
+            alone.push(started.elapsed());
+        }
+        alone.sort();
+        let before = network.statistics();
+        let started = Instant::now();
+        let asks: Vec<_> = (0..32).map(|_| tokio::spawn(run())).collect();
+        for ask in asks {
+            ask.await.unwrap();
+        }
+        let together = started.elapsed() / 32;
+        let runs = network.statistics().execution_count - before.execution_count;
+        println!(
+            "{path}: load {loaded:.2?}, alone {:.2?}, 32 at once {together:.2?} each in {runs} runs, \
+             weights {} MB, held {} MB",
+            alone[3],
+            network.report().weight_bytes >> 20,
+            (budget.total_bytes() - budget.free_bytes()) >> 20,
+        );
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use endcap::engine::{Config, ModelSource, Probe, TokenId};
+use endcap::engine::{Activation, Config, KvType, ModelSource, Probe, TokenId};
 use serde::Deserialize;
 
 /// Of the engine's perplexity from llama.cpp's.
@@ -43,7 +43,8 @@ fn log_sum(row: &[f32]) -> f64 {
     f64::from(top) + sum.ln()
 }
 
-fn compare(name: &str) {
+/// Holds a package, run so, against llama.cpp.
+fn compare(name: &str, config: &Config) {
     let named = |name| PathBuf::from(std::env::var_os(name).expect(name));
     let package = named("ENDCAP_REFERENCE_MODELS").join(name);
     let text: Text = read(&named("ENDCAP_REFERENCE_TEXT").join(format!("{name}.json")));
@@ -60,7 +61,7 @@ fn compare(name: &str) {
         end_tokens: vec![],
         context_tokens: text.window,
     };
-    let mut probe = Probe::load(&source, "", &Config::default()).unwrap();
+    let mut probe = Probe::load(&source, "", config).unwrap();
     let windows: Vec<&[TokenId]> = text.tokens.chunks_exact(text.window).collect();
     assert_eq!(windows.len(), peer.nats.len());
     let each = (text.window - 1) as f64;
@@ -75,18 +76,35 @@ fn compare(name: &str) {
     let perplexity = |nats: f64| (nats / tokens).exp();
     let (ours, theirs) = (perplexity(ours), perplexity(peer.nats.iter().sum()));
     let ratio = ours / theirs;
-    eprintln!("{name}: perplexity {ours:.4}, llama.cpp {theirs:.4}, ratio {ratio:.5}");
+    let (kept, kv) = (config.activation.name(), config.kv_type);
+    eprintln!(
+        "{name}, {kept} activations, KV {kv:?}: perplexity {ours:.4}, llama.cpp {theirs:.4}, ratio {ratio:.5}"
+    );
     assert!((ratio - 1.0).abs() < TOLERANCE, "{name}: {ours} against {theirs}");
 }
 
 #[test]
 #[ignore = "needs the default model and 20,000 tokens of text: tests/run --full"]
 fn the_default_model_is_as_surprised_as_in_llama_cpp() {
-    compare("smollm2-135m-instruct");
+    compare("smollm2-135m-instruct", &Config::default());
 }
 
 #[test]
 #[ignore = "needs Qwen2.5 Coder 0.5B and 20,000 tokens of text: tests/run --full"]
 fn qwen2_is_as_surprised_as_in_llama_cpp() {
-    compare("qwen2.5-coder-0.5b-instruct");
+    compare("qwen2.5-coder-0.5b-instruct", &Config::default());
+}
+
+#[test]
+#[ignore = "needs the default model and 20,000 tokens of text: tests/run --full"]
+fn keys_and_values_of_eight_bits_surprise_it_no_more() {
+    let config = Config { kv_type: KvType::Int8, ..Config::default() };
+    compare("smollm2-135m-instruct", &config);
+}
+
+#[test]
+#[ignore = "needs the default model and 20,000 tokens of text: tests/run --full"]
+fn the_finest_activations_surprise_it_no_less() {
+    let config = Config { activation: Activation::Bits16, ..Config::default() };
+    compare("smollm2-135m-instruct", &config);
 }

@@ -102,15 +102,18 @@ fn lead(row: &[f32]) -> f32 {
 }
 
 /// Keys and values are halves here, exact to 2⁻¹¹, and floats there; 16-bit activations add 1/64516
-/// of the largest of 32 neighbours, 8-bit ones 1/254. Each tolerance is about three times what that
-/// was measured to come to.
+/// of the largest of 32 neighbours, 8-bit ones 1/254. Mixed ones add the latter, but not where it is
+/// much of the row; in the tiny models, whose weights are noise, hardly any block stands out. Each
+/// tolerance is about three times what that was measured to come to.
 #[test]
 fn tiny_models_agree_with_onnx_runtime() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/reference");
     for form in ["f32", "f16", "q4_0", "q4_1", "qwen2"] {
-        for (activation, tolerance, cosine) in
-            [(Activation::Bits16, 0.08, 0.99999), (Activation::Bits8, 2.0, 0.994)]
-        {
+        for (activation, tolerance, cosine) in [
+            (Activation::Bits16, 0.08, 0.99999),
+            (Activation::Mixed, 2.0, 0.994),
+            (Activation::Bits8, 2.0, 0.994),
+        ] {
             let package = crate::engine::TINY.path().join(form);
             let reference = folder.join(format!("tiny-{form}.json"));
             let d = distance(&package, &reference, activation, tolerance);
@@ -128,9 +131,11 @@ fn tiny_models_agree_with_onnx_runtime() {
 fn the_default_model_agrees_with_onnx_runtime() {
     let named = |name| PathBuf::from(std::env::var_os(name).expect(name));
     let (package, reference) = (named("ENDCAP_REFERENCE_PACKAGE"), named("ENDCAP_REFERENCE"));
-    for (activation, tolerance, cosine) in
-        [(Activation::Bits16, 0.12, 0.9999), (Activation::Bits8, 4.5, 0.98)]
-    {
+    for (activation, tolerance, cosine) in [
+        (Activation::Bits16, 0.12, 0.9999),
+        (Activation::Mixed, 2.4, 0.993),
+        (Activation::Bits8, 4.5, 0.98),
+    ] {
         let d = distance(&package, &reference, activation, tolerance);
         assert!(d.rows >= 264 && d.largest < tolerance && d.cosine > cosine, "{d:?}");
         assert_eq!(d.other_choice, 0, "{d:?}");

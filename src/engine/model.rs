@@ -4,17 +4,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::constraint::{Constraint, ConstraintError, Form, Forms};
 use super::cpu::{Decoder, Plan};
 use super::sampler::Choice;
-use super::scheduler::{EVENTS_BESIDES_TOKENS, Event, Job, Limit, Scheduler};
+use super::scheduler::{EVENTS_BESIDES_TOKENS, Event, Job, Limit, Reading, Scheduler};
 use super::text::{Assembler, Piece};
 use super::{
     Budget, Chunk, Config, EngineError, FinishReason, LoadError, ModelSource, Observer, Report,
     Request, TokenId, TokenLogprob, TokenReport, Tokenizer, Usage,
 };
+
+/// Bytes of logits that one answer may have.
+const MAX_LOGIT_BYTES: usize = 256 << 20;
 
 /// A loaded model; clones share it. The last one dropped ends its thread.
 #[derive(Clone)]
@@ -137,6 +140,41 @@ impl Model {
         };
         inner.scheduler.submit(Job { request, events, satisfied, queued_at: Instant::now() })?;
         Ok(generation)
+    }
+
+    /// Tokens it knows.
+    pub fn vocabulary(&self) -> usize {
+        self.inner.vocabulary
+    }
+
+    /// Tokens that [`Self::logits`] takes at most: their logits are held at once.
+    pub fn max_logit_tokens(&self) -> usize {
+        let rows = MAX_LOGIT_BYTES / (4 * self.inner.vocabulary.max(1));
+        rows.min(self.inner.context_tokens)
+    }
+
+    /// Logits after each of these tokens, [`Self::vocabulary`] of them a token, one token after
+    /// another. Dropping the future stops the work.
+    pub async fn logits(
+        &self,
+        tokens: Vec<TokenId>,
+        deadline: Option<Instant>,
+    ) -> Result<Vec<f32>, EngineError> {
+        let (prompt_tokens, limit_tokens) = (tokens.len(), self.max_logit_tokens());
+        if prompt_tokens == 0 {
+            return Err(EngineError::EmptyPrompt);
+        }
+        if prompt_tokens > limit_tokens {
+            return Err(EngineError::PromptTooLong { prompt_tokens, limit_tokens });
+        }
+        let vocabulary = self.inner.vocabulary;
+        if let Some(&token) = tokens.iter().find(|&&token| token as usize >= vocabulary) {
+            return Err(EngineError::UnknownToken { token, vocabulary });
+        }
+        let (answer, receiver) = oneshot::channel();
+        self.inner.scheduler.read(Reading { tokens, deadline, answer })?;
+        let gone = || EngineError::Internal("the model's thread gave no answer".to_owned());
+        receiver.await.map_err(|_| gone())?
     }
 
     /// Refuses new requests from now on; those accepted finish.

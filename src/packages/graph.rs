@@ -69,7 +69,10 @@ impl GraphFacts {
         let stored = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);
         let inputs = graph.input.iter().filter(|input| !stored(&input.name));
         let (mut parameters, mut kinds) = (0_u64, Vec::<(String, u64)>::new());
-        for tensor in &graph.initializer {
+        // Some exporters keep weights in nodes.
+        let constants = graph.node.iter().filter(|node| node.op_type == "Constant");
+        let constants = constants.flat_map(|node| &node.attribute).filter_map(|a| a.t.as_ref());
+        for tensor in graph.initializer.iter().chain(constants) {
             let elements = tensor.dims.iter().map(|d| u64::try_from(*d).unwrap_or(0));
             let elements = elements.fold(1, u64::saturating_mul);
             parameters = parameters.saturating_add(elements);

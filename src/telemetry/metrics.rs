@@ -13,6 +13,7 @@ use prometheus_client::registry::Registry;
 
 use super::model::ModelObserver;
 use super::names::Metric;
+use super::network::NetworkCounts;
 use super::process::Process;
 use super::shelf::ShelfMetrics;
 
@@ -68,6 +69,43 @@ pub(super) struct ModelFamilies {
     pub(super) kv_budget: Family<ModelLabels, Gauge>,
 }
 
+/// Families by network.
+#[derive(Debug)]
+pub(super) struct NetworkFamilies {
+    pub(super) duration: Histograms<ModelLabels>,
+    pub(super) runs: Family<ModelLabels, Counter>,
+    pub(super) rows: Family<ModelLabels, Counter>,
+    pub(super) cancelled: Family<ModelLabels, Counter>,
+    pub(super) failed: Family<ModelLabels, Counter>,
+    pub(super) waiting: Family<ModelLabels, Gauge>,
+    pub(super) running: Family<ModelLabels, Gauge>,
+}
+
+impl NetworkFamilies {
+    /// Queues of networks are shown with those of language models.
+    fn register(registry: &mut Registry, models: &ModelFamilies) -> Self {
+        let families = Self {
+            duration: histograms(|| Histogram::new(HTTP_S)),
+            runs: Family::default(),
+            rows: Family::default(),
+            cancelled: Family::default(),
+            failed: Family::default(),
+            waiting: models.waiting.clone(),
+            running: models.running.clone(),
+        };
+        Metric::InferenceDuration.register(registry, families.duration.clone());
+        for (metric, family) in [
+            (Metric::InferenceRuns, &families.runs),
+            (Metric::InferenceRows, &families.rows),
+            (Metric::InferenceCancelled, &families.cancelled),
+            (Metric::InferenceFailed, &families.failed),
+        ] {
+            metric.register(registry, family.clone());
+        }
+        families
+    }
+}
+
 /// A request as it is counted.
 #[derive(Debug, Clone)]
 pub struct HttpRequest {
@@ -87,6 +125,7 @@ pub struct Metrics {
     registry: Registry,
     models: ModelFamilies,
     shelf: ShelfMetrics,
+    networks: NetworkFamilies,
     http: Histograms<HttpLabels>,
     http_active: Gauge,
     connections: Gauge,
@@ -144,6 +183,7 @@ impl Metrics {
             metric.register(&mut registry, family.clone());
         }
         let shelf = ShelfMetrics::register(&mut registry);
+        let networks = NetworkFamilies::register(&mut registry, &models);
         let http = histograms(|| Histogram::new(HTTP_S));
         Metric::HttpDuration.register(&mut registry, http.clone());
         let (http_active, connections) = (Gauge::default(), Gauge::default());
@@ -160,7 +200,18 @@ impl Metrics {
             build,
         );
         let process = Process::register(&mut registry);
-        Self { registry, models, shelf, http, http_active, connections, refused, panics, process }
+        Self {
+            registry,
+            models,
+            shelf,
+            networks,
+            http,
+            http_active,
+            connections,
+            refused,
+            panics,
+            process,
+        }
     }
 
     /// The observer by which a model's engine reports.
@@ -171,6 +222,11 @@ impl Metrics {
     /// What tells of models that come into memory and leave it.
     pub fn shelf(&self) -> &ShelfMetrics {
         &self.shelf
+    }
+
+    /// The observer by which a network reports.
+    pub fn observe_network(&self, name: &str) -> NetworkCounts {
+        NetworkCounts::new(&self.networks, name)
     }
 
     /// A request began.
@@ -229,7 +285,7 @@ fn histograms<L: Clone + std::hash::Hash + Eq>(make: fn() -> Histogram) -> Histo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Observer;
+    use crate::engine::{NetworkObserver, Observer};
 
     #[test]
     fn everything_counted_is_shown_under_its_name() {
@@ -244,6 +300,12 @@ mod tests {
         model.set_aside();
         model.queue(3, 2);
         model.kv_bytes(1024, 4096);
+        let network = metrics.observe_network("mask");
+        network.answered(Duration::from_millis(4));
+        network.executed(8, Duration::from_millis(3));
+        NetworkObserver::cancelled(&network);
+        NetworkObserver::failed(&network);
+        NetworkObserver::queue(&network, 5, 1);
         metrics.http_began();
         metrics.http_ended(HttpRequest {
             method: "GET",
@@ -268,6 +330,12 @@ mod tests {
             "endcap_tokens_total{gen_ai_request_model=\"tiny\",gen_ai_token_type=\"output\"} 2",
             "endcap_answers_cancelled_total{gen_ai_request_model=\"tiny\"} 1",
             "endcap_queue_waiting{gen_ai_request_model=\"tiny\"} 3",
+            "endcap_inference_duration_seconds_count{gen_ai_request_model=\"mask\"} 1",
+            "endcap_inference_runs_total{gen_ai_request_model=\"mask\"} 1",
+            "endcap_inference_rows_total{gen_ai_request_model=\"mask\"} 8",
+            "endcap_inferences_cancelled_total{gen_ai_request_model=\"mask\"} 1",
+            "endcap_inferences_failed_total{gen_ai_request_model=\"mask\"} 1",
+            "endcap_queue_waiting{gen_ai_request_model=\"mask\"} 5",
             "endcap_kv_used_bytes{gen_ai_request_model=\"tiny\"} 1024",
             "http_server_request_duration_seconds_count{http_request_method=\"GET\",http_route=\"/v1/models\",http_response_status_code=\"200\"} 1",
             "endcap_model_loaded{gen_ai_request_model=\"tiny\"} 1",

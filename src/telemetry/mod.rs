@@ -17,6 +17,7 @@ mod memory;
 mod metrics;
 mod model;
 mod names;
+mod network;
 mod process;
 mod shelf;
 
@@ -25,4 +26,5 @@ pub use memory::{forget_peak_memory, peak_memory_bytes};
 pub use metrics::{HttpRequest, Metrics};
 pub use model::ModelObserver;
 pub use names::Metric;
+pub use network::NetworkCounts;
 pub use shelf::ShelfMetrics;

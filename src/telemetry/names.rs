@@ -47,6 +47,16 @@ pub enum Metric {
     ModelEvictions,
     /// How long loading took.
     ModelLoadDuration,
+    /// Times of requests to networks.
+    InferenceDuration,
+    /// Runs of networks; requests that were joined share one.
+    InferenceRuns,
+    /// Rows that networks answered.
+    InferenceRows,
+    /// Requests to networks whose asker went away.
+    InferenceCancelled,
+    /// Requests to networks that failed.
+    InferenceFailed,
     /// `http.server.request.duration`, up to the last byte of the answer.
     HttpDuration,
     /// `http.server.active_requests`.
@@ -71,7 +81,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 34] = [
         Self::TimeToFirstToken,
         Self::TimePerOutputToken,
         Self::GenerationDuration,
@@ -91,6 +101,11 @@ impl Metric {
         Self::ModelUnloads,
         Self::ModelEvictions,
         Self::ModelLoadDuration,
+        Self::InferenceDuration,
+        Self::InferenceRuns,
+        Self::InferenceRows,
+        Self::InferenceCancelled,
+        Self::InferenceFailed,
         Self::HttpDuration,
         Self::HttpActive,
         Self::Connections,
@@ -178,6 +193,25 @@ impl Metric {
             Self::ModelLoadDuration => {
                 ("endcap_model_load_duration", Some(Seconds), "Time to bring a model into memory")
             }
+            Self::InferenceDuration => (
+                "endcap_inference_duration",
+                Some(Seconds),
+                "Time from a request for arrays to its answer",
+            ),
+            Self::InferenceRuns => {
+                ("endcap_inference_runs", None, "Runs of a graph; requests may share one")
+            }
+            Self::InferenceRows => ("endcap_inference_rows", None, "Rows that runs of a graph had"),
+            Self::InferenceCancelled => (
+                "endcap_inferences_cancelled",
+                None,
+                "Requests for arrays whose asker went away before their turn",
+            ),
+            Self::InferenceFailed => (
+                "endcap_inferences_failed",
+                None,
+                "Requests for arrays that a graph refused, or that ran out of time",
+            ),
             Self::HttpDuration => (
                 "http_server_request_duration",
                 Some(Seconds),

@@ -28,6 +28,11 @@ pub(crate) fn integer(name: &str, value: i64) -> AttributeProto {
     AttributeProto { name: name.to_owned(), r#type: 2, i: value, ..Default::default() }
 }
 
+pub(crate) fn axes(axes: &[i64]) -> AttributeProto {
+    let (name, ints) = ("axes".to_owned(), axes.to_vec());
+    AttributeProto { name, r#type: 7, ints, ..Default::default() }
+}
+
 pub(crate) fn text(name: &str, value: &str) -> AttributeProto {
     let s = value.as_bytes().to_vec();
     AttributeProto { name: name.to_owned(), r#type: 3, s, ..Default::default() }

@@ -99,14 +99,19 @@ pub(in crate::api) async fn ready(
     Ok(Json(ServerReady { live: true, ready: true }))
 }
 
-/// `GET /v2/models/{model}/ready`.
+/// `GET /v2/models/{model}/ready`: whether it would be answered, which may have to load it first.
+/// Asking this loads nothing.
 pub(in crate::api) async fn model_ready(
     State(service): State<Arc<Service>>,
     target: Target,
 ) -> Result<Json<ModelReady>, Problem> {
-    let lease = target.find(&service).await?;
+    let shelved = target.look(&service)?;
     check_ready(&service)?;
-    Ok(Json(ModelReady { name: lease.served().name().to_owned(), ready: true }))
+    if shelved.failure.is_some() {
+        let why = format!("the model `{}` cannot be loaded just now", shelved.name);
+        return Err(not_ready(why));
+    }
+    Ok(Json(ModelReady { name: shelved.name, ready: true }))
 }
 
 fn check_ready(service: &Service) -> Result<(), Problem> {
@@ -115,7 +120,11 @@ fn check_ready(service: &Service) -> Result<(), Problem> {
         Stage::Starting => "models are being loaded",
         Stage::Draining => "the server is stopping",
     };
-    Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, Kind::OverloadedError, why).code("not_ready"))
+    Err(not_ready(why))
+}
+
+fn not_ready(why: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, Kind::OverloadedError, why).code("not_ready")
 }
 
 /// `GET /v2/models/{model}`. A language model has no arrays to ask it with.

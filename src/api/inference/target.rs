@@ -8,8 +8,9 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::Deserialize;
 
-use crate::api::service::{Served, Service};
-use crate::api::shelf::Lease;
+use crate::api::error::unknown_model;
+use crate::api::service::Service;
+use crate::api::shelf::{Lease, Shelved};
 use crate::http::{Kind, Problem};
 
 /// A model, and a version of it where the path has one.
@@ -24,18 +25,36 @@ impl Target {
     /// The model; 404 where it is not served, or not in this version.
     pub(super) async fn find(&self, service: &Service) -> Result<Lease, Problem> {
         let lease = service.model(&self.model).await?;
+        self.check_version(lease.served().name(), lease.served().version())?;
+        Ok(lease)
+    }
+
+    /// What is known of the model without loading it; of an alias, of its first package.
+    pub(super) fn look(&self, service: &Service) -> Result<Shelved, Problem> {
+        let aliases = service.shelf.aliases();
+        let alias = aliases.iter().find(|alias| alias.name == self.model);
+        let share = alias.and_then(|alias| alias.shares.first());
+        let name = share.map_or(self.model.as_str(), |share| share.package.as_str());
+        let (mut found, others): (Vec<_>, Vec<_>) =
+            service.shelf.list().into_iter().partition(|shelved| shelved.name == name);
+        let Some(shelved) = found.pop() else {
+            let others: Vec<String> = others.into_iter().map(|shelved| shelved.name).collect();
+            return Err(unknown_model(name, others.iter()));
+        };
+        self.check_version(&shelved.name, &shelved.about.version)?;
+        Ok(shelved)
+    }
+
+    fn check_version(&self, name: &str, version: &str) -> Result<(), Problem> {
         match &self.version {
-            Some(asked) if asked != lease.served().version() => {
-                Err(other_version(lease.served(), asked))
-            }
-            _ => Ok(lease),
+            Some(asked) if asked != version => Err(other_version(name, version, asked)),
+            _ => Ok(()),
         }
     }
 }
 
-fn other_version(served: &Served, asked: &str) -> Problem {
+fn other_version(name: &str, version: &str, asked: &str) -> Problem {
     let asked: String = asked.chars().take(100).collect();
-    let (name, version) = (served.name(), served.version());
     let message = format!("the model `{name}` is served in version `{version}`, not `{asked}`");
     Problem::new(StatusCode::NOT_FOUND, Kind::InvalidRequestError, message)
         .param("model_version")

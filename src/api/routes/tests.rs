@@ -109,7 +109,7 @@ async fn what_is_not_in_the_table_is_refused_in_the_same_form() {
         ("GET", "/v2/models/%ff", 400, "none", None),
     ] {
         let request = Request::builder().method(method).uri(path);
-        let request = shown_as(request, Some(Role::Client)).body(Body::empty()).unwrap();
+        let request = shown_as(request, Some(Role::Admin)).body(Body::empty()).unwrap();
         let (head, body) = ask(&router, request).await;
         assert_eq!(head.status, status, "{method} {path}");
         assert!(message(path, &body).is_some(), "{method} {path}: {body}");

@@ -92,7 +92,9 @@ impl Library {
                 (Served::Language(Arc::new(language(model, &package)?)), size)
             }
             Task::Tensors => {
-                let network = Network::load_within(budget, &package.network(), engine)?;
+                let observer = Arc::new(metrics.observe_network(name));
+                let source = package.network();
+                let network = Network::load_observed(budget, &source, engine, observer)?;
                 let size = Size { weight_bytes: network.report().weight_bytes, page_bytes: 0 };
                 (Served::Network(Arc::new(network_of(network, &package)?)), size)
             }

@@ -226,7 +226,7 @@ impl Network {
         config: &Config,
         observer: Arc<dyn NetworkObserver>,
     ) -> Result<Self, LoadError> {
-        let plan = NetworkPlan::load(source, budget.free_bytes())?;
+        let plan = NetworkPlan::load(source, budget)?;
         let (inputs, outputs) = (plan.inputs(), plan.outputs());
         let report = plan.report().clone();
         let worker = Worker::start(&source.name, plan, config, budget, observer)?;
@@ -235,7 +235,7 @@ impl Network {
 
     /// Does what [`Self::load_within`] does up to the point of running, and reports.
     pub fn check(budget: &Budget, source: &NetworkSource) -> Result<NetworkReport, LoadError> {
-        Ok(NetworkPlan::load(source, budget.free_bytes())?.report().clone())
+        Ok(NetworkPlan::load(source, budget)?.report().clone())
     }
 
     /// All nodes of a graph that cannot run here for what they are: none says that what is left to

@@ -11,6 +11,7 @@
 //! request is chosen, [`share::share`] the one where rows are given out.
 
 mod pace;
+mod reading;
 mod sequence;
 mod share;
 mod worker;
@@ -26,6 +27,7 @@ use super::cpu::Decoder;
 use super::ending::{self, Ending};
 use super::sampler::Choice;
 use super::{Config, EngineError, FinishReason, Observer, Request, TokenId};
+pub(super) use reading::Reading;
 use worker::Worker;
 
 /// What the thread tells a request's reader.
@@ -75,6 +77,8 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Job>,
+    /// Texts to read, one after another.
+    readings: VecDeque<Reading>,
     running: usize,
     closed: bool,
     /// The budget has news: somebody wants memory, or some is free.
@@ -146,6 +150,24 @@ impl Scheduler {
     /// When the thread has ended.
     pub(super) fn ending(&self) -> Ending {
         self.ending.clone()
+    }
+
+    /// Leaves a text to read with the thread. Never waits.
+    pub(super) fn read(&self, reading: Reading) -> Result<(), EngineError> {
+        let mut queue = self.shared.lock();
+        if queue.closed {
+            return Err(EngineError::ShuttingDown);
+        }
+        let queued = queue.readings.len();
+        if queued > self.max_queue {
+            let seconds = (queue.mean_seconds * queued as f64).ceil().clamp(1.0, 600.0);
+            let retry_after = Duration::from_secs_f64(seconds);
+            return Err(EngineError::QueueFull { queued, retry_after });
+        }
+        queue.readings.push_back(reading);
+        drop(queue);
+        self.shared.wake.notify_one();
+        Ok(())
     }
 
     /// Refuses new jobs; the thread ends when those it has are done.

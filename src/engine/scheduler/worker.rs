@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::pace::Pace;
+use super::reading::Progress;
 use super::sequence::Sequence;
 use super::share::{Need, share};
 use super::{Event, Job, Limit, Shared};
@@ -27,6 +28,8 @@ pub(super) struct Worker {
     running: Vec<Sequence>,
     /// Sequences that gave their pages back, oldest first.
     set_aside: VecDeque<Sequence>,
+    /// The text that is being read.
+    reading: Option<Progress>,
 }
 
 /// However the thread ends, nobody waits for it: the queue closes and its readers see the end.
@@ -37,6 +40,7 @@ impl Drop for Closing {
         let mut queue = self.0.lock();
         queue.closed = true;
         queue.waiting.clear();
+        queue.readings.clear();
     }
 }
 
@@ -68,6 +72,7 @@ impl Worker {
             limit,
             running: Vec::new(),
             set_aside: VecDeque::new(),
+            reading: None,
         }
     }
 
@@ -77,6 +82,7 @@ impl Worker {
             self.drop_the_abandoned();
             self.find_pages();
             self.step();
+            self.read();
             self.report();
         }
         self.report();
@@ -108,8 +114,8 @@ impl Worker {
     /// Takes a job where there is room for it; sleeps as long as there is nothing at all to do.
     fn look(&self) -> Found {
         let mut queue = self.shared.lock();
-        let idle = self.running.is_empty() && self.set_aside.is_empty();
-        while idle && queue.waiting.is_empty() && !queue.nudged {
+        let idle = self.running.is_empty() && self.set_aside.is_empty() && self.reading.is_none();
+        while idle && queue.waiting.is_empty() && queue.readings.is_empty() && !queue.nudged {
             if queue.closed {
                 return Found::End;
             }
@@ -129,7 +135,8 @@ impl Worker {
     /// Where nothing can run until another model gives memory back, waits a little for that.
     fn wait_for_memory(&self) {
         let queue = self.shared.lock();
-        if self.running.is_empty() && !queue.nudged {
+        let reads = self.reading.is_some() || !queue.readings.is_empty();
+        if self.running.is_empty() && !reads && !queue.nudged {
             drop(self.shared.wake.wait_timeout(queue, MEMORY_LOOK));
         }
     }
@@ -251,6 +258,29 @@ impl Worker {
             Ok(Err(why)) => self.fail_all(&why),
             Err(_) => {
                 self.fail_all("a step panicked");
+                if let Err(why) = self.decoder.recover() {
+                    tracing::error!(why, "the decoder could not be set up again");
+                    self.shared.lock().closed = true;
+                }
+            }
+        }
+    }
+
+    /// Reads a piece of the text whose turn it is.
+    fn read(&mut self) {
+        let next = || self.shared.lock().readings.pop_front();
+        let progress = match self.reading.take() {
+            Some(progress) => progress,
+            None => match next() {
+                Some(reading) => Progress::start(reading, &mut self.decoder),
+                None => return,
+            },
+        };
+        let decoder = &mut self.decoder;
+        match catch_unwind(AssertUnwindSafe(|| progress.go_on(decoder))) {
+            Ok(progress) => self.reading = progress,
+            // Its asker sees that the answer is gone.
+            Err(_) => {
                 if let Err(why) = self.decoder.recover() {
                     tracing::error!(why, "the decoder could not be set up again");
                     self.shared.lock().closed = true;

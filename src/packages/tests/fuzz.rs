@@ -1,5 +1,6 @@
 //! Bytes from outside: whatever they are, parsers answer and never panic.
 
+use super::super::safetensors::Safetensors;
 use super::super::{Card, Catalogue, GenerationDefaults, Manifest, PackageName};
 
 /// What is accepted must survive being written and read again.
@@ -18,6 +19,8 @@ fn manifests_cards_defaults_and_names_take_any_bytes() {
         }
         let text = String::from_utf8_lossy(bytes);
         let _ = Catalogue::parse(&text);
+        let _ = Card::parse_written(&text);
+        let _ = Safetensors::parse(bytes);
         if let Ok(name) = PackageName::from_title(&text) {
             PackageName::parse(name.as_str()).unwrap();
         }

@@ -23,7 +23,7 @@ use super::ops::convolution::{ConvolutionNode, Described, Weights};
 /// Gives convolutions to our operator, tidies the graph and joins with each what surrounds it.
 ///
 /// Convolutions of floats in one or two dimensions with constant weights are taken; others stay as
-/// they are. Plans of the graph need an [`super::ops::Processor`] in their turn state.
+/// they are. Plans of the graph need a [`super::ops::Step`] in their turn state.
 pub(super) fn replace(model: &mut TypedModel) -> TractResult<()> {
     // A bias is cast as it is read, and is known to be constant only then.
     model.prop_consts()?;
@@ -37,6 +37,9 @@ pub(super) fn replace(model: &mut TypedModel) -> TractResult<()> {
         }
     }
     model.declutter()?;
+    if !model.nodes.iter().any(|node| node.op_is::<ConvolutionNode>()) {
+        return Ok(());
+    }
     for id in model.eval_order()? {
         if model.node(id).op_is::<ConvolutionNode>()
             && let Some(patch) = with_tail(model, id)?

@@ -291,7 +291,6 @@ fn says(attribute: &AttributeProto, only: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tract_onnx::tract_core::internal::*;
 
     fn refusal(operator: &str, domain: &str, attribute: Option<AttributeProto>) -> Option<String> {
         let node = NodeProto {

@@ -6,6 +6,10 @@
 //! are most of the precision: a model has channels whose values are a hundred times their
 //! neighbours', and the rounding of those few is what its logits notice.
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod block;
+
 use super::pack::UNIT_BLOCKS;
 use super::pool::Pool;
 use super::product::TOGETHER;
@@ -33,6 +37,8 @@ pub(in crate::engine::cpu) struct Record {
     /// What one step is worth.
     pub(super) scale: f32,
 }
+
+const EMPTY: Record = Record { digits: [0; BLOCK], sums: [0; 2], scale: 0.0 };
 
 /// Which rows of a group have a fine digit in a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,7 +132,9 @@ impl Activations {
         });
         let quantize = |(size, x, group): (usize, &[f32], &mut Group)| {
             group.empty(size, blocks);
-            quantize_group(kernel, activation, x, group);
+            let mut limits = [0.0; TOGETHER];
+            find_limits(kernel, activation, x, columns, &mut limits);
+            block::quantize(kernel, x, &limits, group);
         };
         if x.len() < ALONE {
             parts.for_each(quantize);
@@ -143,7 +151,6 @@ impl Activations {
 
 impl Group {
     fn empty(&mut self, size: usize, blocks: usize) {
-        const EMPTY: Record = Record { digits: [0; BLOCK], sums: [0; 2], scale: 0.0 };
         self.size = size;
         self.coarse.resize(size * blocks, EMPTY);
         self.fine.resize(blocks, Fine { first: 0, rows: 0 });
@@ -152,38 +159,28 @@ impl Group {
 }
 
 compiled_for_each_kernel! {
-    /// Fills a group whose size and number of blocks are set.
-    quantize_group => quantize_group_body(activation: Activation, x: &[f32], group: &mut Group)
+    /// For each row of `columns` values, above which largest value a block is kept finely.
+    find_limits => find_limits_body(
+        activation: Activation,
+        x: &[f32],
+        columns: usize,
+        limits: &mut [f32; TOGETHER],
+    )
 }
 
 #[inline(always)]
-fn quantize_group_body(activation: Activation, x: &[f32], group: &mut Group) {
-    let (size, columns) = (group.size, x.len() / group.size);
-    let mut limits = [0.0; TOGETHER];
+fn find_limits_body(
+    activation: Activation,
+    x: &[f32],
+    columns: usize,
+    limits: &mut [f32; TOGETHER],
+) {
     for (limit, x) in limits.iter_mut().zip(x.chunks_exact(columns)) {
         *limit = match activation {
             Activation::Bits8 => f32::INFINITY,
             Activation::Mixed => mean_size(x) * STANDS_OUT,
             Activation::Bits16 => 0.0,
         };
-    }
-    for (block, fine) in group.fine.iter_mut().enumerate() {
-        let from = (block * BLOCK).min(columns);
-        let len = (columns - from).min(BLOCK);
-        *fine = Fine { first: group.fine_records.len() as u32, rows: 0 };
-        for row in 0..size {
-            let mut values = [0.0; BLOCK];
-            values[..len].copy_from_slice(&x[row * columns + from..][..len]);
-            let largest = largest(&values);
-            // Below the smallest normal number a block is as good as zero, and 1 / largest overflows.
-            let inverse = if largest > f32::MIN_POSITIVE { 127.0 / largest } else { 0.0 };
-            let scale = if largest.is_finite() { largest / 127.0 } else { f32::NAN };
-            group.coarse[block * size + row] = digit(&mut values, inverse, scale);
-            if largest > limits[row] {
-                fine.rows |= 1 << row;
-                group.fine_records.push(digit(&mut values, RADIX, scale / RADIX));
-            }
-        }
     }
 }
 
@@ -201,42 +198,6 @@ fn mean_size(x: &[f32]) -> f32 {
         }
     }
     sums.iter().sum::<f32>() / x.len() as f32
-}
-
-/// The largest |value|; what is no number counts as the largest.
-#[inline(always)]
-fn largest(values: &[f32; BLOCK]) -> f32 {
-    // Without its sign a float is ordered as an integer.
-    let mut top = 0u32;
-    for v in values {
-        top = top.max(v.to_bits() & 0x7fff_ffff);
-    }
-    f32::from_bits(top)
-}
-
-/// The nearest integers to `values * factor`; what is left of them stays in `values`.
-#[inline(always)]
-fn digit(values: &mut [f32; BLOCK], factor: f32, scale: f32) -> Record {
-    let mut steps = [0i32; BLOCK];
-    let mut digits = [0; BLOCK];
-    for i in 0..BLOCK {
-        (steps[i], values[i]) = split(values[i] * factor);
-        digits[i] = steps[i] as i8;
-    }
-    let sum = |steps: &[i32]| steps.iter().fold(0i32, |sum, step| sum.wrapping_add(*step));
-    let (first, second) = steps.split_at(BLOCK / 2);
-    Record { digits, sums: [sum(first), sum(second)], scale }
-}
-
-/// Added to a small float it leaves the nearest integer (ties to even) in the low bits.
-const ROUNDING: f32 = 12_582_912.0;
-
-/// The nearest integer and what is left of `x`, for |x| < 2²². Integer and float steps that
-/// vectorise everywhere.
-#[inline(always)]
-fn split(x: f32) -> (i32, f32) {
-    let moved = x + ROUNDING;
-    (moved.to_bits().wrapping_sub(ROUNDING.to_bits()).cast_signed(), x - (moved - ROUNDING))
 }
 
 #[cfg(test)]

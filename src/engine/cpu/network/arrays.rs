@@ -92,3 +92,23 @@ pub(super) fn array(value: &Tensor, kind: Kind) -> TractResult<Array> {
     };
     Ok(Array::new(kind.element, shape, bytes)?)
 }
+
+/// A tensor whose values decide lengths, which tract counts in 32 bits. The largest and the smallest
+/// number are what exporters write for "to the end".
+pub(super) fn countable(mut tensor: Tensor) -> TractResult<Tensor> {
+    if tensor.datum_type() != DatumType::I64 {
+        return Ok(tensor);
+    }
+    let most = i64::from(i32::MAX);
+    for value in tensor.try_as_plain_ram_mut()?.as_slice_mut::<i64>()? {
+        match *value {
+            i64::MAX => *value = most,
+            i64::MIN => *value = -most,
+            value => ensure!(
+                value.abs() <= most,
+                "{value} decides a length; {most} is the most that can be planned"
+            ),
+        }
+    }
+    Ok(tensor)
+}

@@ -67,6 +67,7 @@ impl Guarded {
             };
             ensure!(!inputs.iter().any(signed), "shifts of signed numbers are not defined here");
         }
+        self.check_lengths(&name, inputs)?;
         if !(name.starts_with("StftWindow") || name == "MelWeightMatrix" || name == "OneHot") {
             return Ok(());
         }
@@ -75,6 +76,38 @@ impl Guarded {
             let Ok(value) = value.cast_to_scalar::<i64>() else { continue };
             let bytes = u64::try_from(value).unwrap_or(0).saturating_mul(8);
             ensure!(bytes <= self.limit, "it makes an array of at least {bytes} bytes");
+        }
+        Ok(())
+    }
+}
+
+impl Guarded {
+    /// Lengths are counted in 32 bits by tract, and what is larger would be another length.
+    fn check_lengths(&self, name: &str, inputs: &[&InferenceFact]) -> TractResult<()> {
+        const BY_LENGTH: [&str; 10] = [
+            "ConstantOfShape",
+            "MultiBroadcastTo",
+            "OneHot",
+            "Pad",
+            "Range",
+            "Reshape",
+            "Resize",
+            "Tile",
+            "Topk",
+            "onnx.Cast",
+        ];
+        if !BY_LENGTH.contains(&name) {
+            return Ok(());
+        }
+        let most = i64::from(i32::MAX);
+        for fact in
+            inputs.iter().filter(|fact| fact.datum_type.concretize() == Some(DatumType::I64))
+        {
+            let Some(value) = fact.value.concretize() else { continue };
+            let view = value.try_as_plain_ram()?;
+            if let Some(value) = view.as_slice::<i64>()?.iter().find(|value| value.abs() > most) {
+                bail!("{value} is more than {most}, the most that can be planned");
+            }
         }
         Ok(())
     }

@@ -2,13 +2,19 @@
 
 use std::collections::HashSet;
 
+use tract_onnx::pb::{GraphProto, TensorProto};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::tract_core::ops::konst::Const;
 
-/// Bytes of a plan's constants that are not in `counted`, which has them afterwards.
+use crate::engine::cpu::ops::convolution::ConvolutionNode;
+
+/// Bytes of a plan's convolutions, and of its constants that are not in `counted`, which has them afterwards.
 pub(super) fn weights(model: &TypedModel, counted: &mut HashSet<*const Tensor>) -> u64 {
     let mut bytes = 0;
     for node in model.nodes() {
+        if let Some(convolution) = node.op_as::<ConvolutionNode>() {
+            bytes += convolution.weight_bytes();
+        }
         let Some(constant) = node.op_as::<Const>() else { continue };
         if counted.insert(Arc::as_ptr(constant.val())) {
             let facts = node.outputs.iter().map(|output| output.fact.mem_size().to_i64());
@@ -16,6 +22,21 @@ pub(super) fn weights(model: &TypedModel, counted: &mut HashSet<*const Tensor>) 
         }
     }
     bytes
+}
+
+/// Bytes of the tensors that a graph stores, by their shapes.
+pub(super) fn declared(graph: &GraphProto) -> u64 {
+    let size = |tensor: &TensorProto| {
+        let element = match tensor.data_type {
+            2 | 3 | 9 => 1,
+            4 | 5 | 10 | 16 => 2,
+            7 | 11 | 13 => 8,
+            _ => 4,
+        };
+        let dims = tensor.dims.iter().map(|dim| dim.unsigned_abs());
+        dims.fold(element, u64::saturating_mul)
+    };
+    graph.initializer.iter().map(size).fold(0, u64::saturating_add)
 }
 
 /// Bytes of stored tensors that are not in `counted`, which has them afterwards.

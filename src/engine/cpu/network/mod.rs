@@ -5,6 +5,7 @@
 //! shapes and values of a request, and the last few are kept.
 
 mod arrays;
+mod casts;
 mod decisive;
 mod extremes;
 mod guard;
@@ -31,7 +32,7 @@ use super::kernels::pool::Pool;
 use super::ops::Step;
 use super::weights::{self, Weights};
 use super::{caught, general, read, surgery, tensors, unplannable};
-use crate::engine::budget::Account;
+use crate::engine::budget::{Account, Budget};
 use crate::engine::network::{Array, Dim, InferError, NetworkReport, NetworkSource, Port};
 use crate::engine::{Activation, Config, LoadError, NodeFault};
 
@@ -52,6 +53,8 @@ pub(in crate::engine) struct NetworkPlan {
     kernel: Kernel,
     inputs: Vec<Declared>,
     outputs: Vec<Declared>,
+    /// Inputs whose values decide lengths.
+    decisive: Vec<bool>,
     /// Whether the first axis of everything is the same free one.
     batched: bool,
     report: NetworkReport,
@@ -81,27 +84,36 @@ pub(in crate::engine) struct Took {
 
 impl NetworkPlan {
     /// Reads and plans a graph; what cannot run is refused here. No array that it makes, nor its
-    /// weights, may take more than `limit` bytes.
-    pub(in crate::engine) fn load(source: &NetworkSource, limit: u64) -> Result<Self, LoadError> {
+    /// weights, may take more than what is free of `budget`.
+    pub(in crate::engine) fn load(
+        source: &NetworkSource,
+        budget: &Budget,
+    ) -> Result<Self, LoadError> {
         let refuse = |why: &str| LoadError::Unsound { why: why.to_owned() };
         std::thread::scope(|scope| {
             let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
-            let load = thread.spawn_scoped(scope, || Self::load_here(source, limit));
+            let load = thread.spawn_scoped(scope, || Self::load_here(source, budget));
             let load = load.map_err(|error| refuse(&format!("no thread to plan it: {error}")))?;
             load.join().unwrap_or_else(|_| Err(refuse("planning it failed")))
         })
     }
 
-    fn load_here(source: &NetworkSource, limit: u64) -> Result<Self, LoadError> {
+    fn load_here(source: &NetworkSource, budget: &Budget) -> Result<Self, LoadError> {
         let path = &source.onnx;
+        let limit = budget.free_bytes();
         let folder = path.parent().unwrap_or(Path::new("."));
         let mut proto = read(path)?;
         tensors::check(path, &proto)?;
         let graph = proto.graph.as_ref();
         let graph = graph.ok_or_else(|| LoadError::Unsound { why: "it has no graph".into() })?;
+        let weight_bytes = memory::declared(graph);
+        if weight_bytes > limit {
+            let (free_bytes, budget_bytes) = (limit, budget.total_bytes());
+            return Err(LoadError::Memory { weight_bytes, free_bytes, budget_bytes });
+        }
         let [inputs, outputs] = Parsed::ports(graph)?;
         general::prepare(&mut proto, folder)?;
-        let weights = Arc::new(ours(&mut proto, folder)?);
+        let weights = Arc::new(ours(&mut proto, folder, limit)?);
         let ports = [inputs.clone(), outputs.clone()];
         let (parsed, whole) = planned(&proto, folder, ports, limit)?;
         let kernel = Kernel::best();
@@ -112,8 +124,10 @@ impl NetworkPlan {
         let report = report(&parsed, whole.as_ref(), kernel);
         let runnable = whole.map(|model| caught(|| model.into_optimized()?.into_runnable()));
         let whole = runnable.transpose().map_err(|error| unplannable(&proto, &error))?;
+        let decisive = parsed.decisive.clone();
+        let parsed = Some(parsed);
         let mut plan =
-            Self { whole, parsed: Some(parsed), weights, kernel, inputs, outputs, batched, report };
+            Self { whole, parsed, weights, kernel, inputs, outputs, decisive, batched, report };
         plan.settle(limit).map_err(|error| unplannable(&proto, &error))?;
         plan.report.weight_bytes = plan.weight_bytes();
         Ok(plan)
@@ -199,8 +213,12 @@ impl NetworkState {
         outputs: &[usize],
     ) -> Result<(Vec<Array>, Took), InferError> {
         let started = Instant::now();
-        let kinds = self.plan.inputs.iter().map(|declared| declared.kind);
-        let tensors = inputs.iter().zip(kinds).map(|(array, kind)| tensor(array, kind));
+        let decides = self.plan.decisive.iter().chain(std::iter::repeat(&false));
+        let kinds = self.plan.inputs.iter().map(|declared| declared.kind).zip(decides);
+        let tensors = inputs.iter().zip(kinds).map(|(array, (kind, decides))| {
+            let tensor = tensor(array, kind)?;
+            if *decides { arrays::countable(tensor) } else { Ok(tensor) }
+        });
         let tensors = tensors.collect::<TractResult<Vec<_>>>().map_err(refused)?;
         let ready = Instant::now();
         let computed = self.evaluate(tensors)?;
@@ -291,11 +309,12 @@ impl NetworkState {
 }
 
 /// Gives our operators what they compute better, and takes their weights out of the graph.
-fn ours(proto: &mut ModelProto, folder: &Path) -> Result<Weights, LoadError> {
+fn ours(proto: &mut ModelProto, folder: &Path, limit: u64) -> Result<Weights, LoadError> {
     surgery::claim(proto, folder)?;
     let Some(graph) = &mut proto.graph else { return Ok(Weights::default()) };
     let weights = weights::take_products(graph, folder)?;
-    surgery::join(proto, folder, &Parsed::onnx(false));
+    let guarded = |model: &mut InferenceModel| guard::guard(model, limit);
+    surgery::join(proto, folder, &Parsed::onnx(false), guarded);
     Ok(weights)
 }
 

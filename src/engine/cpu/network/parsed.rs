@@ -12,7 +12,7 @@ use tract_onnx::tract_hir::internal::*;
 use tract_onnx::tract_hir::ops::konst::Const;
 
 use super::arrays::Kind;
-use super::{decisive, extremes, guard, places};
+use super::{casts, decisive, extremes, guard, places};
 use crate::engine::LoadError;
 use crate::engine::cpu::convolutions;
 use crate::engine::cpu::general;
@@ -123,14 +123,13 @@ impl Parsed {
         self.typed(model)
     }
 
-    /// The graph as tract understands it. Passes that put our operators in the place of tract's
-    /// come last.
+    /// The graph as tract understands it, with our operators in the place of some of tract's.
     fn typed(&self, model: InferenceModel) -> TractResult<TypedModel> {
         let mut model = model.into_typed()?;
         guard::check(&model, self.limit)?;
         convolutions::replace(&mut model)?;
-        let mut model = model.into_decluttered()?;
         guard::check(&model, self.limit)?;
+        casts::widen(&mut model)?;
         extremes::replace(&mut model)?;
         places::check(&mut model);
         Ok(model)

@@ -5,15 +5,12 @@ use std::sync::Arc;
 use tract_onnx::tract_core::ops::cnn::PoolSpec;
 use tract_onnx::tract_hir::internal::*;
 
-use super::{processor, uninitialised};
+use super::{step, uninitialised};
 use crate::engine::cpu::kernels::convolution::{
     Convolution, Extent, Function, Instruction, Operand, Source, Tail, Window,
 };
 
-/// A convolution with constant weights, and what is done to its sums.
-///
-/// Its inputs are pictures of images × channels × height × width (or × width) whose channels are
-/// joined, then what its tail reads.
+/// The constants of a convolution.
 #[derive(Debug, Clone)]
 pub(in crate::engine::cpu) struct Weights {
     pub(in crate::engine::cpu) geometry: PoolSpec,
@@ -26,7 +23,11 @@ pub(in crate::engine::cpu) struct Weights {
     pub(in crate::engine::cpu) spread: [usize; 2],
 }
 
-/// A convolution in a graph. Two are equal when they are the same.
+/// A convolution with constant weights, and what is done to its sums. Two are equal when they are the
+/// same.
+///
+/// Its inputs are pictures of images × channels × height × width (or × width) whose channels are
+/// joined, then what its tail reads.
 #[derive(Debug, Clone)]
 pub(in crate::engine::cpu) struct ConvolutionNode(pub(in crate::engine::cpu) Arc<Described>);
 
@@ -81,6 +82,7 @@ impl Described {
         let channels = [geometry.input_channels, outputs];
         let packed =
             Convolution::new(window(geometry)?, *groups, channels, &weights, &bias, tail, size);
+        let packed = packed.and_then(|packed| packed.spread(*spread));
         packed.map_err(|why| format_err!("weights of a convolution: {why}"))
     }
 }
@@ -137,7 +139,7 @@ impl EvalOp for ConvolutionNode {
     not_out_of_plan!();
 
     fn eval(&self, context: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
-        let processor = processor(context)?;
+        let step = step(context)?;
         let described = &*self.0;
         let owned;
         let convolution = match &described.packed {
@@ -174,8 +176,8 @@ impl EvalOp for ConvolutionNode {
         let mut out = uninitialised(&shape)?;
         let mut view = out.try_as_plain_ram_mut()?;
         convolution.run(
-            processor.kernel,
-            &processor.pool,
+            step.kernel,
+            &step.pool,
             images,
             &extent,
             &sources,
@@ -241,14 +243,16 @@ impl TypedOp for ConvolutionNode {
     as_op!();
 }
 
-/// Bytes of the weights that convolutions of a graph hold.
-pub(in crate::engine::cpu) fn weight_bytes(model: &TypedModel) -> u64 {
-    let nodes = model.nodes.iter().filter_map(|node| node.op_as::<ConvolutionNode>());
-    let bytes = nodes.map(|node| match &node.0.packed {
-        Some(packed) => packed.bytes(),
-        None => (node.0.weights.weights.len() + node.0.weights.bias.len()) * size_of::<f32>(),
-    });
-    bytes.sum::<usize>() as u64
+impl ConvolutionNode {
+    /// Bytes of its weights.
+    pub(in crate::engine::cpu) fn weight_bytes(&self) -> u64 {
+        let Weights { weights, bias, .. } = &self.0.weights;
+        let bytes = match &self.0.packed {
+            Some(packed) => packed.bytes(),
+            None => (weights.len() + bias.len()) * size_of::<f32>(),
+        };
+        bytes as u64
+    }
 }
 
 /// An instruction of a program. Constants come second where the order does not matter.

@@ -8,7 +8,7 @@ use tract_onnx::pb::{AttributeProto, NodeProto};
 use tract_onnx::tract_hir::internal::*;
 
 use super::{RowOp, Step, constant, width};
-use crate::engine::cpu::kernels::norm::rms_norm;
+use crate::engine::cpu::kernels::norm::rms_norm_rows;
 use crate::engine::cpu::kernels::product::{Input, Matrix, Product, multiply};
 use crate::engine::cpu::weights::{WEIGHTS, WIDTHS, integers};
 
@@ -211,10 +211,8 @@ impl RowOp for Linear {
             None => x,
             Some(gain) => {
                 scratch.normed.resize(x.len(), 0.0);
-                let rows = x.chunks_exact(self.columns);
-                for (x, out) in rows.zip(scratch.normed.chunks_exact_mut(self.columns)) {
-                    rms_norm(step.kernel, x, gain, self.epsilon, out);
-                }
+                let out = scratch.normed.as_mut_slice();
+                rms_norm_rows(step.kernel, &step.pool, x, gain, self.epsilon, out);
                 &scratch.normed
             }
         };

@@ -194,23 +194,6 @@ pub(super) fn step<'a>(context: &EvalContext<'a>) -> TractResult<&'a Step> {
     context.shared.and_then(|shared| shared.get::<Step>()).context("no step is set up")
 }
 
-/// What computes the nodes of a plan. Lives in tract's turn state, by itself or in a [`Step`].
-#[derive(Clone)]
-pub(super) struct Processor {
-    pub(super) kernel: Kernel,
-    pub(super) pool: Arc<Pool>,
-}
-
-/// The processor that a node is evaluated on.
-fn processor(context: &EvalContext<'_>) -> TractResult<Processor> {
-    let shared = context.shared.context("no processor is set up")?;
-    if let Some(processor) = shared.get::<Processor>() {
-        return Ok(processor.clone());
-    }
-    let step = shared.get::<Step>().context("no processor is set up")?;
-    Ok(Processor { kernel: step.kernel, pool: Arc::clone(&step.pool) })
-}
-
 /// A node of ours between parsing and wiring, when shapes and constants become known.
 #[derive(Debug, Clone)]
 enum Row {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tract_onnx::tract_hir::internal::*;
 
 use super::{RowOp, Step, constant};
-use crate::engine::cpu::kernels::norm::rms_norm;
+use crate::engine::cpu::kernels::norm::rms_norm_rows;
 
 /// `x / sqrt(mean(x²) + epsilon) * gain`.
 #[derive(Debug)]
@@ -49,9 +49,7 @@ impl RowOp for Norm {
         ensure!(x.len() == rows * width && out.len() == rows * width);
         let gain = self.gain.try_as_plain_ram()?;
         let gain = gain.as_slice::<f32>()?;
-        for (x, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
-            rms_norm(step.kernel, x, gain, self.epsilon, out);
-        }
+        rms_norm_rows(step.kernel, &step.pool, x, gain, self.epsilon, out);
         Ok(())
     }
 }

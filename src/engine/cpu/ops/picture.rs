@@ -10,7 +10,7 @@ use tract_onnx::tract_core::ops::nn::resize::{AxisPlan, Resize};
 use tract_onnx::tract_hir::internal::*;
 
 use super::convolution::{extent, window};
-use super::{Processor, processor, uninitialised};
+use super::{Step, step, uninitialised};
 use crate::engine::cpu::kernels::convolution::{Tail, apply};
 use crate::engine::cpu::kernels::pooling::{Pooling, pool};
 use crate::engine::cpu::kernels::resampling::{Axis, resample};
@@ -22,7 +22,7 @@ pub(in crate::engine::cpu) trait PictureOp:
     fn name(&self) -> &'static str;
     /// Shape of the output.
     fn shape(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TDim>>;
-    fn eval(&self, processor: &Processor, inputs: &[TValue]) -> TractResult<Tensor>;
+    fn eval(&self, step: &Step, inputs: &[TValue]) -> TractResult<Tensor>;
 }
 
 /// A [`PictureOp`] in a plan. Two are equal when they are the same.
@@ -49,7 +49,7 @@ impl EvalOp for PictureNode {
     not_out_of_plan!();
 
     fn eval(&self, context: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
-        Ok(tvec![self.0.eval(&processor(context)?, &inputs)?.into_tvalue()])
+        Ok(tvec![self.0.eval(step(context)?, &inputs)?.into_tvalue()])
     }
 }
 
@@ -76,7 +76,7 @@ impl PictureOp for Elementwise {
         Ok(inputs.first().context("a picture is missing")?.shape.to_tvec())
     }
 
-    fn eval(&self, processor: &Processor, inputs: &[TValue]) -> TractResult<Tensor> {
+    fn eval(&self, step: &Step, inputs: &[TValue]) -> TractResult<Tensor> {
         let first = inputs.first().context("a picture is missing")?;
         let (&[_, channels], places) = first.shape().split_at_checked(2).context("too few axes")?
         else {
@@ -90,8 +90,8 @@ impl PictureOp for Elementwise {
         let mut view = out.try_as_plain_ram_mut()?;
         let places = places.iter().product();
         apply(
-            processor.kernel,
-            &processor.pool,
+            step.kernel,
+            &step.pool,
             &self.0,
             [channels, places],
             picture,
@@ -120,15 +120,15 @@ impl PictureOp for Pool {
         Ok(self.geometry.output_shape(&first.shape)?.shape)
     }
 
-    fn eval(&self, processor: &Processor, inputs: &[TValue]) -> TractResult<Tensor> {
+    fn eval(&self, step: &Step, inputs: &[TValue]) -> TractResult<Tensor> {
         let first = inputs.first().context("a picture is missing")?;
         let shape = self.geometry.output_shape(first.shape())?.shape;
         let places = first.shape().get(2..).context("too few axes")?;
         let (x, mut out) = (first.try_as_plain_ram()?, uninitialised(&shape)?);
         let mut view = out.try_as_plain_ram_mut()?;
         pool(
-            processor.kernel,
-            &processor.pool,
+            step.kernel,
+            &step.pool,
             self.pooling,
             &window(&self.geometry)?,
             &extent(&self.geometry, places),
@@ -158,7 +158,8 @@ impl Resampling {
 
     fn axes(&self, inputs: &[TValue], output: &[usize]) -> TractResult<[Axis; 2]> {
         let input = inputs.first().context("a picture is missing")?.shape();
-        let scales = match self.told(inputs).0 {
+        let told = self.told(inputs).0.filter(|scales| scales.len() == input.len());
+        let scales = match told {
             Some(scales) => scales.try_as_plain_ram()?.as_slice::<f32>()?.to_vec(),
             None => input.iter().zip(output).map(|(i, o)| *o as f32 / *i as f32).collect(),
         };
@@ -202,7 +203,7 @@ impl PictureOp for Resampling {
         }
     }
 
-    fn eval(&self, processor: &Processor, inputs: &[TValue]) -> TractResult<Tensor> {
+    fn eval(&self, step: &Step, inputs: &[TValue]) -> TractResult<Tensor> {
         let first = inputs.first().context("a picture is missing")?;
         let shape: TVec<usize> = match self {
             Self::Planned(resize) => {
@@ -221,7 +222,7 @@ impl PictureOp for Resampling {
         let (x, mut out) = (first.try_as_plain_ram()?, uninitialised(&shape)?);
         let mut view = out.try_as_plain_ram_mut()?;
         let (x, to) = (x.as_slice()?, view.as_slice_mut()?);
-        resample(processor.kernel, &processor.pool, input, &axes, x, to);
+        resample(step.kernel, &step.pool, input, &axes, x, to);
         drop(view);
         Ok(out)
     }

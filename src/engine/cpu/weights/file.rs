@@ -1,8 +1,11 @@
 //! Packed weights and the graph that uses them, in one file that is mapped.
 //!
 //! The file is derived from a package and can be thrown away at any time: a mark, the length of a
-//! description, the description (JSON), and from the next page on what it describes. It is written
-//! under another name, synced and renamed, so that it is whole or not there.
+//! description, a digest, the description (JSON), and from the next page on what it describes. It is
+//! written under another name, synced and renamed, so that it is whole or not there.
+//!
+//! The digest is of description and graph, where a wrong bit would be another model. Weights are not
+//! read when they are mapped, so they are not in it: the package they are made of was verified.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -14,6 +17,7 @@ use std::time::Duration;
 use memmap2::Mmap;
 use prost::Message;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tract_onnx::pb::ModelProto;
 
 use super::Weights;
@@ -23,8 +27,10 @@ use crate::engine::cpu::kernels::pack::{Form, Line, Lines, Packed};
 use crate::engine::cpu::kernels::product::Matrix;
 
 /// Changes with every change of this file's layout.
-const MARK: &[u8; 16] = b"endcap packed 01";
+const MARK: &[u8; 16] = b"endcap packed 02";
 const PAGE: usize = 4096;
+/// Bytes of a digest.
+const DIGEST: usize = 32;
 /// How names begin under which files are written.
 const STAGED: &str = ".packed-";
 /// A staged file this old belongs to nobody: writing one takes seconds.
@@ -61,15 +67,21 @@ pub(in crate::engine::cpu) fn load(derived: &Derived) -> Option<(ModelProto, Wei
     let map = Arc::new(unsafe { Mmap::map(&file) }.ok()?);
     let (mark, rest) = map.split_first_chunk::<16>()?;
     let (length, rest) = rest.split_first_chunk::<8>()?;
+    let (digest, rest) = rest.split_first_chunk::<DIGEST>()?;
     let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
     if mark != MARK || length > MAX_DESCRIPTION {
         return None;
     }
-    let description: Description = serde_json::from_slice(rest.get(..length)?).ok()?;
+    let text = rest.get(..length)?;
+    let description: Description = serde_json::from_slice(text).ok()?;
     if description.key != key(derived)? {
         return None;
     }
-    let graph = ModelProto::decode(map.get(description.graph)?).ok()?;
+    let graph = map.get(description.graph)?;
+    if *digest != digest_of(text, graph) {
+        return None;
+    }
+    let graph = ModelProto::decode(graph).ok()?;
     let matrices = description.matrices.into_iter().map(|entry| {
         let lines = Lines::mapped(&map, entry.range)?;
         match entry.form {
@@ -91,7 +103,7 @@ pub(in crate::engine::cpu) fn save(
         key(derived).ok_or_else(|| std::io::Error::other("this program is not to be found"))?;
     // Positions depend on the description's length, and its length on the positions' digits.
     let reserved = 256 + weights.matrices.len() * 512 + key.len();
-    let mut at = (24 + reserved).next_multiple_of(PAGE);
+    let mut at = (MARK.len() + 8 + DIGEST + reserved).next_multiple_of(PAGE);
     let mut place = |bytes: usize, align: usize| {
         let from = at.next_multiple_of(align);
         at = from + bytes;
@@ -121,6 +133,7 @@ pub(in crate::engine::cpu) fn save(
     let mut writer = Writer { to: BufWriter::new(staged), at: 0 };
     writer.bytes(MARK)?;
     writer.bytes(&(text.len() as u64).to_le_bytes())?;
+    writer.bytes(&digest_of(&text, &graph))?;
     writer.bytes(&text)?;
     writer.move_to(description.graph.start)?;
     writer.bytes(&graph)?;
@@ -134,6 +147,10 @@ pub(in crate::engine::cpu) fn save(
     staged.as_file().sync_all()?;
     staged.persist(&derived.path)?;
     File::open(folder)?.sync_all()
+}
+
+fn digest_of(text: &[u8], graph: &[u8]) -> [u8; DIGEST] {
+    Sha256::new().chain_update(text).chain_update(graph).finalize().into()
 }
 
 /// Removes what a power cut left of earlier writing.
@@ -243,6 +260,12 @@ mod tests {
             std::fs::write(&derived.path, &bytes[..length]).unwrap();
             assert!(load(&derived).is_none(), "cut to {length} bytes");
         }
+        // Another graph that can be read as well.
+        let at = bytes.windows(4).rposition(|four| four == b"test").unwrap();
+        let mut changed = bytes;
+        changed[at] = b'b';
+        std::fs::write(&derived.path, &changed).unwrap();
+        assert!(load(&derived).is_none(), "changed in the graph");
     }
 
     #[test]

@@ -3,9 +3,8 @@ use std::time::{Duration, Instant};
 use tract_onnx::prelude::*;
 
 use super::super::super::kernels::Kernel;
-use super::super::super::kernels::pool::Pool;
-use super::super::super::ops::Processor;
 use super::super::replace;
+use super::threads;
 
 /// Compares a model with tract's own operators, and tells what each operator takes.
 ///
@@ -15,6 +14,7 @@ use super::super::replace;
 #[test]
 #[ignore = "needs a model"]
 #[allow(clippy::disallowed_methods, reason = "told by the person who measures")]
+#[allow(clippy::print_stdout, clippy::print_stderr, reason = "told to the person who measures")]
 fn measure() {
     let told = |name: &str| std::env::var(name).ok();
     let path = told("ENDCAP_TEST_MODEL").expect("a model");
@@ -56,10 +56,9 @@ fn measure() {
         }
     }
     let mut first = None;
-    for threads in [1, 2] {
+    for count in [1, 2] {
         let mut state = ours.spawn().expect("spawns");
-        let pool = std::sync::Arc::new(Pool::new(threads));
-        state.turn_state.shared.insert(Processor { kernel: Kernel::best(), pool });
+        state.turn_state.shared.insert(threads(Kernel::best(), count));
         let mut times: Vec<(Duration, Vec<(usize, Duration)>)> = Vec::new();
         for _ in 0..=rounds {
             let mut nodes = Vec::new();
@@ -82,10 +81,10 @@ fn measure() {
         times.sort();
         let median = times[rounds / 2].0.as_secs_f64() * 1e3;
         println!(
-            "ours {threads} threads: least {:.2} ms, median {median:.2} ms",
+            "ours {count} threads: least {:.2} ms, median {median:.2} ms",
             times[0].0.as_secs_f64() * 1e3
         );
-        if told("ENDCAP_TEST_REPORT").is_some_and(|t| t == threads.to_string()) {
+        if told("ENDCAP_TEST_REPORT").is_some_and(|t| t == count.to_string()) {
             report(ours.model(), &times[0].1);
         }
     }
@@ -116,6 +115,7 @@ fn measure() {
     }
 }
 
+#[allow(clippy::print_stdout, reason = "told to the person who measures")]
 fn report(model: &TypedModel, nodes: &[(usize, Duration)]) {
     let mut by_operator: std::collections::BTreeMap<String, (usize, Duration)> = Default::default();
     for (id, time) in nodes {

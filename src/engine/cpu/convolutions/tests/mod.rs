@@ -14,8 +14,10 @@ use tract_onnx::tract_core::ops::nn::{DataFormat, Reduce, Reducer, sigmoid};
 
 use super::super::kernels::Kernel;
 use super::super::kernels::pool::Pool;
-use super::super::ops::Processor;
+use super::super::ops::Step;
+use super::super::weights::Weights as Stored;
 use super::*;
+use crate::engine::Activation;
 
 /// Numbers between -1 and 1 that look like chance.
 fn numbers(shape: &[usize], seed: usize) -> Tensor {
@@ -155,6 +157,21 @@ fn everything() -> TypedModel {
     s.model
 }
 
+fn weight_bytes(model: &TypedModel) -> u64 {
+    let nodes = model.nodes.iter().filter_map(|node| node.op_as::<ConvolutionNode>());
+    nodes.map(ConvolutionNode::weight_bytes).sum()
+}
+
+/// What a plan needs in its turn state.
+fn threads(kernel: Kernel, count: usize) -> Step {
+    Step::new(
+        kernel,
+        Activation::default(),
+        Arc::new(Pool::new(count)),
+        Arc::new(Stored::default()),
+    )
+}
+
 fn floats(value: &TValue) -> Vec<f32> {
     value.try_as_plain_ram().unwrap().as_slice::<f32>().unwrap().to_vec()
 }
@@ -164,7 +181,7 @@ fn a_graph_gives_what_tract_gives() {
     let stock = everything().into_runnable().unwrap();
     let mut ours = everything();
     replace(&mut ours).unwrap();
-    assert!(super::super::ops::convolution::weight_bytes(&ours) > 20_000);
+    assert!(weight_bytes(&ours) > 80_000);
     let ours = ours.into_optimized().unwrap().into_runnable().unwrap();
     let operators: BTreeSet<String> =
         ours.model().nodes.iter().map(|node| node.op().name().to_string()).collect();
@@ -172,10 +189,10 @@ fn a_graph_gives_what_tract_gives() {
         ["Const", "Convolution", "Elementwise", "Pooling", "Reduce<Sum>", "Resampling", "Source"];
     let unknown: Vec<_> = operators.iter().filter(|name| !known.contains(&&***name)).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
-    assert!(super::super::ops::convolution::weight_bytes(ours.model()) > 20_000);
+    assert!(weight_bytes(ours.model()) > 80_000);
     for kernel in Kernel::available() {
         let mut state = ours.spawn().unwrap();
-        state.turn_state.shared.insert(Processor { kernel, pool: Arc::new(Pool::new(2)) });
+        state.turn_state.shared.insert(threads(kernel, 2));
         for images in [1, 3] {
             let x = numbers(&[images, 3, 32, 40], 17);
             let want = floats(&stock.run(tvec![x.clone().into_tvalue()]).unwrap()[0]);

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::super::vector::{Vector, vectorised};
 use super::super::{Kernel, LANES};
 use super::finish::factors;
-use super::numbers::{Bytes, Floats, Halves, Numbers};
+use super::numbers::{Bytes, Halves, Numbers};
 use super::{BLOCK_PAGES, BLOCK_TOKENS, partial_len};
 use crate::engine::kv::{KvType, Layout, PAGE_TOKENS, Pages};
 
@@ -68,7 +68,7 @@ vectorised! {
 }
 
 /// From so many queries on, numbers are widened once for all of them.
-const MANY: usize = 12;
+pub(super) const MANY: usize = 12;
 
 thread_local! {
     /// Room for one block's scores, factors and widened numbers; kept, as every step wants it again.
@@ -76,7 +76,7 @@ thread_local! {
 }
 
 /// Bytes that are fetched at once.
-const LINE: usize = 64;
+pub(super) const LINE: usize = 64;
 
 /// Lanes at a cache line.
 #[derive(Clone, Copy)]
@@ -161,30 +161,30 @@ fn empty(partials: &mut [f32], head_size: usize) {
 }
 
 /// One block's work.
-struct Block<'a> {
-    seen: &'a Seen<'a>,
+pub(super) struct Block<'a> {
+    pub(super) seen: &'a Seen<'a>,
     /// `head_size` × `count`.
-    queries: *const f32,
-    count: usize,
+    pub(super) queries: *const f32,
+    pub(super) count: usize,
     /// At most [`BLOCK_PAGES`].
-    pages: Range<usize>,
+    pub(super) pages: Range<usize>,
     /// Where the keys of each page begin.
-    keys: [*const u8; BLOCK_PAGES],
+    pub(super) keys: [*const u8; BLOCK_PAGES],
     /// Keys that are wanted after this block; what is no page's is only asked for, not read.
-    later: [*const u8; BLOCK_PAGES],
+    pub(super) later: [*const u8; BLOCK_PAGES],
     /// `count` × [`BLOCK_TOKENS`].
-    scores: *mut f32,
+    pub(super) scores: *mut f32,
     /// `count` × 2 × lanes.
-    factors: *mut f32,
+    pub(super) factors: *mut f32,
     /// Where there are [`MANY`] queries: [`BLOCK_TOKENS`] × `head_size`.
-    widened: *mut f32,
+    pub(super) widened: *mut f32,
     /// `count` × [`partial_len`].
-    partials: *mut f32,
+    pub(super) partials: *mut f32,
 }
 
 impl Block<'_> {
     #[inline(always)]
-    fn size(&self) -> usize {
+    pub(super) fn size(&self) -> usize {
         self.seen.layout.head_size
     }
 
@@ -197,120 +197,6 @@ impl Block<'_> {
                 self.soften::<V>(query);
             }
             self.mix_all::<V, N>();
-        }
-    }
-
-    /// Scores of all queries.
-    #[inline(always)]
-    unsafe fn score_all<V: Vector, N: Numbers>(&self) {
-        let (keys, count) = (&self.keys, self.pages.len());
-        // SAFETY: keys are `strip` bytes and so are the values behind them.
-        unsafe {
-            if self.count < MANY {
-                return self.score::<V, N>(&keys[..count], 0);
-            }
-            for page in (0..count).step_by(2) {
-                let mut wide = [std::ptr::null(); 2];
-                let here = (count - page).min(2);
-                for i in 0..here {
-                    let into = self.widened.add(i * self.size() * LANES);
-                    widen::<V, N>(keys[page + i], into, self.size());
-                    wide[i] = into.cast_const().cast::<u8>();
-                }
-                self.score::<V, Floats>(&wide[..here], page);
-            }
-        }
-    }
-
-    /// Scores of all queries in pages whose keys are given, the first of which is the block's
-    /// `page`th.
-    #[inline(always)]
-    unsafe fn score<V: Vector, N: Numbers>(&self, keys: &[*const u8], page: usize) {
-        let mut query = 0;
-        // SAFETY: there are as many queries left as are taken.
-        unsafe {
-            while query < self.count {
-                query += match self.count - query {
-                    12.. if V::WIDE => self.score_some::<V, N, 12, 2>(keys, page, query),
-                    6.. if V::WIDE => self.score_some::<V, N, 6, 4>(keys, page, query),
-                    4.. if V::WIDE => self.score_some::<V, N, 4, 4>(keys, page, query),
-                    3.. if V::WIDE => self.score_some::<V, N, 3, 4>(keys, page, query),
-                    2.. if V::WIDE => self.score_some::<V, N, 2, 8>(keys, page, query),
-                    1.. if V::WIDE => self.score_some::<V, N, 1, 8>(keys, page, query),
-                    6.. => self.score_some::<V, N, 6, 1>(keys, page, query),
-                    3.. => self.score_some::<V, N, 3, 2>(keys, page, query),
-                    2.. => self.score_some::<V, N, 2, 2>(keys, page, query),
-                    _ => self.score_some::<V, N, 1, 4>(keys, page, query),
-                };
-            }
-        }
-    }
-
-    /// `Q` queries, `P` pages at a time; returns `Q`.
-    #[inline(always)]
-    unsafe fn score_some<V: Vector, N: Numbers, const Q: usize, const P: usize>(
-        &self,
-        keys: &[*const u8],
-        page: usize,
-        query: usize,
-    ) -> usize {
-        // SAFETY: the caller's.
-        unsafe {
-            let whole = keys.chunks_exact(P);
-            let rest = whole.remainder();
-            let mut at = page;
-            for keys in whole {
-                let mut together = [std::ptr::null(); P];
-                together.copy_from_slice(keys);
-                self.dots::<V, N, Q, P>(together, at, query);
-                at += P;
-            }
-            for &keys in rest {
-                self.dots::<V, N, Q, 1>([keys], at, query);
-                at += 1;
-            }
-        }
-        Q
-    }
-
-    /// Dot products of queries with the keys of pages.
-    #[inline(always)]
-    unsafe fn dots<V: Vector, N: Numbers, const Q: usize, const P: usize>(
-        &self,
-        keys: [*const u8; P],
-        page: usize,
-        query: usize,
-    ) {
-        let values = self.seen.layout.strip_bytes();
-        // SAFETY: keys are `head_size` lanes, queries `head_size` × `count`, scores as long as a
-        // block for each query.
-        unsafe {
-            let mut sums = [[V::splat(0.0); P]; Q];
-            for d in 0..self.size() {
-                let mut lanes = [V::splat(0.0); P];
-                for p in 0..P {
-                    lanes[p] = N::lanes(keys[p].add(d * N::BYTES));
-                }
-                if N::FROM_PAGES && (d * N::BYTES).is_multiple_of(LINE) {
-                    // The values, which are wanted next.
-                    for keys in keys {
-                        V::prefetch(keys.wrapping_add(values + d * N::BYTES));
-                    }
-                }
-                let queries = self.queries.add(d * self.count + query);
-                for q in 0..Q {
-                    let x = V::splat(*queries.add(q));
-                    for p in 0..P {
-                        sums[q][p] = lanes[p].mul_add(x, sums[q][p]);
-                    }
-                }
-            }
-            for q in 0..Q {
-                for p in 0..P {
-                    sums[q][p]
-                        .store(self.scores.add((query + q) * BLOCK_TOKENS + (page + p) * LANES));
-                }
-            }
         }
     }
 
@@ -368,122 +254,15 @@ impl Block<'_> {
             b.store(self.factors.add((query * 2 + 1) * LANES));
         }
     }
-
-    /// Joins the weighted values of the block to the partial results.
-    #[inline(always)]
-    unsafe fn mix_all<V: Vector, N: Numbers>(&self) {
-        let (keys, count) = (&self.keys, self.pages.len());
-        let strip = self.seen.layout.strip_bytes();
-        let mut values = [std::ptr::null(); BLOCK_PAGES];
-        // SAFETY: values are behind keys; widened numbers are as many as a block has.
-        unsafe {
-            if self.count < MANY {
-                for page in 0..count {
-                    values[page] = keys[page].add(strip);
-                }
-                return self.mix::<V, N>(&values[..count]);
-            }
-            for page in 0..count {
-                let into = self.widened.add(page * self.size() * LANES);
-                widen::<V, N>(keys[page].add(strip), into, self.size());
-                values[page] = into.cast_const().cast::<u8>();
-            }
-            self.mix::<V, Floats>(&values[..count]);
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn mix<V: Vector, N: Numbers>(&self, values: &[*const u8]) {
-        let columns = self.size() / LANES;
-        let mut column = 0;
-        // SAFETY: there are as many columns left as are taken.
-        unsafe {
-            while column < columns {
-                column += match columns - column {
-                    4.. if V::WIDE => self.mix_columns::<V, N, 4>(values, column),
-                    2.. => self.mix_columns::<V, N, 2>(values, column),
-                    _ => self.mix_columns::<V, N, 1>(values, column),
-                };
-            }
-        }
-    }
-
-    /// `C` columns of lanes for all queries; returns `C`.
-    #[inline(always)]
-    unsafe fn mix_columns<V: Vector, N: Numbers, const C: usize>(
-        &self,
-        values: &[*const u8],
-        column: usize,
-    ) -> usize {
-        let mut query = 0;
-        // SAFETY: there are as many queries left as are taken.
-        unsafe {
-            while query < self.count {
-                query += match self.count - query {
-                    6.. if V::WIDE => self.mix_some::<V, N, 6, C>(values, column, query),
-                    4.. if V::WIDE => self.mix_some::<V, N, 4, C>(values, column, query),
-                    3.. => self.mix_some::<V, N, 3, C>(values, column, query),
-                    2.. => self.mix_some::<V, N, 2, C>(values, column, query),
-                    _ => self.mix_some::<V, N, 1, C>(values, column, query),
-                };
-            }
-        }
-        C
-    }
-
-    /// `Q` queries, `C` columns; returns `Q`.
-    #[inline(always)]
-    unsafe fn mix_some<V: Vector, N: Numbers, const Q: usize, const C: usize>(
-        &self,
-        values: &[*const u8],
-        column: usize,
-        query: usize,
-    ) -> usize {
-        let columns = self.size() / LANES;
-        // SAFETY: values are 16 × `head_size`, partial results `head_size` floats behind two lanes.
-        unsafe {
-            let mut sums = [[V::splat(0.0); C]; Q];
-            let mut weights = self.scores.add(query * BLOCK_TOKENS).cast_const();
-            for (values, later) in values.iter().zip(self.later) {
-                let mut from = values.add(column * N::BYTES);
-                for slot in 0..PAGE_TOKENS {
-                    if N::FROM_PAGES && column + query == 0 {
-                        // The keys of the next block.
-                        for line in (0..columns * N::BYTES).step_by(LINE) {
-                            V::prefetch(later.wrapping_add(slot * columns * N::BYTES + line));
-                        }
-                    }
-                    let mut lanes = [V::splat(0.0); C];
-                    for c in 0..C {
-                        lanes[c] = N::lanes(from.add(c * N::BYTES));
-                    }
-                    for q in 0..Q {
-                        let weight = V::splat(*weights.add(q * BLOCK_TOKENS));
-                        for c in 0..C {
-                            sums[q][c] = lanes[c].mul_add(weight, sums[q][c]);
-                        }
-                    }
-                    from = from.add(columns * N::BYTES);
-                    weights = weights.add(1);
-                }
-            }
-            for q in 0..Q {
-                let factors = self.factors.add((query + q) * 2 * LANES);
-                let (a, b) = (V::load(factors), V::load(factors.add(LANES)));
-                let partial = self.partials.add((query + q) * partial_len(self.size()));
-                for c in 0..C {
-                    let place = partial.add((2 + column + c) * LANES);
-                    V::load(place).mul_add(a, sums[q][c].mul(b)).store(place);
-                }
-            }
-        }
-        Q
-    }
 }
 
 /// Widens a page's strip: `head_size` lanes.
 #[inline(always)]
-unsafe fn widen<V: Vector, N: Numbers>(from: *const u8, into: *mut f32, head_size: usize) {
+pub(super) unsafe fn widen<V: Vector, N: Numbers>(
+    from: *const u8,
+    into: *mut f32,
+    head_size: usize,
+) {
     for d in 0..head_size {
         // SAFETY: both have `head_size` lanes.
         unsafe { N::lanes::<V>(from.add(d * N::BYTES)).store(into.add(d * LANES)) }

@@ -15,8 +15,10 @@ mod finish;
 mod numbers;
 mod place;
 mod rotary;
+mod scores;
 #[cfg(test)]
 mod tests;
+mod values;
 
 pub(in crate::engine::cpu) use block::{Seen, attend};
 pub(in crate::engine::cpu) use finish::finish;

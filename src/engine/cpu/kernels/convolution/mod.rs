@@ -13,6 +13,7 @@ mod output;
 mod patchwork;
 mod piece;
 mod plan;
+mod rows;
 mod tail;
 #[cfg(test)]
 mod tests;
@@ -20,7 +21,8 @@ mod tile;
 mod window;
 mod winograd;
 
-pub(in crate::engine::cpu) use self::tail::{Function, Instruction, Operand, Tail, apply};
+pub(in crate::engine::cpu) use self::rows::apply;
+pub(in crate::engine::cpu) use self::tail::{Function, Instruction, Operand, Tail};
 pub(in crate::engine::cpu) use self::window::{Extent, Window};
 
 use self::output::Output;

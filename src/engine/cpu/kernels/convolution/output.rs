@@ -1,7 +1,7 @@
 //! Where sums go when they are done.
 
 use super::super::Kernel;
-use super::tail::{Around, Rows};
+use super::rows::{Around, Rows};
 use super::{Convolution, MOST_PICTURES, Picture};
 
 /// The output of a convolution, which pieces write in parts that have nothing in common.

@@ -9,7 +9,7 @@ use super::output::Output;
 use super::plan::{Piece, Plan};
 use super::tile::{self, OUTPUTS, SLACK, Tile};
 use super::window::{Extent, Window};
-use super::{Convolution, Source, tail};
+use super::{Convolution, Source, rows};
 
 /// Buffers that a thread keeps from one convolution to the next.
 #[derive(Default)]
@@ -20,7 +20,7 @@ pub(super) struct Buffers {
     pub(super) sums: Vec<f32>,
     pub(super) outputs: Vec<f32>,
     pub(super) line: Vec<f32>,
-    pub(super) rows: tail::Rows,
+    pub(super) rows: rows::Rows,
     pub(super) offsets: Vec<usize>,
 }
 
@@ -107,7 +107,7 @@ impl Run<'_> {
             bias: &self.convolution.bias[first..first + count],
             input: &buffers.input,
             offsets,
-            furthest: offsets.last().copied().unwrap_or(0),
+            furthest: offsets.iter().max().copied().unwrap_or(0),
         };
         tile::sums(kernel, operands, places, &mut buffers.sums, padded);
         let by_row = self.output.by_row();

@@ -86,8 +86,10 @@ impl Plan {
         let bytes = |rows: usize, columns: usize| {
             ((rows - 1) * (columns + 1) + columns) * channels * NUMBERS * size_of::<f32>()
         };
-        let limits = Limits { bytes: PATCH_BYTES, columns: 3 * LANES, rows: 1 };
         let size = winograd::patches(extent).output;
+        // As many as fill a few vectors.
+        let rows = (3 * LANES).div_ceil(size[1] + 1);
+        let limits = Limits { bytes: PATCH_BYTES, columns: 3 * LANES, rows };
         Self::new(convolution, &PATCH, size, images, threads, &limits, bytes)
     }
 

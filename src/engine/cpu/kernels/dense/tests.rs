@@ -118,13 +118,13 @@ fn bias_function_and_residual_follow_the_sums() {
     for kernel in Kernel::available() {
         let pool = Pool::new(3);
         let mut out = vec![f32::NAN; rows * outputs];
-        let residual = Some(residual.as_slice());
+        let added = Some(residual.as_slice());
         let (dense, function, out) = (&dense, Function::Relu, &mut out[..]);
-        let mut products = [Product { dense, bias: &bias, function, residual, out }];
+        let mut products = [Product { dense, bias: &bias, function, residual: added, out }];
         multiply(kernel, &pool, rows, &x, &Digits::default(), &mut products);
         for (at, got) in out.iter().enumerate() {
             let sum = want[at].0 + f64::from(bias[at % outputs]);
-            let want = sum.max(0.0) + f64::from(residual.unwrap()[at]);
+            let want = sum.max(0.0) + f64::from(residual[at]);
             assert!((f64::from(*got) - want).abs() < 1e-4, "{kernel:?}: {got} for {want}");
         }
     }

@@ -17,11 +17,17 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// Of a graph whose weights were taken out.
-    pub(super) fn of(model: &ModelProto, folder: &Path, onnx: &Onnx) -> Self {
+    /// Of a graph whose weights were taken out. `guard` sees it first.
+    pub(super) fn of(
+        model: &ModelProto,
+        folder: &Path,
+        onnx: &Onnx,
+        guard: impl Fn(&mut InferenceModel),
+    ) -> Self {
         let found = caught(|| {
             let parsed = onnx.parse(model, folder.to_str())?;
             let mut inferred = parsed.model;
+            guard(&mut inferred);
             for outlet in inferred.input_outlets()?.to_vec() {
                 let fact = inferred.outlet_fact(outlet)?.clone();
                 if !fact.shape.is_open() {

@@ -26,6 +26,7 @@ use std::path::Path;
 
 use tract_onnx::Onnx;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto};
+use tract_onnx::prelude::InferenceModel;
 
 pub(in crate::engine::cpu) use self::contributed::SPELLED;
 use self::facts::Facts;
@@ -54,13 +55,19 @@ pub(in crate::engine::cpu) fn claim(
     Ok(())
 }
 
-/// Joins what belongs to a product with it, and names normalisations and attention.
-pub(in crate::engine::cpu) fn join(model: &mut ModelProto, folder: &Path, onnx: &Onnx) {
+/// Joins what belongs to a product with it, and names normalisations and attention. `guard` sees the
+/// graph before shapes are inferred, and so before anything of it is computed.
+pub(in crate::engine::cpu) fn join(
+    model: &mut ModelProto,
+    folder: &Path,
+    onnx: &Onnx,
+    guard: impl Fn(&mut InferenceModel),
+) {
     // Weights that were taken are not looked at again.
     let mut graph = taken(model, folder);
     graph.keep_what_is_needed();
     graph.put_back(model);
-    let facts = Facts::of(model, folder, onnx);
+    let facts = Facts::of(model, folder, onnx, guard);
     let mut graph = taken(model, folder);
     if tidy::check_order(&graph).is_ok() {
         attention::recognise(&mut graph, &facts);

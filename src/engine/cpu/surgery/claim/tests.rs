@@ -58,7 +58,7 @@ fn passed(nodes: Vec<NodeProto>, inputs: &[ValueInfoProto], outputs: &[&str]) ->
     weights::take_products(graph, folder).unwrap();
     let mut onnx = tract_onnx::onnx();
     ops::register(&mut onnx);
-    super::join(&mut model, folder, &onnx);
+    super::join(&mut model, folder, &onnx, |_| ());
     model.graph.unwrap().node
 }
 
