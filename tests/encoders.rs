@@ -198,7 +198,7 @@ fn text(network: &Network, batch: usize, tokens: usize) -> Inference {
 }
 
 fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+    std::env::var_os(name)?.into_string().ok()
 }
 
 /// Prints how long a text takes, and writes what comes out: `ENDCAP_ENCODER` names a graph,

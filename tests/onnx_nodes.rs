@@ -88,9 +88,10 @@ fn every_onnx_node_test_is_right_or_refused() {
             made.path().to_owned()
         }
     };
-    let told = std::fs::read(folder.join("cases.json")).unwrap();
-    let cases: Vec<Case> = serde_json::from_slice(&told).unwrap();
-    let only = std::env::var("ENDCAP_ONNX_ONLY").unwrap_or_default();
+    let list = std::fs::read(folder.join("cases.json")).unwrap();
+    let cases: Vec<Case> = serde_json::from_slice(&list).unwrap();
+    let only = std::env::var_os("ENDCAP_ONNX_ONLY").unwrap_or_default();
+    let only = only.into_string().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
     let mut wrong = Vec::new();
@@ -103,16 +104,16 @@ fn every_onnx_node_test_is_right_or_refused() {
         row.count(&outcome, case.expanded);
         match outcome {
             Outcome::Passed => {}
-            Outcome::Refused(why) => println!("refused\t{}\t{why}", case.name),
-            Outcome::Failed(why) => println!("failed\t{}\t{why}", case.name),
+            Outcome::Refused(why) => eprintln!("refused\t{}\t{why}", case.name),
+            Outcome::Failed(why) => eprintln!("failed\t{}\t{why}", case.name),
             Outcome::Wrong(why) => {
-                println!("WRONG\t{}\t{why}", case.name);
+                eprintln!("WRONG\t{}\t{why}", case.name);
                 wrong.push(format!("{}: {why}", case.name));
             }
         }
     }
     let table = table(&rows);
-    println!("{table}");
+    eprintln!("{table}");
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
     if !only.is_empty() {
         return;

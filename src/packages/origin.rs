@@ -15,7 +15,7 @@ use super::package::Package;
 #[derive(Debug)]
 pub(super) enum Origin {
     Gguf(PathBuf),
-    Onnx(OnnxFolder),
+    Onnx(Box<OnnxFolder>),
     Package(Package),
 }
 
@@ -25,7 +25,7 @@ impl Origin {
         let found = fs::metadata(path).at("reading", path)?;
         if found.is_file() {
             return match path.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx")) {
-                true => OnnxFolder::read_file(path).map(Self::Onnx),
+                true => OnnxFolder::read_file(path).map(Box::new).map(Self::Onnx),
                 false => Ok(Self::Gguf(path.to_owned())),
             };
         }
@@ -33,7 +33,7 @@ impl Origin {
             return Package::open(path).map(Self::Package);
         }
         if OnnxFolder::is_one(path) {
-            return OnnxFolder::read(path).map(Self::Onnx);
+            return OnnxFolder::read(path).map(Box::new).map(Self::Onnx);
         }
         let why = format!(
             "it is neither a GGUF nor an ONNX file, and as a folder it has neither {MANIFEST_FILE} \

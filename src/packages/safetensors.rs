@@ -34,7 +34,6 @@ pub enum SafetensorsError {
 
 /// How a tensor's numbers are stored; types that are not numbers of a model are left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[expect(clippy::upper_case_acronyms, reason = "as the file writes them")]
 pub enum Kind {
     /// IEEE single.
     F32,

@@ -63,7 +63,7 @@ impl EmbeddingRequest {
             model: self.model,
             inputs,
             encoding: self.encoding_format.unwrap_or_default(),
-            dimensions: dimensions.and_then(|n| usize::try_from(n).ok()),
+            dimensions,
         })
     }
 }

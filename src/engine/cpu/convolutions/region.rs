@@ -114,15 +114,6 @@ impl<'a> Growing<'a> {
         }
     }
 
-    /// Whether a node reads a value that makes it a part of the region.
-    fn reached(&self, id: usize) -> bool {
-        let picture = self.order.first();
-        self.model.node(id).inputs.iter().any(|read| {
-            self.values.contains_key(read)
-                && (self.only_behind.is_none_or(|first| first == id) || Some(read) != picture)
-        })
-    }
-
     /// Takes nodes in the order in which they are computed: of what a node reads, all that needs
     /// the picture has then been taken or is left outside for good.
     fn grow(&mut self, order: &[usize], most_pictures: usize) -> TractResult<()> {

@@ -120,11 +120,14 @@ impl Expansion for Scales {
     ) -> InferenceResult {
         ensure!((2..=3).contains(&inputs.len()), "it has {} inputs", inputs.len());
         check_output_arity(outputs, 1)?;
-        s.equals(&inputs[0].shape, &outputs[0].shape)?;
-        match (self.quantize, inputs.get(2)) {
-            (true, Some(zero)) => s.equals(&zero.datum_type, &outputs[0].datum_type),
-            (true, None) => s.equals(&outputs[0].datum_type, self.element),
-            (false, _) => s.equals(&inputs[1].datum_type, &outputs[0].datum_type),
+        let ([x, scale, zero @ ..], [y]) = (inputs, outputs) else {
+            bail!("a value and a scale in and one value out are expected")
+        };
+        s.equals(&x.shape, &y.shape)?;
+        match (self.quantize, zero.first()) {
+            (true, Some(zero)) => s.equals(&zero.datum_type, &y.datum_type),
+            (true, None) => s.equals(&y.datum_type, self.element),
+            (false, _) => s.equals(&scale.datum_type, &y.datum_type),
         }
     }
 

@@ -114,8 +114,7 @@ impl NetworkPlan {
         let [inputs, outputs] = Parsed::ports(graph)?;
         general::prepare(&mut proto, folder)?;
         let weights = Arc::new(ours(&mut proto, folder, limit)?);
-        let ports = [inputs.clone(), outputs.clone()];
-        let (parsed, whole) = planned(&proto, folder, ports, limit)?;
+        let (parsed, whole) = planned(&proto, folder, &inputs, limit)?;
         let kernel = Kernel::best();
         let (batched, outputs) = match &whole {
             Some(model) => (is_batched(model), with_dims(model, outputs)),
@@ -323,12 +322,12 @@ fn ours(proto: &mut ModelProto, folder: &Path, limit: u64) -> Result<Weights, Lo
 fn planned(
     proto: &ModelProto,
     folder: &Path,
-    ports: [Vec<Declared>; 2],
+    inputs: &[Declared],
     limit: u64,
 ) -> Result<(Parsed, Option<TypedModel>), LoadError> {
     let mut first = None;
     for hints in [false, true] {
-        let parsed = caught(|| Parsed::read(proto, folder, ports.clone(), limit, hints));
+        let parsed = caught(|| Parsed::read(proto, folder, inputs, limit, hints));
         let parsed = parsed.map_err(|error| unplannable(proto, &error))?;
         match caught(|| parsed.whole()) {
             Ok(model) => return Ok((parsed, Some(model))),

@@ -23,8 +23,6 @@ use crate::engine::network::{Dim, Port};
 #[derive(Clone)]
 pub(super) struct Parsed {
     model: InferenceModel,
-    pub(super) inputs: Vec<Declared>,
-    pub(super) outputs: Vec<Declared>,
     /// Inputs that can only be planned with by their value.
     pub(super) decisive: Vec<bool>,
     /// What no node may make more of.
@@ -70,7 +68,7 @@ impl Parsed {
     pub(super) fn read(
         proto: &ModelProto,
         folder: &Path,
-        [inputs, outputs]: [Vec<Declared>; 2],
+        inputs: &[Declared],
         limit: u64,
         hints: bool,
     ) -> TractResult<Self> {
@@ -78,7 +76,7 @@ impl Parsed {
         guard::guard(&mut model, limit);
         let names: Vec<String> = inputs.iter().map(|input| input.port.name.clone()).collect();
         let decisive = proto.graph.as_ref().map(|graph| decisive::inputs(graph, &names));
-        Ok(Self { model, inputs, outputs, decisive: decisive.unwrap_or_default(), limit })
+        Ok(Self { model, decisive: decisive.unwrap_or_default(), limit })
     }
 
     /// A plan for all shapes.

@@ -31,10 +31,6 @@ impl Runner {
         Ok(Self { plan, state, peaks: Vec::new() })
     }
 
-    pub(super) fn plan(&self) -> &Arc<TypedSimplePlan> {
-        &self.plan
-    }
-
     /// Runs within what `account` can have for the time.
     pub(super) fn run(
         &mut self,

@@ -184,7 +184,6 @@ impl EvalOp for ConvolutionNode {
             pictures,
             view.as_slice_mut()?,
         );
-        drop(view);
         Ok(tvec![out.into_tvalue()])
     }
 }

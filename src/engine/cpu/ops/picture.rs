@@ -98,7 +98,6 @@ impl PictureOp for Elementwise {
             others,
             view.as_slice_mut()?,
         );
-        drop(view);
         Ok(out)
     }
 }
@@ -135,7 +134,6 @@ impl PictureOp for Pool {
             x.as_slice()?,
             view.as_slice_mut()?,
         );
-        drop(view);
         Ok(out)
     }
 }
@@ -223,7 +221,6 @@ impl PictureOp for Resampling {
         let mut view = out.try_as_plain_ram_mut()?;
         let (x, to) = (x.as_slice()?, view.as_slice_mut()?);
         resample(step.kernel, &step.pool, input, &axes, x, to);
-        drop(view);
         Ok(out)
     }
 }

@@ -127,9 +127,9 @@ fn forward(tensors: &Tensors, ids: &[usize], types: &[usize], length: usize) -> 
                         (dot / (width as f64).sqrt()).exp()
                     };
                     let total: f64 = (0..length).map(score).sum();
-                    for other in 0..length {
+                    for (other, v) in v.iter().enumerate() {
                         for i in part.clone() {
-                            context[i] += score(other) / total * v[other][i];
+                            context[i] += score(other) / total * v[i];
                         }
                     }
                 }
