@@ -98,9 +98,9 @@ fn a_configured_alias_of_nothing_is_told_at_the_start() {
     assert!(told.contains("models.aliases.chat: there is no package `nobody`"), "{told}");
 }
 
-/// Swaps an alias every 100 ms while eight clients ask it `requests` times in all. Nothing else than
-/// an answer is taken.
-fn swap_under_load(requests: usize) {
+/// Swaps an alias after each `pause` while eight clients ask it `requests` times in all. Nothing else
+/// than an answer is taken.
+fn swap_under_load(requests: usize, pause: Duration) {
     let server = Server::start_in(shelf(), &[ON_DEMAND]);
     let packages = ["one", "two", "three"];
     assert_eq!(set(&server, "chat", &json!([{ "package": "one" }])).status, 200);
@@ -112,7 +112,7 @@ fn swap_under_load(requests: usize) {
                 swaps += 1;
                 let next = json!([{ "package": packages[swaps % packages.len()] }]);
                 assert_eq!(set(&server, "chat", &next).status, 200);
-                std::thread::sleep(Duration::from_millis(100));
+                std::thread::sleep(pause);
                 // What no longer has the name leaves memory as well.
                 let old = packages[(swaps + 2) % packages.len()];
                 let path = format!("/store/v1/models/{old}/unload");
@@ -144,11 +144,11 @@ fn swap_under_load(requests: usize) {
 
 #[test]
 fn swapping_an_alias_under_load_loses_no_request() {
-    swap_under_load(1000);
+    swap_under_load(1000, Duration::from_millis(5));
 }
 
 #[test]
 #[ignore = "takes minutes: tests/run --full"]
 fn swapping_an_alias_under_load_loses_none_of_ten_thousand_requests() {
-    swap_under_load(10_000);
+    swap_under_load(10_000, Duration::from_millis(100));
 }

@@ -127,7 +127,7 @@ fn forward(tensors: &Tensors, ids: &[usize], types: &[usize], length: usize) -> 
                         (dot / (width as f64).sqrt()).exp()
                     };
                     let total: f64 = (0..length).map(score).sum();
-                    for (other, v) in v.iter().enumerate() {
+                    for (other, v) in v.iter().enumerate().take(length) {
                         for i in part.clone() {
                             context[i] += score(other) / total * v[i];
                         }
