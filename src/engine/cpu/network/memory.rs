@@ -8,7 +8,8 @@ use tract_onnx::tract_hir::tract_core::ops::konst::Const;
 
 use crate::engine::cpu::ops::convolution::ConvolutionNode;
 
-/// Bytes of a plan's convolutions, and of its constants that are not in `counted`, which has them afterwards.
+/// Bytes of a plan's convolutions, and of its constants that are not in `counted`, which has them
+/// afterwards.
 pub(super) fn weights(model: &TypedModel, counted: &mut HashSet<*const Tensor>) -> u64 {
     let mut bytes = 0;
     for node in model.nodes() {

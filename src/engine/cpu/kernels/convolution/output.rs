@@ -40,7 +40,8 @@ impl<'a> Output<'a> {
         self.convolution.tail.reads_pictures()
     }
 
-    /// Does to sums of a channel what the tail says; those that begin at `at`, where it reads pictures.
+    /// Does to sums of a channel what the tail says; they begin at `at`, which it needs where it reads
+    /// pictures.
     pub(super) fn finish(
         &self,
         kernel: Kernel,
