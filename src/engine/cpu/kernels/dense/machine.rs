@@ -175,7 +175,9 @@ macro_rules! dispatched {
         fn $name(
             kernel: $crate::engine::cpu::kernels::Kernel, $($arg: $type),*
         ) {
-            use $crate::engine::cpu::kernels::{Kernel, dense::machine::*};
+            #[cfg(target_arch = "x86_64")]
+            use $crate::engine::cpu::kernels::Kernel;
+            use $crate::engine::cpu::kernels::dense::machine::*;
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma,f16c")]
             #[allow(clippy::too_many_arguments, reason = "a kernel takes its operands one by one")]
