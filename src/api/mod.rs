@@ -16,6 +16,7 @@
 
 mod answered;
 mod choice;
+mod encoder;
 mod error;
 mod inference;
 mod json;

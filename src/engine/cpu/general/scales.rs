@@ -119,7 +119,6 @@ impl Expansion for Scales {
         outputs: &'p [TensorProxy],
     ) -> InferenceResult {
         ensure!((2..=3).contains(&inputs.len()), "it has {} inputs", inputs.len());
-        check_output_arity(outputs, 1)?;
         let ([x, scale, zero @ ..], [y]) = (inputs, outputs) else {
             bail!("a value and a scale in and one value out are expected")
         };
