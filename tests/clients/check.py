@@ -9,13 +9,13 @@ Every function below is one check. All run; the exit code is 1 if one failed.
 
 import os
 import re
-import sys
 import time
-import traceback
 import urllib.request
 
 import openai
 import pydantic
+
+import checks
 
 URL = os.environ["ENDCAP_URL"]
 TOKEN = os.environ["ENDCAP_TOKEN"]
@@ -202,23 +202,4 @@ def an_abandoned_stream_stops_the_engine():
         time.sleep(0.02)
 
 
-def main():
-    checks = [
-        check
-        for name, check in list(globals().items())
-        if callable(check) and getattr(check, "__module__", "") == __name__
-        and name not in ("ask", "text", "plain_part", "refused", "main")
-    ]
-    failed = 0
-    for check in checks:
-        try:
-            check()
-            print(f"ok      {check.__name__}")
-        except Exception:
-            failed += 1
-            print(f"FAILED  {check.__name__}")
-            traceback.print_exc()
-    sys.exit(1 if failed else 0)
-
-
-main()
+checks.run(checks.found(globals(), ("ask", "text", "plain_part", "refused")))

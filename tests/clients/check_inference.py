@@ -10,14 +10,14 @@ Every function below is one check. All run; the exit code is 1 if one failed.
 
 import json
 import os
-import sys
-import traceback
 import urllib.request
 
 import ml_dtypes
 import numpy as np
 import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
+
+import checks
 
 URL = os.environ["ENDCAP_URL"]
 TOKEN = {"Authorization": f"Bearer {os.environ['ENDCAP_TOKEN']}"}
@@ -258,17 +258,4 @@ CHECKS = [
 ]
 
 
-def main():
-    failed = 0
-    for check in CHECKS:
-        try:
-            check()
-            print(f"ok      {check.__name__}")
-        except Exception:
-            failed += 1
-            print(f"FAILED  {check.__name__}")
-            traceback.print_exc()
-    sys.exit(1 if failed else 0)
-
-
-main()
+checks.run(CHECKS)

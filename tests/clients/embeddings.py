@@ -11,9 +11,10 @@ import json
 import os
 import struct
 import sys
-import traceback
 
 import openai
+
+import checks
 
 URL, TOKEN, MODEL = (os.environ[name] for name in ("ENDCAP_URL", "ENDCAP_TOKEN", "ENDCAP_MODEL"))
 # Single floats in another order of sums.
@@ -97,23 +98,4 @@ def bad_input_is_refused_by_name():
     ] == "not_a_language_model"
 
 
-def main():
-    names = ("ask", "vectors", "near", "refused", "main")
-    checks = [
-        check
-        for name, check in list(globals().items())
-        if callable(check) and getattr(check, "__module__", "") == __name__ and name not in names
-    ]
-    failed = 0
-    for check in checks:
-        try:
-            check()
-            print(f"ok      {check.__name__}")
-        except Exception:
-            failed += 1
-            print(f"FAILED  {check.__name__}")
-            traceback.print_exc()
-    sys.exit(1 if failed else 0)
-
-
-main()
+checks.run(checks.found(globals(), ("ask", "vectors", "near", "refused")))
