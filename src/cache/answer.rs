@@ -3,7 +3,7 @@
 use futures_util::StreamExt;
 
 use super::flight::Follower;
-use super::{Event, Events, Failure, Generating, Status, Step};
+use super::{Event, Events, Failure, Generating, How, Status, Step};
 
 /// An answer. Its events are the same, in the same order, whether they are kept, followed or made.
 pub struct Answer {
@@ -27,8 +27,8 @@ impl Answer {
     }
 
     /// One that the cache has no part in.
-    pub fn direct(generating: Generating) -> Self {
-        Self { status: Status::BYPASS, source: Source::Direct(generating) }
+    pub(super) fn direct(how: How, generating: Generating) -> Self {
+        Self { status: Status { how, ..Status::BYPASS }, source: Source::Direct(generating) }
     }
 
     /// How it was come by.

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use super::clock::now_ms;
 use super::exact::Found;
 use super::flight::{Flight, Follower, Pump};
-use super::room::{Control, Inner};
-use super::semantic::Vector;
+use super::room::{Control, Inner, Reason};
+use super::semantic::{Near, Vector};
 use super::status::id;
-use super::{Answer, Ask, Cache, Events, Failure, Generate, How, Key, Status};
+use super::{Answer, Ask, Cache, Events, Failure, Generate, How, Question, Status};
 use crate::facts::{Standing, UnixSeconds};
 
 /// What the cache has for a question.
@@ -30,6 +30,12 @@ pub struct Ticket {
     vector: Option<Vector>,
 }
 
+/// What came of the wish to make an answer.
+enum Take {
+    Off(Arc<Flight>, Follower),
+    Joined(Answer),
+}
+
 /// What there is to an entry.
 enum Verdict {
     Current,
@@ -41,33 +47,28 @@ impl Cache {
     /// Looks for the same question: among the answers that are kept, then among those that are
     /// being made.
     pub async fn look(&self, ask: Ask) -> Look {
-        let ticket = |how| Ticket { cache: self.clone(), ask: ask.clone(), how, vector: None };
-        if !ask.policy.read {
-            let how = if ask.policy.write { How::Fresh } else { How::Bypass };
-            return Look::Miss(ticket(how));
-        }
         let inner = &self.0;
         let mut how = How::Miss;
-        if let Some(found) = inner.exact.get(&ask.key) {
+        if !ask.policy.read {
+            how = if ask.policy.write { How::Fresh } else { How::Bypass };
+        } else if let Some(found) = inner.exact.get(&ask.key) {
             match inner.verdict(&ask, &found) {
                 Verdict::Current => {
-                    if let Some(answer) = inner.given(&found, How::Exact).await {
+                    if let Some(answer) = inner.given(&ask, &found, How::Exact).await {
                         return Look::Answer(answer);
                     }
                 }
-                Verdict::Stale => {
-                    if let Some(answer) = inner.given(&found, How::Stale).await {
-                        return Look::Stale(answer, ticket(How::Outdated));
+                Verdict::Stale if found.tally.may_be_given_stale() => {
+                    if let Some(answer) = inner.given(&ask, &found, How::Stale).await {
+                        return Look::Stale(answer, Ticket::new(self, ask, How::Outdated));
                     }
                 }
-                Verdict::Not => how = How::Outdated,
+                Verdict::Stale | Verdict::Not => how = How::Outdated,
             }
         }
-        match inner.join(&ask.key) {
-            Some(follower) => {
-                Look::Answer(Answer::followed(Status::made(How::Joined, &ask.key), follower))
-            }
-            None => Look::Miss(ticket(how)),
+        match inner.join(&ask) {
+            Some(answer) => Look::Answer(answer),
+            None => Look::Miss(Ticket::new(self, ask, how)),
         }
     }
 
@@ -99,6 +100,16 @@ impl Cache {
 }
 
 impl Ticket {
+    fn new(cache: &Cache, ask: Ask, how: How) -> Self {
+        Self { cache: cache.clone(), ask, how, vector: None }
+    }
+
+    /// With the question's vector, for those who ask the semantic tier later.
+    pub(super) fn with(mut self, vector: Option<Vector>) -> Self {
+        self.vector = vector;
+        self
+    }
+
     /// Whether the semantic tier may answer, and needs the question's vector for it.
     pub fn wants_vector(&self) -> bool {
         self.ask.policy.semantic && self.ask.question.is_some()
@@ -118,25 +129,31 @@ impl Ticket {
         {
             return None;
         }
-        let answer = inner.given(&found, How::Semantic { similarity: near.similarity }).await?;
-        let _ = generate;
+        let how = How::Semantic { similarity: near.similarity };
+        let answer = inner.given(&self.ask, &found, how).await?;
+        if near.shadow
+            && let Some(kept) = answer.whole().cloned()
+        {
+            inner.make_beside(question.clone(), near, kept, generate);
+        }
         Some(answer)
     }
 
     /// Makes the answer, or joins whoever began to meanwhile.
     pub fn make(self, generate: Generate) -> Result<Answer, Failure> {
         let Self { cache, ask, how, vector } = self;
+        let route = &ask.provenance.route;
         if !ask.policy.write {
-            return Ok(Answer::direct(generate()?));
+            let generating = generate()?;
+            cache.0.metrics.answered(route, how.name());
+            return Ok(Answer::direct(how, generating));
         }
         let key = ask.key;
-        let joins = ask.policy.read;
-        let (flight, follower) = match cache.0.take_off(&key, joins) {
-            Ok(begun) => begun,
-            Err(follower) => {
-                return Ok(Answer::followed(Status::made(How::Joined, &key), follower));
-            }
+        let (flight, follower) = match cache.0.take_off(&ask) {
+            Take::Off(flight, follower) => (flight, follower),
+            Take::Joined(answer) => return Ok(answer),
         };
+        cache.0.metrics.answered(route, how.name());
         let control = Control { inner: Arc::clone(&cache.0), ask, vector };
         let began = Instant::now();
         let pump = Pump { tower: control, flight: Arc::clone(&flight), generate, began };
@@ -154,7 +171,7 @@ impl Ticket {
 
     /// Makes the answer when there is nothing else to do.
     pub fn renew(self, generate: Generate) {
-        let _ = generate;
+        Arc::clone(&self.cache.0).night.renew(self, generate);
     }
 }
 
@@ -166,17 +183,17 @@ impl Inner {
         }
         match self.standing(&found.head.record) {
             Standing::Current => Verdict::Current,
-            Standing::Soft { .. } if found.tally.may_be_given_stale() => Verdict::Stale,
+            Standing::Soft { .. } => Verdict::Stale,
             Standing::Dead { .. } | Standing::Expired { .. } => {
-                self.bury(&found.head);
+                self.bury(&found.head, Reason::Outdated);
                 Verdict::Not
             }
-            Standing::Soft { .. } | Standing::TooOld { .. } => Verdict::Not,
+            Standing::TooOld { .. } => Verdict::Not,
         }
     }
 
     /// The answer of an entry, from memory or from disk.
-    async fn given(self: &Arc<Self>, found: &Found, how: How) -> Option<Answer> {
+    async fn given(self: &Arc<Self>, ask: &Ask, found: &Found, how: How) -> Option<Answer> {
         let events = match &found.events {
             Some(events) => Arc::clone(events),
             None => self.brought(found).await?,
@@ -188,6 +205,9 @@ impl Inner {
             How::Stale => Some(-1),
             _ => found.head.record.until.map(|until| until.0 - UnixSeconds::now().0),
         };
+        let (route, cost) = (&ask.provenance.route, found.head.cost);
+        self.metrics.answered(route, how.name());
+        self.metrics.saved(route, age, cost.completion_tokens, cost.ms);
         let status = Status { how, id: Some(id(&found.head.key)), age: Some(age), ttl_s };
         Some(Answer::kept(status, events))
     }
@@ -198,29 +218,49 @@ impl Inner {
         let events = tokio::task::spawn_blocking(read).await.ok().flatten();
         match &events {
             Some(events) => self.exact.brought(&found.head, events),
-            None => self.bury(&found.head),
+            None => self.bury(&found.head, Reason::Lost),
         }
         events
     }
 
     /// Reads along where the same is being made of facts that still hold.
-    fn join(&self, key: &Key) -> Option<Follower> {
-        let flight = self.flights().get(key).cloned()?;
+    fn join(&self, ask: &Ask) -> Option<Answer> {
+        if !ask.policy.read || !ask.policy.write {
+            return None;
+        }
+        let flight = self.flights().get(&ask.key).cloned()?;
+        self.joined(ask, &flight)
+    }
+
+    fn joined(&self, ask: &Ask, flight: &Arc<Flight>) -> Option<Answer> {
         let current = matches!(self.standing(&flight.record()), Standing::Current);
-        if current { flight.follow() } else { None }
+        let follower = current.then(|| flight.follow()).flatten()?;
+        self.metrics.answered(&ask.provenance.route, How::Joined.name());
+        Some(Answer::followed(Status::made(How::Joined, &ask.key), follower))
     }
 
     /// A new flight, or the one that is under way.
-    fn take_off(&self, key: &Key, joins: bool) -> Result<(Arc<Flight>, Follower), Follower> {
+    fn take_off(&self, ask: &Ask) -> Take {
         let mut flights = self.flights();
-        if joins && let Some(flight) = flights.get(key) {
-            let current = matches!(self.standing(&flight.record()), Standing::Current);
-            if let Some(follower) = current.then(|| flight.follow()).flatten() {
-                return Err(follower);
-            }
+        if let Some(flight) = flights.get(&ask.key).filter(|_| ask.policy.read)
+            && let Some(answer) = self.joined(ask, flight)
+        {
+            return Take::Joined(answer);
         }
         let (flight, follower) = Flight::begin(self.config.max_answer_bytes);
-        flights.insert(*key, Arc::clone(&flight));
-        Ok((flight, follower))
+        flights.insert(ask.key, Arc::clone(&flight));
+        self.metrics.making(flights.len());
+        Take::Off(flight, follower)
+    }
+
+    /// Makes an answer that was given by its meaning, so that both can be compared.
+    fn make_beside(self: &Arc<Self>, question: Question, near: Near, kept: Events, g: &Generate) {
+        let (inner, generate) = (Arc::clone(self), Arc::clone(g));
+        tokio::spawn(async move {
+            let Ok(generating) = generate() else { return };
+            if let Ok(made) = Answer::direct(How::Bypass, generating).collect().await {
+                inner.semantic.compared(&question, &near, &kept, &made);
+            }
+        });
     }
 }

@@ -32,11 +32,16 @@ mod failure;
 mod flight;
 mod key;
 mod look;
+mod night;
+mod report;
 mod room;
 mod scope;
 mod semantic;
 mod status;
 mod store;
+#[cfg(test)]
+mod tests;
+mod tidy;
 
 pub use answer::Answer;
 pub use ask::{Ask, Policy, Provenance, Question, Recipe};
@@ -47,8 +52,11 @@ pub use exact::Kept;
 pub use failure::Failure;
 pub use key::{Key, KeyBuilder};
 pub use look::{Look, Ticket};
+pub use night::Maker;
+pub use report::{Purge, RouteStats, Stats, Why};
 pub use room::Cache;
 pub use scope::{Scope, ScopeId};
 pub use semantic::Vector;
 pub use status::{How, Status, id};
 pub use store::StoreError;
+pub use tidy::Dropped;

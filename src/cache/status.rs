@@ -33,6 +33,10 @@ pub enum How {
 }
 
 impl How {
+    /// Every name.
+    pub const NAMES: [&str; 8] =
+        ["exact", "stale", "semantic", "joined", "miss", "outdated", "fresh", "bypass"];
+
     /// Whether the answer was kept from an earlier one.
     pub fn is_hit(&self) -> bool {
         matches!(self, Self::Exact | Self::Stale | Self::Semantic { .. })

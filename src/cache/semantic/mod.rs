@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Key, Question, Scope};
+use super::{Event, Key, Question, Scope};
 
 /// A question as an encoder sees it: numbers whose squares add up to 1.
 pub type Vector = Arc<[f32]>;
@@ -40,9 +40,14 @@ impl Semantic {
     /// Forgets an entry.
     pub(super) fn remove(&self, _: &Key) {}
 
+    /// What is known of an entry's question and its last hits, a sentence each.
+    pub(super) fn explain(&self, _: &Key) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Forgets everything.
     pub(super) fn clear(&self) {}
 
-    /// A hit was made as well: whether both answers say the same.
-    pub(super) fn compared(&self, _: &Question, _: &Near, _same: bool) {}
+    /// A hit was made as well: what was given, and what was made.
+    pub(super) fn compared(&self, _: &Question, _: &Near, _given: &[Event], _made: &[Event]) {}
 }
