@@ -18,7 +18,7 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("cache", &["engine", "facts"]),
     ("http", &[]),
     ("skills", &[]),
-    ("api", &["cache", "engine", "http", "skills"]),
+    ("api", &["cache", "engine", "facts", "http", "skills"]),
     ("config", &["api", "cache", "engine", "http"]),
     ("app", &["api", "cache", "config", "engine", "facts", "http", "packages", "skills"]),
     ("cli", &["app", "config", "engine", "http", "packages", "skills"]),
