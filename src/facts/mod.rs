@@ -16,14 +16,22 @@
 //!
 //! **Not here**: HTTP, what is said about facts, what is cached of it.
 
+mod attempt;
 mod batch;
+mod changes;
+mod config;
 mod decimal;
+mod disk;
 mod error;
 mod fact;
 mod hours;
 mod label;
+mod line;
 mod money;
 mod name;
+mod past;
+#[cfg(test)]
+pub(crate) mod power_cut;
 mod price;
 mod product;
 mod promotion;
@@ -31,6 +39,7 @@ mod reader;
 mod recall;
 mod record;
 mod sorted;
+mod stage;
 mod state;
 mod stock;
 mod store;
@@ -38,6 +47,8 @@ mod time;
 mod unit;
 
 pub use batch::{Batch, Change, Idempotency, Outcome, Outcomes, Written};
+pub use changes::{Event, EventKind, Gone};
+pub use config::FactsConfig;
 pub use decimal::Decimal;
 pub use error::{FactsError, Fault};
 pub use fact::Fact;
@@ -51,7 +62,11 @@ pub use promotion::{Conditions, Offer, Promotion};
 pub use reader::{Reader, Seen};
 pub use recall::Recall;
 pub use record::{Record, Standing};
+pub use stage::{Refused, Staged};
 pub use stock::{Band, Location, Stock};
-pub use store::{Event, EventKind, Facts, FactsConfig, Gone, Held, TableStatus};
+pub use store::{Facts, Held, Status, TableStatus};
 pub use time::{Day, Time, UnixSeconds, Weekday, Zone};
 pub use unit::Unit;
+
+#[cfg(test)]
+mod tests;
