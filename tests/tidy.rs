@@ -17,9 +17,9 @@ const MAY_USE: [(&str, &[&str]); 11] = [
     ("facts", &[]),
     ("http", &[]),
     ("skills", &[]),
-    ("api", &["engine", "http", "skills"]),
-    ("config", &["api", "engine", "http"]),
-    ("app", &["api", "config", "engine", "http", "packages", "skills"]),
+    ("api", &["engine", "facts", "http", "skills"]),
+    ("config", &["api", "engine", "facts", "http"]),
+    ("app", &["api", "config", "engine", "facts", "http", "packages", "skills"]),
     ("cli", &["app", "config", "engine", "http", "packages", "skills"]),
 ];
 

@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::shelf::Shelf;
 use crate::api::{self, Service, ServiceParts};
 use crate::config::Config;
+use crate::facts::Facts;
 use crate::http::{Health, HttpError, Listener, Tokens};
 use crate::telemetry::{self, Metrics};
 
@@ -50,6 +51,7 @@ pub async fn run(
     signals::watch(stop.clone())?;
     let listener = Listener::bind(config.server.clone()).await?;
     let metrics = Arc::new(Metrics::new());
+    let facts = open_facts(&config).await?;
     let shelf = PackageShelf::open(&config, Arc::clone(&metrics))?;
     tokio::select! {
         ready = shelf.ready() => ready?,
@@ -62,6 +64,7 @@ pub async fn run(
     let health = Arc::new(Health::default());
     let service = Service::new(ServiceParts {
         shelf: Arc::<PackageShelf>::clone(&shelf),
+        facts,
         limits: config.limits,
         body: config.server.body,
         request_timeout: config.server.request_timeout,
@@ -76,6 +79,18 @@ pub async fn run(
     shelf.shut_down();
     tracing::info!(cut = drained.cut, "stopped");
     Ok(())
+}
+
+/// Reads everything the shop knows, off the async threads.
+async fn open_facts(config: &Config) -> Result<Facts, AppError> {
+    let (path, limits) = (config.facts_file(), config.facts.clone());
+    let open = move || Facts::open(&path, limits);
+    let opened = tokio::task::spawn_blocking(open).await;
+    let facts = opened.unwrap_or_else(|fault| std::panic::resume_unwind(fault.into_panic()))?;
+    let status = facts.status();
+    let count: usize = status.tables.iter().map(|table| table.facts).sum();
+    tracing::info!(facts = count, revision = status.revision.0, "the shop's facts are in memory");
+    Ok(facts)
 }
 
 /// Tells a taken port before slow work is done in vain. Another process may still take it later.

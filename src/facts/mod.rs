@@ -55,7 +55,7 @@ pub use fact::Fact;
 pub use hours::{Hours, Span};
 pub use label::{Category, Id, Lang, Texts};
 pub use money::{Currency, Money};
-pub use name::{Class, Collection, FactId, Name, Revision, Source, Table};
+pub use name::{Class, Collection, FactId, Name, ParseTableError, Revision, Source, Table};
 pub use price::Price;
 pub use product::{Allergen, Allergens, Attribute, Product, Size};
 pub use promotion::{Conditions, Offer, Promotion};

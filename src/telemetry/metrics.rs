@@ -11,6 +11,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use super::facts::FactsMetrics;
 use super::model::ModelObserver;
 use super::names::Metric;
 use super::network::NetworkCounts;
@@ -125,6 +126,7 @@ pub struct Metrics {
     registry: Registry,
     models: ModelFamilies,
     shelf: ShelfMetrics,
+    facts: FactsMetrics,
     networks: NetworkFamilies,
     http: Histograms<HttpLabels>,
     http_active: Gauge,
@@ -183,6 +185,7 @@ impl Metrics {
             metric.register(&mut registry, family.clone());
         }
         let shelf = ShelfMetrics::register(&mut registry);
+        let facts = FactsMetrics::register(&mut registry);
         let networks = NetworkFamilies::register(&mut registry, &models);
         let http = histograms(|| Histogram::new(HTTP_S));
         Metric::HttpDuration.register(&mut registry, http.clone());
@@ -204,6 +207,7 @@ impl Metrics {
             registry,
             models,
             shelf,
+            facts,
             networks,
             http,
             http_active,
@@ -222,6 +226,11 @@ impl Metrics {
     /// What tells of models that come into memory and leave it.
     pub fn shelf(&self) -> &ShelfMetrics {
         &self.shelf
+    }
+
+    /// What tells of the shop's facts.
+    pub fn facts(&self) -> &FactsMetrics {
+        &self.facts
     }
 
     /// The observer by which a network reports.
@@ -319,6 +328,9 @@ mod tests {
         metrics.shelf().unloaded("tiny");
         metrics.shelf().loaded("tiny", 2048, Duration::from_millis(20));
         metrics.shelf().evicted("other");
+        metrics.facts().store(7, 4096);
+        metrics.facts().table("prices", 12, Some(30));
+        metrics.facts().refused("invalid");
         let text = metrics.encode().unwrap();
         for metric in Metric::ALL {
             assert!(text.contains(metric.name()), "{}\n{text}", metric.name());
@@ -342,6 +354,11 @@ mod tests {
             "endcap_model_weights_bytes{gen_ai_request_model=\"tiny\"} 2048",
             "endcap_model_unloads_total{gen_ai_request_model=\"tiny\"} 1",
             "endcap_model_evictions_total{gen_ai_request_model=\"other\"} 1",
+            "endcap_facts{table=\"prices\"} 12",
+            "endcap_facts_revision 7",
+            "endcap_facts_memory_bytes 4096",
+            "endcap_facts_feed_age_seconds{table=\"prices\"} 30",
+            "endcap_facts_writes_refused_total{reason=\"invalid\"} 1",
             "http_server_active_requests 0",
             "endcap_http_connections_refused_total 1",
             concat!("endcap_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
