@@ -1,0 +1,4 @@
+mod intent;
+mod pattern;
+mod phrases;
+pub use intent::{Aspect, Intent};
