@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::words::words;
+use crate::facts::Texts;
 
 /// A language that there are rules and templates for.
 #[derive(
@@ -32,33 +33,43 @@ impl Language {
 
     /// Two letters of ISO 639-1.
     pub fn code(self) -> &'static str {
-        match self {
-            Self::English => "en",
-            Self::German => "de",
-            Self::Spanish => "es",
-            Self::French => "fr",
-        }
+        self.pick(["en", "de", "es", "fr"])
     }
 
     /// Its English name, as prompts say it.
     pub fn name(self) -> &'static str {
+        self.pick(["English", "German", "Spanish", "French"])
+    }
+
+    /// Of English, German, Spanish and French what is this language's.
+    pub fn pick<T>(self, [english, german, spanish, french]: [T; 4]) -> T {
         match self {
-            Self::English => "English",
-            Self::German => "German",
-            Self::Spanish => "Spanish",
-            Self::French => "French",
+            Self::English => english,
+            Self::German => german,
+            Self::Spanish => spanish,
+            Self::French => french,
         }
+    }
+
+    /// Of texts by language this language's, or else English, or else any; regions are passed over.
+    pub fn text(self, texts: &Texts) -> &str {
+        let of = |language: Self| {
+            let code = language.code();
+            texts.iter().find(|(lang, _)| lang.split('-').next() == Some(code))
+        };
+        let found = of(self).or_else(|| of(Self::English)).or_else(|| texts.iter().next());
+        found.map_or("", |(_, text)| text)
+    }
+
+    /// This language's text, where there is one.
+    pub fn own_text(self, texts: &Texts) -> Option<&str> {
+        let own = texts.iter().find(|(lang, _)| lang.split('-').next() == Some(self.code()));
+        own.map(|(_, text)| text.as_str())
     }
 
     /// Words that say little and occur in nearly every sentence, without accents.
     pub fn function_words(self) -> impl Iterator<Item = &'static str> {
-        let words = match self {
-            Self::English => ENGLISH,
-            Self::German => GERMAN,
-            Self::Spanish => SPANISH,
-            Self::French => FRENCH,
-        };
-        words.split_ascii_whitespace()
+        self.pick([ENGLISH, GERMAN, SPANISH, FRENCH]).split_ascii_whitespace()
     }
 
     /// The language of a text, where its function words tell.
