@@ -15,6 +15,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod engine;
+pub mod facts;
 pub mod http;
 pub mod packages;
 pub mod privacy;

@@ -9,14 +9,15 @@ use crate::support::root;
 const LEAVES: [&str; 2] = ["telemetry", "units"];
 
 /// What a room may use besides the leaves. A new edge is a commit of its own with its reason.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 12] = [
     ("units", &[]),
     ("telemetry", &["engine"]),
     ("engine", &[]),
     ("packages", &["engine"]),
+    ("facts", &[]),
     ("http", &[]),
     ("privacy", &[]),
-    ("skills", &[]),
+    ("skills", &["cache", "engine", "facts", "privacy"]),
     ("api", &["engine", "http", "skills"]),
     ("config", &["api", "engine", "http"]),
     ("app", &["api", "config", "engine", "http", "packages", "skills"]),
