@@ -49,6 +49,28 @@ pub fn named(word: &str) -> Option<Allergen> {
     Allergen::ALL.into_iter().find(|allergen| terms(*allergen).split_ascii_whitespace().any(is))
 }
 
+/// The allergens that are meant with one in everyday words: whoever asks for gluten must hear of
+/// wheat.
+pub fn akin(allergen: Allergen) -> &'static [Allergen] {
+    match allergen {
+        Allergen::Gluten => &[Allergen::Gluten, Allergen::Wheat],
+        Allergen::Nuts => &[Allergen::Nuts, Allergen::Peanuts],
+        Allergen::Crustaceans => &[Allergen::Crustaceans, Allergen::Molluscs],
+        Allergen::Wheat => &[Allergen::Wheat],
+        Allergen::Molluscs => &[Allergen::Molluscs],
+        Allergen::Eggs => &[Allergen::Eggs],
+        Allergen::Fish => &[Allergen::Fish],
+        Allergen::Peanuts => &[Allergen::Peanuts],
+        Allergen::Soy => &[Allergen::Soy],
+        Allergen::Milk => &[Allergen::Milk],
+        Allergen::Celery => &[Allergen::Celery],
+        Allergen::Mustard => &[Allergen::Mustard],
+        Allergen::Sesame => &[Allergen::Sesame],
+        Allergen::Sulphites => &[Allergen::Sulphites],
+        Allergen::Lupin => &[Allergen::Lupin],
+    }
+}
+
 /// Every allergen that words name, with the word's place among them.
 pub fn in_words(words: &[Word]) -> Vec<(usize, Allergen)> {
     let found = words.iter().enumerate().filter_map(|(at, word)| Some((at, named(&word.folded)?)));

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::facts::{Allergen, Allergens};
+use crate::skills::allergens::akin;
 use crate::skills::words::words;
 
 /// What was handed to a model: all that its text may say of numbers, names and allergens.
@@ -70,6 +71,7 @@ impl Ground {
 
     /// Whether facts say that this is in none of the products.
     pub(super) fn is_free_of(&self, allergen: Allergen) -> bool {
-        self.products > 0 && self.declared == self.products && !self.contains(allergen)
+        let absent = !akin(allergen).iter().any(|allergen| self.contains(*allergen));
+        self.products > 0 && self.declared == self.products && absent
     }
 }

@@ -90,6 +90,8 @@ pub(super) fn write(say: Say<'_>) -> String {
         Say::NotFound { what } => {
             format!("I do not find “{what}” in our range. Please ask a colleague.")
         }
+        Say::More { count } => format!("There are {count} more; tell me more exactly which one you mean."),
+        Say::AlsoOnOffer { offer } => format!("On offer: {offer}."),
         Say::WhichProduct => "Which product do you mean?".to_owned(),
         Say::Unanswered => {
             "I cannot answer that from the shop's data. Please ask a colleague.".to_owned()

@@ -98,6 +98,8 @@ pub(super) fn write(say: Say<'_>) -> String {
         Say::NotFound { what } => {
             format!("Je ne trouve pas « {what} » dans notre assortiment. Demandez à notre personnel.")
         }
+        Say::More { count } => format!("Il y en a {count} autres ; dites-moi plus précisément lequel."),
+        Say::AlsoOnOffer { offer } => format!("En promotion : {offer}."),
         Say::WhichProduct => "De quel produit parlez-vous ?".to_owned(),
         Say::Unanswered => {
             "Je ne peux pas répondre à cela avec les données du magasin. Demandez à notre personnel."

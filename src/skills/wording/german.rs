@@ -97,6 +97,8 @@ pub(super) fn write(say: Say<'_>) -> String {
         Say::NotFound { what } => format!(
             "„{what}“ finde ich nicht in unserem Sortiment. Bitte fragen Sie unser Personal."
         ),
+        Say::More { count } => format!("Es gibt noch {count} weitere; sagen Sie mir genauer, welches Sie meinen."),
+        Say::AlsoOnOffer { offer } => format!("Im Angebot: {offer}."),
         Say::WhichProduct => "Welches Produkt meinen Sie?".to_owned(),
         Say::Unanswered => {
             "Das kann ich aus den Daten des Geschäfts nicht beantworten. Bitte fragen Sie unser \

@@ -64,6 +64,8 @@ pub(super) enum Say<'a> {
     Which { list: &'a str },
     DidYouMean { list: &'a str },
     NotFound { what: &'a str },
+    More { count: usize },
+    AlsoOnOffer { offer: &'a str },
     WhichProduct,
     Unanswered,
     Related { list: &'a str },
