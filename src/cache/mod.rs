@@ -58,5 +58,4 @@ pub use room::Cache;
 pub use scope::{Scope, ScopeId};
 pub use semantic::Vector;
 pub use status::{How, Status, id};
-pub use store::StoreError;
 pub use tidy::Dropped;

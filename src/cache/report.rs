@@ -9,7 +9,7 @@ use super::exact::Found;
 use super::room::Reason;
 use super::tidy::{Dropped, about};
 use super::{Cache, Cost, Failure, How, Kept, Provenance, Scope, id};
-use crate::facts::{Name, Revision, Standing, UnixSeconds};
+use crate::facts::{Name, Standing};
 
 /// Digits of an id that are enough to ask for it.
 const MIN_DIGITS: usize = 4;
@@ -24,11 +24,11 @@ pub struct Why {
     /// How it came about.
     pub provenance: Provenance,
     /// The facts that it stands on, and their revisions when it was made.
-    pub facts: Vec<(Name, Revision)>,
-    /// The moment from which on its facts read otherwise.
-    pub until: Option<UnixSeconds>,
-    /// What its facts say of it now.
-    pub standing: Standing,
+    pub facts: Vec<(String, u64)>,
+    /// The moment from which on its facts read otherwise, seconds since 1970.
+    pub until_s: Option<i64>,
+    /// What its facts say of it now, a sentence.
+    pub standing: String,
     /// When it was made, milliseconds since 1970.
     pub made_ms: u64,
     /// How long ago that is.
@@ -84,6 +84,28 @@ pub enum Purge {
     Product(String),
     /// Answers of a package.
     Model(String),
+}
+
+impl Purge {
+    /// Whatever stands on the fact or group of facts of this name, such as `prices:0041`.
+    pub fn fact(name: &str) -> Result<Self, String> {
+        match name.parse::<Name>() {
+            Ok(name) => Ok(Self::Fact(name)),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+/// What the facts say of a record.
+fn said(standing: &Standing) -> String {
+    match standing {
+        Standing::Current => "its facts are as they were".to_owned(),
+        Standing::Dead { name: Some(name) } => format!("{name} has changed"),
+        Standing::Dead { name: None } => "it was made of another store's facts".to_owned(),
+        Standing::Expired { at } => format!("it held until {at}"),
+        Standing::TooOld { table, .. } => format!("the feed of {table} is silent for too long"),
+        Standing::Soft { name } => format!("{name} has other words now"),
+    }
 }
 
 impl Cache {
@@ -165,9 +187,9 @@ impl Cache {
             id: id(&head.key),
             scope: head.scope,
             provenance: head.provenance.clone(),
-            facts: head.record.read.clone(),
-            until: head.record.until,
-            standing: self.0.standing(&head.record),
+            facts: head.record.read.iter().map(|(name, at)| (name.to_string(), at.0)).collect(),
+            until_s: head.record.until.map(|until| until.0),
+            standing: said(&self.0.standing(&head.record)),
             made_ms: head.made_ms,
             age_ms: now_ms().saturating_sub(head.made_ms),
             cost: head.cost,

@@ -10,7 +10,7 @@ use super::exact::{Exact, Found, Kept, Room};
 use super::flight::{Flight, Landed, Tower};
 use super::night::Night;
 use super::semantic::{Semantic, Vector};
-use super::store::{Store, StoreError};
+use super::store::{Disk, Store};
 use super::{Ask, Config, Head, Key};
 use crate::facts::{Facts, Record, Standing, UnixSeconds};
 use crate::telemetry::CacheMetrics;
@@ -68,17 +68,29 @@ impl Cache {
         Self(Arc::new(Inner::new(config, facts, metrics, room)))
     }
 
-    /// A cache that also keeps its answers in this file. Blocks while it reads what is there.
-    pub fn open(
+    /// A cache that also keeps its answers in this file, or in memory alone where that cannot be.
+    /// Blocks while it reads what is there.
+    pub fn open(config: Config, facts: Facts, metrics: CacheMetrics, file: &Path) -> Self {
+        if config.disk_bytes == 0 {
+            return Self::in_memory(config, facts, metrics);
+        }
+        match Store::open(file) {
+            Ok(opened) => Self::of_disk(config, facts, metrics, opened),
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, "answers are kept in memory only");
+                Self::in_memory(config, facts, metrics)
+            }
+        }
+    }
+
+    /// A cache that goes on with what a file holds.
+    pub(super) fn of_disk(
         config: Config,
         facts: Facts,
         metrics: CacheMetrics,
-        file: &Path,
-    ) -> Result<Self, StoreError> {
-        if config.disk_bytes == 0 {
-            return Ok(Self::in_memory(config, facts, metrics));
-        }
-        let (disk, kept) = Store::open(file)?;
+        (disk, kept): (Arc<Disk>, Vec<super::store::Kept>),
+    ) -> Self {
         let room = Room { memory_bytes: config.memory_bytes, disk_bytes: config.disk_bytes };
         let pause = config.write_pause;
         let inner = Inner::new(config, facts, metrics, room);
@@ -99,12 +111,18 @@ impl Cache {
             Inner { store: Some(Store::start(disk, pause, Box::new(written))), ..inner }
         });
         inner.forget(&gone, Reason::Evicted);
-        Ok(Self(inner))
+        inner.tell_kept();
+        Self(inner)
     }
 
     /// How much is kept.
     pub fn kept(&self) -> Kept {
         self.0.exact.kept()
+    }
+
+    /// What one answer may take at most.
+    pub fn max_answer_bytes(&self) -> usize {
+        self.0.config.max_answer_bytes
     }
 
     /// What asks of this route and package may use.

@@ -220,15 +220,31 @@ impl Metric {
             Self::ModelLoadDuration => {
                 ("endcap_model_load_duration", Some(Seconds), "Time to bring a model into memory")
             }
-            Self::CacheAnswers => ("endcap_cache_answers", None, "Answers by how they were come by"),
-            Self::CacheSavedTokens => ("endcap_cache_saved_tokens", None, "Tokens that need not be generated, as an answer was kept"),
-            Self::CacheSavedMs => ("endcap_cache_saved_milliseconds", None, "Time that need not be spent, as an answer was kept"),
-            Self::CacheAge => ("endcap_cache_age", Some(Seconds), "Age of kept answers when they were given"),
+            Self::CacheAnswers => {
+                ("endcap_cache_answers", None, "Answers by how they were come by")
+            }
+            Self::CacheSavedTokens => (
+                "endcap_cache_saved_tokens",
+                None,
+                "Tokens that need not be generated, as an answer was kept",
+            ),
+            Self::CacheSavedMs => (
+                "endcap_cache_saved_milliseconds",
+                None,
+                "Time that need not be spent, as an answer was kept",
+            ),
+            Self::CacheAge => {
+                ("endcap_cache_age", Some(Seconds), "Age of kept answers when they were given")
+            }
             Self::CacheGone => ("endcap_cache_gone", None, "Kept answers that are gone, by reason"),
             Self::CacheEntries => ("endcap_cache_entries", None, "Answers that are kept"),
-            Self::CacheMemory => ("endcap_cache_memory", Some(Bytes), "What kept answers take in memory"),
+            Self::CacheMemory => {
+                ("endcap_cache_memory", Some(Bytes), "What kept answers take in memory")
+            }
             Self::CacheDisk => ("endcap_cache_disk", Some(Bytes), "What kept answers take on disk"),
-            Self::CacheMaking => ("endcap_cache_making", None, "Answers that are being made through the cache"),
+            Self::CacheMaking => {
+                ("endcap_cache_making", None, "Answers that are being made through the cache")
+            }
             Self::InferenceDuration => (
                 "endcap_inference_duration",
                 Some(Seconds),

@@ -39,6 +39,23 @@ pub enum StoreError {
     Remove(#[source] std::io::Error),
 }
 
+impl StoreError {
+    /// Whether the file itself is no good, and not the way to it.
+    pub(super) fn is_damage(&self) -> bool {
+        match self {
+            Self::Value(_) => true,
+            Self::Remove(_) => false,
+            Self::File(error) => matches!(
+                **error,
+                redb::Error::Corrupted(_)
+                    | redb::Error::UpgradeRequired(_)
+                    | redb::Error::TableTypeMismatch { .. }
+                    | redb::Error::TypeDefinitionChanged { .. }
+            ),
+        }
+    }
+}
+
 macro_rules! from_library {
     ($($error:ty),*) => {
         $(impl From<$error> for StoreError {

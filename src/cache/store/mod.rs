@@ -76,13 +76,20 @@ impl Queue {
 impl Store {
     /// Opens or makes the file. One that cannot be read is replaced.
     pub(super) fn open(path: &Path) -> Result<(Arc<Disk>, Vec<Kept>), StoreError> {
-        let disk = Disk::open(path).or_else(|error| {
-            tracing::warn!(%error, "the kept answers cannot be read and are dropped");
-            std::fs::remove_file(path).map_err(StoreError::Remove)?;
-            Disk::open(path)
-        })?;
-        let kept = disk.take_up()?;
-        Ok((Arc::new(disk), kept))
+        let open = || -> Result<_, StoreError> {
+            let disk = Disk::open(path)?;
+            let kept = disk.take_up()?;
+            Ok((Arc::new(disk), kept))
+        };
+        match open() {
+            Err(error) if error.is_damage() => {
+                let cause: &dyn std::error::Error = &error;
+                tracing::warn!(error = cause, "the kept answers cannot be read and are dropped");
+                std::fs::remove_file(path).map_err(StoreError::Remove)?;
+                open()
+            }
+            opened => opened,
+        }
     }
 
     /// Starts the thread that writes.
