@@ -17,6 +17,7 @@
 //! **Not here**: HTTP, what is said about facts, what is cached of it.
 
 mod batch;
+pub mod bulk;
 mod decimal;
 mod error;
 mod fact;
@@ -30,6 +31,7 @@ mod promotion;
 mod reader;
 mod recall;
 mod record;
+pub mod search;
 mod sorted;
 mod state;
 mod stock;
