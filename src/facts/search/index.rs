@@ -228,7 +228,7 @@ impl Asking<'_> {
         for word in words.iter().take(MOST_WORDS) {
             if all_empty || !language::is_empty(word) {
                 let meant = self.word(word, text)?;
-                parts.extend(meant.into_iter().map(|word| (Occur::Should, word.box_clone())));
+                parts.extend(meant.into_iter().map(|word| (Occur::Should, Box::new(word) as Box<dyn Query>)));
             }
         }
         Ok(BooleanQuery::new(parts))
@@ -241,7 +241,8 @@ impl Asking<'_> {
             return Ok(vec![any(places)]);
         }
         let known = self.known()?;
-        if let Some(parts) = spelling::parts(word, known) {
+        let alike = spelling::alike(word, words(known));
+        if let Some(parts) = spelling::parts(word, known).filter(|_| alike.is_empty()) {
             let part = |part: &&str| {
                 let mut places = self.places(part, 1.0);
                 for begun in begun(part, words(known)) {
@@ -252,7 +253,7 @@ impl Asking<'_> {
             return Ok(parts.iter().map(part).collect());
         }
         let mut places = Vec::new();
-        for (alike, apart) in spelling::alike(word, words(known)) {
+        for (alike, apart) in alike {
             let weight = if apart > 1 { ALIKE_BY_TWO } else { ALIKE_BY_ONE };
             places.extend(self.places(alike, weight));
         }
