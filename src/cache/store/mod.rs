@@ -16,8 +16,7 @@ use std::time::Duration;
 use super::entry::Tally;
 use super::exact::Found;
 use super::{Events, Head, Key};
-pub(super) use disk::Disk;
-pub use disk::StoreError;
+pub(super) use disk::{Disk, StoreError};
 
 /// What is to be written of one key.
 #[derive(Clone)]

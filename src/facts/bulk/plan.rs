@@ -99,8 +99,15 @@ impl Plan {
             (field, Some(missing)) => format!("{field}.{missing}"),
             (field, None) => field.to_owned(),
         };
-        let found = self.columns.iter().find(|column| column.is_at(&field));
-        let known = column::of(self.table).find(|column| !field.is_empty() && column.path == field);
+        let currency = field.starts_with("offer.") && field.ends_with(".currency");
+        let found = self.columns.iter().find(|column| match currency {
+            true => column.kind == Kind::OfferCurrency,
+            false => column.is_at(&field),
+        });
+        let known = column::of(self.table).find(|column| match currency {
+            true => column.kind == Kind::OfferCurrency,
+            false => !field.is_empty() && column.path == field,
+        });
         let why = match missing {
             Some(_) => "it is empty, but needed".to_owned(),
             None => fault.why,

@@ -143,7 +143,7 @@ fn a_fault_names_line_and_column() {
         (Promotions, "id,title.en,skus,percent_off,take\n1,a,2,5,3\n", "line 2: give one of percent_off"),
         (Promotions, "id,title.en,skus,take,pay\n1,a,2,3,5\n", "line 2, column `take`: `take` must be more"),
         (Promotions, "id,title.en,skus,take,pay\n1,a,2,three,2\n", "line 2, column `take`: `three` is not a whole number"),
-        (Promotions, "id,title.en,skus,amount_off\n1,a,2,5\n", "line 2, column `amount_off`: it is empty, but needed"),
+        (Promotions, "id,title.en,skus,amount_off\n1,a,2,5\n", "line 2, column `currency`: it is empty, but needed"),
         (Promotions, "id,title.en,skus,percent_off,loyalty_only\n1,a,2,5,yes\n", "line 2, column `loyalty_only`: `yes` is neither"),
         (Hours, "id,name.en,monday\ns,Store,8-20\n", "line 2, column `monday`: `8` is not a time of day"),
         (Hours, "id,name.en,monday\ns,Store,all day\n", "line 2, column `monday`: `all day` is not a span"),

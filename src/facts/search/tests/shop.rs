@@ -29,7 +29,7 @@ impl Shop {
 
 pub(super) fn empty() -> Shop {
     let zone = Zone::Offset(chrono::FixedOffset::east_opt(0).unwrap());
-    let facts = Facts::in_memory(FactsConfig { zone, ..FactsConfig::default() });
+    let facts = Facts::in_memory(FactsConfig { zone, ..FactsConfig::default() }).unwrap();
     let confirmed = Table::ALL.map(|table| Change::Confirm { table });
     facts.write(Batch { changes: confirmed.to_vec(), idempotency: None }, NOON).unwrap();
     let search = Search::open(facts.clone(), None).unwrap();
