@@ -1,23 +1,54 @@
 //! A convolution computed as it is defined, piece by piece.
 
 use std::cell::RefCell;
+use std::ops::{Deref, DerefMut};
 
 use super::super::pool::Pool;
 use super::super::{Kernel, LANES};
-use super::gather::{self, Block};
+use super::gather::{self, Block, Gather};
 use super::output::Output;
 use super::plan::{Piece, Plan};
 use super::tile::{self, OUTPUTS, SLACK, Tile};
 use super::window::{Extent, Window};
 use super::{Convolution, Source, rows};
 
+/// Floats that begin with a cache line, so that vectors of them lie in one.
+#[derive(Default)]
+pub(super) struct Floats {
+    all: Vec<f32>,
+    first: usize,
+}
+
+impl Floats {
+    /// Makes them so many; what they hold is arbitrary.
+    pub(super) fn resize(&mut self, len: usize) {
+        self.all.resize(len + LANES, 0.0);
+        self.first = self.all.as_ptr().align_offset(LANES * size_of::<f32>()).min(LANES);
+    }
+}
+
+impl Deref for Floats {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.all[self.first..][..self.all.len().saturating_sub(LANES)]
+    }
+}
+
+impl DerefMut for Floats {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        let len = self.all.len().saturating_sub(LANES);
+        &mut self.all[self.first..][..len]
+    }
+}
+
 /// Buffers that a thread keeps from one convolution to the next.
 #[derive(Default)]
 pub(super) struct Buffers {
-    pub(super) input: Vec<f32>,
+    pub(super) input: Floats,
     /// The input's patches, transformed.
-    pub(super) numbers: Vec<f32>,
-    pub(super) sums: Vec<f32>,
+    pub(super) numbers: Floats,
+    pub(super) sums: Floats,
     pub(super) outputs: Vec<f32>,
     pub(super) line: Vec<f32>,
     pub(super) rows: rows::Rows,
@@ -56,7 +87,7 @@ impl Run<'_> {
         let channel = |channel| layout.taps.iter().map(move |tap| channel * layout.channel() + tap);
         let offsets: Vec<usize> = (0..channels).flat_map(channel).collect();
         self.pieces(pool, |piece, buffers| {
-            self.gather(&self.convolution.window, piece, &mut buffers.input);
+            self.gather(kernel, &self.convolution.window, piece, &mut buffers.input);
             for tile in piece.tiles.clone() {
                 self.tile(kernel, piece, tile, &offsets, buffers);
             }
@@ -64,13 +95,20 @@ impl Run<'_> {
     }
 
     /// Copies what a piece reads of the channels of its group.
-    pub(super) fn gather(&self, window: &Window, piece: &Piece, buffer: &mut Vec<f32>) {
+    pub(super) fn gather(
+        &self,
+        kernel: Kernel,
+        window: &Window,
+        piece: &Piece,
+        buffer: &mut Floats,
+    ) {
         let layout = &self.plan.layout;
         let [channels, _] = self.convolution.own();
         let first = piece.group * channels;
         let len = layout.channel();
-        buffer.resize(channels * len + SLACK, 0.0);
+        buffer.resize(channels * len + SLACK);
         let places: usize = self.extent.input.iter().product();
+        let gather = Gather::new(window, self.extent, layout, &piece.block);
         let mut begin = 0;
         for source in self.sources {
             let end = begin + source.channels;
@@ -78,7 +116,7 @@ impl Run<'_> {
                 let at = (piece.image * source.channels + channel - begin) * places;
                 let picture = &source.values[at..at + places];
                 let out = &mut buffer[(channel - first) * len..][..len];
-                gather::channel(window, self.extent, layout, &piece.block, picture, out);
+                gather::channel(kernel, &gather, picture, out);
             }
             begin = end;
         }
@@ -101,7 +139,7 @@ impl Run<'_> {
         let pitch = self.plan.layout.pitch;
         let places = (rows - 1) * pitch + columns;
         let padded = places.next_multiple_of(LANES);
-        buffers.sums.resize(OUTPUTS * padded, 0.0);
+        buffers.sums.resize(OUTPUTS * padded);
         let operands = Tile {
             weights: &self.weights[number * size..(number + 1) * size],
             bias: &self.convolution.bias[first..first + count],
