@@ -2,10 +2,10 @@
 
 use super::super::pool::Pool;
 use super::super::{Kernel, LANES, compiled_for_each_kernel};
-use super::gather::Block;
+use super::gather::{self, Block, Gather};
 use super::piece::{Buffers, Run};
 use super::plan::Piece;
-use super::tile::{self, OUTPUTS, Tile};
+use super::tile::{self, OUTPUTS, SLACK, Tile};
 use super::winograd::{self, NUMBERS, PATCH, STEP};
 
 /// Sums of numbers begin at zero: a bias is added to outputs.
@@ -22,8 +22,7 @@ impl Run<'_> {
     pub(super) fn patches(&self, kernel: Kernel, pool: &Pool) {
         self.pieces(pool, |piece, buffers| {
             let places = self.places(piece);
-            self.gather(kernel, &PATCH, piece, &mut buffers.input);
-            self.enter(kernel, places, buffers);
+            self.enter(kernel, piece, places, buffers);
             for tile in piece.tiles.clone() {
                 self.patch_tile(kernel, piece, tile, buffers);
             }
@@ -34,20 +33,24 @@ impl Run<'_> {
         (piece.block.rows - 1) * self.plan.layout.pitch + piece.block.columns
     }
 
-    /// Transforms the input: numbers × channels × places.
-    fn enter(&self, kernel: Kernel, places: usize, buffers: &mut Buffers) {
+    /// Transforms the input: numbers × channels × places. One channel at a time is copied, which
+    /// the first cache holds.
+    fn enter(&self, kernel: Kernel, piece: &Piece, places: usize, buffers: &mut Buffers) {
         let [channels, _] = self.convolution.channels;
         let layout = &self.plan.layout;
         let padded = places.next_multiple_of(LANES);
         let apart = apart(channels, padded);
-        buffers.numbers.resize(NUMBERS * apart);
-        for channel in 0..channels {
-            let input = &buffers.input[channel * layout.channel()..];
-            let out = &mut buffers.numbers[channel * padded..];
+        let Buffers { input, numbers, offsets, .. } = buffers;
+        input.resize(layout.channel() + SLACK);
+        numbers.resize(NUMBERS * apart);
+        let gather = Gather::new(&PATCH, self.extent, layout, &piece.block);
+        for (channel, picture) in self.planes(piece).enumerate() {
+            gather::channel(kernel, &gather, picture, &mut input[..layout.channel()]);
+            let out = &mut numbers[channel * padded..];
             winograd::enter(kernel, input, &layout.taps, places, out, apart);
         }
-        buffers.offsets.clear();
-        buffers.offsets.extend((0..channels).map(|channel| channel * padded));
+        offsets.clear();
+        offsets.extend((0..channels).map(|channel| channel * padded));
     }
 
     fn patch_tile(&self, kernel: Kernel, piece: &Piece, tile: usize, buffers: &mut Buffers) {

@@ -9,7 +9,7 @@ use super::gather::{self, Block, Gather};
 use super::output::Output;
 use super::plan::{Piece, Plan};
 use super::tile::{self, OUTPUTS, SLACK, Tile};
-use super::window::{Extent, Window};
+use super::window::Extent;
 use super::{Convolution, Source, rows};
 
 /// Floats that begin with a cache line, so that vectors of them lie in one.
@@ -87,7 +87,7 @@ impl Run<'_> {
         let channel = |channel| layout.taps.iter().map(move |tap| channel * layout.channel() + tap);
         let offsets: Vec<usize> = (0..channels).flat_map(channel).collect();
         self.pieces(pool, |piece, buffers| {
-            self.gather(kernel, &self.convolution.window, piece, &mut buffers.input);
+            self.gather(kernel, piece, &mut buffers.input);
             for tile in piece.tiles.clone() {
                 self.tile(kernel, piece, tile, &offsets, buffers);
             }
@@ -95,31 +95,27 @@ impl Run<'_> {
     }
 
     /// Copies what a piece reads of the channels of its group.
-    pub(super) fn gather(
-        &self,
-        kernel: Kernel,
-        window: &Window,
-        piece: &Piece,
-        buffer: &mut Floats,
-    ) {
+    fn gather(&self, kernel: Kernel, piece: &Piece, buffer: &mut Floats) {
         let layout = &self.plan.layout;
         let [channels, _] = self.convolution.own();
-        let first = piece.group * channels;
         let len = layout.channel();
         buffer.resize(channels * len + SLACK);
-        let places: usize = self.extent.input.iter().product();
-        let gather = Gather::new(window, self.extent, layout, &piece.block);
-        let mut begin = 0;
-        for source in self.sources {
-            let end = begin + source.channels;
-            for channel in first.max(begin)..end.min(first + channels) {
-                let at = (piece.image * source.channels + channel - begin) * places;
-                let picture = &source.values[at..at + places];
-                let out = &mut buffer[(channel - first) * len..][..len];
-                gather::channel(kernel, &gather, picture, out);
-            }
-            begin = end;
+        let gather = Gather::new(&self.convolution.window, self.extent, layout, &piece.block);
+        for (picture, out) in self.planes(piece).zip(buffer.chunks_exact_mut(len)) {
+            gather::channel(kernel, &gather, picture, out);
         }
+    }
+
+    /// The planes of a piece's image that its group reads.
+    pub(super) fn planes(&self, piece: &Piece) -> impl Iterator<Item = &[f32]> {
+        let places: usize = self.extent.input.iter().product();
+        let [channels, _] = self.convolution.own();
+        let image = piece.image;
+        let planes = self.sources.iter().flat_map(move |source| {
+            let len = source.channels * places;
+            source.values[image * len..(image + 1) * len].chunks_exact(places)
+        });
+        planes.skip(piece.group * channels).take(channels)
     }
 
     fn tile(
