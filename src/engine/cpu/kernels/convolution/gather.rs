@@ -21,12 +21,12 @@ pub(super) struct Gather<'a> {
     /// The first row of the block.
     top: usize,
     /// How rows of each plane are cut.
-    cuts: Vec<Cut>,
+    cuts: &'a [Cut],
 }
 
 /// A row of a plane: zeros, elements of the picture, zeros.
 #[derive(Debug, Clone, Copy)]
-struct Cut {
+pub(super) struct Cut {
     /// Zeros ahead of the picture.
     ahead: usize,
     /// The first element.
@@ -47,18 +47,21 @@ impl Cut {
 }
 
 impl<'a> Gather<'a> {
+    /// Keeps its cuts in `cuts`.
     pub(super) fn new(
         window: &'a Window,
         extent: &'a Extent,
         layout: &'a Layout,
         block: &Block,
+        cuts: &'a mut Vec<Cut>,
     ) -> Self {
         let (stride, before, width) = (window.stride[1], extent.before[1], extent.input[1]);
         let cut = |[_, remainder]: &[usize; 2]| {
             let first = block.left * stride + remainder;
             Cut::new(first, before, stride, width, layout.pitch)
         };
-        let cuts = layout.planes.iter().map(cut).collect();
+        cuts.clear();
+        cuts.extend(layout.planes.iter().map(cut));
         Self { window, extent, layout, top: block.top, cuts }
     }
 }
@@ -70,7 +73,7 @@ vectorised! {
 
 #[inline(always)]
 fn channel_body<V: Vector>(gather: &Gather<'_>, picture: &[f32], out: &mut [f32]) {
-    let Gather { window, extent, layout, top, ref cuts } = *gather;
+    let Gather { window, extent, layout, top, cuts } = *gather;
     let [height, width] = extent.input;
     assert!(picture.len() == height * width && out.len() == layout.channel());
     let plane_len = layout.height * layout.pitch;

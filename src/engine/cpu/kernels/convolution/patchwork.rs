@@ -2,7 +2,7 @@
 
 use super::super::pool::Pool;
 use super::super::{Kernel, LANES, compiled_for_each_kernel};
-use super::gather::{self, Block, Gather};
+use super::gather::{self, Block};
 use super::piece::{Buffers, Run};
 use super::plan::Piece;
 use super::tile::{self, OUTPUTS, SLACK, Tile};
@@ -40,10 +40,10 @@ impl Run<'_> {
         let layout = &self.plan.layout;
         let padded = places.next_multiple_of(LANES);
         let apart = apart(channels, padded);
-        let Buffers { input, numbers, offsets, .. } = buffers;
+        let Buffers { input, numbers, offsets, cuts, .. } = buffers;
         input.resize(layout.channel() + SLACK);
         numbers.resize(NUMBERS * apart);
-        let gather = Gather::new(&PATCH, self.extent, layout, &piece.block);
+        let gather = self.gathering(&PATCH, piece, cuts);
         for (channel, picture) in self.planes(piece).enumerate() {
             gather::channel(kernel, &gather, picture, &mut input[..layout.channel()]);
             let out = &mut numbers[channel * padded..];
