@@ -18,6 +18,7 @@
 
 mod attempt;
 mod batch;
+pub mod bulk;
 mod changes;
 mod config;
 mod decimal;
@@ -38,6 +39,7 @@ mod promotion;
 mod reader;
 mod recall;
 mod record;
+pub mod search;
 mod sorted;
 mod stage;
 mod state;
