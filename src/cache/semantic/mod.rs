@@ -1,0 +1,12 @@
+//! lab stand-in
+mod category;
+mod language;
+mod lexicon;
+mod quantity;
+mod signature;
+mod vocabulary;
+mod words;
+pub use category::{Category, category};
+pub use language::Language;
+pub use lexicon::Lexicon;
+pub use signature::{Digest, Disagreement, Signature, agree, signature};

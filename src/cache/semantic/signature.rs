@@ -1,0 +1,331 @@
+//! What of a question must be equal in another for both to mean the same.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::category::Category;
+use super::language::Language;
+use super::lexicon::Lexicon;
+use super::quantity::{Quantity, quantity};
+use super::vocabulary::{Role, Section, Vocabulary};
+use super::words::{Token, tokens};
+
+/// Words that a phrase of a vocabulary has at most.
+const MAX_PHRASE: usize = 8;
+
+/// A word or a sequence of words, as a number: nothing of a customer's words is kept.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+)]
+pub struct Digest(u64);
+
+impl Digest {
+    const START: u64 = 0xcbf2_9ce4_8422_2325;
+
+    /// Of a text; FNV-1a, so that kept ones stay what they are.
+    pub(super) fn of(text: &str) -> Self {
+        Self::of_bytes(text.bytes())
+    }
+
+    fn of_bytes(bytes: impl Iterator<Item = u8>) -> Self {
+        let step = |state: u64, byte| (state ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+        Self(bytes.fold(Self::START, step))
+    }
+
+    fn of_all(parts: impl IntoIterator<Item = u64>) -> Self {
+        Self::of_bytes(parts.into_iter().flat_map(u64::to_le_bytes))
+    }
+}
+
+/// A question as the guards compare it: digests of what must be equal, and the words that no
+/// vocabulary knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signature {
+    language: Option<Language>,
+    category: Option<Category>,
+    numbers: Digest,
+    codes: Digest,
+    negated: Digest,
+    concepts: Digest,
+    names: Digest,
+    order: Digest,
+    unknown: Box<[Digest]>,
+}
+
+/// In what two questions differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub enum Disagreement {
+    /// One is in another language, or in none that is read.
+    #[error("the languages differ or are not read")]
+    Language,
+    /// Numbers, units or sizes, or the order of them.
+    #[error("numbers, units or sizes differ")]
+    Number,
+    /// SKUs or other codes.
+    #[error("codes differ")]
+    Code,
+    /// What is negated.
+    #[error("what is negated differs")]
+    Negation,
+    /// The product, brand or other name asked about.
+    #[error("products or names differ")]
+    Name,
+    /// The same names in another order: who is compared with whom.
+    #[error("the order of what is compared differs")]
+    Order,
+    /// A word that has a meaning of its own: a day, a direction, a purpose.
+    #[error("what is asked about differs")]
+    Meaning,
+}
+
+impl Signature {
+    /// What the question is about; `None` where its language is not read.
+    pub fn category(&self) -> Option<Category> {
+        self.category
+    }
+
+    /// The language, where it could be told.
+    pub fn language(&self) -> Option<Language> {
+        self.language
+    }
+
+    /// Equal in two questions that agree: what an index looks for first.
+    pub(super) fn key(&self) -> u64 {
+        let parts = [self.numbers, self.codes, self.negated, self.concepts, self.names, self.order];
+        let language = self.language.map_or(0, |language| 1 + language as u64);
+        Digest::of_all(parts.into_iter().map(|part| part.0).chain([language])).0
+    }
+
+    /// The words that no vocabulary and no lexicon knows, in order.
+    pub(super) fn unknown(&self) -> &[Digest] {
+        &self.unknown
+    }
+}
+
+/// Whether two questions may have the same answer, and by how many unknown words they differ.
+pub fn agree(a: &Signature, b: &Signature) -> Result<u32, Disagreement> {
+    let same = |equal: bool, otherwise| if equal { Ok(()) } else { Err(otherwise) };
+    same(a.language == b.language && a.category.is_some(), Disagreement::Language)?;
+    same(a.numbers == b.numbers, Disagreement::Number)?;
+    same(a.codes == b.codes, Disagreement::Code)?;
+    same(a.names == b.names, Disagreement::Name)?;
+    same(a.negated == b.negated, Disagreement::Negation)?;
+    same(a.order == b.order, Disagreement::Order)?;
+    same(a.concepts == b.concepts && a.category == b.category, Disagreement::Meaning)?;
+    Ok(leftover(&a.unknown, &b.unknown))
+}
+
+/// Words of either that are not in both in the same order.
+pub(super) fn leftover(a: &[Digest], b: &[Digest]) -> u32 {
+    // The longest common subsequence, a row at a time.
+    let mut row = vec![0u32; b.len() + 1];
+    for word in a {
+        let mut diagonal = 0;
+        let mut left = 0;
+        for (other, above) in b.iter().zip(row.iter_mut().skip(1)) {
+            let longest = if word == other { diagonal + 1 } else { left.max(*above) };
+            diagonal = std::mem::replace(above, longest);
+            left = longest;
+        }
+    }
+    let common = row.last().copied().unwrap_or(0);
+    (a.len() + b.len()) as u32 - 2 * common
+}
+
+/// Reads a question. One that is too long to be read has no category and agrees with none.
+pub fn signature(question: &str, lexicon: &Lexicon) -> Signature {
+    let tokens = tokens(question).unwrap_or_default();
+    let language = told(&tokens, lexicon);
+    let mut reading = Reading::default();
+    let vocabulary = Vocabulary::of(language.unwrap_or(Language::English));
+    let mut rest = tokens.as_slice();
+    while !rest.is_empty() {
+        let taken = reading.take(rest, vocabulary, lexicon, language.unwrap_or(Language::English));
+        rest = rest.get(taken.max(1)..).unwrap_or_default();
+    }
+    reading.finish(language)
+}
+
+/// The language of most words that are not names of goods.
+fn told(tokens: &[Token], lexicon: &Lexicon) -> Option<Language> {
+    let words: Vec<&str> = tokens
+        .iter()
+        .filter_map(|token| match token {
+            Token::Word(word) => Some(word.as_str()),
+            _ => None,
+        })
+        .collect();
+    let known = |language: Language| {
+        let vocabulary = Vocabulary::of(language);
+        words.iter().filter(|word| vocabulary.knows(word)).count()
+    };
+    let (language, known) = Language::ALL
+        .map(|language| (language, known(language)))
+        .into_iter()
+        .reduce(|best, next| if next.1 > best.1 { next } else { best })?;
+    let named = |word: &&&str| lexicon.has(Digest::of(language.stem(word)));
+    let others = words.iter().filter(|word| !named(word)).count();
+    // Text of a language that is not read has a known word only by chance.
+    (known > 0 && known * 5 >= others * 2).then_some(language)
+}
+
+/// A thing whose place in the question matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Element {
+    Name(Digest),
+    Quality(Digest),
+    Mark(Digest),
+    Pair,
+}
+
+/// What was read so far.
+#[derive(Default)]
+struct Reading {
+    numbers: Vec<Quantity>,
+    codes: Vec<Digest>,
+    concepts: BTreeSet<Digest>,
+    sections: Vec<Section>,
+    negated: BTreeSet<Digest>,
+    elements: Vec<Element>,
+    unknown: Vec<Digest>,
+    /// A negation waits for what it turns.
+    negating: bool,
+    /// What was read last, where it can be turned from behind.
+    last: Option<Digest>,
+}
+
+impl Reading {
+    /// Reads what stands at the start of some tokens; returns how many it took.
+    fn take(
+        &mut self,
+        tokens: &[Token],
+        vocabulary: &Vocabulary,
+        lexicon: &Lexicon,
+        language: Language,
+    ) -> usize {
+        if let Some((quantity, taken)) = quantity(tokens) {
+            self.numbers.push(quantity);
+            self.last = None;
+            return taken;
+        }
+        let words: Vec<&str> = tokens
+            .iter()
+            .take(MAX_PHRASE)
+            .map_while(|token| match token {
+                Token::Word(word) => Some(word.as_str()),
+                _ => None,
+            })
+            .collect();
+        let Some(word) = words.first() else {
+            if let Some(Token::Code(code)) = tokens.first() {
+                self.codes.push(Digest::of(code));
+            }
+            return 1;
+        };
+        let stem = Digest::of(language.stem(word));
+        let Some((role, taken)) = vocabulary.role(&words) else {
+            self.word(stem, lexicon.has(stem));
+            return 1;
+        };
+        match role {
+            Role::Stop => {}
+            Role::Not => self.negating = true,
+            Role::NotAfter => match self.last.take() {
+                Some(last) => {
+                    self.negated.insert(last);
+                }
+                None => self.word(stem, false),
+            },
+            Role::Pair => self.elements.push(Element::Pair),
+            Role::Concept(concept, section) => self.concept(concept, section),
+        }
+        taken
+    }
+
+    fn word(&mut self, stem: Digest, named: bool) {
+        if named {
+            self.elements.push(Element::Name(stem));
+        } else {
+            self.unknown.push(stem);
+        }
+        self.content(stem);
+    }
+
+    fn concept(&mut self, concept: Digest, section: Section) {
+        self.sections.push(section);
+        match section {
+            // Asks whether there is something, which is soft where it is a service.
+            Section::Existence => return,
+            Section::Mark => self.elements.push(Element::Mark(concept)),
+            Section::Quality => self.elements.push(Element::Quality(concept)),
+            _ => {}
+        }
+        self.concepts.insert(concept);
+        self.content(concept);
+    }
+
+    fn content(&mut self, what: Digest) {
+        self.last = Some(what);
+        if std::mem::take(&mut self.negating) {
+            self.negated.insert(what);
+        }
+    }
+
+    fn finish(mut self, language: Option<Language>) -> Signature {
+        if self.negating {
+            self.negated.insert(Digest::default());
+        }
+        let name = |element: &Element| match element {
+            Element::Name(name) => Some(name.0),
+            _ => None,
+        };
+        let mut names: Vec<u64> = self.elements.iter().filter_map(name).collect();
+        names.sort_unstable();
+        let only_names = language.is_none() && self.unknown.is_empty() && !names.is_empty();
+        let category = (language.is_some() || only_names)
+            .then(|| Category::of(&self.sections, !names.is_empty()));
+        let order = order(&self.elements);
+        let numbers = self.numbers.iter().flat_map(|n| [n.value as u64, n.unit as u64]);
+        Signature {
+            language,
+            category,
+            numbers: Digest::of_all(numbers),
+            codes: Digest::of_all(self.codes.iter().map(|code| code.0)),
+            negated: Digest::of_all(self.negated.iter().map(|word| word.0)),
+            concepts: Digest::of_all(self.concepts.iter().map(|concept| concept.0)),
+            names: Digest::of_all(names),
+            order,
+            unknown: self.unknown.into(),
+        }
+    }
+}
+
+/// Of the order of names and what joins them. Around "or" and "and" names may change places, unless
+/// something gives the question a direction.
+fn order(elements: &[Element]) -> Digest {
+    let directed = elements.iter().any(|element| matches!(element, Element::Mark(_)));
+    let paired = elements.contains(&Element::Pair);
+    let counts = |element: &&Element| match element {
+        Element::Quality(_) => directed || paired,
+        _ => true,
+    };
+    let elements: Vec<Element> = elements.iter().filter(counts).copied().collect();
+    let mut groups: Vec<&[Element]> = elements
+        .split(|element| *element == Element::Pair)
+        .filter(|group| !group.is_empty())
+        .collect();
+    if !directed {
+        groups.sort_unstable();
+    }
+    let number = |element: &Element| match element {
+        Element::Name(digest) => [1, digest.0],
+        Element::Quality(digest) => [2, digest.0],
+        Element::Mark(digest) => [3, digest.0],
+        Element::Pair => [4, 0],
+    };
+    let parts = groups.iter().flat_map(|group| {
+        group.iter().flat_map(number).chain([5, group.len() as u64])
+    });
+    Digest::of_all(parts)
+}
