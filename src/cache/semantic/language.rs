@@ -49,7 +49,11 @@ impl Language {
                 }
                 _ => cut(&["s"], 3),
             },
-            Self::German => cut(&["en", "er", "es", "em", "e", "n", "s"], 4),
+            Self::German => {
+                let stem = cut(&["en", "er", "es", "em", "e", "n", "s"], 4);
+                // "veganer" and "vegan" meet at the end only.
+                if stem.len() == word.len() { word } else { self.stem(stem) }
+            }
             Self::Spanish => cut(&["s"], 3),
             Self::French => cut(&["s", "x"], 3),
         }

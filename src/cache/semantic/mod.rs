@@ -1,4 +1,6 @@
 //! lab stand-in
+pub mod bound;
+mod calibration;
 mod category;
 mod language;
 mod lexicon;
@@ -6,6 +8,7 @@ mod quantity;
 mod signature;
 mod vocabulary;
 mod words;
+pub use calibration::{Calibration, MAX_LEFTOVER, Sample, Threshold};
 pub use category::{Category, category};
 pub use language::Language;
 pub use lexicon::Lexicon;

@@ -61,6 +61,11 @@ pub(super) fn quantity(tokens: &[Token]) -> Option<(Quantity, usize)> {
     }
 }
 
+/// Whether a word is the name of a unit.
+pub(super) fn is_unit(word: &str) -> bool {
+    unit(word).is_some()
+}
+
 fn at_noon(value: i64, word: &str) -> i64 {
     const NOON: i64 = 12 * 60 * 1000;
     match word {

@@ -1,6 +1,6 @@
 //! What of a question must be equal in another for both to mean the same.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use super::category::Category;
 use super::language::Language;
 use super::lexicon::Lexicon;
 use super::quantity::{Quantity, quantity};
-use super::vocabulary::{Role, Section, Vocabulary};
+use super::vocabulary::{Role, Section, Vocabulary, settle};
 use super::words::{Token, tokens};
 
 /// Words that a phrase of a vocabulary has at most.
@@ -71,6 +71,9 @@ pub enum Disagreement {
     /// The product, brand or other name asked about.
     #[error("products or names differ")]
     Name,
+    /// A word that no vocabulary knows.
+    #[error("words differ that are not known")]
+    Word,
     /// The same names in another order: who is compared with whom.
     #[error("the order of what is compared differs")]
     Order,
@@ -149,19 +152,18 @@ pub fn signature(question: &str, lexicon: &Lexicon) -> Signature {
 
 /// The language of most words that are not names of goods.
 fn told(tokens: &[Token], lexicon: &Lexicon) -> Option<Language> {
-    let words: Vec<&str> = tokens
-        .iter()
-        .filter_map(|token| match token {
-            Token::Word(word) => Some(word.as_str()),
-            _ => None,
-        })
-        .collect();
-    let known = |language: Language| {
-        let vocabulary = Vocabulary::of(language);
-        words.iter().filter(|word| vocabulary.knows(word)).count()
-    };
+    let mut words = Vec::new();
+    let mut rest = tokens;
+    while let Some(token) = rest.first() {
+        let amount = quantity(rest).map(|(_, taken)| taken);
+        match token {
+            Token::Word(word) if amount.is_none() => words.push(word.as_str()),
+            _ => {}
+        }
+        rest = rest.get(amount.unwrap_or(1)..).unwrap_or_default();
+    }
     let (language, known) = Language::ALL
-        .map(|language| (language, known(language)))
+        .map(|language| (language, Vocabulary::of(language).known(&words)))
         .into_iter()
         .reduce(|best, next| if next.1 > best.1 { next } else { best })?;
     let named = |word: &&&str| lexicon.has(Digest::of(language.stem(word)));
@@ -176,7 +178,11 @@ enum Element {
     Name(Digest),
     Quality(Digest),
     Mark(Digest),
+    /// A mark where it stands between two names.
+    WeakMark(Digest),
     Pair,
+    /// Something stood between what is before and behind.
+    Gap,
 }
 
 /// What was read so far.
@@ -184,8 +190,11 @@ enum Element {
 struct Reading {
     numbers: Vec<Quantity>,
     codes: Vec<Digest>,
-    concepts: BTreeSet<Digest>,
-    sections: Vec<Section>,
+    concepts: BTreeMap<Digest, Section>,
+    /// Whether there is something was asked.
+    existence: bool,
+    /// A substance was named that many do not bear.
+    allergen_noun: bool,
     negated: BTreeSet<Digest>,
     elements: Vec<Element>,
     unknown: Vec<Digest>,
@@ -206,6 +215,8 @@ impl Reading {
     ) -> usize {
         if let Some((quantity, taken)) = quantity(tokens) {
             self.numbers.push(quantity);
+            let parts = [quantity.value as u64, quantity.unit as u64];
+            self.elements.push(Element::Quality(Digest::of_all(parts)));
             self.last = None;
             return taken;
         }
@@ -229,7 +240,7 @@ impl Reading {
             return 1;
         };
         match role {
-            Role::Stop => {}
+            Role::Stop => self.elements.push(Element::Gap),
             Role::Not => self.negating = true,
             Role::NotAfter => match self.last.take() {
                 Some(last) => {
@@ -239,6 +250,14 @@ impl Reading {
             },
             Role::Pair => self.elements.push(Element::Pair),
             Role::Concept(concept, section) => self.concept(concept, section),
+            Role::Concepts(one, two, section) => {
+                self.concept(one, section);
+                self.concept(two, section);
+            }
+            Role::AllergenNoun => {
+                self.allergen_noun = true;
+                self.word(stem, lexicon.has(stem));
+            }
         }
         taken
     }
@@ -253,22 +272,40 @@ impl Reading {
     }
 
     fn concept(&mut self, concept: Digest, section: Section) {
-        self.sections.push(section);
         match section {
             // Asks whether there is something, which is soft where it is a service.
-            Section::Existence => return,
+            Section::Existence => return self.existence = true,
             Section::Mark => self.elements.push(Element::Mark(concept)),
+            // Beside names it is part of their order only.
+            Section::WeakMark => return self.elements.push(Element::WeakMark(concept)),
             Section::Quality => self.elements.push(Element::Quality(concept)),
             _ => {}
         }
-        self.concepts.insert(concept);
+        if section != Section::Quality && section != Section::Mark {
+            self.elements.push(Element::Gap);
+        }
+        self.concepts.insert(concept, section);
         self.content(concept);
     }
 
     fn content(&mut self, what: Digest) {
         self.last = Some(what);
         if std::mem::take(&mut self.negating) {
+            self.elements.push(Element::Quality(Digest::of("not")));
             self.negated.insert(what);
+        }
+    }
+
+    /// What sets A apart from B sets B apart from A.
+    fn join_what_differs(&mut self) {
+        if !self.concepts.contains_key(&Digest::of("difference")) {
+            return;
+        }
+        for element in &mut self.elements {
+            if let Element::Mark(mark) | Element::WeakMark(mark) = element {
+                self.concepts.remove(mark);
+                *element = Element::Pair;
+            }
         }
     }
 
@@ -276,6 +313,12 @@ impl Reading {
         if self.negating {
             self.negated.insert(Digest::default());
         }
+        settle(&mut self.concepts);
+        self.join_what_differs();
+        let mut sections: Vec<Section> = self.concepts.values().copied().collect();
+        sections.extend(self.existence.then_some(Section::Existence));
+        // "without milk", "no eggs": what is asked is whether somebody can eat it.
+        sections.extend((self.allergen_noun && !self.negated.is_empty()).then_some(Section::Allergen));
         let name = |element: &Element| match element {
             Element::Name(name) => Some(name.0),
             _ => None,
@@ -284,7 +327,8 @@ impl Reading {
         names.sort_unstable();
         let only_names = language.is_none() && self.unknown.is_empty() && !names.is_empty();
         let category = (language.is_some() || only_names)
-            .then(|| Category::of(&self.sections, !names.is_empty()));
+            .then(|| Category::of(&sections, !names.is_empty()));
+        if std::env::var("EXPLAIN").is_ok() { eprintln!("   EXPLAIN {:?} neg {:?} unk {:?} sec {:?} el {:?}", self.concepts.keys().map(|d| name_of(*d)).collect::<Vec<_>>(), self.negated.iter().map(|d| name_of(*d)).collect::<Vec<_>>(), self.unknown.len(), sections, self.elements.len()); }
         let order = order(&self.elements);
         let numbers = self.numbers.iter().flat_map(|n| [n.value as u64, n.unit as u64]);
         Signature {
@@ -293,7 +337,7 @@ impl Reading {
             numbers: Digest::of_all(numbers),
             codes: Digest::of_all(self.codes.iter().map(|code| code.0)),
             negated: Digest::of_all(self.negated.iter().map(|word| word.0)),
-            concepts: Digest::of_all(self.concepts.iter().map(|concept| concept.0)),
+            concepts: Digest::of_all(self.concepts.keys().map(|concept| concept.0)),
             names: Digest::of_all(names),
             order,
             unknown: self.unknown.into(),
@@ -304,28 +348,47 @@ impl Reading {
 /// Of the order of names and what joins them. Around "or" and "and" names may change places, unless
 /// something gives the question a direction.
 fn order(elements: &[Element]) -> Digest {
-    let directed = elements.iter().any(|element| matches!(element, Element::Mark(_)));
-    let paired = elements.contains(&Element::Pair);
-    let counts = |element: &&Element| match element {
-        Element::Quality(_) => directed || paired,
-        _ => true,
-    };
-    let elements: Vec<Element> = elements.iter().filter(counts).copied().collect();
+    let elements = settled(elements);
     let mut groups: Vec<&[Element]> = elements
         .split(|element| *element == Element::Pair)
         .filter(|group| !group.is_empty())
         .collect();
+    let directed = elements.iter().any(|element| matches!(element, Element::Mark(_)));
     if !directed {
         groups.sort_unstable();
     }
     let number = |element: &Element| match element {
         Element::Name(digest) => [1, digest.0],
         Element::Quality(digest) => [2, digest.0],
-        Element::Mark(digest) => [3, digest.0],
-        Element::Pair => [4, 0],
+        Element::Mark(digest) | Element::WeakMark(digest) => [3, digest.0],
+        Element::Pair | Element::Gap => [4, 0],
     };
-    let parts = groups.iter().flat_map(|group| {
-        group.iter().flat_map(number).chain([5, group.len() as u64])
-    });
+    let parts = groups
+        .iter()
+        .flat_map(|group| group.iter().flat_map(number).chain([5, group.len() as u64]));
     Digest::of_all(parts)
+}
+
+/// The elements that count: weak marks only between names; qualities, numbers and negations only
+/// where there are several names that they could belong to.
+fn settled(elements: &[Element]) -> Vec<Element> {
+    let is_name = |element: &Element| matches!(element, Element::Name(_));
+    let first = elements.iter().position(is_name).unwrap_or(elements.len());
+    let last = elements.iter().rposition(is_name).unwrap_or(0);
+    let between = |at: usize| first < at && at < last;
+    let parts = |element: &Element| matches!(element, Element::Gap | Element::Mark(_) | Element::Pair);
+    let several = elements.iter().enumerate().any(|(at, element)| between(at) && parts(element));
+    let kept = elements.iter().enumerate().filter_map(|(at, element)| match *element {
+        Element::WeakMark(mark) => between(at).then_some(Element::Mark(mark)),
+        Element::Quality(_) => several.then_some(*element),
+        Element::Gap => None,
+        other => Some(other),
+    });
+    kept.collect()
+}
+
+fn name_of(d: Digest) -> String {
+    for l in Language::ALL { let t = match l { Language::English => include_str!("vocabulary/en.txt"), Language::German => include_str!("vocabulary/de.txt"), Language::Spanish => include_str!("vocabulary/es.txt"), Language::French => include_str!("vocabulary/fr.txt") };
+      for line in t.lines() { if let Some((n, _)) = line.split_once(':') { if Digest::of(n) == d { return n.into(); } } } }
+    "?".into()
 }

@@ -1,6 +1,6 @@
 //! What words mean to the guards, per language; the words stand in `vocabulary/*.txt`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::LazyLock;
 
 use super::language::Language;
@@ -25,6 +25,8 @@ pub(super) enum Section {
     Comparison,
     /// Gives a comparison its direction.
     Mark,
+    /// Gives it one where it stands between two names.
+    WeakMark,
     /// Says nothing about the subject.
     Matter,
 }
@@ -42,6 +44,10 @@ pub(super) enum Role {
     Pair,
     /// Has a meaning that must be in both questions.
     Concept(Digest, Section),
+    /// Has the meaning of two concepts.
+    Concepts(Digest, Digest, Section),
+    /// A substance that many do not bear.
+    AllergenNoun,
 }
 
 /// The phrases of one language.
@@ -89,13 +95,24 @@ impl Vocabulary {
             "not" => Role::Not,
             "not-after" => Role::NotAfter,
             "pair" => Role::Pair,
+            "stop-phrases" => {
+                let (_, phrases) = line.split_once(':').unwrap_or_default();
+                return phrases.split(',').for_each(|phrase| self.add(phrase, Role::Stop));
+            }
+            "allergen-noun" => {
+                let (_, nouns) = line.split_once(':').unwrap_or_default();
+                return nouns.split(',').for_each(|noun| self.add(noun, Role::AllergenNoun));
+            }
             _ => {
                 let (Some((name, phrases)), Some(section)) =
                     (line.split_once(':'), named(section))
                 else {
                     return;
                 };
-                let role = Role::Concept(Digest::of(name), section);
+                let role = match name.split_once('+') {
+                    Some((one, two)) => Role::Concepts(Digest::of(one), Digest::of(two), section),
+                    None => Role::Concept(Digest::of(name), section),
+                };
                 return phrases.split(',').for_each(|phrase| self.add(phrase, role));
             }
         };
@@ -113,10 +130,15 @@ impl Vocabulary {
         }
     }
 
-    /// Whether the word alone has a role.
-    pub(super) fn knows(&self, word: &str) -> bool {
-        let alone = |phrases: &Vec<(Vec<&str>, Role)>| phrases.iter().any(|(phrase, _)| phrase.len() == 1);
-        self.stop.contains(word) || self.phrases.get(self.language.stem(word)).is_some_and(alone)
+    /// How many of some words belong to a phrase that is known.
+    pub(super) fn known(&self, mut words: &[&str]) -> usize {
+        let mut known = 0;
+        while !words.is_empty() {
+            let taken = self.role(words).map_or(0, |(_, taken)| taken);
+            known += taken;
+            words = words.get(taken.max(1)..).unwrap_or_default();
+        }
+        known
     }
 
     /// The role of the longest phrase at the start of some words, and its length in words.
@@ -128,11 +150,43 @@ impl Vocabulary {
                 && phrase.iter().zip(words).all(|(stem, word)| *stem == self.language.stem(word))
         });
         match found {
-            Some((phrase, role)) => Some((*role, phrase.len())),
-            None => self.stop.contains(first).then_some((Role::Stop, 1)),
+            Some((phrase, role)) if phrase.len() > 1 => Some((*role, phrase.len())),
+            // "can" is not a tin, though "cans" are.
+            _ if self.stop.contains(first) => Some((Role::Stop, 1)),
+            found => found.map(|(phrase, role)| (*role, phrase.len())),
         }
     }
 }
+
+/// Reads together what concepts say together; see `vocabulary/rules.txt`.
+pub(super) fn settle(concepts: &mut BTreeMap<Digest, Section>) {
+    for (those, this) in RULES.iter() {
+        if those.iter().all(|concept| concepts.contains_key(concept)) {
+            those.iter().for_each(|concept| {
+                concepts.remove(concept);
+            });
+            concepts.extend(this.iter().copied());
+        }
+    }
+}
+
+/// What is read, and as what.
+type Rule = (Vec<Digest>, Vec<(Digest, Section)>);
+
+static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
+    let roles = Language::ALL.into_iter().flat_map(|language| &Vocabulary::of(language).phrases);
+    let mut sections = HashMap::new();
+    for (_, role) in roles.flat_map(|(_, phrases)| phrases) {
+        if let Role::Concept(concept, section) = role {
+            sections.insert(*concept, *section);
+        }
+    }
+    let lines = include_str!("vocabulary/rules.txt").lines();
+    let rules = lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once("->"));
+    let all = |names: &str| names.split_whitespace().map(Digest::of).collect::<Vec<_>>();
+    let known = |concept| sections.get(&concept).map(|section| (concept, *section));
+    rules.map(|(those, this)| (all(those), all(this).into_iter().filter_map(known).collect())).collect()
+});
 
 fn text(language: Language) -> &'static str {
     match language {
@@ -158,6 +212,7 @@ fn named(section: &str) -> Option<Section> {
         "quality" => Section::Quality,
         "comparison" => Section::Comparison,
         "mark" => Section::Mark,
+        "weak-mark" => Section::WeakMark,
         "matter" => Section::Matter,
         _ => return None,
     })
@@ -176,7 +231,7 @@ mod tests {
                     section = name;
                     continue;
                 }
-                let plain = ["stop", "not", "not-after", "pair"].contains(&section);
+                let plain = ["stop", "stop-phrases", "allergen-noun", "not", "not-after", "pair"].contains(&section);
                 assert!(plain || named(section).is_some(), "{language:?}: [{section}]");
                 assert!(plain || line.contains(": "), "{language:?}: {line}");
                 assert!(line.is_ascii() || line.contains(['€', '£']), "{language:?}: {line}");

@@ -1,5 +1,7 @@
 //! Text as the guards read it: folded words, numbers and codes, in order.
 
+use super::quantity::is_unit;
+
 /// Most characters of a question that are read. A longer one is not compared by meaning.
 pub(super) const MAX_CHARS: usize = 600;
 
@@ -98,7 +100,8 @@ fn push(piece: &str, tokens: &mut Vec<Token>) {
     let digits_end =
         piece.find(|c: char| !(c.is_ascii_digit() || ".,:/".contains(c))).unwrap_or(piece.len());
     let (digits, letters) = piece.split_at(digits_end);
-    let unit = letters.chars().all(char::is_alphabetic) && letters.chars().count() <= 5;
+    let unit = letters.len() <= 5 || is_unit(letters);
+    let unit = unit && letters.chars().all(char::is_alphabetic);
     match number(digits) {
         Some(value) if letters.is_empty() => tokens.push(Token::Number(value)),
         Some(value) if unit => {

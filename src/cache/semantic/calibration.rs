@@ -1,0 +1,149 @@
+//! How alike two questions must be, per category: fitted on labelled pairs.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::bound;
+use super::category::Category;
+
+/// Most unknown words by which two questions may differ.
+pub const MAX_LEFTOVER: u32 = 2;
+/// No pair below it is a hit, whatever the labelled pairs say.
+const FLOOR: f32 = 0.60;
+/// Steps in which thresholds are tried.
+const STEP: f32 = 0.01;
+
+/// A labelled pair whose guards agree.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sample {
+    /// Of both questions.
+    pub category: Category,
+    /// Unknown words that are in one only.
+    pub leftover: u32,
+    /// Cosine of their vectors.
+    pub similarity: f32,
+    /// Whether one answer serves both.
+    pub same: bool,
+}
+
+/// The least similarity of a hit.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Threshold {
+    /// Cosine, from 0 to 1.
+    pub similarity: f32,
+    /// Hits among the labelled pairs that it was fitted on.
+    pub hits: u64,
+    /// Those of them that were false.
+    pub false_hits: u64,
+}
+
+/// Thresholds by category and number of unknown words, for the vectors of one encoder.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// The encoder whose vectors were compared: the package's name.
+    pub encoder: String,
+    /// Share of false hits that was aimed at, by the upper end of its 95 % interval.
+    pub budget: f64,
+    /// By category and then by number of unknown words, from 0.
+    pub thresholds: BTreeMap<Category, Vec<Option<Threshold>>>,
+}
+
+impl Calibration {
+    /// That for the vectors of all-minilm-l6-v2, fitted on the calibration half of
+    /// `models/questions` by `endcap cache evaluate --fit`.
+    pub fn of_minilm() -> Self {
+        serde_json::from_str(include_str!("thresholds.json")).unwrap_or_default()
+    }
+
+    /// The least similarity of a hit, or `None` where there is none.
+    pub fn threshold(&self, category: Category, leftover: u32) -> Option<f32> {
+        if !category.may_share() {
+            return None;
+        }
+        let of_category = self.thresholds.get(&category)?;
+        of_category.get(leftover as usize)?.map(|threshold| threshold.similarity)
+    }
+
+    /// The lowest thresholds at which the rate of false hits is below a budget with 95 % confidence.
+    /// Where the pairs are too few to tell there is no threshold, so that nothing is a hit.
+    pub fn fit(encoder: &str, budget: f64, samples: &[Sample]) -> Self {
+        let mut thresholds = BTreeMap::new();
+        for category in Category::ALL.into_iter().filter(|category| category.may_share()) {
+            let fitted: Vec<_> = (0..=MAX_LEFTOVER)
+                .map(|leftover| lowest(&cell(samples, category, leftover), budget))
+                .collect();
+            if fitted.iter().any(Option::is_some) {
+                thresholds.insert(category, fitted);
+            }
+        }
+        Self { encoder: encoder.to_owned(), budget, thresholds }
+    }
+}
+
+/// The samples with exactly so many unknown words, as similarity and label.
+fn cell(samples: &[Sample], category: Category, leftover: u32) -> Vec<(f32, bool)> {
+    let inside = |sample: &&Sample| sample.category == category && sample.leftover == leftover;
+    samples.iter().filter(inside).map(|sample| (sample.similarity, sample.same)).collect()
+}
+
+fn lowest(samples: &[(f32, bool)], budget: f64) -> Option<Threshold> {
+    let steps = ((1.0 - FLOOR) / STEP).round() as u32;
+    (0..=steps).map(|step| FLOOR + step as f32 * STEP).find_map(|similarity| {
+        let hits = samples.iter().filter(|(value, _)| *value >= similarity);
+        let (hits, false_hits) =
+            hits.fold((0, 0), |(hits, wrong), (_, same)| (hits + 1, wrong + u64::from(!same)));
+        (bound::upper(false_hits, hits) <= budget).then_some(Threshold {
+            similarity,
+            hits,
+            false_hits,
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(similarity: f32, same: bool) -> Sample {
+        Sample { category: Category::Usage, leftover: 0, similarity, same }
+    }
+
+    #[test]
+    fn a_threshold_stands_above_the_false_pairs() {
+        let mut samples = vec![sample(0.9, true); 700];
+        samples.extend(vec![sample(0.7, false); 5]);
+        let fitted = Calibration::fit("e", 0.005, &samples);
+        let threshold = fitted.threshold(Category::Usage, 0).unwrap();
+        assert!(threshold > 0.7 && threshold < 0.75, "{threshold}");
+        assert_eq!(fitted.threshold(Category::Usage, 1), None);
+        assert_eq!(fitted.threshold(Category::Hours, 0), None);
+    }
+
+    #[test]
+    fn too_few_pairs_are_no_evidence() {
+        let fitted = Calibration::fit("e", 0.005, &vec![sample(0.95, true); 300]);
+        assert_eq!(fitted.threshold(Category::Usage, 0), None);
+    }
+
+    #[test]
+    fn what_is_never_shared_has_no_threshold() {
+        let priced = Sample { category: Category::Price, ..sample(1.0, true) };
+        let fitted = Calibration::fit("e", 0.005, &vec![priced; 5000]);
+        assert_eq!(fitted.threshold(Category::Price, 0), None);
+        let forged = Calibration {
+            thresholds: [(Category::Price, vec![Some(Threshold { similarity: 0.1, hits: 9, false_hits: 0 })])].into(),
+            ..fitted
+        };
+        assert_eq!(forged.threshold(Category::Price, 0), None);
+    }
+
+    #[test]
+    fn the_fitted_thresholds_can_be_read() {
+        let fitted = Calibration::of_minilm();
+        assert_eq!(fitted.encoder, "all-minilm-l6-v2");
+        assert!(!fitted.thresholds.is_empty());
+    }
+}
