@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes pairs.tsv: pairs of shop questions, labelled by whether one answer serves both.
 
-    models/questions/make.py [--products FILE] [--pairs N] [--seed N]
+    models/questions/make.py [--products FILE] [--pairs N N] [--seed N] [--out FILE]
 
 Wordings are from calibration.txt and test.txt, written by hand; products from the sample shop. The two
 halves share neither wordings nor products, days, dishes or numbers. A line is: half, kind, same (1) or
@@ -10,12 +10,17 @@ different (0), language, question, question. Equal seeds make equal files.
 
 import argparse
 import csv
+import io
 import random
 import re
+import tarfile
 from collections import defaultdict
 from pathlib import Path
 
 HERE = Path(__file__).parent
+SHOP = HERE.parent / "sample-shop" / "shop.tar.gz"
+LANGUAGES = ["en", "de", "es", "fr"]
+TRAILING_SIZE = re.compile(r" \d[\d.,]* ?(x \d+ ?)?[a-zA-Z]+( [a-z]+)?$")
 HALVES = ["calibration", "test"]
 
 DAYS = {
@@ -96,13 +101,23 @@ def wordings(half):
 
 
 def products(path):
-    """Rows with name_en … name_fr, brand, size, category; those of a category stay in one half."""
-    with open(path, newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
+    """Products with a name in each language, a brand and a size; those of a category stay in one half."""
+    with tarfile.open(path) as shop:
+        rows = list(csv.DictReader(io.TextIOWrapper(shop.extractfile("products.csv"), "utf-8")))
     groups = defaultdict(list)
     for row in rows:
-        groups[row["category"]].append(row)
-    return [group for _, group in sorted(groups.items()) if len(group) > 1]
+        if row["size.text"]:
+            groups[row["category"]].append(product(row))
+    return [group for _, group in sorted(groups.items()) if len(group) > 3]
+
+
+def product(row):
+    """A product's parts as customers name them: what it is, without brand and size."""
+    found = {"brand": row["brand"], "size": row["size.text"]}
+    for lang in LANGUAGES:
+        name = row[f"name.{lang}"].removeprefix(row["brand"]).strip()
+        found[f"name_{lang}"] = TRAILING_SIZE.sub("", name)
+    return found
 
 
 class Maker:
@@ -307,8 +322,8 @@ def resize(text):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--products", default=HERE / "products.tsv")
-    parser.add_argument("--pairs", type=int, default=4000, help="of each half")
+    parser.add_argument("--products", default=SHOP, help="shop.tar.gz of a sample shop")
+    parser.add_argument("--pairs", type=int, nargs=2, default=[12000, 4000], help="of either half")
     parser.add_argument("--seed", type=int, default=20)
     parser.add_argument("--out", default=HERE / "pairs.tsv")
     args = parser.parse_args()
@@ -317,8 +332,8 @@ def main():
     rng.shuffle(groups)
     middle = len(groups) // 2
     with open(args.out, "w", newline="") as file:
-        for half, part in zip(HALVES, [groups[:middle], groups[middle:]]):
-            for row in Maker(half, part, rng).make(args.pairs):
+        for half, part, count in zip(HALVES, [groups[:middle], groups[middle:]], args.pairs):
+            for row in Maker(half, part, rng).make(count):
                 file.write("\t".join(map(str, row)) + "\n")
 
 

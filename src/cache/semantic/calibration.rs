@@ -7,8 +7,6 @@ use serde::{Deserialize, Serialize};
 use super::bound;
 use super::category::Category;
 
-/// Most unknown words by which two questions may differ.
-pub const MAX_LEFTOVER: u32 = 2;
 /// No pair below it is a hit, whatever the labelled pairs say.
 const FLOOR: f32 = 0.60;
 /// Steps in which thresholds are tried.
@@ -19,8 +17,6 @@ const STEP: f32 = 0.01;
 pub struct Sample {
     /// Of both questions.
     pub category: Category,
-    /// Unknown words that are in one only.
-    pub leftover: u32,
     /// Cosine of their vectors.
     pub similarity: f32,
     /// Whether one answer serves both.
@@ -39,7 +35,7 @@ pub struct Threshold {
     pub false_hits: u64,
 }
 
-/// Thresholds by category and number of unknown words, for the vectors of one encoder.
+/// Thresholds by category, for the vectors of one encoder.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
@@ -47,8 +43,8 @@ pub struct Calibration {
     pub encoder: String,
     /// Share of false hits that was aimed at, by the upper end of its 95 % interval.
     pub budget: f64,
-    /// By category and then by number of unknown words, from 0.
-    pub thresholds: BTreeMap<Category, Vec<Option<Threshold>>>,
+    /// Categories without one have no hits.
+    pub thresholds: BTreeMap<Category, Threshold>,
 }
 
 impl Calibration {
@@ -59,34 +55,23 @@ impl Calibration {
     }
 
     /// The least similarity of a hit, or `None` where there is none.
-    pub fn threshold(&self, category: Category, leftover: u32) -> Option<f32> {
-        if !category.may_share() {
-            return None;
-        }
-        let of_category = self.thresholds.get(&category)?;
-        of_category.get(leftover as usize)?.map(|threshold| threshold.similarity)
+    pub fn threshold(&self, category: Category) -> Option<f32> {
+        let threshold = self.thresholds.get(&category)?;
+        category.may_share().then_some(threshold.similarity)
     }
 
     /// The lowest thresholds at which the rate of false hits is below a budget with 95 % confidence.
     /// Where the pairs are too few to tell there is no threshold, so that nothing is a hit.
     pub fn fit(encoder: &str, budget: f64, samples: &[Sample]) -> Self {
-        let mut thresholds = BTreeMap::new();
-        for category in Category::ALL.into_iter().filter(|category| category.may_share()) {
-            let fitted: Vec<_> = (0..=MAX_LEFTOVER)
-                .map(|leftover| lowest(&cell(samples, category, leftover), budget))
-                .collect();
-            if fitted.iter().any(Option::is_some) {
-                thresholds.insert(category, fitted);
-            }
-        }
-        Self { encoder: encoder.to_owned(), budget, thresholds }
+        let fitted = Category::ALL.into_iter().filter(|category| category.may_share()).filter_map(
+            |category| {
+                let inside = samples.iter().filter(|sample| sample.category == category);
+                let inside: Vec<_> = inside.map(|one| (one.similarity, one.same)).collect();
+                Some((category, lowest(&inside, budget)?))
+            },
+        );
+        Self { encoder: encoder.to_owned(), budget, thresholds: fitted.collect() }
     }
-}
-
-/// The samples with exactly so many unknown words, as similarity and label.
-fn cell(samples: &[Sample], category: Category, leftover: u32) -> Vec<(f32, bool)> {
-    let inside = |sample: &&Sample| sample.category == category && sample.leftover == leftover;
-    samples.iter().filter(inside).map(|sample| (sample.similarity, sample.same)).collect()
 }
 
 fn lowest(samples: &[(f32, bool)], budget: f64) -> Option<Threshold> {
@@ -108,7 +93,7 @@ mod tests {
     use super::*;
 
     fn sample(similarity: f32, same: bool) -> Sample {
-        Sample { category: Category::Usage, leftover: 0, similarity, same }
+        Sample { category: Category::Usage, similarity, same }
     }
 
     #[test]
@@ -116,28 +101,27 @@ mod tests {
         let mut samples = vec![sample(0.9, true); 700];
         samples.extend(vec![sample(0.7, false); 5]);
         let fitted = Calibration::fit("e", 0.005, &samples);
-        let threshold = fitted.threshold(Category::Usage, 0).unwrap();
+        let threshold = fitted.threshold(Category::Usage).unwrap();
         assert!(threshold > 0.7 && threshold < 0.75, "{threshold}");
-        assert_eq!(fitted.threshold(Category::Usage, 1), None);
-        assert_eq!(fitted.threshold(Category::Hours, 0), None);
+        assert_eq!(fitted.threshold(Category::Hours), None);
     }
 
     #[test]
     fn too_few_pairs_are_no_evidence() {
         let fitted = Calibration::fit("e", 0.005, &vec![sample(0.95, true); 300]);
-        assert_eq!(fitted.threshold(Category::Usage, 0), None);
+        assert_eq!(fitted.threshold(Category::Usage), None);
     }
 
     #[test]
     fn what_is_never_shared_has_no_threshold() {
         let priced = Sample { category: Category::Price, ..sample(1.0, true) };
         let fitted = Calibration::fit("e", 0.005, &vec![priced; 5000]);
-        assert_eq!(fitted.threshold(Category::Price, 0), None);
+        assert_eq!(fitted.threshold(Category::Price), None);
         let forged = Calibration {
-            thresholds: [(Category::Price, vec![Some(Threshold { similarity: 0.1, hits: 9, false_hits: 0 })])].into(),
+            thresholds: [(Category::Price, Threshold { similarity: 0.1, hits: 9, false_hits: 0 })].into(),
             ..fitted
         };
-        assert_eq!(forged.threshold(Category::Price, 0), None);
+        assert_eq!(forged.threshold(Category::Price), None);
     }
 
     #[test]

@@ -2,13 +2,14 @@
 pub mod bound;
 mod calibration;
 mod category;
+mod index;
 mod language;
 mod lexicon;
 mod quantity;
 mod signature;
 mod vocabulary;
 mod words;
-pub use calibration::{Calibration, MAX_LEFTOVER, Sample, Threshold};
+pub use calibration::{Calibration, Sample, Threshold};
 pub use category::{Category, category};
 pub use language::Language;
 pub use lexicon::Lexicon;

@@ -38,9 +38,8 @@ impl Digest {
     }
 }
 
-/// A question as the guards compare it: digests of what must be equal, and the words that no
-/// vocabulary knows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A question as the guards compare it: digests of what must be equal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signature {
     language: Option<Language>,
     category: Option<Category>,
@@ -50,7 +49,7 @@ pub struct Signature {
     concepts: Digest,
     names: Digest,
     order: Digest,
-    unknown: Box<[Digest]>,
+    unknown: Digest,
 }
 
 /// In what two questions differ.
@@ -95,19 +94,25 @@ impl Signature {
 
     /// Equal in two questions that agree: what an index looks for first.
     pub(super) fn key(&self) -> u64 {
-        let parts = [self.numbers, self.codes, self.negated, self.concepts, self.names, self.order];
+        let parts = [
+            self.numbers,
+            self.codes,
+            self.negated,
+            self.concepts,
+            self.names,
+            self.order,
+            self.unknown,
+        ];
         let language = self.language.map_or(0, |language| 1 + language as u64);
         Digest::of_all(parts.into_iter().map(|part| part.0).chain([language])).0
     }
-
-    /// The words that no vocabulary and no lexicon knows, in order.
-    pub(super) fn unknown(&self) -> &[Digest] {
-        &self.unknown
-    }
 }
 
-/// Whether two questions may have the same answer, and by how many unknown words they differ.
-pub fn agree(a: &Signature, b: &Signature) -> Result<u32, Disagreement> {
+/// Whether two questions may have the same answer.
+///
+/// # Errors
+/// The first thing in which they differ.
+pub fn agree(a: &Signature, b: &Signature) -> Result<(), Disagreement> {
     let same = |equal: bool, otherwise| if equal { Ok(()) } else { Err(otherwise) };
     same(a.language == b.language && a.category.is_some(), Disagreement::Language)?;
     same(a.numbers == b.numbers, Disagreement::Number)?;
@@ -116,24 +121,7 @@ pub fn agree(a: &Signature, b: &Signature) -> Result<u32, Disagreement> {
     same(a.negated == b.negated, Disagreement::Negation)?;
     same(a.order == b.order, Disagreement::Order)?;
     same(a.concepts == b.concepts && a.category == b.category, Disagreement::Meaning)?;
-    Ok(leftover(&a.unknown, &b.unknown))
-}
-
-/// Words of either that are not in both in the same order.
-pub(super) fn leftover(a: &[Digest], b: &[Digest]) -> u32 {
-    // The longest common subsequence, a row at a time.
-    let mut row = vec![0u32; b.len() + 1];
-    for word in a {
-        let mut diagonal = 0;
-        let mut left = 0;
-        for (other, above) in b.iter().zip(row.iter_mut().skip(1)) {
-            let longest = if word == other { diagonal + 1 } else { left.max(*above) };
-            diagonal = std::mem::replace(above, longest);
-            left = longest;
-        }
-    }
-    let common = row.last().copied().unwrap_or(0);
-    (a.len() + b.len()) as u32 - 2 * common
+    same(a.unknown == b.unknown, Disagreement::Word)
 }
 
 /// Reads a question. One that is too long to be read has no category and agrees with none.
@@ -340,7 +328,7 @@ impl Reading {
             concepts: Digest::of_all(self.concepts.keys().map(|concept| concept.0)),
             names: Digest::of_all(names),
             order,
-            unknown: self.unknown.into(),
+            unknown: Digest::of_all(self.unknown.iter().map(|word| word.0)),
         }
     }
 }
