@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::cache::Cache;
 use crate::engine::{EngineError, Model, Network, Sampling, TokenId, Tokenizer};
 use crate::http::{BodyLimits, Health, Problem, Tokens};
 use crate::skills::chat::ChatTemplate;
@@ -97,6 +98,8 @@ pub struct ServedModel {
     pub name: String,
     /// The package's version.
     pub version: String,
+    /// Of everything that changes what it says: package, program, how it computes. Hexadecimal.
+    pub digest: String,
     /// The engine's handle.
     pub model: Model,
     /// Without one, only completions can be asked for.
@@ -198,6 +201,8 @@ pub struct ServiceParts {
     pub metrics: Arc<Metrics>,
     /// What the health routes show.
     pub health: Arc<Health>,
+    /// Answers that were made.
+    pub cache: Cache,
 }
 
 /// What the routes share.
@@ -209,6 +214,7 @@ pub struct Service {
     pub(super) tokens: Arc<Tokens>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) health: Arc<Health>,
+    pub(super) cache: Cache,
     preparing: Arc<Semaphore>,
     /// Room for pictures, a permit for each [`PIXELS_PER_PERMIT`].
     pictures: Arc<Semaphore>,
@@ -229,6 +235,7 @@ impl Service {
             tokens: parts.tokens,
             metrics: parts.metrics,
             health: parts.health,
+            cache: parts.cache,
             preparing: Arc::new(Semaphore::new(cores)),
         }
     }

@@ -4,7 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::lexicon::Lexicon;
 use super::signature::signature;
 use super::vocabulary::Section;
 
@@ -76,8 +75,8 @@ impl Category {
         }
     }
 
-    /// The category of a question with concepts of these sections; `names` says whether it names
-    /// goods. What must not be shared goes before what may.
+    /// The category of a question with concepts of these sections; `names` says whether it has
+    /// words that no vocabulary knows, such as names of goods. What must not be shared goes before what may.
     pub(super) fn of(sections: &[Section], names: bool) -> Self {
         let has = |section| sections.contains(&section);
         let service = has(Section::Service) || has(Section::Hours);
@@ -105,5 +104,5 @@ impl fmt::Display for Category {
 
 /// What a question is about; `None` where its language is not read.
 pub fn category(question: &str) -> Option<Category> {
-    signature(question, &Lexicon::default()).category()
+    signature(question).category()
 }

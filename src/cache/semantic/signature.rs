@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use super::category::Category;
 use super::language::Language;
-use super::lexicon::Lexicon;
 use super::quantity::{Quantity, quantity};
 use super::vocabulary::{Role, Section, Vocabulary, settle};
 use super::words::{Token, tokens};
@@ -47,9 +46,8 @@ pub struct Signature {
     codes: Digest,
     negated: Digest,
     concepts: Digest,
-    names: Digest,
+    words: Digest,
     order: Digest,
-    unknown: Digest,
 }
 
 /// In what two questions differ.
@@ -67,11 +65,8 @@ pub enum Disagreement {
     /// What is negated.
     #[error("what is negated differs")]
     Negation,
-    /// The product, brand or other name asked about.
-    #[error("products or names differ")]
-    Name,
-    /// A word that no vocabulary knows.
-    #[error("words differ that are not known")]
+    /// Products, brands or any other words that no vocabulary knows.
+    #[error("products or other words differ")]
     Word,
     /// The same names in another order: who is compared with whom.
     #[error("the order of what is compared differs")]
@@ -99,9 +94,8 @@ impl Signature {
             self.codes,
             self.negated,
             self.concepts,
-            self.names,
+            self.words,
             self.order,
-            self.unknown,
         ];
         let language = self.language.map_or(0, |language| 1 + language as u64);
         Digest::of_all(parts.into_iter().map(|part| part.0).chain([language])).0
@@ -117,29 +111,28 @@ pub fn agree(a: &Signature, b: &Signature) -> Result<(), Disagreement> {
     same(a.language == b.language && a.category.is_some(), Disagreement::Language)?;
     same(a.numbers == b.numbers, Disagreement::Number)?;
     same(a.codes == b.codes, Disagreement::Code)?;
-    same(a.names == b.names, Disagreement::Name)?;
+    same(a.words == b.words, Disagreement::Word)?;
     same(a.negated == b.negated, Disagreement::Negation)?;
     same(a.order == b.order, Disagreement::Order)?;
-    same(a.concepts == b.concepts && a.category == b.category, Disagreement::Meaning)?;
-    same(a.unknown == b.unknown, Disagreement::Word)
+    same(a.concepts == b.concepts && a.category == b.category, Disagreement::Meaning)
 }
 
 /// Reads a question. One that is too long to be read has no category and agrees with none.
-pub fn signature(question: &str, lexicon: &Lexicon) -> Signature {
+pub fn signature(question: &str) -> Signature {
     let tokens = tokens(question).unwrap_or_default();
-    let language = told(&tokens, lexicon);
+    let language = told(&tokens);
     let mut reading = Reading::default();
     let vocabulary = Vocabulary::of(language.unwrap_or(Language::English));
     let mut rest = tokens.as_slice();
     while !rest.is_empty() {
-        let taken = reading.take(rest, vocabulary, lexicon, language.unwrap_or(Language::English));
+        let taken = reading.take(rest, vocabulary, language.unwrap_or(Language::English));
         rest = rest.get(taken.max(1)..).unwrap_or_default();
     }
     reading.finish(language)
 }
 
-/// The language of most words that are not names of goods.
-fn told(tokens: &[Token], lexicon: &Lexicon) -> Option<Language> {
+/// The language that knows most of the words, if it knows enough of them.
+fn told(tokens: &[Token]) -> Option<Language> {
     let mut words = Vec::new();
     let mut rest = tokens;
     while let Some(token) = rest.first() {
@@ -154,10 +147,8 @@ fn told(tokens: &[Token], lexicon: &Lexicon) -> Option<Language> {
         .map(|language| (language, Vocabulary::of(language).known(&words)))
         .into_iter()
         .reduce(|best, next| if next.1 > best.1 { next } else { best })?;
-    let named = |word: &&&str| lexicon.has(Digest::of(language.stem(word)));
-    let others = words.iter().filter(|word| !named(word)).count();
     // Text of a language that is not read has a known word only by chance.
-    (known > 0 && known * 5 >= others * 2).then_some(language)
+    (known > 0 && known * 5 >= words.len() * 2).then_some(language)
 }
 
 /// A thing whose place in the question matters.
@@ -185,7 +176,8 @@ struct Reading {
     allergen_noun: bool,
     negated: BTreeSet<Digest>,
     elements: Vec<Element>,
-    unknown: Vec<Digest>,
+    /// What no vocabulary knows: products, brands, purposes.
+    words: Vec<Digest>,
     /// A negation waits for what it turns.
     negating: bool,
     /// What was read last, where it can be turned from behind.
@@ -198,7 +190,6 @@ impl Reading {
         &mut self,
         tokens: &[Token],
         vocabulary: &Vocabulary,
-        lexicon: &Lexicon,
         language: Language,
     ) -> usize {
         if let Some((quantity, taken)) = quantity(tokens) {
@@ -224,7 +215,7 @@ impl Reading {
         };
         let stem = Digest::of(language.stem(word));
         let Some((role, taken)) = vocabulary.role(&words) else {
-            self.word(stem, lexicon.has(stem));
+            self.word(stem);
             return 1;
         };
         match role {
@@ -234,7 +225,7 @@ impl Reading {
                 Some(last) => {
                     self.negated.insert(last);
                 }
-                None => self.word(stem, false),
+                None => self.word(stem),
             },
             Role::Pair => self.elements.push(Element::Pair),
             Role::Concept(concept, section) => self.concept(concept, section),
@@ -244,18 +235,15 @@ impl Reading {
             }
             Role::AllergenNoun => {
                 self.allergen_noun = true;
-                self.word(stem, lexicon.has(stem));
+                self.word(stem);
             }
         }
         taken
     }
 
-    fn word(&mut self, stem: Digest, named: bool) {
-        if named {
-            self.elements.push(Element::Name(stem));
-        } else {
-            self.unknown.push(stem);
-        }
+    fn word(&mut self, stem: Digest) {
+        self.elements.push(Element::Name(stem));
+        self.words.push(stem);
         self.content(stem);
     }
 
@@ -307,16 +295,8 @@ impl Reading {
         sections.extend(self.existence.then_some(Section::Existence));
         // "without milk", "no eggs": what is asked is whether somebody can eat it.
         sections.extend((self.allergen_noun && !self.negated.is_empty()).then_some(Section::Allergen));
-        let name = |element: &Element| match element {
-            Element::Name(name) => Some(name.0),
-            _ => None,
-        };
-        let mut names: Vec<u64> = self.elements.iter().filter_map(name).collect();
-        names.sort_unstable();
-        let only_names = language.is_none() && self.unknown.is_empty() && !names.is_empty();
-        let category = (language.is_some() || only_names)
-            .then(|| Category::of(&sections, !names.is_empty()));
-        if std::env::var("EXPLAIN").is_ok() { eprintln!("   EXPLAIN {:?} neg {:?} unk {:?} sec {:?} el {:?}", self.concepts.keys().map(|d| name_of(*d)).collect::<Vec<_>>(), self.negated.iter().map(|d| name_of(*d)).collect::<Vec<_>>(), self.unknown.len(), sections, self.elements.len()); }
+        self.words.sort_unstable();
+        let category = language.map(|_| Category::of(&sections, !self.words.is_empty()));
         let order = order(&self.elements);
         let numbers = self.numbers.iter().flat_map(|n| [n.value as u64, n.unit as u64]);
         Signature {
@@ -326,9 +306,8 @@ impl Reading {
             codes: Digest::of_all(self.codes.iter().map(|code| code.0)),
             negated: Digest::of_all(self.negated.iter().map(|word| word.0)),
             concepts: Digest::of_all(self.concepts.keys().map(|concept| concept.0)),
-            names: Digest::of_all(names),
+            words: Digest::of_all(self.words.iter().map(|word| word.0)),
             order,
-            unknown: Digest::of_all(self.unknown.iter().map(|word| word.0)),
         }
     }
 }
@@ -373,10 +352,4 @@ fn settled(elements: &[Element]) -> Vec<Element> {
         other => Some(other),
     });
     kept.collect()
-}
-
-fn name_of(d: Digest) -> String {
-    for l in Language::ALL { let t = match l { Language::English => include_str!("vocabulary/en.txt"), Language::German => include_str!("vocabulary/de.txt"), Language::Spanish => include_str!("vocabulary/es.txt"), Language::French => include_str!("vocabulary/fr.txt") };
-      for line in t.lines() { if let Some((n, _)) = line.split_once(':') { if Digest::of(n) == d { return n.into(); } } } }
-    "?".into()
 }

@@ -18,9 +18,11 @@ pub(super) enum Token {
 
 /// The tokens of a text; `None` where it is longer than [`MAX_CHARS`].
 pub(super) fn tokens(text: &str) -> Option<Vec<Token>> {
-    if text.chars().nth(MAX_CHARS).is_some() {
-        return None;
-    }
+    text.chars().nth(MAX_CHARS).is_none().then(|| tokens_of_any_length(text))
+}
+
+/// The tokens of a text that is bounded already.
+pub(super) fn tokens_of_any_length(text: &str) -> Vec<Token> {
     let folded = fold(text);
     let mut tokens = Vec::new();
     let mut rest = folded.as_str();
@@ -30,7 +32,7 @@ pub(super) fn tokens(text: &str) -> Option<Vec<Token>> {
         push(piece, &mut tokens);
         rest = after;
     }
-    Some(tokens)
+    tokens
 }
 
 /// Lower case, Latin letters without accents, German umlauts spelled out.
