@@ -8,12 +8,12 @@ async fn an_answer_dies_with_a_hard_fact_and_lives_through_others() {
     let cache = cache_of(&facts);
     price(&facts, "41", 3.49);
     let (generate, made) = pricing(&facts, "41");
-    assert_eq!(ask_text(&cache, ask("41?"), &generate).await, ("miss", "USD 3.49".into()));
+    assert_eq!(ask_text(&cache, ask("41?"), &generate).await, ("miss", "3.49 USD".into()));
     price(&facts, "42", 1.0);
-    assert_eq!(ask_text(&cache, ask("41?"), &generate).await, ("exact", "USD 3.49".into()));
+    assert_eq!(ask_text(&cache, ask("41?"), &generate).await, ("exact", "3.49 USD".into()));
     price(&facts, "41", 2.99);
-    assert_eq!(ask_text(&cache, ask("41?"), &generate).await, ("outdated", "USD 2.99".into()));
-    assert_eq!(ask_text(&cache, ask("41?"), &generate).await, ("exact", "USD 2.99".into()));
+    assert_eq!(ask_text(&cache, ask("41?"), &generate).await, ("outdated", "2.99 USD".into()));
+    assert_eq!(ask_text(&cache, ask("41?"), &generate).await, ("exact", "2.99 USD".into()));
     price(&facts, "41", 2.99);
     assert_eq!(ask_text(&cache, ask("41?"), &generate).await.0, "exact", "nothing has changed");
     assert_eq!(made.load(Ordering::SeqCst), 2);
@@ -63,11 +63,11 @@ async fn who_comes_after_a_change_does_not_join_what_was_begun_before_it() {
     tokio::time::sleep(Duration::from_millis(20)).await;
     price(&facts, "41", 2.99);
     let (now, _) = pricing(&facts, "41");
-    assert_eq!(ask_text(&cache, ask("41?"), &now).await, ("miss", "USD 2.99".into()));
+    assert_eq!(ask_text(&cache, ask("41?"), &now).await, ("miss", "2.99 USD".into()));
     old.send(Ok(end(FinishReason::Stop))).unwrap();
     drop(old);
-    assert_eq!(text(before).await.1, "USD 3.49", "it was so when it was asked");
-    assert_eq!(ask_text(&cache, ask("41?"), &now).await, ("exact", "USD 2.99".into()));
+    assert_eq!(text(before).await.1, "3.49 USD", "it was so when it was asked");
+    assert_eq!(ask_text(&cache, ask("41?"), &now).await, ("exact", "2.99 USD".into()));
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn an_answer_whose_facts_change_before_it_says_anything_is_begun_again() {
     new.send(Ok(Step::Read(record))).unwrap();
     words(&[&price_now]).into_iter().for_each(|step| new.send(Ok(step)).unwrap());
     drop(new);
-    assert_eq!(text(answer).await.1, "USD 2.99");
+    assert_eq!(text(answer).await.1, "2.99 USD");
 }
 
 #[tokio::test]

@@ -98,7 +98,7 @@ async fn not_all_questions_get_one_answer() {
 async fn no_stale_price_after_the_update_though_nothing_follows_the_facts() {
     let facts = facts();
     let cache = cache_of(&facts);
-    for (cents, shown) in [(1.0, "USD 1.00"), (2.0, "USD 2.00"), (1.0, "USD 1.00")] {
+    for (cents, shown) in [(1.0, "1.00 USD"), (2.0, "2.00 USD"), (1.0, "1.00 USD")] {
         price(&facts, "41", cents);
         let (generate, _) = pricing(&facts, "41");
         assert_eq!(ask_text(&cache, ask("41?"), &generate).await.1, shown);
@@ -137,7 +137,7 @@ async fn none_found_dies_when_something_appears() {
     assert_eq!(ask_text(&cache, ask("offers?"), &generate).await.0, "exact");
     let offer = serde_json::json!({
         "titles": { "en": "Half price" }, "skus": ["41"],
-        "offer": { "kind": "percent_off", "percent": 50 },
+        "offer": { "percent_off": 50 },
     });
     put(&facts, Table::Promotions, "p1", offer);
     assert_eq!(ask_text(&cache, ask("offers?"), &generate).await, ("outdated", "1 offers".into()));

@@ -4,6 +4,7 @@ mod checks;
 mod failures;
 mod flights;
 mod night;
+mod property;
 mod reports;
 mod restart;
 
@@ -20,7 +21,8 @@ use crate::facts::{Batch, Change, Fact, Facts, FactsConfig, Record, Table, UnixS
 use crate::telemetry::CacheMetrics;
 
 pub(super) fn facts() -> Facts {
-    Facts::in_memory(FactsConfig::default())
+    let none = [None; Table::ALL.len()];
+    Facts::in_memory(FactsConfig { max_age: none, ..FactsConfig::default() }).unwrap()
 }
 
 pub(super) fn cache_of(facts: &Facts) -> Cache {

@@ -49,7 +49,7 @@ async fn what_died_and_was_popular_is_made_anew_when_the_box_is_idle() {
     busy.store(0, Ordering::SeqCst);
     until(|| cache.kept().entries == 1).await;
     let (generate, by_day) = pricing(&facts, "hot");
-    assert_eq!(ask_text(&cache, asked("hot"), &generate).await, ("exact", "USD 2.99".into()));
+    assert_eq!(ask_text(&cache, asked("hot"), &generate).await, ("exact", "2.99 USD".into()));
     assert_eq!((made.load(Ordering::SeqCst), by_day.load(Ordering::SeqCst)), (1, 0));
     night.abort();
     follow.abort();

@@ -8,8 +8,9 @@ async fn why_says_what_an_answer_stands_on_and_what_became_of_it() {
     let cache = cache_of(&facts);
     price(&facts, "41", 3.49);
     let (generate, _) = pricing(&facts, "41");
-    let id = get(&cache, ask("41?"), &generate).await.status().id.clone().unwrap();
-    until(|| cache.kept().entries == 1).await;
+    let answer = get(&cache, ask("41?"), &generate).await;
+    let id = answer.status().id.clone().unwrap();
+    text(answer).await;
     ask_text(&cache, ask("41?"), &generate).await;
     let why = cache.why(&id[..6]).pop().unwrap();
     assert_eq!((why.id.as_str(), why.asked, why.provenance.model.as_str()), (&*id, 2, "tiny"));
