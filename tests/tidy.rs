@@ -21,7 +21,7 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("api", &["cache", "engine", "facts", "http", "skills"]),
     ("config", &["api", "cache", "engine", "http"]),
     ("app", &["api", "cache", "config", "engine", "facts", "http", "packages", "skills"]),
-    ("cli", &["app", "config", "engine", "http", "packages", "skills"]),
+    ("cli", &["app", "cache", "config", "engine", "http", "packages", "skills"]),
 ];
 
 /// Names that say nothing about what is inside.
