@@ -176,7 +176,8 @@ impl Index {
         limit: usize,
     ) -> Result<Vec<(Slot, f32)>, SearchError> {
         let searcher = self.reader.searcher();
-        let mut asking = Asking { index: self, searcher: &searcher, asked, used: self.used(&searcher) };
+        let mut asking =
+            Asking { index: self, searcher: &searcher, asked, used: self.used(&searcher) };
         let query = asking.query(text)?;
         let top = searcher.search(&query, &TopDocs::with_limit(limit).order_by_score())?;
         let mut found = Vec::with_capacity(top.len());
@@ -250,7 +251,8 @@ impl Asking<'_> {
         let mut plain = language::plain();
         let typed = text.split(|c: char| !c.is_alphanumeric());
         let same = |typed: &&str| {
-            !typed.is_empty() && language::words(&mut plain, typed).first().is_some_and(|w| w == word)
+            !typed.is_empty()
+                && language::words(&mut plain, typed).first().is_some_and(|w| w == word)
         };
         typed.into_iter().find(same).unwrap_or(word).into()
     }

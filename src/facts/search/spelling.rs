@@ -99,7 +99,8 @@ mod tests {
 
     #[test]
     fn the_nearest_words_come_most_frequent_first() {
-        let known = [("bread", 9), ("break", 2), ("breads", 4), ("bead", 1), ("broad", 30), ("milk", 50)];
+        let known =
+            [("bread", 9), ("break", 2), ("breads", 4), ("bead", 1), ("broad", 30), ("milk", 50)];
         let found = |word| alike(word, known.iter().map(|(word, used)| (*word, *used)));
         assert_eq!(found("braed"), [("bread", 1)]);
         assert_eq!(found("brea"), [("bread", 1), ("break", 1)]);
