@@ -224,7 +224,7 @@ fn door(models: Vec<Served>) -> axum::Router {
         health: Arc::new(Health::default()),
         cache: Cache::in_memory(
             cache::Config::default(),
-            Facts::in_memory(FactsConfig::default()),
+            Facts::in_memory(FactsConfig::default()).unwrap(),
             CacheMetrics::default(),
         ),
     };

@@ -61,6 +61,20 @@ pub enum FactsError {
         /// The setting's name.
         setting: &'static str,
     },
+    /// A line of a batch that is no change.
+    #[error("{fault}")]
+    Line {
+        /// Where and why.
+        fault: Fault,
+    },
+    /// A batch that is too large.
+    #[error("{given} bytes are more than the limit of {limit} of a batch (facts.max_batch)")]
+    Batch {
+        /// How much it would be.
+        given: u64,
+        /// How much may be.
+        limit: u64,
+    },
     /// A key of a repeated request came with another request.
     #[error("this idempotency key was used for another request")]
     KeyReused,

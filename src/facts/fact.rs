@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::error::Fault;
 use super::hours::Hours;
@@ -130,7 +129,8 @@ macro_rules! from_value {
 
 from_value!(Product, Price, Promotion, Stock, Hours, Recall);
 
-fn from_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, Fault> {
+/// A value from a JSON object; a fault names the field.
+pub(super) fn from_json<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Fault> {
     // serde by itself would take a list of the fields' values, too.
     if json.trim_ascii_start().first() != Some(&b'{') {
         return Err(Fault::new("", "it is not a JSON object"));

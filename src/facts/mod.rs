@@ -16,15 +16,23 @@
 //!
 //! **Not here**: HTTP, what is said about facts, what is cached of it.
 
+mod attempt;
 mod batch;
 pub mod bulk;
+mod changes;
+mod config;
 mod decimal;
+mod disk;
 mod error;
 mod fact;
 mod hours;
 mod label;
+mod line;
 mod money;
 mod name;
+mod past;
+#[cfg(test)]
+pub(crate) mod power_cut;
 mod price;
 mod product;
 mod promotion;
@@ -33,6 +41,7 @@ mod recall;
 mod record;
 pub mod search;
 mod sorted;
+mod stage;
 mod state;
 mod stock;
 mod store;
@@ -40,6 +49,8 @@ mod time;
 mod unit;
 
 pub use batch::{Batch, Change, Idempotency, Outcome, Outcomes, Written};
+pub use changes::{Event, EventKind, Gone};
+pub use config::FactsConfig;
 pub use decimal::Decimal;
 pub use error::{FactsError, Fault};
 pub use fact::Fact;
@@ -53,7 +64,11 @@ pub use promotion::{Conditions, Offer, Promotion};
 pub use reader::{Reader, Seen};
 pub use recall::Recall;
 pub use record::{Record, Standing};
+pub use stage::{Refused, Staged};
 pub use stock::{Band, Location, Stock};
-pub use store::{Event, EventKind, Facts, FactsConfig, Gone, Held, TableStatus};
+pub use store::{Facts, Held, Status, TableStatus};
 pub use time::{Day, Time, UnixSeconds, Weekday, Zone};
 pub use unit::Unit;
+
+#[cfg(test)]
+mod tests;

@@ -189,6 +189,7 @@ impl Reader {
         let heard = |table: Table| (table, self.state.heard(table));
         Record {
             origin: self.state.origin,
+            floor: self.state.floor,
             at: Some(self.at),
             until: self.until,
             heard: tables.into_iter().map(heard).collect(),
@@ -251,24 +252,31 @@ impl Reader {
         Some(Seen { id, revision: row.revision, value })
     }
 
+    /// Those of these promotions that hold now, at most so many. Those that are yet to come are
+    /// written down, too.
     fn promotions_on(&mut self, ids: &[Arc<str>], limit: usize) -> Vec<Seen<Promotion>> {
         let mut on = Vec::new();
         for id in ids {
+            if on.len() >= limit {
+                break;
+            }
             let row = self.state.row(Table::Promotions, id);
             let Some(Fact::Promotion(promotion)) = row.and_then(|row| row.fact.as_ref()) else {
                 continue;
             };
-            let (is_on, next) =
-                (promotion.is_on(self.zone, self.at), promotion.next_change(self.zone, self.at));
+            let holds = promotion.is_on(self.zone, self.at);
+            let next = promotion.next_change(self.zone, self.at);
+            if !holds && next.is_none() {
+                continue;
+            }
+            let seen = self.see(Table::Promotions, id, |fact| match fact {
+                Fact::Promotion(promotion) => Some(promotion),
+                _ => None,
+            });
             if let Some(next) = next {
                 self.end_by(next);
             }
-            if is_on && on.len() < limit {
-                on.extend(self.see(Table::Promotions, id, |fact| match fact {
-                    Fact::Promotion(promotion) => Some(promotion),
-                    _ => None,
-                }));
-            }
+            on.extend(seen.filter(|_| holds));
         }
         on
     }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::name::{Name, Revision, Table};
+use super::config::FactsConfig;
+use super::name::{Class, Name, Revision, Table};
+use super::state::State;
 use super::time::UnixSeconds;
 
 /// What an answer stands on: everything that was read, absences included.
@@ -14,6 +16,8 @@ use super::time::UnixSeconds;
 pub struct Record {
     /// The store that was read; another one's revisions mean nothing.
     pub origin: u64,
+    /// The revision of what was not there.
+    pub floor: Revision,
     /// When it was read.
     pub at: Option<UnixSeconds>,
     /// Names and their revisions at that time, sorted by name.
@@ -29,6 +33,48 @@ impl Record {
     /// Whether nothing was read.
     pub fn is_empty(&self) -> bool {
         self.read.is_empty() && self.until.is_none()
+    }
+
+    /// Whether it holds over against these facts.
+    pub(super) fn standing(
+        &self,
+        state: &State,
+        config: &FactsConfig,
+        now: UnixSeconds,
+    ) -> Standing {
+        if !self.read.is_empty() && self.origin != state.origin {
+            return Standing::Dead { name: None };
+        }
+        let mut soft = None;
+        let changed = |(name, revision): &&(Name, Revision)| state.revision_of(name) != *revision;
+        for (name, _) in self.read.iter().filter(changed) {
+            let gone = matches!(name, Name::Fact(id) if !state.holds(id));
+            if gone || name.class() == Class::Hard {
+                return Standing::Dead { name: Some(name.clone()) };
+            }
+            soft.get_or_insert(name);
+        }
+        if let Some(at) = self.until.filter(|until| now >= *until || self.is_before(now)) {
+            return Standing::Expired { at };
+        }
+        if let Some(old) = self.too_old(state, config, now) {
+            return old;
+        }
+        soft.map_or(Standing::Current, |name| Standing::Soft { name: name.clone() })
+    }
+
+    /// Whether the clock was set back behind the reading.
+    fn is_before(&self, now: UnixSeconds) -> bool {
+        self.at.is_some_and(|at| now < at)
+    }
+
+    fn too_old(&self, state: &State, config: &FactsConfig, now: UnixSeconds) -> Option<Standing> {
+        self.heard.iter().find_map(|(table, _)| {
+            let (table, limit) = (*table, config.max_age(*table)?);
+            let age = state.age(table, now);
+            let fresh = age.is_some_and(|age| age <= limit);
+            (!fresh).then_some(Standing::TooOld { table, age, limit })
+        })
     }
 }
 

@@ -32,6 +32,13 @@ impl<V: Clone> Sorted<V> {
         chunk.get(at).map(|(_, value)| value)
     }
 
+    pub(super) fn get_mut(&mut self, key: &str) -> Option<&mut V> {
+        let at = self.chunk_of(key);
+        let place = self.chunks.get(at)?.binary_search_by(|(found, _)| (**found).cmp(key)).ok()?;
+        let entries = Arc::make_mut(Arc::make_mut(&mut self.chunks).get_mut(at)?);
+        entries.get_mut(place).map(|(_, value)| value)
+    }
+
     /// Puts a value and gives back the one it replaces.
     pub(super) fn insert(&mut self, key: Arc<str>, value: V) -> Option<V> {
         let at = self.chunk_of(&key);
@@ -106,6 +113,10 @@ mod tests {
                 assert_eq!(sorted.remove(&key), model.remove(&key));
             } else {
                 assert_eq!(sorted.insert(key.as_str().into(), step), model.insert(key, step));
+            }
+            if let Some(value) = sorted.get_mut("77") {
+                *value += 1;
+                *model.get_mut("77").unwrap() += 1;
             }
             assert_eq!(sorted.len(), model.len());
             if step % 1000 == 0 {

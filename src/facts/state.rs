@@ -1,6 +1,7 @@
 //! All facts at one moment, and what a change makes of them. Nothing here does I/O.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::batch::{Change, Outcome};
 use super::error::{FactsError, Fault};
@@ -15,7 +16,7 @@ const ENTRY_BYTES: usize = 384;
 const JSON_FACTOR: usize = 3;
 
 /// Limits of what is held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Room {
     pub(super) facts: usize,
     pub(super) fact_bytes: usize,
@@ -53,8 +54,9 @@ pub(super) struct State {
     /// What is not there has this revision: that of the last change that was forgotten.
     pub(super) floor: Revision,
     pub(super) heard: [Option<UnixSeconds>; Table::ALL.len()],
-    pub(super) facts: usize,
     pub(super) bytes: usize,
+    /// Of facts that are there, by table.
+    counts: [usize; Table::ALL.len()],
     rows: [Sorted<Arc<Row>>; Table::ALL.len()],
     groups: Sorted<Group>,
 }
@@ -103,8 +105,23 @@ impl State {
         self.groups.get(collection.as_str())
     }
 
+    #[cfg(test)]
+    pub(super) fn groups(&self) -> impl Iterator<Item = (&Arc<str>, &Group)> {
+        self.groups.iter()
+    }
+
     pub(super) fn heard(&self, table: Table) -> Option<UnixSeconds> {
         self.heard.get(table.index()).copied().flatten()
+    }
+
+    /// Facts of a table that are there.
+    pub(super) fn count(&self, table: Table) -> usize {
+        self.counts.get(table.index()).copied().unwrap_or(0)
+    }
+
+    /// How long a table's feed is silent; none where it never spoke.
+    pub(super) fn age(&self, table: Table, now: UnixSeconds) -> Option<Duration> {
+        self.heard(table).map(|heard| Duration::from_secs(now.since(heard)))
     }
 
     /// The revision that this name has now.
@@ -129,19 +146,25 @@ impl State {
         now: UnixSeconds,
         room: Room,
     ) -> Result<Effect, FactsError> {
-        self.hear(change.table(), now);
-        match change {
+        let table = change.table();
+        let effect = match change {
             Change::Put { id, fact, source } => {
-                let id = FactId { table: fact.table(), id };
-                self.put(id, fact, source, now, room)
+                let id = FactId { table, id };
+                self.put(id, fact, source, now, room)?
             }
-            Change::Patch { id, patch, source } => self.patch(id, patch, source, now, room),
-            Change::Delete { id, source } => Ok(self.delete(id, source, now)),
-            Change::Confirm { .. } => Ok(Effect::none(Outcome::Confirmed)),
+            Change::Patch { id, patch, source } => self.patch(id, patch, source, now, room)?,
+            Change::Delete { id, source } => self.delete(id, source, now),
+            Change::Confirm { .. } => Effect::none(Outcome::Confirmed),
+        };
+        // A feed that says what it said before may be an old recording.
+        if effect.outcome != Outcome::Stale {
+            self.hear(table, now);
         }
+        Ok(effect)
     }
 
-    fn hear(&mut self, table: Table, now: UnixSeconds) {
+    /// Notes that a table was heard of.
+    pub(super) fn hear(&mut self, table: Table, now: UnixSeconds) {
         if let Some(heard) = self.heard.get_mut(table.index()) {
             *heard = (*heard).max(Some(now));
         }
@@ -164,7 +187,7 @@ impl State {
         if held == Some(&fact) {
             return Ok(self.restamp(id, before, source));
         }
-        let bytes = weight(&id, Some(&fact), room.fact_bytes)?;
+        let bytes = weight(&id, check_size(&id, &fact, room.fact_bytes)?);
         let outcome = if held.is_some() { Outcome::Changed } else { Outcome::Created };
         let safe = held.is_some_and(|held| held.is_as_safe_as(&fact));
         let kept = self.replace(id, Some(fact), before, source, now, bytes, safe);
@@ -208,7 +231,7 @@ impl State {
             effect.outcome = Outcome::Absent;
             return effect;
         }
-        let bytes = ENTRY_BYTES + id.id.len();
+        let bytes = weight(&id, 0);
         let kept = self.replace(id, None, before, source, now, bytes, false);
         let outcome = if there { Outcome::Deleted } else { Outcome::Absent };
         Effect { outcome, kept: Some(kept) }
@@ -285,16 +308,57 @@ impl State {
         collection: &Collection,
         change: impl FnOnce(&mut Sorted<()>) -> Option<()>,
     ) {
-        let mut group = match self.groups.get(collection.as_str()) {
-            Some(group) => group.clone(),
-            None => {
-                self.bytes += ENTRY_BYTES + collection.as_str().len();
-                Group::default()
-            }
-        };
-        change(&mut group.members);
-        group.revision = self.revision;
-        self.groups.insert(collection.as_str().into(), group);
+        let name = collection.as_str();
+        if self.groups.get(name).is_none() {
+            self.bytes += group_bytes(collection);
+            self.groups.insert(name.into(), Group::default());
+        }
+        let revision = self.revision;
+        if let Some(group) = self.groups.get_mut(name) {
+            change(&mut group.members);
+            group.revision = revision;
+        }
+    }
+
+    /// Puts back a row that was on disk.
+    pub(super) fn restore(&mut self, id: &FactId, row: Row) {
+        for collection in row.fact.iter().flat_map(Fact::collections) {
+            let key = id.id.clone().into();
+            self.change_group(&collection, |members| members.insert(key, ()));
+        }
+        self.insert(id, Arc::new(row));
+    }
+
+    /// Puts back the revision of a collection that was on disk.
+    pub(super) fn restore_group(&mut self, collection: &Collection, revision: Revision) {
+        self.change_group(collection, |_| None);
+        if let Some(group) = self.groups.get_mut(collection.as_str()) {
+            group.revision = revision;
+        }
+    }
+
+    /// Forgets a fact that is gone: what is not there has at least this revision from now on.
+    pub(super) fn forget(&mut self, id: &FactId, revision: Revision) {
+        self.floor = self.floor.max(revision);
+        let Some(rows) = self.rows.get_mut(id.table.index()) else { return };
+        if let Some(row) = rows.remove(&id.id) {
+            self.bytes -= row.bytes;
+        }
+    }
+
+    /// Forgets collections that are empty and changed last before what is forgotten; gives them.
+    pub(super) fn forget_groups(&mut self) -> Vec<Collection> {
+        let floor = self.floor;
+        let idle = self.groups.iter().filter(|(name, group)| {
+            // A table as a whole, and `products#safety`, stay.
+            name.contains(':') && group.members.len() == 0 && group.revision <= floor
+        });
+        let idle: Vec<_> = idle.filter_map(|(name, _)| Collection::from_known(name)).collect();
+        for collection in &idle {
+            self.groups.remove(collection.as_str());
+            self.bytes -= group_bytes(collection);
+        }
+        idle
     }
 
     fn insert(&mut self, id: &FactId, row: Arc<Row>) {
@@ -303,7 +367,9 @@ impl State {
         let before = rows.insert(id.id.clone().into(), row);
         self.bytes = self.bytes + bytes - before.as_ref().map_or(0, |row| row.bytes);
         let was = before.is_some_and(|row| row.fact.is_some());
-        self.facts = self.facts + usize::from(there) - usize::from(was);
+        if let Some(count) = self.counts.get_mut(id.table.index()) {
+            *count = *count + usize::from(there) - usize::from(was);
+        }
     }
 
     fn check_room(&self, id: &FactId, room: Room) -> Result<(), FactsError> {
@@ -314,8 +380,9 @@ impl State {
             limit: limit as u64,
             setting,
         };
-        if self.facts > room.facts {
-            return Err(over(self.facts, "facts", room.facts, "max_facts"));
+        let facts = self.counts.iter().sum();
+        if facts > room.facts {
+            return Err(over(facts, "facts", room.facts, "max_facts"));
         }
         if self.bytes > room.bytes {
             return Err(over(self.bytes, "bytes of memory", room.bytes, "max_memory"));
@@ -330,25 +397,31 @@ fn is_late(row: Option<&Row>, source: Option<Source>) -> bool {
     matches!((held, source), (Some(held), Some(source)) if source <= held)
 }
 
-/// What a row takes in memory; refused where the fact is larger than one may be.
-pub(super) fn weight(id: &FactId, fact: Option<&Fact>, limit: usize) -> Result<usize, FactsError> {
-    let json = match fact.map(serde_json::to_vec).transpose() {
-        Ok(json) => json.map_or(0, |json| json.len()),
-        Err(error) => {
-            let fault = Fault::new("", error.to_string());
-            return Err(FactsError::Invalid { id: id.clone(), fault });
-        }
-    };
-    if json > limit {
-        return Err(FactsError::Limit {
-            id: id.clone(),
-            given: json as u64,
-            unit: "bytes of JSON",
-            limit: limit as u64,
-            setting: "max_fact_bytes",
-        });
+fn group_bytes(collection: &Collection) -> usize {
+    ENTRY_BYTES + collection.as_str().len()
+}
+
+/// What a row takes in memory, by the bytes of its fact's JSON.
+pub(super) fn weight(id: &FactId, json_bytes: usize) -> usize {
+    ENTRY_BYTES + id.id.len() + JSON_FACTOR * json_bytes
+}
+
+/// Bytes of a fact's JSON; refused where they are more than one may have.
+pub(super) fn check_size(id: &FactId, fact: &Fact, limit: usize) -> Result<usize, FactsError> {
+    let json = serde_json::to_vec(fact).map_err(|error| {
+        let fault = Fault::new("", error.to_string());
+        FactsError::Invalid { id: id.clone(), fault }
+    })?;
+    if json.len() <= limit {
+        return Ok(json.len());
     }
-    Ok(ENTRY_BYTES + id.id.len() + JSON_FACTOR * json)
+    Err(FactsError::Limit {
+        id: id.clone(),
+        given: json.len() as u64,
+        unit: "bytes of JSON",
+        limit: limit as u64,
+        setting: "max_fact_bytes",
+    })
 }
 
 /// JSON Merge Patch, RFC 7396.

@@ -1,100 +1,34 @@
 //! The shop's memory: one writer, any number of readers.
 
-use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use redb::StorageBackend;
+use redb::backends::InMemoryBackend;
 use tokio::sync::watch;
 
-use super::batch::{Batch, Outcomes, Written};
+use super::attempt::Attempt;
+use super::batch::{Batch, Change, Idempotency, Written};
+use super::changes::{Changes, Event, Gone};
+use super::config::FactsConfig;
+use super::disk::{Disk, Loaded};
 use super::error::FactsError;
 use super::fact::Fact;
-use super::name::{Class, FactId, Name, Revision, Source, Table};
+use super::name::{FactId, Revision, Source, Table};
+use super::past;
 use super::reader::Reader;
 use super::record::{Record, Standing};
-use super::state::{Effect, Room, Row, State};
-use super::time::{UnixSeconds, Zone};
+use super::stage::{Refused, Staged};
+use super::state::{Row, State};
+use super::time::UnixSeconds;
 
-/// Limits and places.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FactsConfig {
-    /// Facts of all tables together.
-    pub max_facts: usize,
-    /// Bytes of one fact as JSON.
-    pub max_fact_bytes: usize,
-    /// Bytes of memory for all facts.
-    pub max_memory_bytes: usize,
-    /// How long the feed of each table may be silent before answers hedge; without one, for ever.
-    pub max_age: [Option<Duration>; Table::ALL.len()],
-    /// How long an old value is kept, so that an answer can be made again.
-    pub history: Duration,
-    /// Changes that a follower may be behind.
-    pub max_changes: usize,
-    /// Where the shop's clock stands.
-    pub zone: Zone,
-}
-
-impl Default for FactsConfig {
-    fn default() -> Self {
-        const HOUR: u64 = 3600;
-        let hours = |hours: u64| Some(Duration::from_secs(hours * HOUR));
-        Self {
-            max_facts: 1_000_000,
-            max_fact_bytes: 16 << 10,
-            max_memory_bytes: 256 << 20,
-            // Products, prices, promotions, stock, hours, recalls.
-            max_age: [None, hours(24), hours(24), hours(4), hours(7 * 24), hours(24)],
-            history: Duration::from_secs(30 * 24 * HOUR),
-            max_changes: 10_000,
-            zone: Zone::System,
-        }
-    }
-}
-
-impl FactsConfig {
-    /// How long a table's feed may be silent.
-    pub fn max_age(&self, table: Table) -> Option<Duration> {
-        self.max_age.get(table.index()).copied().flatten()
-    }
-
-    fn room(&self) -> Room {
-        let bytes = self.max_memory_bytes;
-        Room { facts: self.max_facts, fact_bytes: self.max_fact_bytes, bytes }
-    }
-}
-
-/// A change that happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    /// Its number.
-    pub revision: Revision,
-    /// Which fact changed.
-    pub id: FactId,
-    /// How.
-    pub kind: EventKind,
-    /// Every name of a record that changed with it.
-    pub names: Arc<[Name]>,
-}
-
-/// How a fact changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EventKind {
-    /// It has a value now that it had not.
-    Put,
-    /// It is gone.
-    Delete,
-}
-
-/// Changes that are no longer known: whoever follows must begin anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("changes since revision {after} are no longer known; the oldest is behind {oldest}")]
-pub struct Gone {
-    /// What was asked for.
-    pub after: Revision,
-    /// What could have been asked for.
-    pub oldest: Revision,
-}
+/// How often old values are forgotten.
+const TIDY_PERIOD_S: u64 = 3600;
+/// Old values that are forgotten in one transaction.
+const FORGET_AT_ONCE: usize = 10_000;
+/// Changes of one second that do not reach into the next one's revisions.
+const REVISION_BITS: u32 = 20;
 
 /// A fact as it is held.
 #[derive(Debug, Clone, PartialEq)]
@@ -109,6 +43,19 @@ pub struct Held {
     pub written: UnixSeconds,
     /// Its value.
     pub fact: Fact,
+}
+
+/// The store as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Which store this is.
+    pub origin: u64,
+    /// Of the last change.
+    pub revision: Revision,
+    /// What all facts take, as it is counted against the limit.
+    pub memory_bytes: usize,
+    /// Every table.
+    pub tables: [TableStatus; Table::ALL.len()],
 }
 
 /// A table as a whole.
@@ -131,37 +78,47 @@ pub struct Facts(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     config: FactsConfig,
+    disk: Disk,
     state: RwLock<Arc<State>>,
-    writer: Mutex<()>,
     changes: Mutex<Changes>,
     revision: watch::Sender<Revision>,
-}
-
-#[derive(Debug)]
-struct Changes {
-    /// Changes up to this one are forgotten.
-    oldest: Revision,
-    events: VecDeque<Event>,
+    /// Held by whoever writes; when old values were last forgotten.
+    writer: Mutex<Option<UnixSeconds>>,
 }
 
 impl Facts {
     /// The facts of a file, which is made where there is none. Blocks on the disk.
-    pub fn open(_path: &Path, config: FactsConfig) -> Result<Self, FactsError> {
-        Ok(Self::in_memory(config))
+    pub fn open(path: &Path, config: FactsConfig) -> Result<Self, FactsError> {
+        Self::of(Disk::open(path)?, config, UnixSeconds::now())
     }
 
     /// Facts that are gone with the process.
-    pub fn in_memory(config: FactsConfig) -> Self {
-        let state = State::new(1);
-        let changes = Changes { oldest: state.revision, events: VecDeque::new() };
+    pub fn in_memory(config: FactsConfig) -> Result<Self, FactsError> {
+        Self::on(InMemoryBackend::new(), config)
+    }
+
+    /// The facts of something else than a file.
+    pub(crate) fn on(
+        backend: impl StorageBackend,
+        config: FactsConfig,
+    ) -> Result<Self, FactsError> {
+        Self::of(Disk::on(backend, Path::new("facts.redb"))?, config, UnixSeconds::now())
+    }
+
+    fn of(disk: Disk, config: FactsConfig, now: UnixSeconds) -> Result<Self, FactsError> {
+        let Loaded { mut state, events, oldest } = disk.load()?;
+        state.revision = state.revision.max(first_revision(now));
+        let mut changes = Changes::new(oldest, config.max_changes);
+        events.into_iter().for_each(|event| changes.push(event));
         let (revision, _) = watch::channel(state.revision);
-        Self(Arc::new(Shared {
+        Ok(Self(Arc::new(Shared {
             config,
+            disk,
             state: RwLock::new(Arc::new(state)),
-            writer: Mutex::new(()),
             changes: Mutex::new(changes),
             revision,
-        }))
+            writer: Mutex::new(None),
+        })))
     }
 
     /// Their limits.
@@ -172,19 +129,19 @@ impl Facts {
     /// Makes all changes of a batch, or none and tells why. When it returns they are on disk; it
     /// blocks until then, so call it off the async threads.
     pub fn write(&self, batch: Batch, now: UnixSeconds) -> Result<Written, FactsError> {
-        let _turn = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut state = State::clone(&self.snapshot());
-        let (mut outcomes, mut last, mut events) = (Outcomes::default(), None, Vec::new());
-        for change in batch.changes {
-            let effect = state.apply(change, now, self.0.config.room())?;
-            outcomes.count(effect.outcome);
-            last = Some(effect.outcome);
-            events.extend(event(effect));
-        }
-        let revision = state.revision;
-        *self.0.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
-        self.tell(events, revision);
-        Ok(Written { revision, last, outcomes, replayed: false })
+        let Batch { changes, idempotency } = batch;
+        let written = self.apply(changes.into_iter().map(Ok), idempotency.as_ref(), now);
+        written.map_err(|refused| refused.error)
+    }
+
+    /// Begins a batch that is too large for memory. Blocks on the disk.
+    pub fn stage(&self) -> Result<Staged, FactsError> {
+        let spool = match self.0.disk.folder() {
+            Some(folder) => tempfile::tempfile_in(folder),
+            None => tempfile::tempfile(),
+        };
+        let spool = spool.map_err(|error| self.spool_failed("making", error))?;
+        Ok(Staged::new(self.clone(), spool))
     }
 
     /// A snapshot to read from, at this moment.
@@ -192,32 +149,17 @@ impl Facts {
         Reader::new(self.snapshot(), self.0.config.zone, now)
     }
 
+    /// A reader that sees again what the reader of a record saw, and nothing else. Blocks on the
+    /// disk. Values that were replaced long ago are no longer known.
+    pub fn as_of(&self, record: &Record) -> Result<Reader, FactsError> {
+        let past = past::state_of(record, &self.snapshot(), &self.0.disk)?;
+        let at = record.at.unwrap_or(UnixSeconds(0));
+        Ok(Reader::new(Arc::new(past), self.0.config.zone, at))
+    }
+
     /// Whether what was made of facts may still be told.
     pub fn check(&self, record: &Record, now: UnixSeconds) -> Standing {
-        let state = self.snapshot();
-        if !record.read.is_empty() && record.origin != state.origin {
-            return Standing::Dead { name: None };
-        }
-        let mut soft = None;
-        for (name, revision) in &record.read {
-            if state.revision_of(name) == *revision {
-                continue;
-            }
-            let gone = matches!(name, Name::Fact(id) if !state.holds(id));
-            if gone || name.class() == Class::Hard {
-                return Standing::Dead { name: Some(name.clone()) };
-            }
-            soft.get_or_insert(name);
-        }
-        if let Some(until) = record.until
-            && (now >= until || record.at.is_some_and(|at| now < at))
-        {
-            return Standing::Expired { at: until };
-        }
-        if let Some(old) = self.too_old(&state, record, now) {
-            return old;
-        }
-        soft.map_or(Standing::Current, |name| Standing::Soft { name: name.clone() })
+        record.standing(&self.snapshot(), &self.0.config, now)
     }
 
     /// One fact.
@@ -234,21 +176,26 @@ impl Facts {
         found.take(limit).collect()
     }
 
-    /// Every table.
-    pub fn status(&self) -> Vec<TableStatus> {
+    /// The store as a whole.
+    pub fn status(&self) -> Status {
         let state = self.snapshot();
-        let status = |table: Table| TableStatus {
+        let table = |table: Table| TableStatus {
             table,
-            facts: state.rows(table).iter().filter(|(_, row)| row.fact.is_some()).count(),
+            facts: state.count(table),
             heard: state.heard(table),
             max_age: self.0.config.max_age(table),
         };
-        Table::ALL.map(status).to_vec()
+        Status {
+            origin: state.origin,
+            revision: state.revision,
+            memory_bytes: state.bytes,
+            tables: Table::ALL.map(table),
+        }
     }
 
     /// How long a table's feed is silent; none where it never spoke.
     pub fn feed_age(&self, table: Table, now: UnixSeconds) -> Option<Duration> {
-        self.snapshot().heard(table).map(|heard| Duration::from_secs(now.since(heard)))
+        self.snapshot().age(table, now)
     }
 
     /// The revision of the last change, now and whenever there is another.
@@ -258,12 +205,7 @@ impl Facts {
 
     /// Changes after a revision, oldest first, at most so many.
     pub fn changes(&self, after: Revision, limit: usize) -> Result<Vec<Event>, Gone> {
-        let changes = self.0.changes.lock().unwrap_or_else(PoisonError::into_inner);
-        if after < changes.oldest {
-            return Err(Gone { after, oldest: changes.oldest });
-        }
-        let begin = changes.events.partition_point(|event| event.revision <= after);
-        Ok(changes.events.iter().skip(begin).take(limit).cloned().collect())
+        lock(&self.0.changes).after(after, limit)
     }
 
     /// What is in memory now.
@@ -271,37 +213,101 @@ impl Facts {
         Arc::clone(&self.0.state.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn too_old(&self, state: &State, record: &Record, now: UnixSeconds) -> Option<Standing> {
-        record.heard.iter().find_map(|(table, _)| {
-            let limit = self.0.config.max_age(*table)?;
-            let age = state.heard(*table).map(|heard| Duration::from_secs(now.since(heard)));
-            let fresh = age.is_some_and(|age| age <= limit);
-            (!fresh).then_some(Standing::TooOld { table: *table, age, limit })
-        })
+    pub(super) fn spool_failed(&self, act: &'static str, error: std::io::Error) -> FactsError {
+        let folder = self.0.disk.folder().unwrap_or(Path::new("."));
+        FactsError::Disk { act, path: folder.join("a batch's changes"), source: Box::new(error) }
+    }
+}
+
+/// Writing.
+impl Facts {
+    /// Makes all changes, or none. The first that is refused ends it.
+    pub(super) fn apply(
+        &self,
+        changes: impl Iterator<Item = Result<Change, FactsError>>,
+        asked: Option<&Idempotency>,
+        now: UnixSeconds,
+    ) -> Result<Written, Refused> {
+        let mut tidied = lock(&self.0.writer);
+        let refused = |error| Refused { line: 0, error };
+        let session = self.0.disk.begin().map_err(refused)?;
+        if let Some(asked) = asked
+            && let Some(written) = session.answer(asked).map_err(refused)?
+        {
+            return Ok(written);
+        }
+        let mut attempt = Attempt::new(&self.snapshot(), &self.0.config, now);
+        for (change, line) in changes.zip(1..) {
+            let made = change.and_then(|change| attempt.make(change, &session));
+            made.map_err(|error| Refused { line, error })?;
+        }
+        let (state, changes, written) = attempt.finish(&session).map_err(refused)?;
+        let oldest = lock(&self.0.changes).oldest_after(&changes);
+        session.keep_store(&state).map_err(refused)?;
+        session.keep_changes(changes.iter(), oldest).map_err(refused)?;
+        if let Some(asked) = asked {
+            session.keep_answer(asked, written, now).map_err(refused)?;
+        }
+        session.commit().map_err(refused)?;
+        self.show(state, Some(changes));
+        self.forget_in_time(&mut tidied, now);
+        Ok(written)
     }
 
-    fn tell(&self, events: Vec<Event>, revision: Revision) {
-        let mut changes = self.0.changes.lock().unwrap_or_else(PoisonError::into_inner);
-        changes.events.extend(events);
-        while changes.events.len() > self.0.config.max_changes {
-            if let Some(event) = changes.events.pop_front() {
-                changes.oldest = event.revision;
-            }
+    /// Makes what is on disk what is read.
+    fn show(&self, state: State, changes: Option<Changes>) {
+        let revision = state.revision;
+        *self.0.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
+        if let Some(changes) = changes {
+            lock(&self.0.changes).append(changes);
         }
-        drop(changes);
         self.0.revision.send_if_modified(|held| std::mem::replace(held, revision) != revision);
     }
+
+    /// Forgets old values, once an hour. What fails is tried again in an hour.
+    fn forget_in_time(&self, tidied: &mut Option<UnixSeconds>, now: UnixSeconds) {
+        if tidied.is_some_and(|tidied| now.since(tidied) < TIDY_PERIOD_S) {
+            return;
+        }
+        *tidied = Some(now);
+        if let Err(error) = self.forget(now) {
+            tracing::warn!(%error, "old facts were not forgotten; they will be later");
+        }
+    }
+
+    fn forget(&self, now: UnixSeconds) -> Result<(), FactsError> {
+        let history = i64::try_from(self.0.config.history.as_secs()).unwrap_or(i64::MAX);
+        let before = UnixSeconds(now.0.saturating_sub(history));
+        loop {
+            let session = self.0.disk.begin()?;
+            let forgotten = session.forget(before, self.0.config.max_history, FORGET_AT_ONCE)?;
+            if forgotten.values == 0 {
+                return Ok(());
+            }
+            let mut state = State::clone(&self.snapshot());
+            for (id, revision) in &forgotten.deleted {
+                state.forget(id, *revision);
+            }
+            session.forget_groups(&state.forget_groups())?;
+            session.keep_store(&state)?;
+            session.commit()?;
+            self.show(state, None);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Revisions begin anew above all that an earlier run gave out, even where an old copy of the file
+/// was put back meanwhile: seconds since 1970 are the upper digits.
+fn first_revision(now: UnixSeconds) -> Revision {
+    Revision(u64::try_from(now.0).unwrap_or(0) << REVISION_BITS)
 }
 
 fn held(id: FactId, row: &Row) -> Option<Held> {
     let fact = row.fact.clone()?;
     let Row { revision, source, written, .. } = *row;
     Some(Held { id, revision, source, written, fact })
-}
-
-fn event(effect: Effect) -> Option<Event> {
-    let kept = effect.kept.filter(|kept| !kept.names.is_empty())?;
-    let kind = if kept.row.fact.is_some() { EventKind::Put } else { EventKind::Delete };
-    let (revision, names) = (kept.row.revision, kept.names.into());
-    Some(Event { revision, id: kept.id, kind, names })
 }

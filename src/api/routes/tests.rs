@@ -32,7 +32,7 @@ fn house() -> (Router, Arc<Health>) {
         health: Arc::clone(&health),
         cache: Cache::in_memory(
             cache::Config::default(),
-            Facts::in_memory(FactsConfig::default()),
+            Facts::in_memory(FactsConfig::default()).unwrap(),
             metrics.cache().clone(),
         ),
     });

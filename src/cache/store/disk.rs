@@ -1,12 +1,12 @@
 //! The tables of the file, and what they hold.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use redb::{
-    Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, TableError,
-    WriteTransaction,
+    Database, ReadableDatabase, ReadableTable, TableDefinition, TableError, WriteTransaction,
 };
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,7 @@ const PAGE_BYTES: u64 = 4096;
 
 /// Why answers cannot be kept on disk.
 #[derive(Debug, thiserror::Error)]
-pub enum StoreError {
+pub(in crate::cache) enum StoreError {
     /// The library could not read or write the file.
     #[error("the file of kept answers")]
     File(#[source] Box<redb::Error>),
@@ -41,17 +41,19 @@ pub enum StoreError {
 
 impl StoreError {
     /// Whether the file itself is no good, and not the way to it.
-    pub(super) fn is_damage(&self) -> bool {
+    pub(in crate::cache) fn is_damage(&self) -> bool {
         match self {
             Self::Value(_) => true,
             Self::Remove(_) => false,
-            Self::File(error) => matches!(
-                **error,
+            Self::File(error) => match &**error {
+                // A file of another kind, or one that a power cut kept from being made.
+                redb::Error::Io(error) => error.kind() == ErrorKind::InvalidData,
                 redb::Error::Corrupted(_)
-                    | redb::Error::UpgradeRequired(_)
-                    | redb::Error::TableTypeMismatch { .. }
-                    | redb::Error::TypeDefinitionChanged { .. }
-            ),
+                | redb::Error::UpgradeRequired(_)
+                | redb::Error::TableTypeMismatch { .. }
+                | redb::Error::TypeDefinitionChanged { .. } => true,
+                _ => false,
+            },
         }
     }
 }
@@ -93,8 +95,10 @@ impl Disk {
     }
 
     /// In the place of a file, whatever holds bytes.
-    #[cfg_attr(not(test), expect(dead_code, reason = "tests cut the power"))]
-    pub(in crate::cache) fn with_backend(backend: impl StorageBackend) -> Result<Self, StoreError> {
+    #[cfg(test)]
+    pub(in crate::cache) fn with_backend(
+        backend: impl redb::StorageBackend,
+    ) -> Result<Self, StoreError> {
         Ok(Self(Self::builder().create_with_backend(backend)?))
     }
 

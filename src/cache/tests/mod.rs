@@ -1,6 +1,12 @@
 //! The cache as a whole, with makers that say what they are told to.
 
+mod checks;
+mod failures;
 mod flights;
+mod night;
+mod property;
+mod reports;
+mod restart;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,11 +17,12 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::engine::{Chunk, EngineError, FinishReason, Usage};
-use crate::facts::{Batch, Change, Fact, FactId, Facts, FactsConfig, Record, Table, UnixSeconds};
+use crate::facts::{Batch, Change, Fact, Facts, FactsConfig, Record, Table, UnixSeconds};
 use crate::telemetry::CacheMetrics;
 
 pub(super) fn facts() -> Facts {
-    Facts::in_memory(FactsConfig::default())
+    let none = [None; Table::ALL.len()];
+    Facts::in_memory(FactsConfig { max_age: none, ..FactsConfig::default() }).unwrap()
 }
 
 pub(super) fn cache_of(facts: &Facts) -> Cache {

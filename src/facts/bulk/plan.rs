@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Entry;
 use super::cell;
 use super::column::{self, Kind};
 use super::error::{Place, RowFault};
+use super::Entry;
 use crate::facts::{Fact, Fault, Source, Table};
 
 /// A file's columns, each with its place in a fact.
@@ -45,11 +45,7 @@ impl Plan {
         for name in header {
             let bound = bind(table, name).ok_or_else(|| {
                 let known = column::columns(table).join(", ");
-                RowFault::of_column(
-                    place,
-                    name,
-                    format!("`{table}` has no such column, but {known}"),
-                )
+                RowFault::of_column(place, name, format!("`{table}` has no such column, but {known}"))
             })?;
             if columns.iter().any(|column| column.name == name) {
                 return Err(RowFault::of_column(place, name, "the column stands there twice"));
@@ -74,8 +70,7 @@ impl Plan {
         for (column, text) in self.columns.iter().zip(cells) {
             let text = text.trim();
             if !text.is_empty() {
-                row.put(column, text)
-                    .map_err(|why| RowFault::of_column(place, &column.name, why))?;
+                row.put(column, text).map_err(|why| RowFault::of_column(place, &column.name, why))?;
             }
         }
         let id = self.column_of(Kind::Id);
@@ -98,23 +93,28 @@ impl Plan {
 
     /// A fault of a field as one of the column that it came from.
     fn fault(&self, place: Place, fault: Fault) -> RowFault {
-        let missing =
-            fault.why.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+        let missing = fault.why.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
         let field = match (fault.field.as_str(), missing) {
             ("", Some(missing)) => missing.to_owned(),
             (field, Some(missing)) => format!("{field}.{missing}"),
             (field, None) => field.to_owned(),
         };
-        let found = self.columns.iter().find(|column| column.is_at(&field));
-        let known = column::of(self.table).find(|column| !field.is_empty() && column.path == field);
+        let currency = field.starts_with("offer.") && field.ends_with(".currency");
+        let found = self.columns.iter().find(|column| match currency {
+            true => column.kind == Kind::OfferCurrency,
+            false => column.is_at(&field),
+        });
+        let known = column::of(self.table).find(|column| match currency {
+            true => column.kind == Kind::OfferCurrency,
+            false => !field.is_empty() && column.path == field,
+        });
         let why = match missing {
             Some(_) => "it is empty, but needed".to_owned(),
             None => fault.why,
         };
         let column = found.map(|column| column.name.clone());
         let column = column.or_else(|| known.map(|column| column.name.to_owned()));
-        let why =
-            if column.is_none() && !field.is_empty() { format!("{field}: {why}") } else { why };
+        let why = if column.is_none() && !field.is_empty() { format!("{field}: {why}") } else { why };
         RowFault { place, column, why }
     }
 

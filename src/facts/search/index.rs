@@ -1,5 +1,7 @@
 //! The index of the products' words, by tantivy, in memory.
 
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
@@ -27,12 +29,15 @@ const IN_DESCRIPTION: f32 = 0.4;
 /// A word in the language that was asked for.
 const IN_ASKED_LANGUAGE: f32 = 1.5;
 /// What a word counts for that differs from the one that was typed by one letter, and by two.
-const ALIKE: [f32; 3] = [1.0, 0.7, 0.5];
+const ALIKE_BY_ONE: f32 = 0.7;
+const ALIKE_BY_TWO: f32 = 0.5;
 /// A word that the typed one begins.
 const BEGUN: f32 = 0.6;
 const LEAST_BEGINNING: usize = 3;
 /// Words that a beginning may stand for.
 const MOST_BEGUN: usize = 8;
+/// What a word counts for at its second-best place.
+const TIE: f32 = 0.1;
 /// Words of a query that are looked up.
 const MOST_WORDS: usize = 32;
 
@@ -176,8 +181,8 @@ impl Index {
         limit: usize,
     ) -> Result<Vec<(Slot, f32)>, SearchError> {
         let searcher = self.reader.searcher();
-        let mut asking =
-            Asking { index: self, searcher: &searcher, asked, used: self.used(&searcher) };
+        let (used, known) = (self.used(&searcher), OnceCell::new());
+        let asking = Asking { index: self, searcher: &searcher, asked, used, known };
         let query = asking.query(text)?;
         let top = searcher.search(&query, &TopDocs::with_limit(limit).order_by_score())?;
         let mut found = Vec::with_capacity(top.len());
@@ -207,10 +212,11 @@ struct Asking<'a> {
     searcher: &'a Searcher,
     asked: Option<&'a str>,
     used: Vec<usize>,
+    known: OnceCell<BTreeMap<String, u64>>,
 }
 
 impl Asking<'_> {
-    fn query(&mut self, text: &str) -> Result<BooleanQuery, SearchError> {
+    fn query(&self, text: &str) -> Result<BooleanQuery, SearchError> {
         let mut parts: Vec<(Occur, Box<dyn Query>)> = Vec::new();
         for word in text.split_whitespace() {
             let sku = Term::from_field_text(self.index.fields.sku, word);
@@ -221,29 +227,40 @@ impl Asking<'_> {
         let all_empty = words.iter().all(|word| language::is_empty(word));
         for word in words.iter().take(MOST_WORDS) {
             if all_empty || !language::is_empty(word) {
-                parts.push((Occur::Should, Box::new(self.word(word, text)?)));
+                let meant = self.word(word, text)?;
+                parts.extend(meant.into_iter().map(|word| (Occur::Should, Box::new(word) as Box<dyn Query>)));
             }
         }
         Ok(BooleanQuery::new(parts))
     }
 
     /// A word wherever it may stand; where it stands nowhere, those that it may have been meant for.
-    fn word(&self, word: &str, text: &str) -> Result<DisjunctionMaxQuery, SearchError> {
-        let mut places = self.places(&self.written(word, text), 1.0);
-        if !self.is_known(&places)? {
-            places.clear();
-            let known = self.known()?;
-            let known = || known.iter().map(|(word, used)| (word.as_str(), *used));
-            for (alike, apart) in spelling::alike(word, known()) {
-                let weight = ALIKE.get(apart).copied().unwrap_or_default();
-                places.extend(self.places(alike, weight));
-            }
-            for begun in begun(word, known()) {
-                places.extend(self.places(begun, BEGUN));
-            }
+    fn word(&self, word: &str, text: &str) -> Result<Vec<DisjunctionMaxQuery>, SearchError> {
+        let places = self.places(&self.written(word, text), 1.0);
+        if self.is_known(&places)? {
+            return Ok(vec![any(places)]);
         }
-        let places = places.into_iter().map(|(place, weight)| term(place, weight)).collect();
-        Ok(DisjunctionMaxQuery::with_tie_breaker(places, 0.1))
+        let known = self.known()?;
+        let alike = spelling::alike(word, words(known));
+        if let Some(parts) = spelling::parts(word, known).filter(|_| alike.is_empty()) {
+            let part = |part: &&str| {
+                let mut places = self.places(part, 1.0);
+                for begun in begun(part, words(known)) {
+                    places.extend(self.places(begun, ALIKE_BY_ONE));
+                }
+                any(places)
+            };
+            return Ok(parts.iter().map(part).collect());
+        }
+        let mut places = Vec::new();
+        for (alike, apart) in alike {
+            let weight = if apart > 1 { ALIKE_BY_TWO } else { ALIKE_BY_ONE };
+            places.extend(self.places(alike, weight));
+        }
+        for begun in begun(word, words(known)) {
+            places.extend(self.places(begun, BEGUN));
+        }
+        Ok(vec![any(places)])
     }
 
     /// The word as it was typed, with the accents that stemmers want.
@@ -251,8 +268,7 @@ impl Asking<'_> {
         let mut plain = language::plain();
         let typed = text.split(|c: char| !c.is_alphanumeric());
         let same = |typed: &&str| {
-            !typed.is_empty()
-                && language::words(&mut plain, typed).first().is_some_and(|w| w == word)
+            !typed.is_empty() && language::words(&mut plain, typed).first().is_some_and(|w| w == word)
         };
         typed.into_iter().find(same).unwrap_or(word).into()
     }
@@ -295,8 +311,11 @@ impl Asking<'_> {
     }
 
     /// Every word of names and brands, with how many products have it.
-    fn known(&self) -> Result<Vec<(String, u64)>, SearchError> {
-        let mut known = std::collections::BTreeMap::new();
+    fn known(&self) -> Result<&BTreeMap<String, u64>, SearchError> {
+        if let Some(known) = self.known.get() {
+            return Ok(known);
+        }
+        let mut known = BTreeMap::new();
         for segment in self.searcher.segment_readers() {
             for field in [self.index.fields.names, self.index.fields.brand] {
                 let words = segment.inverted_index(field)?;
@@ -308,8 +327,18 @@ impl Asking<'_> {
                 }
             }
         }
-        Ok(known.into_iter().collect())
+        Ok(self.known.get_or_init(|| known))
     }
+}
+
+fn words(known: &BTreeMap<String, u64>) -> impl Iterator<Item = (&str, u64)> {
+    known.iter().map(|(word, used)| (word.as_str(), *used))
+}
+
+/// A word at any of these places; the best one counts, the others a little.
+fn any(places: Vec<(Term, f32)>) -> DisjunctionMaxQuery {
+    let places = places.into_iter().map(|(place, weight)| term(place, weight)).collect();
+    DisjunctionMaxQuery::with_tie_breaker(places, TIE)
 }
 
 /// The most frequent words that begin so.

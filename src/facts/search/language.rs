@@ -1,8 +1,7 @@
 //! Words of many languages: how they are cut, and which of a question's say nothing.
 
 use tantivy::tokenizer::{
-    AsciiFoldingFilter, Language, LowerCaser, RemoveLongFilter, SimpleTokenizer, Stemmer,
-    TextAnalyzer,
+    AsciiFoldingFilter, Language, LowerCaser, RemoveLongFilter, SimpleTokenizer, Stemmer, TextAnalyzer,
 };
 
 /// Bytes of a word; longer ones are none.
@@ -68,13 +67,15 @@ pub(super) fn words(analyzer: &mut TextAnalyzer, text: &str) -> Vec<String> {
 const EMPTY: &str = "
 a an and are at can could do does for from get have how i in is it me my of on or please some that
 the there this to want we what where which who will would you your show find looking need buy sell
+kind kinds sort type any much many cost costs price
 aber auch auf aus bei bitte da das dem den der des die dies du ein eine einen einer es fur gibt habe
 haben habt hat ich ihr im ist kann konnen mein mich mir mit nach oder sie sind suche und unser von was
-welche welcher welches wie wir wo zu zum zur brauche mochte finde
+welche welcher welches wie wir wo zu zum zur brauche mochte finde kostet kosten preis viel
 al algo con cual cuales de del donde el ella en es esta hay la las lo los me mi para por puedo que
-quiero si su tiene tienen tienes un una unas uno unos y ustedes busco necesito
+quiero si su tiene tienen tienes un una unas uno unos y ustedes busco necesito cuesta cuestan cuanto precio
 au aux avec avez ce ces cherche dans de des du elle en est et il je la le les leur ma mes mon nous ou
 par pour que quel quelle quels quelles qui sa ses si son sur un une veux voudrais vous y besoin
+coute coutent combien prix
 ";
 
 /// Whether a word, without case and accents, says nothing of a product.

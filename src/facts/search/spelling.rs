@@ -1,5 +1,8 @@
 //! Words that are spelled like one that nobody wrote.
 
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
 /// Shortest word that is corrected, in characters.
 const LEAST_CHARS: usize = 4;
 /// Words that one may stand for.
@@ -39,6 +42,33 @@ pub(super) fn alike<'a>(
     found.retain(|(apart, ..)| *apart == least);
     found.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.2.cmp(b.2)));
     found.into_iter().take(MOST_WORDS).map(|(apart, _, word)| (word, apart)).collect()
+}
+
+/// Shortest part of a compound, in characters.
+const LEAST_PART: usize = 4;
+/// Letters between the parts of a compound, or at the end of its first part where it stands alone.
+const MOST_BETWEEN: usize = 2;
+
+/// The two known words of a compound that nobody wrote in one: `vollkornbrot`, `erdbeerjoghurt`,
+/// `peanutbutter`. The first may end otherwise by itself (`erdbeere`) or be joined by an `s` or `n`.
+pub(super) fn parts<'a>(word: &'a str, known: &BTreeMap<String, u64>) -> Option<[&'a str; 2]> {
+    let cuts = word.char_indices().map(|(at, _)| at).skip(LEAST_PART);
+    let parts = cuts.map(|at| word.split_at(at)).filter(|(_, last)| {
+        last.chars().count() >= LEAST_PART && known.contains_key(*last)
+    });
+    // The longest last part is the least of a chance.
+    parts.into_iter().find_map(|(first, last)| {
+        let joined = [Some(first), first.strip_suffix('s'), first.strip_suffix('n')];
+        let stem = joined.into_iter().flatten().find(|stem| begins_a_word(stem, known))?;
+        Some([stem, last])
+    })
+}
+
+fn begins_a_word(stem: &str, known: &BTreeMap<String, u64>) -> bool {
+    let from = known.range::<str, _>((Bound::Included(stem), Bound::Unbounded));
+    let mut from = from.map(|(word, _)| word).take_while(|word| word.starts_with(stem));
+    stem.chars().count() >= LEAST_PART
+        && from.any(|word| word.chars().count() <= stem.chars().count() + MOST_BETWEEN)
 }
 
 /// Letters to put in, take out, change or swap with a neighbour to come from one word to the other
@@ -98,9 +128,25 @@ mod tests {
     }
 
     #[test]
+    fn a_compound_is_two_known_words() {
+        let known = ["vollkorn", "brot", "erdbeere", "joghurt", "peanut", "butter", "rind", "fleisch"];
+        let known = known.iter().map(|word| ((*word).to_owned(), 1)).collect();
+        for (word, wanted) in [
+            ("vollkornbrot", Some(["vollkorn", "brot"])),
+            ("erdbeerjoghurt", Some(["erdbeer", "joghurt"])),
+            ("peanutbutter", Some(["peanut", "butter"])),
+            ("rindsfleisch", Some(["rind", "fleisch"])),
+            ("vollkorn", None),
+            ("brot", None),
+            ("zitronenbrot", None),
+        ] {
+            assert_eq!(parts(word, &known), wanted, "{word}");
+        }
+    }
+
+    #[test]
     fn the_nearest_words_come_most_frequent_first() {
-        let known =
-            [("bread", 9), ("break", 2), ("breads", 4), ("bead", 1), ("broad", 30), ("milk", 50)];
+        let known = [("bread", 9), ("break", 2), ("breads", 4), ("bead", 1), ("broad", 30), ("milk", 50)];
         let found = |word| alike(word, known.iter().map(|(word, used)| (*word, *used)));
         assert_eq!(found("braed"), [("bread", 1)]);
         assert_eq!(found("brea"), [("bread", 1), ("break", 1)]);

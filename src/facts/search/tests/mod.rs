@@ -1,5 +1,5 @@
 mod find;
-mod quality;
 mod shop;
+mod quality;
 mod upkeep;
 mod vectors;
