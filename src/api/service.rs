@@ -5,7 +5,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::cache::Cache;
@@ -117,10 +116,7 @@ pub struct ServedModel {
 impl ServedModel {
     /// Changes when the same request might be answered differently: other program, other package.
     pub(super) fn fingerprint(&self) -> String {
-        let seed = format!("{}|{}|{}", env!("CARGO_PKG_VERSION"), self.name, unix_s(self.created));
-        let digest = Sha256::digest(seed.as_bytes());
-        let hex: String = digest.iter().take(5).map(|b| format!("{b:02x}")).collect();
-        format!("fp_{hex}")
+        format!("fp_{}", self.digest.get(..10).unwrap_or(&self.digest))
     }
 }
 

@@ -233,7 +233,9 @@ impl Inner {
     }
 
     fn joined(&self, ask: &Ask, flight: &Arc<Flight>) -> Option<Answer> {
-        let current = matches!(self.standing(&flight.record()), Standing::Current);
+        // What a purge meant may not be in the record yet.
+        let unpurged = flight.purges() == self.purges();
+        let current = unpurged && matches!(self.standing(&flight.record()), Standing::Current);
         let follower = current.then(|| flight.follow()).flatten()?;
         self.metrics.answered(&ask.provenance.route, How::Joined.name());
         Some(Answer::followed(Status::made(How::Joined, &ask.key), follower))
@@ -247,7 +249,7 @@ impl Inner {
         {
             return Take::Joined(answer);
         }
-        let (flight, follower) = Flight::begin(self.config.max_answer_bytes);
+        let (flight, follower) = Flight::begin(self.config.max_answer_bytes, self.purges());
         flights.insert(ask.key, Arc::clone(&flight));
         self.metrics.making(flights.len());
         Take::Off(flight, follower)

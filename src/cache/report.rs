@@ -138,6 +138,7 @@ impl Cache {
     /// restart once [`Self::flush`] has returned.
     pub fn purge(&self, purge: &Purge) -> Dropped {
         let inner = &self.0;
+        inner.count_purge();
         match purge {
             Purge::All => {
                 let keys = inner.exact.clear();

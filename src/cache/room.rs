@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::clock::now_ms;
@@ -29,6 +30,7 @@ pub(super) struct Inner {
     pub(super) store: Option<Store>,
     pub(super) night: Night,
     flights: Mutex<HashMap<Key, Arc<Flight>>>,
+    purges: AtomicU64,
 }
 
 /// Why entries are gone, as metrics have it.
@@ -149,11 +151,23 @@ impl Inner {
             store: None,
             night: Night::default(),
             flights: Mutex::default(),
+            purges: AtomicU64::new(0),
         }
     }
 
     pub(super) fn flights(&self) -> MutexGuard<'_, HashMap<Key, Arc<Flight>>> {
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How often entries were purged or recalled. What was begun before the last time is not kept,
+    /// as it may stand on what was meant.
+    pub(super) fn purges(&self) -> u64 {
+        self.purges.load(Ordering::SeqCst)
+    }
+
+    /// Comes before entries are looked through for those that are meant.
+    pub(super) fn count_purge(&self) {
+        self.purges.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Whether what rests on these facts may be given.
@@ -191,7 +205,7 @@ impl Inner {
         self.tell_kept();
     }
 
-    fn keep(&self, ask: &Ask, vector: Option<&Vector>, answer: Landed) {
+    fn keep(&self, flight: &Flight, ask: &Ask, vector: Option<&Vector>, answer: Landed) {
         let Landed { events, bytes, record, cost } = answer;
         let now = now_ms();
         let head = Head {
@@ -215,6 +229,9 @@ impl Inner {
         }
         self.forget(&gone, Reason::Evicted);
         self.tell_kept();
+        if flight.purges() != self.purges() {
+            self.bury(&found.head, Reason::Purged);
+        }
     }
 
     pub(super) fn tell_kept(&self) {
@@ -246,7 +263,7 @@ impl Tower for Control {
 
     fn landed(&self, flight: &Arc<Flight>, answer: Option<Landed>) {
         if let Some(answer) = answer {
-            self.inner.keep(&self.ask, self.vector.as_ref(), answer);
+            self.inner.keep(flight, &self.ask, self.vector.as_ref(), answer);
         }
         let mut flights = self.inner.flights();
         if flights.get(&self.ask.key).is_some_and(|current| Arc::ptr_eq(current, flight)) {

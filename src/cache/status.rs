@@ -87,7 +87,9 @@ impl Status {
 
 /// By which people call an entry.
 pub fn id(key: &Key) -> String {
-    key.bytes().iter().take(ID_DIGITS / 2).map(|byte| format!("{byte:02x}")).collect()
+    let digit = |digit: u8| char::from_digit(digit.into(), 16).unwrap_or('0');
+    let bytes = key.bytes().iter().take(ID_DIGITS / 2);
+    bytes.flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 impl fmt::Display for Status {

@@ -104,6 +104,7 @@ impl Inner {
 
     /// Forgets what stands on any of these facts, and ends what is being made of them.
     pub(super) fn drop_standing_on(&self, names: &HashSet<Name>, reason: Reason) -> Dropped {
+        self.count_purge();
         let list: Vec<Name> = names.iter().cloned().collect();
         let gone = self.exact.remove_standing_on(&list);
         let keys: Vec<_> = gone.iter().map(|found| found.head.key).collect();

@@ -39,7 +39,7 @@ pub(in crate::api) async fn answer(
     let wanted = answered::wanted(&chat.model, &headers, chat.user.as_deref());
     let served = service.language(wanted).await?;
     chat.plan.check_tokens(served.model.tokenizer().vocabulary())?;
-    let label = Label::new("chatcmpl", &served)?;
+    let label = Label::new("chatcmpl-", &served);
     let (form, n, with_logprobs) = (chat.form, chat.plan.n, chat.logprobs.is_some());
     let name = served.name.clone();
     let answer = found_or_made(&service, served, &headers, chat, deadline).await?;

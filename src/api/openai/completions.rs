@@ -48,7 +48,7 @@ pub(in crate::api) async fn answer(
     let failed = |failure| of_failure(failure, PROMPT);
     let echoes = prompts.iter().flat_map(|p| std::iter::repeat_n(p.text(&served), plan.n));
     let shape = Shape {
-        label: Label::new("cmpl", &served)?,
+        label: Label::new("cmpl-", &served),
         choices_per_prompt: plan.n,
         with_logprobs: asked.logprobs.is_some(),
         echoes: if asked.echo { echoes.collect() } else { Vec::new() },

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::api::service::{ServedModel, unix_s};
 use crate::cache::Status;
 use crate::engine::{self, FinishReason};
-use crate::http::Problem;
+use crate::http::fresh_id;
 
 /// What an answer took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
@@ -116,16 +116,13 @@ pub(super) struct Label {
 
 impl Label {
     /// For a new answer; `prefix` tells chats from completions.
-    pub(super) fn new(prefix: &str, model: &ServedModel) -> Result<Self, Problem> {
-        let mut bytes = [0u8; 14];
-        getrandom::fill(&mut bytes).map_err(Problem::internal)?;
-        let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-        Ok(Self {
-            id: format!("{prefix}-{hex}"),
+    pub(super) fn new(prefix: &str, model: &ServedModel) -> Self {
+        Self {
+            id: fresh_id::<14>(prefix),
             created: unix_s(SystemTime::now()),
             model: model.name.clone(),
             system_fingerprint: model.fingerprint(),
-        })
+        }
     }
 
     #[cfg(test)]

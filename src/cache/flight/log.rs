@@ -17,6 +17,8 @@ pub(in crate::cache) struct Flight {
     told: watch::Sender<()>,
     stop: CancellationToken,
     limit_bytes: usize,
+    /// How many purges there had been when it began.
+    purges: u64,
 }
 
 #[derive(Default)]
@@ -43,11 +45,11 @@ impl Log {
 }
 
 impl Flight {
-    /// One that may say this many bytes, with its first follower.
-    pub(in crate::cache) fn begin(limit_bytes: usize) -> (Arc<Self>, Follower) {
+    /// One that may say this many bytes, with its first follower; it begins after so many purges.
+    pub(in crate::cache) fn begin(limit_bytes: usize, purges: u64) -> (Arc<Self>, Follower) {
         let log = Mutex::new(Log { followers: 1, ..Log::default() });
         let (told, stop) = (watch::Sender::new(()), CancellationToken::new());
-        let flight = Arc::new(Self { log, told, stop, limit_bytes });
+        let flight = Arc::new(Self { log, told, stop, limit_bytes, purges });
         let follower = Follower::of(&flight);
         (flight, follower)
     }
@@ -65,6 +67,11 @@ impl Flight {
         log.followers += 1;
         drop(log);
         Some(Follower::of(self))
+    }
+
+    /// How many purges there had been when it began.
+    pub(in crate::cache) fn purges(&self) -> u64 {
+        self.purges
     }
 
     /// The facts that it rests on so far.

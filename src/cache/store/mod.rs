@@ -153,11 +153,13 @@ impl Store {
 }
 
 impl Drop for Store {
+    /// Everything so far is written before the file is closed.
     fn drop(&mut self) {
-        self.flush();
         self.queue.lock().stop = true;
         self.queue.wake.notify_all();
-        if let Some(thread) = self.thread.take() {
+        let Some(thread) = self.thread.take() else { return };
+        // The thread itself may be the last to let go of the cache.
+        if thread.thread().id() != std::thread::current().id() {
             // A panic of the thread was told by itself.
             let _ = thread.join();
         }

@@ -41,10 +41,13 @@ impl Writer {
                 }
             }
             waiting.done = batch.wanted;
+            let stop = waiting.stop;
             drop(waiting);
             self.queue.wake.notify_all();
-            if result.is_err() {
-                std::thread::sleep(pause);
+            match result {
+                Err(_) if stop => return,
+                Err(_) => std::thread::sleep(pause),
+                Ok(_) => {}
             }
         }
     }
@@ -71,7 +74,7 @@ impl Writer {
                 waiting = slept.unwrap_or_else(PoisonError::into_inner).0;
             }
         }
-        if waiting.stop {
+        if waiting.stop && waiting.changes.is_empty() && !waiting.clear {
             return None;
         }
         let changes = std::mem::take(&mut waiting.changes);

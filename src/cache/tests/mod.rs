@@ -4,6 +4,7 @@ mod checks;
 mod failures;
 mod flights;
 mod night;
+mod property;
 mod reports;
 mod restart;
 

@@ -8,6 +8,11 @@ fn open(facts: &Facts, file: &std::path::Path, config: Config) -> Cache {
     Cache::open(config, facts.clone(), CacheMetrics::default(), file)
 }
 
+/// Waits for those who still work for it, as it is closed with the last of them.
+async fn close(cache: Cache) {
+    until(|| Arc::strong_count(&cache.0) == 1).await;
+}
+
 fn quick() -> Config {
     Config { write_pause: Duration::from_millis(1), ..Config::default() }
 }
@@ -23,7 +28,7 @@ async fn answers_are_there_after_a_restart_and_only_those_that_still_hold() {
     for sku in ["41", "42", "41"] {
         ask_text(&cache, ask(sku), &pricing(&facts, sku).0).await;
     }
-    drop(cache);
+    close(cache).await;
     price(&facts, "42", 2.99);
     let cache = open(&facts, &file, quick());
     assert_eq!(cache.kept().entries, 2);
@@ -33,7 +38,7 @@ async fn answers_are_there_after_a_restart_and_only_those_that_still_hold() {
     assert_eq!(ask_text(&cache, ask("42"), &generate).await, ("outdated", "2.99 USD".into()));
     cache.purge(&Purge::Product("41".into()));
     cache.flush();
-    drop(cache);
+    close(cache).await;
     let cache = open(&facts, &file, quick());
     assert_eq!(cache.kept().entries, 1, "what was purged does not come back");
 }
@@ -73,7 +78,8 @@ async fn a_file_that_cannot_be_read_is_replaced_and_one_in_use_is_left_alone() {
     let second = open(&facts(), &file, quick());
     assert_eq!(second.kept().entries, 0);
     ask_text(&second, ask("milk?"), &generate).await;
-    drop((cache, second));
+    close(cache).await;
+    drop(second);
     assert_eq!(open(&facts(), &file, quick()).kept().entries, 1);
 }
 
@@ -105,7 +111,7 @@ async fn a_power_cut_at_any_write_leaves_the_old_or_the_new() {
     let cache = cache_on(&whole, &facts).unwrap();
     let made = whole.acts();
     story(&cache).await;
-    drop(cache);
+    close(cache).await;
     let acts = whole.acts();
     assert!(acts > 30, "{acts}");
     for cut in 0..acts {
