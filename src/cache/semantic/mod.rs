@@ -39,7 +39,7 @@ pub use calibration::{Calibration, Sample, Threshold};
 pub use category::{Category, category};
 pub use evaluation::{Half, Hits, Outcome, Pair, PairError, Report, read, report, samples};
 pub use language::Language;
-pub use signature::{Digest, Disagreement, Signature, agree, signature};
+pub use signature::{Disagreement, Signature, agree, signature};
 pub(super) use tier::{Near, Semantic};
 
 /// A question as an encoder sees it: numbers whose squares add up to 1.
