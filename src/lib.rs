@@ -19,6 +19,7 @@ pub mod engine;
 pub mod facts;
 pub mod http;
 pub mod packages;
+pub mod privacy;
 pub mod skills;
 pub mod telemetry;
 pub mod units;

@@ -9,7 +9,7 @@ use crate::support::root;
 const LEAVES: [&str; 2] = ["telemetry", "units"];
 
 /// What a room may use besides the leaves. A new edge is a commit of its own with its reason.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("units", &[]),
     ("telemetry", &["engine"]),
     ("engine", &[]),
@@ -17,9 +17,10 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("facts", &[]),
     ("cache", &["engine", "facts"]),
     ("http", &[]),
-    ("skills", &[]),
-    ("api", &["cache", "engine", "facts", "http", "skills"]),
-    ("config", &["api", "cache", "engine", "http"]),
+    ("privacy", &[]),
+    ("skills", &["cache", "engine", "facts", "privacy"]),
+    ("api", &["cache", "engine", "facts", "http", "privacy", "skills"]),
+    ("config", &["api", "cache", "engine", "http", "skills"]),
     ("app", &["api", "cache", "config", "engine", "facts", "http", "packages", "skills"]),
     ("cli", &["app", "cache", "config", "engine", "http", "packages", "skills"]),
 ];

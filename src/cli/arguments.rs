@@ -8,6 +8,7 @@ use super::bench::Bench;
 use super::cache::CacheCommand;
 use super::demo::Demo;
 use super::doctor::Doctor;
+use super::facts::FactsCommand;
 use super::models::ModelsCommand;
 use super::run::Run;
 use super::serve::Serve;
@@ -66,6 +67,11 @@ pub(super) enum Command {
     Serve(Serve),
     /// Pull, list, show, check, import and remove model packages
     Models(ModelsCommand),
+    /// Load, search and export what a running server knows of the shop
+    Facts {
+        #[command(subcommand)]
+        command: FactsCommand,
+    },
     /// Look into a running server's cache of answers, or make it forget
     Cache {
         #[command(subcommand)]

@@ -18,6 +18,7 @@
 
 mod attempt;
 mod batch;
+pub mod bulk;
 mod changes;
 mod config;
 mod decimal;
@@ -38,6 +39,8 @@ mod promotion;
 mod reader;
 mod recall;
 mod record;
+pub mod sample;
+pub mod search;
 mod sorted;
 mod stage;
 mod state;
@@ -55,7 +58,7 @@ pub use fact::Fact;
 pub use hours::{Hours, Span};
 pub use label::{Category, Id, Lang, Texts};
 pub use money::{Currency, Money};
-pub use name::{Class, Collection, FactId, Name, Revision, Source, Table};
+pub use name::{Class, Collection, FactId, Name, ParseTableError, Revision, Source, Table};
 pub use price::Price;
 pub use product::{Allergen, Allergens, Attribute, Product, Size};
 pub use promotion::{Conditions, Offer, Promotion};

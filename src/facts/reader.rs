@@ -204,7 +204,18 @@ impl Reader {
         self.read.insert(name, revision);
     }
 
-    fn end_by(&mut self, moment: UnixSeconds) {
+    /// The facts that are read.
+    pub(in crate::facts) fn state(&self) -> &Arc<State> {
+        &self.state
+    }
+
+    /// The clock and the moment at which is read.
+    pub(in crate::facts) fn moment(&self) -> (Zone, UnixSeconds) {
+        (self.zone, self.at)
+    }
+
+    /// What is made of the facts holds no longer than this.
+    pub(in crate::facts) fn end_by(&mut self, moment: UnixSeconds) {
         self.until = Some(self.until.map_or(moment, |until| until.min(moment)));
     }
 

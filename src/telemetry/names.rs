@@ -69,6 +69,10 @@ pub enum Metric {
     CacheDisk,
     /// Answers that are being made.
     CacheMaking,
+    /// Answers of skills by the step that gave them.
+    SkillAnswers,
+    /// Generated texts that checks refused, by reason.
+    SkillRefused,
     /// Times of requests to networks.
     InferenceDuration,
     /// Runs of networks; requests that were joined share one.
@@ -134,6 +138,8 @@ impl Metric {
         Self::CacheMemory,
         Self::CacheDisk,
         Self::CacheMaking,
+        Self::SkillAnswers,
+        Self::SkillRefused,
         Self::InferenceDuration,
         Self::InferenceRuns,
         Self::InferenceRows,
@@ -258,6 +264,14 @@ impl Metric {
                 ("endcap_cache_memory", Some(Bytes), "What kept answers take in memory")
             }
             Self::CacheDisk => ("endcap_cache_disk", Some(Bytes), "What kept answers take on disk"),
+            Self::SkillAnswers => {
+                ("endcap_skill_answers", None, "Answers of skills, by the step that gave them")
+            }
+            Self::SkillRefused => (
+                "endcap_skill_refused",
+                None,
+                "Generated texts that were not said, by the check that refused them",
+            ),
             Self::CacheMaking => {
                 ("endcap_cache_making", None, "Answers that are being made through the cache")
             }
