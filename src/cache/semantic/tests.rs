@@ -1,5 +1,6 @@
 //! The failures of other semantic caches, and that they are none here.
 
+use super::evaluation::Threshold;
 use super::signature::signature;
 use super::*;
 use crate::cache::{Event, Key, KeyBuilder, Question, Scope, ScopeId};
