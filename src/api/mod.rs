@@ -23,6 +23,7 @@ mod json;
 mod openai;
 mod openapi;
 mod operations;
+mod query;
 mod repository;
 pub mod routes;
 mod service;

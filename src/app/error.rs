@@ -24,7 +24,7 @@ pub enum AppError {
     /// The doors cannot be opened.
     #[error("opening the doors")]
     Http(#[source] HttpError),
-    /// The shop's facts cannot be opened.
+    /// What the shop knows cannot be read.
     #[error("opening the shop's facts")]
     Facts(#[from] FactsError),
     /// A package cannot be opened.

@@ -26,15 +26,13 @@ use crate::api::shelf::Shelf;
 use crate::api::{self, Service, ServiceParts};
 use crate::cache::Cache;
 use crate::config::Config;
-use crate::facts::{Facts, FactsConfig};
+use crate::facts::Facts;
 use crate::http::{Health, HttpError, Listener, Tokens};
 use crate::telemetry::{self, Metrics};
 
 pub use error::AppError;
 use shelf::PackageShelf;
 
-/// What the shop knows.
-const FACTS_FILE: &str = "facts.redb";
 /// Answers that were made; may be deleted while no server runs.
 const ANSWERS_FILE: &str = "answers.redb";
 
@@ -54,10 +52,12 @@ pub async fn run(
     announce: impl FnOnce(&Started),
 ) -> Result<(), AppError> {
     telemetry::start(config.log.format, &config.log.filter)?;
+    let config = with_room_for_answers(config);
     let stop = CancellationToken::new();
     signals::watch(stop.clone())?;
     let listener = Listener::bind(config.server.clone()).await?;
     let metrics = Arc::new(Metrics::new());
+    let facts = open_facts(&config).await?;
     let shelf = PackageShelf::open(&config, Arc::clone(&metrics))?;
     tokio::select! {
         ready = shelf.ready() => ready?,
@@ -68,13 +68,13 @@ pub async fn run(
         models: shelf.list().into_iter().map(|shelved| shelved.name).collect(),
     };
     let health = Arc::new(Health::default());
-    let facts = Facts::open(&config.data_dir.join(FACTS_FILE), FactsConfig::default())?;
-    let cache = open_cache(&config, facts, &metrics).await;
+    let cache = open_cache(&config, facts.clone(), &metrics).await;
     let mut beside = JoinSet::new();
     beside.spawn(cache.clone().follow_facts());
     beside.spawn(cache.clone().work_at_night(only_these(Arc::clone(&shelf))));
     let service = Service::new(ServiceParts {
         shelf: Arc::<PackageShelf>::clone(&shelf),
+        facts,
         limits: config.limits,
         body: config.server.body,
         request_timeout: config.server.request_timeout,
@@ -93,6 +93,28 @@ pub async fn run(
     let _ = tokio::task::spawn_blocking(move || cache.flush()).await;
     tracing::info!(cut = drained.cut, "stopped");
     Ok(())
+}
+
+/// Answers in memory are part of what the process takes of the machine where nobody says otherwise.
+fn with_room_for_answers(mut config: Config) -> Config {
+    if config.engine.memory_budget_bytes.is_none() {
+        let total = config.engine.budget().total_bytes();
+        let models = total.saturating_sub(config.cache.memory_bytes).max(total / 2);
+        config.engine.memory_budget_bytes = Some(models);
+    }
+    config
+}
+
+/// Reads everything the shop knows, off the async threads.
+async fn open_facts(config: &Config) -> Result<Facts, AppError> {
+    let (path, limits) = (config.facts_file(), config.facts.clone());
+    let open = move || Facts::open(&path, limits);
+    let opened = tokio::task::spawn_blocking(open).await;
+    let facts = opened.unwrap_or_else(|fault| std::panic::resume_unwind(fault.into_panic()))?;
+    let status = facts.status();
+    let count: usize = status.tables.iter().map(|table| table.facts).sum();
+    tracing::info!(facts = count, revision = status.revision.0, "the shop's facts are in memory");
+    Ok(facts)
 }
 
 /// Opening reads a file, so it is done off the async threads.

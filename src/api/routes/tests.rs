@@ -14,7 +14,8 @@ use crate::facts::{Facts, FactsConfig};
 use crate::http::{BodyLimits, ErrorForm, Health, Role, Stage, Tokens, dress};
 use crate::telemetry::Metrics;
 
-const ROLES: [Option<Role>; 4] = [None, Some(Role::Admin), Some(Role::Client), Some(Role::Metrics)];
+const ROLES: [Option<Role>; 5] =
+    [None, Some(Role::Admin), Some(Role::Client), Some(Role::Metrics), Some(Role::Feed)];
 
 /// A house with everything but a model.
 fn house() -> (Router, Arc<Health>) {
@@ -24,9 +25,10 @@ fn house() -> (Router, Arc<Health>) {
     let (metrics, health) = (Arc::new(Metrics::new()), Arc::new(Health::default()));
     let service = Service::new(ServiceParts {
         shelf: Arc::new(StillShelf::of(Vec::new())),
+        facts: Facts::in_memory(FactsConfig::default()).unwrap(),
         limits: Limits::default(),
         body: BodyLimits { bytes: 4096, timeout: Duration::from_secs(5) },
-        request_timeout: Duration::from_secs(5),
+        request_timeout: Duration::from_secs(1),
         tokens: Arc::new(tokens),
         metrics: Arc::clone(&metrics),
         health: Arc::clone(&health),
@@ -40,9 +42,10 @@ fn house() -> (Router, Arc<Health>) {
 }
 
 fn at(route: &Route) -> Builder {
+    let path = route.path.replace("{table}", "prices");
     let path = ["{id}", "{model}", "{version}", "{name}"]
         .iter()
-        .fold(route.path.to_owned(), |path, name| path.replace(name, "tiny"));
+        .fold(path, |path, name| path.replace(name, "tiny"));
     Request::builder().method(route.method.method()).uri(path)
 }
 
