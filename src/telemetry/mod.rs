@@ -21,6 +21,7 @@ mod names;
 mod network;
 mod process;
 mod shelf;
+mod skills;
 
 pub use cache::CacheMetrics;
 pub use log::{LogError, LogFormat, start};
@@ -30,3 +31,4 @@ pub use model::ModelObserver;
 pub use names::Metric;
 pub use network::NetworkCounts;
 pub use shelf::ShelfMetrics;
+pub use skills::SkillMetrics;

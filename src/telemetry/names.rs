@@ -65,6 +65,10 @@ pub enum Metric {
     CacheDisk,
     /// Answers that are being made.
     CacheMaking,
+    /// Answers of skills by the step that gave them.
+    SkillAnswers,
+    /// Generated texts that checks refused, by reason.
+    SkillRefused,
     /// Times of requests to networks.
     InferenceDuration,
     /// Runs of networks; requests that were joined share one.
@@ -99,7 +103,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 45] = [
         Self::TimeToFirstToken,
         Self::TimePerOutputToken,
         Self::GenerationDuration,
@@ -128,6 +132,8 @@ impl Metric {
         Self::CacheMemory,
         Self::CacheDisk,
         Self::CacheMaking,
+        Self::SkillAnswers,
+        Self::SkillRefused,
         Self::InferenceDuration,
         Self::InferenceRuns,
         Self::InferenceRows,
@@ -242,6 +248,14 @@ impl Metric {
                 ("endcap_cache_memory", Some(Bytes), "What kept answers take in memory")
             }
             Self::CacheDisk => ("endcap_cache_disk", Some(Bytes), "What kept answers take on disk"),
+            Self::SkillAnswers => {
+                ("endcap_skill_answers", None, "Answers of skills, by the step that gave them")
+            }
+            Self::SkillRefused => (
+                "endcap_skill_refused",
+                None,
+                "Generated texts that were not said, by the check that refused them",
+            ),
             Self::CacheMaking => {
                 ("endcap_cache_making", None, "Answers that are being made through the cache")
             }
