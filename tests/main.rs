@@ -16,6 +16,7 @@ mod clients;
 mod constraint;
 mod encoders;
 mod engine;
+mod facts;
 mod forms;
 mod fuzz;
 mod inference;

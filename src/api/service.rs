@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::cache::Cache;
 use crate::engine::{EngineError, Model, Network, Sampling, TokenId, Tokenizer};
+use crate::facts::Facts;
 use crate::facts::search::Search;
 use crate::http::{BodyLimits, Health, Problem, Tokens};
 use crate::skills::chat::ChatTemplate;
@@ -187,6 +188,8 @@ impl Served {
 pub struct ServiceParts {
     /// Where models come from.
     pub shelf: Arc<dyn Shelf>,
+    /// What the shop knows.
+    pub facts: Facts,
     /// What a request may ask for.
     pub limits: Limits,
     /// What a request's body may take.
@@ -208,6 +211,7 @@ pub struct ServiceParts {
 /// What the routes share.
 pub struct Service {
     pub(super) shelf: Arc<dyn Shelf>,
+    pub(super) facts: Facts,
     pub(super) limits: Limits,
     pub(super) body: BodyLimits,
     pub(super) request_timeout: Duration,
@@ -230,6 +234,7 @@ impl Service {
         Self {
             meaning: Meaning::new(Arc::clone(&parts.shelf)),
             shelf: parts.shelf,
+            facts: parts.facts,
             pictures: Arc::new(Semaphore::new(permits(parts.limits.max_picture_pixels as u64))),
             tensor_memory: TensorMemory::new(&parts.limits),
             limits: parts.limits,

@@ -27,16 +27,14 @@ use crate::api::shelf::Shelf;
 use crate::api::{self, Meaning, Service, ServiceParts};
 use crate::cache::Cache;
 use crate::config::Config;
+use crate::facts::Facts;
 use crate::facts::search::{Search, SearchError};
-use crate::facts::{Facts, FactsConfig};
 use crate::http::{Health, HttpError, Listener, Tokens};
 use crate::telemetry::{self, Metrics};
 
 pub use error::AppError;
 use shelf::PackageShelf;
 
-/// What the shop knows.
-const FACTS_FILE: &str = "facts.redb";
 /// Answers that were made; may be deleted while no server runs.
 const ANSWERS_FILE: &str = "answers.redb";
 /// Vectors of the products' texts; may be deleted while no server runs.
@@ -62,6 +60,7 @@ pub async fn run(
     signals::watch(stop.clone())?;
     let listener = Listener::bind(config.server.clone()).await?;
     let metrics = Arc::new(Metrics::new());
+    let facts = open_facts(&config).await?;
     let shelf = PackageShelf::open(&config, Arc::clone(&metrics))?;
     tokio::select! {
         ready = shelf.ready() => ready?,
@@ -72,9 +71,8 @@ pub async fn run(
         models: shelf.list().into_iter().map(|shelved| shelved.name).collect(),
     };
     let health = Arc::new(Health::default());
-    let facts = Facts::open(&config.data_dir.join(FACTS_FILE), FactsConfig::default())?;
     let cache = open_cache(&config, facts.clone(), &metrics).await;
-    let search = open_search(&config, facts).await?;
+    let search = open_search(&config, facts.clone()).await?;
     let mut beside = JoinSet::new();
     let meaning = Meaning::new(Arc::<PackageShelf>::clone(&shelf));
     beside.spawn(vectors::keep(Arc::clone(&search), meaning));
@@ -82,6 +80,7 @@ pub async fn run(
     beside.spawn(cache.clone().work_at_night(only_these(Arc::clone(&shelf))));
     let service = Service::new(ServiceParts {
         shelf: Arc::<PackageShelf>::clone(&shelf),
+        facts,
         limits: config.limits,
         body: config.server.body,
         request_timeout: config.server.request_timeout,
@@ -101,6 +100,18 @@ pub async fn run(
     let _ = tokio::task::spawn_blocking(move || cache.flush()).await;
     tracing::info!(cut = drained.cut, "stopped");
     Ok(())
+}
+
+/// Reads everything the shop knows, off the async threads.
+async fn open_facts(config: &Config) -> Result<Facts, AppError> {
+    let (path, limits) = (config.facts_file(), config.facts.clone());
+    let open = move || Facts::open(&path, limits);
+    let opened = tokio::task::spawn_blocking(open).await;
+    let facts = opened.unwrap_or_else(|fault| std::panic::resume_unwind(fault.into_panic()))?;
+    let status = facts.status();
+    let count: usize = status.tables.iter().map(|table| table.facts).sum();
+    tracing::info!(facts = count, revision = status.revision.0, "the shop's facts are in memory");
+    Ok(facts)
 }
 
 /// Opening reads a file, so it is done off the async threads.

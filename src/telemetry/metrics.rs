@@ -12,6 +12,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use super::cache::CacheMetrics;
+use super::facts::FactsMetrics;
 use super::model::ModelObserver;
 use super::names::Metric;
 use super::network::NetworkCounts;
@@ -129,6 +130,7 @@ pub struct Metrics {
     shelf: ShelfMetrics,
     cache: CacheMetrics,
     skills: SkillMetrics,
+    facts: FactsMetrics,
     networks: NetworkFamilies,
     http: Histograms<HttpLabels>,
     http_active: Gauge,
@@ -189,6 +191,7 @@ impl Metrics {
         let shelf = ShelfMetrics::register(&mut registry);
         let cache = CacheMetrics::register(&mut registry);
         let skills = SkillMetrics::register(&mut registry);
+        let facts = FactsMetrics::register(&mut registry);
         let networks = NetworkFamilies::register(&mut registry, &models);
         let http = histograms(|| Histogram::new(HTTP_S));
         Metric::HttpDuration.register(&mut registry, http.clone());
@@ -212,6 +215,7 @@ impl Metrics {
             shelf,
             cache,
             skills,
+            facts,
             networks,
             http,
             http_active,
@@ -235,6 +239,11 @@ impl Metrics {
     /// By which skills report.
     pub fn skills(&self) -> &SkillMetrics {
         &self.skills
+    }
+
+    /// What tells of the shop's facts.
+    pub fn facts(&self) -> &FactsMetrics {
+        &self.facts
     }
 
     /// By which the cache of answers reports.
@@ -344,6 +353,9 @@ mod tests {
         metrics.cache().gone("outdated", 3);
         metrics.cache().kept(5, 4096, 8192);
         metrics.cache().making(2);
+        metrics.facts().store(7, 4096);
+        metrics.facts().table("prices", 12, Some(30));
+        metrics.facts().refused("invalid");
         let text = metrics.encode().unwrap();
         for metric in Metric::ALL {
             assert!(text.contains(metric.name()), "{}\n{text}", metric.name());
@@ -373,6 +385,11 @@ mod tests {
             "endcap_model_weights_bytes{gen_ai_request_model=\"tiny\"} 2048",
             "endcap_model_unloads_total{gen_ai_request_model=\"tiny\"} 1",
             "endcap_model_evictions_total{gen_ai_request_model=\"other\"} 1",
+            "endcap_facts{table=\"prices\"} 12",
+            "endcap_facts_revision 7",
+            "endcap_facts_memory_bytes 4096",
+            "endcap_facts_feed_age_seconds{table=\"prices\"} 30",
+            "endcap_facts_writes_refused_total{reason=\"invalid\"} 1",
             "http_server_active_requests 0",
             "endcap_http_connections_refused_total 1",
             concat!("endcap_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),

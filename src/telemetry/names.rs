@@ -79,6 +79,16 @@ pub enum Metric {
     InferenceCancelled,
     /// Requests to networks that failed.
     InferenceFailed,
+    /// Facts by table.
+    Facts,
+    /// Revision of the facts' last change.
+    FactsRevision,
+    /// Memory that facts take.
+    FactsMemory,
+    /// How long the feed of each table is silent.
+    FactsFeedAge,
+    /// Writes of facts that were refused, by reason.
+    FactsRefused,
     /// `http.server.request.duration`, up to the last byte of the answer.
     HttpDuration,
     /// `http.server.active_requests`.
@@ -103,7 +113,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 50] = [
         Self::TimeToFirstToken,
         Self::TimePerOutputToken,
         Self::GenerationDuration,
@@ -139,6 +149,11 @@ impl Metric {
         Self::InferenceRows,
         Self::InferenceCancelled,
         Self::InferenceFailed,
+        Self::Facts,
+        Self::FactsRevision,
+        Self::FactsMemory,
+        Self::FactsFeedAge,
+        Self::FactsRefused,
         Self::HttpDuration,
         Self::HttpActive,
         Self::Connections,
@@ -278,6 +293,23 @@ impl Metric {
                 None,
                 "Requests for arrays that a graph refused, or that ran out of time",
             ),
+            Self::Facts => ("endcap_facts", None, "Facts that are there"),
+            Self::FactsRevision => {
+                ("endcap_facts_revision", None, "Revision of the last change of a fact")
+            }
+            Self::FactsMemory => (
+                "endcap_facts_memory",
+                Some(Bytes),
+                "Memory of all facts, as it is counted against the limit",
+            ),
+            Self::FactsFeedAge => (
+                "endcap_facts_feed_age",
+                Some(Seconds),
+                "Time since the feed of a table was last heard of",
+            ),
+            Self::FactsRefused => {
+                ("endcap_facts_writes_refused", None, "Writes of facts that were refused")
+            }
             Self::HttpDuration => (
                 "http_server_request_duration",
                 Some(Seconds),

@@ -15,7 +15,8 @@ use crate::facts::{Facts, FactsConfig};
 use crate::http::{BodyLimits, ErrorForm, Health, Role, Stage, Tokens, dress};
 use crate::telemetry::Metrics;
 
-const ROLES: [Option<Role>; 4] = [None, Some(Role::Admin), Some(Role::Client), Some(Role::Metrics)];
+const ROLES: [Option<Role>; 5] =
+    [None, Some(Role::Admin), Some(Role::Client), Some(Role::Metrics), Some(Role::Feed)];
 
 /// A house with everything but a model.
 fn house() -> (Router, Arc<Health>) {
@@ -26,9 +27,10 @@ fn house() -> (Router, Arc<Health>) {
     let facts = Facts::in_memory(FactsConfig::default()).unwrap();
     let service = Service::new(ServiceParts {
         shelf: Arc::new(StillShelf::of(Vec::new())),
+        facts: facts.clone(),
         limits: Limits::default(),
         body: BodyLimits { bytes: 4096, timeout: Duration::from_secs(5) },
-        request_timeout: Duration::from_secs(5),
+        request_timeout: Duration::from_secs(1),
         tokens: Arc::new(tokens),
         metrics: Arc::clone(&metrics),
         health: Arc::clone(&health),
@@ -43,9 +45,10 @@ fn house() -> (Router, Arc<Health>) {
 }
 
 fn at(route: &Route) -> Builder {
+    let path = route.path.replace("{table}", "prices");
     let path = ["{id}", "{model}", "{version}", "{name}"]
         .iter()
-        .fold(route.path.to_owned(), |path, name| path.replace(name, "tiny"));
+        .fold(path, |path, name| path.replace(name, "tiny"));
     Request::builder().method(route.method.method()).uri(path)
 }
 

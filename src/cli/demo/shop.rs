@@ -5,14 +5,14 @@ use anyhow::Context as _;
 use crate::cli::output;
 use crate::cli::progress::Bars;
 use crate::config::Config;
-use crate::facts::{Facts, FactsConfig, UnixSeconds, sample};
+use crate::facts::{Facts, UnixSeconds, sample};
 use crate::packages::Progress as _;
 
 /// Loads the sample shop where the shop knows nothing yet; a shop that is there is left as it is.
 pub(super) async fn load(config: &Config) -> anyhow::Result<()> {
-    let path = config.data_dir.join("facts.redb");
+    let (path, limits) = (config.facts_file(), config.facts.clone());
     let loading = tokio::task::spawn_blocking(move || -> anyhow::Result<()> {
-        let facts = Facts::open(&path, FactsConfig::default())?;
+        let facts = Facts::open(&path, limits)?;
         if facts.status().tables.iter().any(|table| table.facts > 0) {
             return Ok(());
         }

@@ -22,10 +22,10 @@ mod index;
 mod language;
 mod query;
 mod spelling;
-mod upkeep;
-mod vectors;
 #[cfg(test)]
 mod tests;
+mod upkeep;
+mod vectors;
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};

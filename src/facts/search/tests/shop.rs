@@ -39,23 +39,35 @@ pub(super) fn empty() -> Shop {
 pub(super) fn small() -> Shop {
     let shop = empty();
     for (sku, product) in [
-        ("oat", json!({
-            "names": {"en": "Oat Milk 1 L", "de": "Haferdrink 1 l"}, "category": "dairy/alternatives",
-            "allergens": {"contains": ["gluten"], "may_contain": ["nuts"]},
-        })),
-        ("cow", json!({
-            "names": {"en": "Whole Milk", "es": "Leche entera de vaca"}, "category": "dairy/milk",
-            "brand": "Hill Farm", "allergens": {"contains": ["milk"]},
-        })),
+        (
+            "oat",
+            json!({
+                "names": {"en": "Oat Milk 1 L", "de": "Haferdrink 1 l"}, "category": "dairy/alternatives",
+                "allergens": {"contains": ["gluten"], "may_contain": ["nuts"]},
+            }),
+        ),
+        (
+            "cow",
+            json!({
+                "names": {"en": "Whole Milk", "es": "Leche entera de vaca"}, "category": "dairy/milk",
+                "brand": "Hill Farm", "allergens": {"contains": ["milk"]},
+            }),
+        ),
         ("A-17", json!({"names": {"en": "Milk Drink"}, "category": "dairy/milk"})),
-        ("sheep", json!({
-            "names": {"en": "Sheep Cheese", "fr": "Fromage de brebis", "de": "Schafskäse Käse"},
-            "category": "dairy/cheese", "allergens": {"contains": ["milk"]},
-        })),
-        ("rye", json!({
-            "names": {"en": "Dark Rye Bread"}, "category": "bakery/bread",
-            "allergens": {"contains": ["gluten", "wheat"]},
-        })),
+        (
+            "sheep",
+            json!({
+                "names": {"en": "Sheep Cheese", "fr": "Fromage de brebis", "de": "Schafskäse Käse"},
+                "category": "dairy/cheese", "allergens": {"contains": ["milk"]},
+            }),
+        ),
+        (
+            "rye",
+            json!({
+                "names": {"en": "Dark Rye Bread"}, "category": "bakery/bread",
+                "allergens": {"contains": ["gluten", "wheat"]},
+            }),
+        ),
     ] {
         shop.put(Table::Products, sku, product);
     }
@@ -64,17 +76,29 @@ pub(super) fn small() -> Shop {
     }
     shop.put(Table::Stock, "oat", json!({"band": "some"}));
     shop.put(Table::Stock, "cow", json!({"band": "out"}));
-    shop.put(Table::Promotions, "bread", json!({
-        "titles": {"en": "Bread"}, "categories": ["bakery"], "offer": {"percent_off": 10},
-    }));
-    shop.put(Table::Promotions, "oats", json!({
-        "titles": {"en": "Oats"}, "skus": ["oat"], "offer": {"percent_off": 10},
-        "ends": "2026-01-02T00:00:00Z",
-    }));
-    shop.put(Table::Promotions, "later", json!({
-        "titles": {"en": "Later"}, "skus": ["cow"], "offer": {"percent_off": 10},
-        "starts": "2026-01-03T00:00:00Z",
-    }));
+    shop.put(
+        Table::Promotions,
+        "bread",
+        json!({
+            "titles": {"en": "Bread"}, "categories": ["bakery"], "offer": {"percent_off": 10},
+        }),
+    );
+    shop.put(
+        Table::Promotions,
+        "oats",
+        json!({
+            "titles": {"en": "Oats"}, "skus": ["oat"], "offer": {"percent_off": 10},
+            "ends": "2026-01-02T00:00:00Z",
+        }),
+    );
+    shop.put(
+        Table::Promotions,
+        "later",
+        json!({
+            "titles": {"en": "Later"}, "skus": ["cow"], "offer": {"percent_off": 10},
+            "starts": "2026-01-03T00:00:00Z",
+        }),
+    );
     shop
 }
 
