@@ -56,6 +56,7 @@ pub async fn run(
     announce: impl FnOnce(&Started),
 ) -> Result<(), AppError> {
     telemetry::start(config.log.format, &config.log.filter)?;
+    let config = with_room_for_answers(config);
     let stop = CancellationToken::new();
     signals::watch(stop.clone())?;
     let listener = Listener::bind(config.server.clone()).await?;
@@ -100,6 +101,16 @@ pub async fn run(
     let _ = tokio::task::spawn_blocking(move || cache.flush()).await;
     tracing::info!(cut = drained.cut, "stopped");
     Ok(())
+}
+
+/// Answers in memory are part of what the process takes of the machine where nobody says otherwise.
+fn with_room_for_answers(mut config: Config) -> Config {
+    if config.engine.memory_budget_bytes.is_none() {
+        let total = config.engine.budget().total_bytes();
+        let models = total.saturating_sub(config.cache.memory_bytes).max(total / 2);
+        config.engine.memory_budget_bytes = Some(models);
+    }
+    config
 }
 
 /// Reads everything the shop knows, off the async threads.

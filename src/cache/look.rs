@@ -9,7 +9,7 @@ use super::flight::{Flight, Follower, Pump};
 use super::room::{Control, Inner, Reason};
 use super::semantic::{Near, Vector};
 use super::status::id;
-use super::{Answer, Ask, Cache, Events, Failure, Generate, How, Question, Status};
+use super::{Answer, Ask, Cache, Events, Failure, Generate, How, Policy, Question, Status};
 use crate::facts::{Standing, UnixSeconds};
 
 /// What the cache has for a question.
@@ -107,6 +107,13 @@ impl Ticket {
     /// With the question's vector, for those who ask the semantic tier later.
     pub(super) fn with(mut self, vector: Option<Vector>) -> Self {
         self.vector = vector;
+        self
+    }
+
+    /// The same for an answer that is neither shared nor kept.
+    pub fn past_the_cache(mut self) -> Self {
+        self.ask.policy = Policy::BYPASS;
+        self.how = How::Bypass;
         self
     }
 

@@ -27,7 +27,7 @@ ENDCAP = ROOT / "target/release/endcap"
 # Between an answer and the next question of a connection, where load is to be less than can be done.
 PAUSE_MS = 2
 NGINX = """
-worker_processes auto; daemon off; pid {place}/pid; error_log {place}/error.log;
+{user} worker_processes auto; daemon off; pid {place}/pid; error_log {place}/error.log;
 events {{ worker_connections 1024; }}
 http {{
   access_log off; keepalive_requests 100000000;
@@ -126,7 +126,9 @@ def beside_nginx(place, data, name, rounds, seconds):
         nginx_place = place / "nginx"
         nginx_place.mkdir()
         settings = nginx_place / "nginx.conf"
-        settings.write_text(NGINX.format(place=nginx_place, port=port, upstream=server.url))
+        # Started by root, its workers would be somebody who may not write here.
+        user = "user root;" if os.getuid() == 0 else ""
+        settings.write_text(NGINX.format(user=user, place=nginx_place, port=port, upstream=server.url))
         nginx = subprocess.Popen(["nginx", "-c", settings], stderr=subprocess.DEVNULL)
         try:
             time.sleep(0.5)
