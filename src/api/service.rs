@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::cache::Cache;
 use crate::engine::{EngineError, Model, Network, Sampling, TokenId, Tokenizer};
 use crate::facts::Facts;
+use crate::facts::search::Search;
 use crate::http::{BodyLimits, Health, Problem, Tokens};
 use crate::skills::chat::ChatTemplate;
 use crate::skills::heads::Head;
@@ -17,6 +18,7 @@ use crate::telemetry::Metrics;
 
 use super::error;
 use super::inference::TensorMemory;
+use super::meaning::Meaning;
 use super::shelf::{Lease, Lent, Shelf, Wanted};
 
 /// Prompts below this are rendered and tokenised in place: it takes less than changing threads.
@@ -202,6 +204,8 @@ pub struct ServiceParts {
     pub health: Arc<Health>,
     /// Answers that were made.
     pub cache: Cache,
+    /// Search over the products.
+    pub search: Arc<Search>,
 }
 
 /// What the routes share.
@@ -215,6 +219,8 @@ pub struct Service {
     pub(super) metrics: Arc<Metrics>,
     pub(super) health: Arc<Health>,
     pub(super) cache: Cache,
+    pub(super) search: Arc<Search>,
+    pub(super) meaning: Meaning,
     preparing: Arc<Semaphore>,
     /// Room for pictures, a permit for each [`PIXELS_PER_PERMIT`].
     pictures: Arc<Semaphore>,
@@ -226,6 +232,7 @@ impl Service {
     pub fn new(parts: ServiceParts) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
+            meaning: Meaning::new(Arc::clone(&parts.shelf)),
             shelf: parts.shelf,
             facts: parts.facts,
             pictures: Arc::new(Semaphore::new(permits(parts.limits.max_picture_pixels as u64))),
@@ -237,6 +244,7 @@ impl Service {
             metrics: parts.metrics,
             health: parts.health,
             cache: parts.cache,
+            search: parts.search,
             preparing: Arc::new(Semaphore::new(cores)),
         }
     }
