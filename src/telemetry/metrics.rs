@@ -11,11 +11,13 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use super::cache::CacheMetrics;
 use super::model::ModelObserver;
 use super::names::Metric;
 use super::network::NetworkCounts;
 use super::process::Process;
 use super::shelf::ShelfMetrics;
+use super::skills::SkillMetrics;
 
 /// Bounds of `gen_ai.server.time_to_first_token`, as the convention has them.
 const FIRST_TOKEN_S: [f64; 17] = [
@@ -125,6 +127,8 @@ pub struct Metrics {
     registry: Registry,
     models: ModelFamilies,
     shelf: ShelfMetrics,
+    cache: CacheMetrics,
+    skills: SkillMetrics,
     networks: NetworkFamilies,
     http: Histograms<HttpLabels>,
     http_active: Gauge,
@@ -183,6 +187,8 @@ impl Metrics {
             metric.register(&mut registry, family.clone());
         }
         let shelf = ShelfMetrics::register(&mut registry);
+        let cache = CacheMetrics::register(&mut registry);
+        let skills = SkillMetrics::register(&mut registry);
         let networks = NetworkFamilies::register(&mut registry, &models);
         let http = histograms(|| Histogram::new(HTTP_S));
         Metric::HttpDuration.register(&mut registry, http.clone());
@@ -204,6 +210,8 @@ impl Metrics {
             registry,
             models,
             shelf,
+            cache,
+            skills,
             networks,
             http,
             http_active,
@@ -222,6 +230,16 @@ impl Metrics {
     /// What tells of models that come into memory and leave it.
     pub fn shelf(&self) -> &ShelfMetrics {
         &self.shelf
+    }
+
+    /// By which skills report.
+    pub fn skills(&self) -> &SkillMetrics {
+        &self.skills
+    }
+
+    /// By which the cache of answers reports.
+    pub fn cache(&self) -> &CacheMetrics {
+        &self.cache
     }
 
     /// The observer by which a network reports.
@@ -319,6 +337,13 @@ mod tests {
         metrics.shelf().unloaded("tiny");
         metrics.shelf().loaded("tiny", 2048, Duration::from_millis(20));
         metrics.shelf().evicted("other");
+        metrics.cache().answered("chat", "exact");
+        metrics.skills().answered("ask", "template");
+        metrics.skills().refused("copy", "money");
+        metrics.cache().saved("chat", Duration::from_secs(90), 30, 700);
+        metrics.cache().gone("outdated", 3);
+        metrics.cache().kept(5, 4096, 8192);
+        metrics.cache().making(2);
         let text = metrics.encode().unwrap();
         for metric in Metric::ALL {
             assert!(text.contains(metric.name()), "{}\n{text}", metric.name());
@@ -330,6 +355,12 @@ mod tests {
             "endcap_tokens_total{gen_ai_request_model=\"tiny\",gen_ai_token_type=\"output\"} 2",
             "endcap_answers_cancelled_total{gen_ai_request_model=\"tiny\"} 1",
             "endcap_queue_waiting{gen_ai_request_model=\"tiny\"} 3",
+            "endcap_cache_answers_total{route=\"chat\",how=\"exact\"} 1",
+            "endcap_cache_saved_tokens_total{route=\"chat\"} 30",
+            "endcap_cache_gone_total{reason=\"outdated\"} 3",
+            "endcap_skill_answers_total{skill=\"ask\",step=\"template\"} 1",
+            "endcap_skill_refused_total{skill=\"copy\",reason=\"money\"} 1",
+            "endcap_cache_memory_bytes 4096",
             "endcap_inference_duration_seconds_count{gen_ai_request_model=\"mask\"} 1",
             "endcap_inference_runs_total{gen_ai_request_model=\"mask\"} 1",
             "endcap_inference_rows_total{gen_ai_request_model=\"mask\"} 8",

@@ -72,8 +72,7 @@ impl<T: Clone> Shared<T> {
 
     /// The model of a package, waiting for it to be loaded.
     pub(super) async fn lend(self: &Arc<Self>, name: &str) -> Result<(T, Lending<T>), ShelfError> {
-        let mut told = self.told.subscribe();
-        let mut waiting = None;
+        let (mut told, mut waiting) = (None, None);
         loop {
             match self.ask(name, &mut waiting) {
                 Asked::Lent(item, id) => {
@@ -82,8 +81,10 @@ impl<T: Clone> Shared<T> {
                 Asked::Refused(error) => return Err(error),
                 Asked::Wait => {}
             }
-            if told.changed().await.is_err() {
-                return Err(ShelfError::ShuttingDown);
+            match &mut told {
+                // Most need not wait. Who does looks again, as something may have happened since.
+                None => told = Some(self.told.subscribe()),
+                Some(told) => told.changed().await.map_err(|_| ShelfError::ShuttingDown)?,
             }
         }
     }
@@ -108,8 +109,15 @@ pub(super) struct Lending<T: Clone> {
 
 impl<T: Clone> Drop for Lending<T> {
     fn drop(&mut self) {
-        self.shared.lock().take_back(self.id, Instant::now());
-        self.shared.happened.notify_one();
+        let restless = {
+            let mut state = self.shared.lock();
+            state.take_back(self.id, Instant::now());
+            state.is_restless()
+        };
+        // Waking the loop for each request would cost more than many a request.
+        if restless {
+            self.shared.happened.notify_one();
+        }
     }
 }
 

@@ -137,6 +137,11 @@ impl<T: Clone> State<T> {
         }
     }
 
+    /// Whether a lease that is over may be what something waits for.
+    pub(super) fn is_restless(&self) -> bool {
+        !self.leaving.is_empty() || self.titles.values().any(Title::is_missed)
+    }
+
     /// Whether it is to be in memory always.
     pub(super) fn set_pinned(&mut self, name: &str, pinned: bool) {
         let turn = self.count();

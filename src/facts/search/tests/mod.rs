@@ -1,0 +1,5 @@
+mod find;
+mod shop;
+mod quality;
+mod upkeep;
+mod vectors;
