@@ -1,6 +1,6 @@
 //! Programs at work: see [`Tail`].
 
-use super::super::function::sigmoid;
+use super::super::function::{gelu, sigmoid};
 use super::super::pool::Pool;
 use super::super::{Kernel, LANES, Lanes, compiled_for_each_kernel};
 use super::tail::{Function, Instruction, Operand, Tail};
@@ -214,6 +214,7 @@ fn step_body(
         Function::Max => two(values, left, right, out, |a, b| if b > a { b } else { a }),
         Function::Min => two(values, left, right, out, |a, b| if b < a { b } else { a }),
         Function::Sigmoid => one(values, left, out, sigmoid),
+        Function::Gelu => one(values, left, out, gelu),
         Function::Silu => one(values, left, out, |x| x * sigmoid(x)),
         Function::HardSwish => {
             one(values, left, out, |x| x * (x * (1.0 / 6.0) + 0.5).clamp(0.0, 1.0))
