@@ -38,7 +38,7 @@ impl Axis {
 /// A stretch of an axis on which outputs come in pairs: each pair is made like the one before it, of
 /// the next inputs.
 #[derive(Debug, Clone, PartialEq)]
-struct Pairs {
+pub(in crate::engine::cpu) struct Pairs {
     outputs: Range<usize>,
     /// Inputs of an output: one or two.
     window: usize,

@@ -92,6 +92,9 @@ impl Run<'_> {
         let [channels, _] = self.convolution.own();
         let channel = |channel| layout.taps.iter().map(move |tap| channel * layout.channel() + tap);
         let offsets: Vec<usize> = (0..channels).flat_map(channel).collect();
+        if self.plan.direct {
+            return self.direct(kernel, pool);
+        }
         if self.plan.shared {
             return self.shared(kernel, pool, &offsets);
         }
@@ -104,6 +107,19 @@ impl Run<'_> {
             }
             self.tiles(kernel, piece, &offsets, &input, buffers);
             buffers.input = input;
+        });
+    }
+
+    /// Computes a flat picture from its input where that is.
+    fn direct(&self, kernel: Kernel, pool: &Pool) {
+        let [channels, _] = self.convolution.own();
+        let places = self.extent.input[1];
+        let offsets: Vec<usize> = (0..channels).map(|channel| channel * places).collect();
+        let Some(source) = self.sources.first() else { return };
+        self.pieces(pool, |piece, buffers| {
+            let first = piece.image * source.channels + piece.group * channels;
+            let input = &source.values[first * places..(first + channels) * places];
+            self.tiles(kernel, piece, &offsets, &input[piece.block.left..], buffers);
         });
     }
 
