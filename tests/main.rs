@@ -13,6 +13,7 @@ mod cards;
 mod cli;
 mod clients;
 mod constraint;
+mod embeddings;
 mod encoders;
 mod engine;
 mod forms;

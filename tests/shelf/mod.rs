@@ -1,6 +1,7 @@
 //! Packages at work: which are in memory, when, and under which name.
 
 mod names;
+mod real;
 mod storm;
 
 use std::time::{Duration, Instant};
