@@ -28,5 +28,6 @@ mod shelf;
 mod speed;
 mod stress;
 mod support;
+mod texts;
 mod tidy;
 mod vision;

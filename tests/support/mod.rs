@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 
 pub(crate) use arrays::{ADD_SUB, IDENTITIES, VERSION, arrays, graph};
 pub(crate) use http::{Answer, Ask, Events};
-pub(crate) use packages::install;
+pub(crate) use packages::{install, install_graph};
 pub(crate) use server::{MODEL, Server};
 
 /// Tokens of an answer that is not over while a test looks on, however fast the engine and however

@@ -21,7 +21,7 @@ pub(super) enum Asked<T> {
 pub(super) struct Leaving<T> {
     name: String,
     pub(super) weight_bytes: u64,
-    held: usize,
+    pub(super) held: usize,
     /// `None` once it was told to end.
     item: Option<T>,
 }

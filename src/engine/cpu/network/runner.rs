@@ -2,9 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tract_onnx::prelude::*;
-use tract_onnx::tract_hir::internal::*;
 use tract_onnx::tract_hir::tract_core;
 
 use super::memory::{self, Peak};
@@ -16,6 +16,18 @@ use crate::engine::network::InferError;
 const REMEMBERED: usize = 32;
 /// What kernels lay aside while they run, in parts of what is alive.
 const SCRATCH_PART: u64 = 4;
+/// How long a run waits for others to end, and for models that nobody uses to leave.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often a run may turn out larger than was held for it.
+const TRIES: usize = 4;
+
+/// A node is about to make more than is held, which only the run can tell.
+#[derive(Debug, thiserror::Error)]
+#[error("node \"{node}\" makes {bytes} bytes")]
+struct Short {
+    node: String,
+    bytes: u64,
+}
 
 /// A plan with its state.
 pub(super) struct Runner {
@@ -31,27 +43,44 @@ impl Runner {
         Ok(Self { plan, state, peaks: Vec::new() })
     }
 
-    /// Runs within what `account` can have for the time.
+    /// Runs within what `account` can have for the time. Where the run itself finds that it needs
+    /// more, it begins again with more.
     pub(super) fn run(
         &mut self,
         inputs: TVec<TValue>,
         account: &mut Account,
     ) -> Result<TVec<TValue>, InferError> {
         let peak = self.peak(&inputs).map_err(refused)?;
-        let bytes = peak.bytes.saturating_add(peak.bytes / SCRATCH_PART);
-        if !account.take_pages(bytes, bytes) {
-            account.wants_no_more();
-            return Err(InferError::Memory { bytes, free_bytes: account.free() });
+        let known = peak.bytes.saturating_add(peak.bytes / SCRATCH_PART);
+        let mut more = 0;
+        for _ in 0..TRIES {
+            let bytes = known.saturating_add(more);
+            hold(account, bytes)?;
+            let limit = if peak.open { more.saturating_add(account.free()) } else { u64::MAX };
+            let run = catch_unwind(AssertUnwindSafe(|| self.evaluate(inputs.clone(), limit)));
+            account.give_pages(bytes);
+            match self.settle(run)? {
+                Ok(outputs) => return Ok(outputs),
+                Err(short) => more = more.saturating_add(short.bytes),
+            }
         }
-        let limit = if peak.open { account.free() } else { u64::MAX };
-        let run = catch_unwind(AssertUnwindSafe(|| self.evaluate(inputs, limit)));
-        account.give_pages(bytes);
+        Err(InferError::Memory { bytes: known.saturating_add(more), free_bytes: account.free() })
+    }
+
+    /// What became of a run; leaves the plan ready for the next one.
+    fn settle(
+        &mut self,
+        run: std::thread::Result<TractResult<TVec<TValue>>>,
+    ) -> Result<Result<TVec<TValue>, Short>, InferError> {
         match run {
-            Ok(Ok(outputs)) => Ok(outputs),
+            Ok(Ok(outputs)) => Ok(Ok(outputs)),
             Ok(Err(error)) => {
                 // A turn that failed leaves its sizes behind, and the next has others.
                 self.state.reset_turn().map_err(internal)?;
-                Err(refused(error))
+                match error.downcast::<Short>() {
+                    Ok(short) => Ok(Err(short)),
+                    Err(error) => Err(refused(error)),
+                }
             }
             Err(_) => {
                 self.recover().map_err(internal)?;
@@ -82,11 +111,9 @@ impl Runner {
         self.state.run_plan_with_eval(inputs, |ctx, state, node, inputs| -> TractResult<_> {
             let made = memory::made(node, ctx.symbols)
                 .unwrap_or_else(|| memory::about_to_make(node, &inputs));
-            ensure!(
-                made <= limit,
-                "node \"{}\" would make {made} bytes; {limit} are free of the memory budget",
-                node.name
-            );
+            if made > limit {
+                return Err(Short { node: node.name.clone(), bytes: made }.into());
+            }
             tract_core::plan::eval(ctx, state, node, inputs)
         })
     }
@@ -101,6 +128,18 @@ impl Runner {
         self.state = state;
         Ok(())
     }
+}
+
+/// Takes what a run needs, waiting for it where others have it.
+fn hold(account: &mut Account, bytes: u64) -> Result<(), InferError> {
+    if account.hold_run(bytes, PATIENCE) {
+        return Ok(());
+    }
+    let most_bytes = account.most_for_run();
+    Err(match bytes > most_bytes {
+        true => InferError::TooLarge { bytes, most_bytes },
+        false => InferError::Memory { bytes, free_bytes: account.free() },
+    })
 }
 
 pub(super) fn refused(error: TractError) -> InferError {
