@@ -90,7 +90,7 @@ fn what_cannot_be_classified_is_refused_by_the_fields_name() {
         (json!({"input": "milk", "threshold": 1.5}), 400, "invalid_value", "threshold is 1.5"),
         (json!({"input": "milk", "langauge": "en"}), 400, "unknown_parameter", "langauge"),
         (json!({"input": "milk", "model": "nobody"}), 404, "model_not_found", "nobody"),
-        (json!({}), 400, "missing_parameter", "input"),
+        (json!({}), 400, "invalid_value", "missing field `input`"),
     ] {
         let answer = ask(&server, &body);
         let error = answer.json()["error"].clone();

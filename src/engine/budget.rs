@@ -2,8 +2,8 @@
 //!
 //! Each model has an [`Account`]. Weights are held as long as the model is loaded; pages come and
 //! go. Who finds too little says so, and is heard by all others: they give back what they only keep
-//! in case it is wanted again. What a run of a graph waits for is also heard by whoever decides which
-//! models stay, see [`Budget::lacking_bytes`].
+//! in case it is wanted again. What a load or the run of a graph waits for is also heard by whoever
+//! decides which models stay, see [`Budget::lacking_bytes`].
 
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -27,7 +27,7 @@ struct State {
     weights: u64,
     members: Vec<Member>,
     next: u64,
-    /// Is told when runs begin and cease to lack bytes.
+    /// Is told when loads and runs begin and cease to lack bytes.
     keeper: Option<Wake>,
 }
 
@@ -37,7 +37,7 @@ struct Member {
     id: u64,
     /// Bytes it asked for in vain.
     short: u64,
-    /// Bytes that a run of it waits for.
+    /// Bytes that it waits for, to load or to run.
     awaited: u64,
     wake: Option<Wake>,
 }
@@ -69,7 +69,7 @@ impl Budget {
         self.shared.total - self.shared.lock().used
     }
 
-    /// Bytes that runs wait for and that nobody has given back yet. Models that nobody uses should
+    /// Bytes that loads and runs wait for and that nobody has given back yet. Models that nobody uses should
     /// leave for them.
     pub fn lacking_bytes(&self) -> u64 {
         let state = self.shared.lock();
@@ -118,7 +118,8 @@ pub(crate) struct Account {
 
 impl Account {
     /// Takes `bytes` for weights, waiting at most `patience` for others to give back what they only
-    /// keep. False where that was not enough.
+    /// keep, for runs to end and for models that nobody uses to leave. False where that was not
+    /// enough.
     pub(crate) fn hold_weights(&mut self, bytes: u64, patience: Duration) -> bool {
         let possible = |account: &Self| bytes <= account.most_for_pages();
         let held = self.wait(bytes, patience, possible, |state| state.weights += bytes);
@@ -129,15 +130,8 @@ impl Account {
     /// Takes `bytes` for a run, as pages are taken, waiting at most `patience` for runs of others to
     /// end and for models that nobody uses to leave. False where that was not enough.
     pub(crate) fn hold_run(&mut self, bytes: u64, patience: Duration) -> bool {
-        let mut held = self.take(bytes, bytes, |_| ());
-        if !held && !patience.is_zero() && bytes <= self.most_for_run() {
-            self.await_bytes(bytes);
-            held = self.wait(bytes, patience, |_| true, |_| ());
-            self.await_bytes(0);
-        }
-        if !held {
-            self.wants_no_more();
-        }
+        let possible = |account: &Self| bytes <= account.most_for_run();
+        let held = self.wait(bytes, patience, possible, |_| ());
         self.pages += if held { bytes } else { 0 };
         held
     }
@@ -147,7 +141,7 @@ impl Account {
         self.shared.total.saturating_sub(self.weights + self.pages)
     }
 
-    /// Says that a run waits for so many bytes; none is that it does so no more.
+    /// Says that so many bytes are waited for; none is that they are no more.
     fn await_bytes(&self, bytes: u64) {
         let mut state = self.shared.lock();
         state.members.iter_mut().filter(|m| m.id == self.id).for_each(|m| m.awaited = bytes);
@@ -164,20 +158,27 @@ impl Account {
         possible: impl Fn(&Self) -> bool,
         also: impl Fn(&mut State),
     ) -> bool {
-        let until = Instant::now() + patience;
-        loop {
+        let (until, mut awaiting) = (Instant::now() + patience, false);
+        let held = loop {
             if self.take(bytes, bytes, &also) {
-                return true;
+                break true;
             }
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() || !possible(self) {
                 self.wants_no_more();
-                return false;
+                break false;
+            }
+            if !std::mem::replace(&mut awaiting, true) {
+                self.await_bytes(bytes);
             }
             // What was given back before this wait is found at its end, at the latest.
             let nap = left.min(Duration::from_millis(20));
             drop(self.shared.freed.wait_timeout(self.shared.lock(), nap));
+        };
+        if awaiting {
+            self.await_bytes(0);
         }
+        held
     }
 
     /// Takes `bytes` for a page, or asks the others for `wanted` bytes in all and returns false.

@@ -12,7 +12,7 @@ pub(crate) fn install(data: &Path, name: &str, graph: &str, head: &Value, more: 
     install_graph(data, name, graph, head, more);
 }
 
-/// The same of a graph that is in no file.
+/// The same of a graph that is in no file. A head of null is none.
 pub(crate) fn install_graph(
     data: &Path,
     name: &str,
@@ -23,13 +23,14 @@ pub(crate) fn install_graph(
     let folder = data.join("models").join(name);
     std::fs::create_dir_all(&folder).unwrap();
     let property = json!({"name": "endcap:head", "value": head.to_string()});
+    let properties = if head.is_null() { json!([]) } else { json!([property]) };
     let card = json!({
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
         "metadata": {"component": {
             "type": "machine-learning-model",
             "name": name,
-            "modelCard": {"properties": [property]},
+            "modelCard": {"properties": properties},
         }},
     });
     let mut files =

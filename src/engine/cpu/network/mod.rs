@@ -97,8 +97,7 @@ pub(in crate::engine) struct Took {
 
 impl NetworkPlan {
     /// Reads and plans a graph, and tries it; what cannot run is refused here. No array that it makes
-    /// may take more than all of `budget`, its weights no more than what is free, and the trial waits
-    /// for what it needs.
+    /// may take more than all of `budget`; weights and trial wait for what they need of it.
     pub(in crate::engine) fn load(
         source: &NetworkSource,
         budget: &Budget,
@@ -121,7 +120,8 @@ impl NetworkPlan {
         let graph = proto.graph.as_ref();
         let graph = graph.ok_or_else(|| LoadError::Unsound { why: "it has no graph".into() })?;
         let weight_bytes = memory::declared(graph);
-        if weight_bytes > budget.free_bytes() {
+        let mut loading = budget.open();
+        if !loading.hold_run(weight_bytes, PATIENCE) {
             return Err(no_room(budget, weight_bytes));
         }
         let [inputs, outputs] = Parsed::ports(graph)?;
@@ -140,6 +140,8 @@ impl NetworkPlan {
         let parsed = Some(parsed);
         let mut plan =
             Self { whole, parsed, weights, kernel, inputs, outputs, decisive, batched, report };
+        // From here on what there really is is held.
+        drop(loading);
         let tried = plan.settle(budget).map_err(|error| unplannable(&proto, &error))?;
         plan.report.weight_bytes = plan.weight_bytes();
         match tried {
@@ -166,7 +168,7 @@ impl NetworkPlan {
         if let Some(whole) = &self.whole {
             let step = self.step(Arc::new(Pool::new(1)), Activation::default());
             let (weights, mut account) = (self.weight_bytes(), budget.open());
-            if !account.hold_weights(weights, PATIENCE) {
+            if !account.hold_run(weights, PATIENCE) {
                 return Ok(Settled::NoRoom { bytes: weights });
             }
             match probe::probe(whole, step, &self.inputs, self.batched, &mut account)? {
