@@ -9,6 +9,7 @@
 
 mod answers;
 mod api;
+mod bombs;
 mod cards;
 mod cli;
 mod clients;

@@ -9,9 +9,10 @@ use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use rand::{RngExt, SeedableRng};
 use serde_json::json;
 
-use super::storm::{flat, minutes};
-use super::{ON_DEMAND, act};
-use crate::support::{Ask, Server, bare, copy, group};
+use super::storm::minutes;
+use super::{ON_DEMAND, act, until};
+use crate::support::group::Limit;
+use crate::support::{Ask, Server, bare, copy};
 
 /// What weights, pages and runs may take.
 const BUDGET: (&str, &str) = ("ENDCAP_ENGINE_MEMORY_BUDGET", "1 GiB");
@@ -78,38 +79,33 @@ fn found(folder: &Path) -> Vec<(String, PathBuf)> {
     found
 }
 
-/// `ENDCAP_STORM_PACKAGES` names a folder of packages of the catalogue, `ENDCAP_STRESS_MINUTES` says
-/// for how long; 10 without it. Where this may not make a control group, the limit is only looked at.
-#[test]
-#[ignore = "takes ten minutes and real packages: tests/run --full"]
-fn in_a_storm_of_real_packages_memory_stays_below_a_hard_limit() {
-    let folder = std::env::var_os("ENDCAP_STORM_PACKAGES").expect("it names a folder of packages");
-    let names = found(Path::new(&folder));
-    assert!(names.len() >= 6, "six packages at least: {names:?}");
-    let limit = group::Limit::of(LIMIT_BYTES);
-    let server = Server::start_limited(packages(&names), &[ON_DEMAND, BUDGET], limit.as_ref());
-    let (page, duration) = (page(), minutes());
-    let (until, asked) = (Instant::now() + duration, AtomicUsize::new(0));
-    let seed: u64 = rand::random();
-    let late = AtomicUsize::new(0);
-    eprintln!("seed {seed}, limit kept by the system: {}", limit.is_some());
-    let mut resident = Vec::new();
+/// What came of a storm.
+#[derive(Default)]
+struct Counts {
+    answered: AtomicUsize,
+    /// Answered 503 with the time to come back.
+    put_off: AtomicUsize,
+}
+
+/// Asks, loads and unloads at random.
+fn storm(server: &Server, names: &[(String, PathBuf)], duration: Duration, seed: u64) -> Counts {
+    let (until, page, counts) = (Instant::now() + duration, page(), Counts::default());
     std::thread::scope(|scope| {
         for asker in 0..ASKERS {
-            let (server, asked, names, page, late) = (&server, &asked, &names, &page, &late);
+            let (counts, page) = (&counts, &page);
             scope.spawn(move || {
                 let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(asker ^ seed);
                 while Instant::now() < until {
                     let name = &names[rng.random_range(0..names.len())].0;
-                    let Some(ask) = question(name, page) else { continue };
-                    let answer = server.ask(ask);
+                    let Some(question) = question(name, page) else { continue };
+                    let answer = server.ask(question);
                     if answer.status == 503 && answer.header("retry-after").is_some() {
-                        late.fetch_add(1, Ordering::SeqCst);
+                        counts.put_off.fetch_add(1, Ordering::SeqCst);
                         eprintln!("{name}: {}", answer.text());
                         continue;
                     }
                     assert_eq!(answer.status, 200, "{name}: {}", answer.text());
-                    asked.fetch_add(1, Ordering::SeqCst);
+                    counts.answered.fetch_add(1, Ordering::SeqCst);
                     if rng.random_bool(0.2) {
                         let name = &names[rng.random_range(0..names.len())].0;
                         let verb = ["load", "unload"][rng.random_range(0..2)];
@@ -119,23 +115,49 @@ fn in_a_storm_of_real_packages_memory_stays_below_a_hard_limit() {
                 }
             });
         }
-        while Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(50));
-            resident.push(server.private_bytes());
-        }
     });
-    let loads = server.metric("endcap_model_loads_total", "");
-    let evictions = server.metric("endcap_model_evictions_total", "");
-    let (asked, late) = (asked.into_inner(), late.into_inner());
-    eprintln!(
-        "{duration:?}: {asked} answers, {late} put off, {loads} loads, {evictions} evictions, {} MiB of \
-         its own at most, {}",
-        resident.iter().max().unwrap() >> 20,
-        limit.as_ref().map_or("no group".to_owned(), group::Limit::told),
-    );
-    assert_eq!(server.metric("endcap_model_load_failures_total", ""), 0.0, "{}", server.log());
-    assert!(*resident.iter().max().unwrap() <= LIMIT_BYTES);
-    assert!(late * 100 <= asked, "{late} of {asked} were put off");
-    flat(&resident);
+    counts
+}
+
+/// Memory of its own that the server has when all models have left.
+fn bare_bytes(server: &Server, names: &[(String, PathBuf)]) -> u64 {
+    for (name, _) in names {
+        assert_eq!(act(server, name, "unload").status, 200);
+        until(server, name, "away");
+    }
+    server.private_bytes()
+}
+
+/// `ENDCAP_STORM_PACKAGES` names a folder of packages of the catalogue, `ENDCAP_STRESS_MINUTES` says
+/// for how long; 10 without it. Where this may not make a control group, the limit is only looked at.
+#[test]
+#[ignore = "takes ten minutes and real packages: tests/run --full"]
+fn in_a_storm_of_real_packages_memory_stays_below_a_hard_limit() {
+    let folder = std::env::var_os("ENDCAP_STORM_PACKAGES").expect("it names a folder of packages");
+    let names = found(Path::new(&folder));
+    assert!(names.len() >= 6, "six packages at least: {names:?}");
+    let limit = Limit::of(LIMIT_BYTES);
+    let server = Server::start_limited(packages(&names), &[ON_DEMAND, BUDGET], limit.as_ref());
+    let seed: u64 = rand::random();
+    eprintln!("seed {seed}, limit kept by the system: {}", limit.is_some());
+    let mut bare = Vec::new();
+    for part in 0..3 {
+        let counts = storm(&server, &names, minutes() / 3, seed + 100 * part);
+        let [loads, evictions, failures] = ["loads", "evictions", "load_failures"]
+            .map(|what| server.metric(&format!("endcap_model_{what}_total"), ""));
+        let (answered, put_off) = (counts.answered.into_inner(), counts.put_off.into_inner());
+        bare.push(bare_bytes(&server, &names));
+        eprintln!(
+            "{answered} answers, {put_off} put off, {loads} loads, {evictions} evictions; {} MiB at \
+             most, {}; all away: {} MiB of its own",
+            server.most_memory_bytes() >> 20,
+            limit.as_ref().map_or("no group".to_owned(), Limit::told),
+            bare[bare.len() - 1] >> 20,
+        );
+        assert_eq!(failures, 0.0, "{}", server.log());
+        assert!(put_off * 100 <= answered, "{put_off} of {answered} were put off");
+    }
+    assert!(limit.is_some() || server.most_memory_bytes() <= LIMIT_BYTES);
+    assert!(bare[2] <= bare[0] + bare[0] / 10 + (8 << 20), "memory grows: {bare:?}");
     assert_eq!(server.ask(Ask::get("/health/ready")).status, 200);
 }

@@ -52,7 +52,7 @@ fn storm(duration: Duration) {
 }
 
 /// Panics where memory grew from the second third to the last.
-pub(super) fn flat(resident: &[u64]) {
+fn flat(resident: &[u64]) {
     let warm = (resident.len() as f64 * WARM) as usize;
     let middle = |part: &[u64]| {
         let mut part = part.to_vec();

@@ -10,6 +10,7 @@ mod decisive;
 mod extremes;
 pub(in crate::engine::cpu) mod guard;
 mod memory;
+mod meter;
 mod one_hot;
 mod parsed;
 mod places;

@@ -60,8 +60,9 @@ pub(super) fn probe(
             .map(|row| inputs.iter().map(|input| sample(input, length, batched, row)).collect())
             .collect();
         let Some(rows) = rows else { break };
-        let (first, second) =
-            (rows.first().and_then(|row| run(row)), rows.get(1).and_then(|row| run(row)));
+        let first = rows.first().and_then(|row| run(row));
+        // Where no rows are joined, that it runs is all there is to know.
+        let second = rows.get(1).filter(|_| batched && first.is_some()).and_then(|row| run(row));
         if let Some(bytes) = lacked.get() {
             return Ok(Outcome::NoRoom { bytes });
         }

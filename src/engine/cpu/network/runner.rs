@@ -8,39 +8,33 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::tract_core;
 
 use super::memory::{self, Peak};
+use super::meter::{Meter, Short, with_scratch};
 use crate::engine::budget::Account;
 use crate::engine::cpu::ops::Step;
 use crate::engine::network::InferError;
 
 /// Shapes whose peaks are remembered.
 const REMEMBERED: usize = 32;
-/// What kernels lay aside while they run, in parts of what is alive.
-const SCRATCH_PART: u64 = 4;
 /// How long a run waits for others to end, and for models that nobody uses to leave.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often a run may turn out larger than was held for it.
-const TRIES: usize = 4;
-
-/// A node is about to make more than is held, which only the run can tell.
-#[derive(Debug, thiserror::Error)]
-#[error("node \"{node}\" makes {bytes} bytes")]
-struct Short {
-    node: String,
-    bytes: u64,
-}
+const TRIES: usize = 8;
 
 /// A plan with its state.
 pub(super) struct Runner {
     plan: Arc<TypedSimplePlan>,
     state: TypedSimpleState,
     peaks: Vec<(Vec<Vec<usize>>, Peak)>,
+    /// The step after which each node's outputs are no longer needed.
+    last_uses: Vec<usize>,
 }
 
 impl Runner {
     pub(super) fn new(plan: Arc<TypedSimplePlan>, step: Step) -> TractResult<Self> {
         let mut state = plan.spawn()?;
         state.turn_state.shared.insert(step);
-        Ok(Self { plan, state, peaks: Vec::new() })
+        let last_uses = memory::last_uses(&plan)?;
+        Ok(Self { plan, state, peaks: Vec::new(), last_uses })
     }
 
     /// Runs within what `account` can have for the time. Where the run itself finds that it needs
@@ -51,20 +45,36 @@ impl Runner {
         account: &mut Account,
     ) -> Result<TVec<TValue>, InferError> {
         let peak = self.peak(&inputs).map_err(refused)?;
-        let known = peak.bytes.saturating_add(peak.bytes / SCRATCH_PART);
-        let mut more = 0;
-        for _ in 0..TRIES {
-            let bytes = known.saturating_add(more);
+        let mut bytes = with_scratch(peak.bytes);
+        if !peak.open {
             hold(account, bytes)?;
-            let limit = if peak.open { more.saturating_add(account.free()) } else { u64::MAX };
-            let run = catch_unwind(AssertUnwindSafe(|| self.evaluate(inputs.clone(), limit)));
+            let run = catch_unwind(AssertUnwindSafe(|| self.state.run(inputs)));
             account.give_pages(bytes);
+            return match self.settle(run)? {
+                Ok(outputs) => Ok(outputs),
+                Err(short) => Err(InferError::Internal(short.to_string())),
+            };
+        }
+        for _ in 0..TRIES {
+            hold(account, bytes)?;
+            let last_uses = std::mem::take(&mut self.last_uses);
+            let mut meter = Meter::new(account, bytes, &last_uses);
+            let run = catch_unwind(AssertUnwindSafe(|| self.metered(inputs.clone(), &mut meter)));
+            let alive = meter.end();
+            self.last_uses = last_uses;
             match self.settle(run)? {
-                Ok(outputs) => return Ok(outputs),
-                Err(short) => more = more.saturating_add(short.bytes),
+                Ok(outputs) => {
+                    self.remember(&inputs, alive);
+                    return Ok(outputs);
+                }
+                // Behind that node there may be larger ones.
+                Err(short) => {
+                    let most = account.most_for_run();
+                    bytes = short.bytes.max(most.min(short.bytes.saturating_add(short.bytes / 2)));
+                }
             }
         }
-        Err(InferError::Memory { bytes: known.saturating_add(more), free_bytes: account.free() })
+        Err(InferError::Memory { bytes, free_bytes: account.free() })
     }
 
     /// What became of a run; leaves the plan ready for the next one.
@@ -103,18 +113,27 @@ impl Runner {
         Ok(peak)
     }
 
-    /// No node may make more than `limit` bytes at once.
-    fn evaluate(&mut self, inputs: TVec<TValue>, limit: u64) -> TractResult<TVec<TValue>> {
-        if limit == u64::MAX {
-            return self.state.run(inputs);
-        }
+    /// The next run with these shapes begins with what this one needed.
+    fn remember(&mut self, inputs: &TVec<TValue>, alive: u64) {
+        let same = |known: &Vec<Vec<usize>>| {
+            known.iter().map(Vec::as_slice).eq(inputs.iter().map(|input| input.shape()))
+        };
+        let found = self.peaks.iter_mut().find(|(known, _)| same(known));
+        found.into_iter().for_each(|(_, peak)| peak.bytes = peak.bytes.max(alive));
+    }
+
+    fn metered(
+        &mut self,
+        inputs: TVec<TValue>,
+        meter: &mut Meter<'_>,
+    ) -> TractResult<TVec<TValue>> {
         self.state.run_plan_with_eval(inputs, |ctx, state, node, inputs| -> TractResult<_> {
             let made = memory::made(node, ctx.symbols)
                 .unwrap_or_else(|| memory::about_to_make(node, &inputs));
-            if made > limit {
-                return Err(Short { node: node.name.clone(), bytes: made }.into());
-            }
-            tract_core::plan::eval(ctx, state, node, inputs)
+            meter.before(node, made)?;
+            let outputs = tract_core::plan::eval(ctx, state, node, inputs)?;
+            meter.after(node, &outputs)?;
+            Ok(outputs)
         })
     }
 
