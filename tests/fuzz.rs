@@ -11,17 +11,19 @@ use axum::body::Body;
 use axum::http::{Request, header};
 use endcap::api::shelf::StillShelf;
 use endcap::api::{self, Limits, Served, ServedNetwork, Service, ServiceParts};
+use endcap::cache::{self, Cache};
 use endcap::config::{self, Sources};
 use endcap::engine::{
     Array, Budget, Config, Inference, Model, ModelSource, Network, NetworkSource,
 };
+use endcap::facts::{Facts, FactsConfig};
 use endcap::http::{BodyLimits, Health, Role, Tokens};
 use endcap::packages::gguf::Gguf;
 use endcap::packages::safetensors::Safetensors;
 use endcap::packages::{Card, Catalogue, GenerationDefaults, Manifest};
 use endcap::skills::chat::{self, ChatTemplate, Message};
 use endcap::skills::pictures::{Announced, Format};
-use endcap::telemetry::Metrics;
+use endcap::telemetry::{CacheMetrics, Metrics};
 use serde_json::json;
 use tower::ServiceExt;
 
@@ -278,6 +280,11 @@ fn door(models: Vec<Served>) -> axum::Router {
         tokens: Arc::new(Tokens::in_memory().with_fixed("token", Role::Admin, "fuzz")),
         metrics: Arc::new(Metrics::new()),
         health: Arc::new(Health::default()),
+        cache: Cache::in_memory(
+            cache::Config::default(),
+            Facts::in_memory(FactsConfig::default()).unwrap(),
+            CacheMetrics::default(),
+        ),
     };
     api::router(Arc::new(Service::new(parts)))
 }

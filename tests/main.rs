@@ -10,6 +10,7 @@
 mod answers;
 mod api;
 mod bombs;
+mod cache;
 mod cards;
 mod cli;
 mod clients;

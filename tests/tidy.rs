@@ -9,16 +9,19 @@ use crate::support::root;
 const LEAVES: [&str; 2] = ["telemetry", "units"];
 
 /// What a room may use besides the leaves. A new edge is a commit of its own with its reason.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("units", &[]),
     ("telemetry", &["engine"]),
     ("engine", &[]),
     ("packages", &["engine"]),
+    ("facts", &[]),
+    ("cache", &["engine", "facts"]),
     ("http", &[]),
-    ("skills", &[]),
-    ("api", &["engine", "http", "skills"]),
-    ("config", &["api", "engine", "http"]),
-    ("app", &["api", "config", "engine", "http", "packages", "skills"]),
+    ("privacy", &[]),
+    ("skills", &["cache", "engine", "facts", "privacy"]),
+    ("api", &["cache", "engine", "facts", "http", "privacy", "skills"]),
+    ("config", &["api", "cache", "engine", "http", "skills"]),
+    ("app", &["api", "cache", "config", "engine", "facts", "http", "packages", "skills"]),
     ("cli", &["app", "config", "engine", "http", "packages", "skills"]),
 ];
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 
 use super::shelf::ShelfError;
+use crate::cache::Failure;
 use crate::engine::{ConstraintError, EngineError, InferError};
 use crate::http::{Kind, Problem};
 use crate::skills::chat::TemplateError;
@@ -18,6 +19,8 @@ const RESTART_WAIT: Duration = Duration::from_secs(10);
 const MEMORY_WAIT: Duration = Duration::from_secs(1);
 /// When to come back where a model is in between.
 const LOAD_WAIT: Duration = Duration::from_secs(1);
+/// When to come back where what was asked about has just changed.
+const FACTS_WAIT: Duration = Duration::from_secs(1);
 
 /// What an engine's refusal means for the caller; `prompt` is the field the prompt came from.
 pub(super) fn of_engine(error: EngineError, prompt: &str) -> Problem {
@@ -47,6 +50,20 @@ pub(super) fn of_engine(error: EngineError, prompt: &str) -> Problem {
                 .retry_after(RESTART_WAIT)
         }
         EngineError::Internal(cause) => Problem::internal(cause),
+    }
+}
+
+/// What it means for the caller that an answer was not given to its end.
+pub(super) fn of_failure(failure: Failure, prompt: &str) -> Problem {
+    let message = failure.to_string();
+    match failure {
+        Failure::Engine(error) => of_engine(error, prompt),
+        Failure::Recalled { .. } | Failure::Overtaken { .. } => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, Kind::OverloadedError, message)
+                .code("facts_changed")
+                .retry_after(FACTS_WAIT)
+        }
+        Failure::TooLarge { .. } => Problem::internal(message),
     }
 }
 

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::cache::Cache;
 use crate::engine::{EngineError, Model, Network, Sampling, TokenId, Tokenizer};
 use crate::http::{BodyLimits, Health, Problem, Tokens};
 use crate::skills::chat::ChatTemplate;
@@ -97,6 +97,8 @@ pub struct ServedModel {
     pub name: String,
     /// The package's version.
     pub version: String,
+    /// Of everything that changes what it says: package, program, how it computes. Hexadecimal.
+    pub digest: String,
     /// The engine's handle.
     pub model: Model,
     /// Without one, only completions can be asked for.
@@ -114,10 +116,7 @@ pub struct ServedModel {
 impl ServedModel {
     /// Changes when the same request might be answered differently: other program, other package.
     pub(super) fn fingerprint(&self) -> String {
-        let seed = format!("{}|{}|{}", env!("CARGO_PKG_VERSION"), self.name, unix_s(self.created));
-        let digest = Sha256::digest(seed.as_bytes());
-        let hex: String = digest.iter().take(5).map(|b| format!("{b:02x}")).collect();
-        format!("fp_{hex}")
+        format!("fp_{}", self.digest.get(..10).unwrap_or(&self.digest))
     }
 }
 
@@ -211,6 +210,8 @@ pub struct ServiceParts {
     pub metrics: Arc<Metrics>,
     /// What the health routes show.
     pub health: Arc<Health>,
+    /// Answers that were made.
+    pub cache: Cache,
 }
 
 /// What the routes share.
@@ -222,6 +223,7 @@ pub struct Service {
     pub(super) tokens: Arc<Tokens>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) health: Arc<Health>,
+    pub(super) cache: Cache,
     preparing: Arc<Semaphore>,
     /// Room for pictures, a permit for each [`PIXELS_PER_PERMIT`].
     pictures: Arc<Semaphore>,
@@ -242,6 +244,7 @@ impl Service {
             tokens: parts.tokens,
             metrics: parts.metrics,
             health: parts.health,
+            cache: parts.cache,
             preparing: Arc::new(Semaphore::new(cores)),
         }
     }

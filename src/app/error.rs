@@ -1,6 +1,7 @@
 //! Why a server does not start.
 
 use crate::api::shelf::{AliasFault, ShelfError};
+use crate::facts::FactsError;
 use crate::http::HttpError;
 use crate::packages::PackageError;
 use crate::telemetry::LogError;
@@ -23,6 +24,9 @@ pub enum AppError {
     /// The doors cannot be opened.
     #[error("opening the doors")]
     Http(#[source] HttpError),
+    /// The shop's facts cannot be opened.
+    #[error("opening the shop's facts")]
+    Facts(#[from] FactsError),
     /// A package cannot be opened.
     #[error("opening the model packages")]
     Packages(#[from] PackageError),

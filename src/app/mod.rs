@@ -19,16 +19,24 @@ mod signals;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::shelf::Shelf;
 use crate::api::{self, Service, ServiceParts};
+use crate::cache::Cache;
 use crate::config::Config;
+use crate::facts::{Facts, FactsConfig};
 use crate::http::{Health, HttpError, Listener, Tokens};
 use crate::telemetry::{self, Metrics};
 
 pub use error::AppError;
 use shelf::PackageShelf;
+
+/// What the shop knows.
+const FACTS_FILE: &str = "facts.redb";
+/// Answers that were made; may be deleted while no server runs.
+const ANSWERS_FILE: &str = "answers.redb";
 
 /// A server that is about to answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +68,11 @@ pub async fn run(
         models: shelf.list().into_iter().map(|shelved| shelved.name).collect(),
     };
     let health = Arc::new(Health::default());
+    let facts = Facts::open(&config.data_dir.join(FACTS_FILE), FactsConfig::default())?;
+    let cache = open_cache(&config, facts, &metrics).await;
+    let mut beside = JoinSet::new();
+    beside.spawn(cache.clone().follow_facts());
+    beside.spawn(cache.clone().work_at_night(only_these(Arc::clone(&shelf))));
     let service = Service::new(ServiceParts {
         shelf: Arc::<PackageShelf>::clone(&shelf),
         limits: config.limits,
@@ -68,14 +81,33 @@ pub async fn run(
         tokens: Arc::new(tokens),
         metrics: Arc::clone(&metrics),
         health: Arc::clone(&health),
+        cache: cache.clone(),
     });
     let router = api::router(Arc::new(service));
     announce(&started);
     tracing::info!(url = started.url, models = started.models.len(), "serving");
     let drained = listener.run(router, metrics, health, stop).await?;
     shelf.shut_down();
+    beside.shutdown().await;
+    // A panic in there was told by its thread.
+    let _ = tokio::task::spawn_blocking(move || cache.flush()).await;
     tracing::info!(cut = drained.cut, "stopped");
     Ok(())
+}
+
+/// Opening reads a file, so it is done off the async threads.
+async fn open_cache(config: &Config, facts: Facts, metrics: &Metrics) -> Cache {
+    let (settings, file) = (config.cache.clone(), config.data_dir.join(ANSWERS_FILE));
+    let (counts, again) = (metrics.cache().clone(), facts.clone());
+    let opened = move || Cache::open(settings, facts, counts, &file);
+    let opened = tokio::task::spawn_blocking(opened).await;
+    let in_memory = || Cache::in_memory(config.cache.clone(), again, metrics.cache().clone());
+    opened.unwrap_or_else(|_| in_memory())
+}
+
+/// Whether nobody uses a model but so many makings of answers that nobody waits for.
+fn only_these(shelf: Arc<PackageShelf>) -> impl Fn(usize) -> bool + Send {
+    move |own| shelf.list().iter().map(|shelved| shelved.in_flight).sum::<usize>() <= own
 }
 
 /// Tells a taken port before slow work is done in vain. Another process may still take it later.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::bench::Bench;
+use super::cache::CacheCommand;
 use super::demo::Demo;
 use super::doctor::Doctor;
 use super::models::ModelsCommand;
@@ -65,6 +66,11 @@ pub(super) enum Command {
     Serve(Serve),
     /// Pull, list, show, check, import and remove model packages
     Models(ModelsCommand),
+    /// Look into a running server's cache of answers, or make it forget
+    Cache {
+        #[command(subcommand)]
+        command: CacheCommand,
+    },
     /// Ask a model in this process; the answer goes to standard output
     Run(Run),
     /// Measure time to first token and speed of a model on this box

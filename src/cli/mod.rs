@@ -13,11 +13,13 @@
 
 mod arguments;
 mod bench;
+mod cache;
 mod configuration;
 mod demo;
 mod doctor;
 mod models;
 mod output;
+mod place;
 mod progress;
 mod run;
 mod serve;
@@ -58,6 +60,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(demo) => demo::run(&common, &demo).map(done),
         Command::Serve(serve) => serve::run(&common, &serve).map(done),
         Command::Models(models) => on_runtime(models.run(&common)),
+        Command::Cache { command } => on_runtime(command.run(&common)).map(done),
         Command::Run(run) => run::run(&common, &run).map(done),
         Command::Bench(bench) => bench::run(&common, &bench).map(done),
         Command::Doctor(doctor) => doctor::run(&common, &doctor).map(done),

@@ -10,6 +10,7 @@ use super::raw::{Given, Reader};
 use super::{Setting, default_data_dir};
 use crate::api;
 use crate::api::shelf::Share;
+use crate::cache::{self, Tiers};
 use crate::engine::{self, Activation, KvType};
 use crate::http::{self, BodyLimits, TlsFiles};
 use crate::telemetry::LogFormat;
@@ -28,6 +29,8 @@ pub struct Config {
     pub engine: engine::Config,
     /// What is served.
     pub models: Models,
+    /// Answers that are kept.
+    pub cache: cache::Config,
     /// How the server tells what it does.
     pub log: Log,
     /// Every setting in force, with who set it. Holds no secret.
@@ -88,6 +91,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Config> {
         limits: limits(reader),
         engine: engine(reader),
         models: models(reader),
+        cache: cache(reader),
         log: log(reader),
         settings: Vec::new(),
     };
@@ -385,6 +389,27 @@ fn models(reader: &mut Reader<'_>) -> Models {
         load: reader.read("models.load", LoadAt::Start, load, show),
         pin: names(reader, "models.pin"),
         aliases: reader.read_group("models.aliases", shares, |shares| show_shares(shares)),
+    }
+}
+
+fn cache(reader: &mut Reader<'_>) -> cache::Config {
+    let default = cache::Config::default();
+    let tiers = |given: &Given| kinds::text(given)?.parse::<Tiers>();
+    let show = |tiers: &Tiers| tiers.as_str().to_owned();
+    let answer = default.max_answer_bytes as u64;
+    let routes = [("chat", "cache.chat"), ("copy", "cache.copy"), ("ask", "cache.ask")];
+    let routes = routes.map(|(route, setting)| {
+        let default = default.routes.get(route).copied().unwrap_or(Tiers::Exact);
+        (route.to_owned(), reader.read(setting, default, tiers, show))
+    });
+    cache::Config {
+        memory_bytes: bytes(reader, "cache.memory", default.memory_bytes, 0, 1 << 40),
+        disk_bytes: bytes(reader, "cache.disk", default.disk_bytes, 0, 1 << 44),
+        max_answer_bytes: bytes(reader, "cache.max_answer", answer, 1024, 1 << 30) as usize,
+        max_age: seconds(reader, "cache.max_age_s", default.max_age, 0.0, 3.2e9),
+        routes: routes.into(),
+        models: reader.read_group("cache.models", tiers, show),
+        ..default
     }
 }
 

@@ -182,6 +182,15 @@ impl Package {
         external::metadata(&path, key)?.ok_or(PackageError::Damaged { path, why })
     }
 
+    /// Digest of the digests of all its files, hexadecimal.
+    pub fn digest(&self) -> String {
+        let mut hasher = digest::Hasher::default();
+        for file in &self.manifest.files {
+            hasher.update(format!("{:?} {} {}\n", file.role, file.path, file.sha256).as_bytes());
+        }
+        hasher.finish()
+    }
+
     /// Where the engine keeps what it makes of the files; gone with the package.
     fn derived(&self) -> Derived {
         let digests = self.manifest.files.iter().map(|file| file.sha256.to_string());

@@ -11,6 +11,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use super::cache::CacheMetrics;
 use super::model::ModelObserver;
 use super::names::Metric;
 use super::network::NetworkCounts;
@@ -125,6 +126,7 @@ pub struct Metrics {
     registry: Registry,
     models: ModelFamilies,
     shelf: ShelfMetrics,
+    cache: CacheMetrics,
     networks: NetworkFamilies,
     http: Histograms<HttpLabels>,
     http_active: Gauge,
@@ -183,6 +185,7 @@ impl Metrics {
             metric.register(&mut registry, family.clone());
         }
         let shelf = ShelfMetrics::register(&mut registry);
+        let cache = CacheMetrics::register(&mut registry);
         let networks = NetworkFamilies::register(&mut registry, &models);
         let http = histograms(|| Histogram::new(HTTP_S));
         Metric::HttpDuration.register(&mut registry, http.clone());
@@ -204,6 +207,7 @@ impl Metrics {
             registry,
             models,
             shelf,
+            cache,
             networks,
             http,
             http_active,
@@ -222,6 +226,11 @@ impl Metrics {
     /// What tells of models that come into memory and leave it.
     pub fn shelf(&self) -> &ShelfMetrics {
         &self.shelf
+    }
+
+    /// By which the cache of answers reports.
+    pub fn cache(&self) -> &CacheMetrics {
+        &self.cache
     }
 
     /// The observer by which a network reports.
@@ -319,6 +328,11 @@ mod tests {
         metrics.shelf().unloaded("tiny");
         metrics.shelf().loaded("tiny", 2048, Duration::from_millis(20));
         metrics.shelf().evicted("other");
+        metrics.cache().answered("chat", "exact");
+        metrics.cache().saved("chat", Duration::from_secs(90), 30, 700);
+        metrics.cache().gone("outdated", 3);
+        metrics.cache().kept(5, 4096, 8192);
+        metrics.cache().making(2);
         let text = metrics.encode().unwrap();
         for metric in Metric::ALL {
             assert!(text.contains(metric.name()), "{}\n{text}", metric.name());
@@ -330,6 +344,10 @@ mod tests {
             "endcap_tokens_total{gen_ai_request_model=\"tiny\",gen_ai_token_type=\"output\"} 2",
             "endcap_answers_cancelled_total{gen_ai_request_model=\"tiny\"} 1",
             "endcap_queue_waiting{gen_ai_request_model=\"tiny\"} 3",
+            "endcap_cache_answers_total{route=\"chat\",how=\"exact\"} 1",
+            "endcap_cache_saved_tokens_total{route=\"chat\"} 30",
+            "endcap_cache_gone_total{reason=\"outdated\"} 3",
+            "endcap_cache_memory_bytes 4096",
             "endcap_inference_duration_seconds_count{gen_ai_request_model=\"mask\"} 1",
             "endcap_inference_runs_total{gen_ai_request_model=\"mask\"} 1",
             "endcap_inference_rows_total{gen_ai_request_model=\"mask\"} 8",

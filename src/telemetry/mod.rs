@@ -12,6 +12,7 @@
 //!
 //! **Not here**: the route that shows the metrics, deciding what is worth counting.
 
+mod cache;
 mod log;
 mod memory;
 mod metrics;
@@ -21,6 +22,7 @@ mod network;
 mod process;
 mod shelf;
 
+pub use cache::CacheMetrics;
 pub use log::{LogError, LogFormat, start};
 pub use memory::{forget_peak_memory, peak_memory_bytes};
 pub use metrics::{HttpRequest, Metrics};

@@ -47,6 +47,24 @@ pub enum Metric {
     ModelEvictions,
     /// How long loading took.
     ModelLoadDuration,
+    /// Answers by how they were come by: kept, joined, made.
+    CacheAnswers,
+    /// Tokens that hits saved.
+    CacheSavedTokens,
+    /// Milliseconds that hits saved.
+    CacheSavedMs,
+    /// How old answers were when they were given again.
+    CacheAge,
+    /// Entries that are gone, by reason.
+    CacheGone,
+    /// Answers that are kept.
+    CacheEntries,
+    /// What they take in memory.
+    CacheMemory,
+    /// What they take on disk.
+    CacheDisk,
+    /// Answers that are being made.
+    CacheMaking,
     /// Times of requests to networks.
     InferenceDuration,
     /// Runs of networks; requests that were joined share one.
@@ -81,7 +99,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 43] = [
         Self::TimeToFirstToken,
         Self::TimePerOutputToken,
         Self::GenerationDuration,
@@ -101,6 +119,15 @@ impl Metric {
         Self::ModelUnloads,
         Self::ModelEvictions,
         Self::ModelLoadDuration,
+        Self::CacheAnswers,
+        Self::CacheSavedTokens,
+        Self::CacheSavedMs,
+        Self::CacheAge,
+        Self::CacheGone,
+        Self::CacheEntries,
+        Self::CacheMemory,
+        Self::CacheDisk,
+        Self::CacheMaking,
         Self::InferenceDuration,
         Self::InferenceRuns,
         Self::InferenceRows,
@@ -192,6 +219,31 @@ impl Metric {
             ),
             Self::ModelLoadDuration => {
                 ("endcap_model_load_duration", Some(Seconds), "Time to bring a model into memory")
+            }
+            Self::CacheAnswers => {
+                ("endcap_cache_answers", None, "Answers by how they were come by")
+            }
+            Self::CacheSavedTokens => (
+                "endcap_cache_saved_tokens",
+                None,
+                "Tokens that need not be generated, as an answer was kept",
+            ),
+            Self::CacheSavedMs => (
+                "endcap_cache_saved_milliseconds",
+                None,
+                "Time that need not be spent, as an answer was kept",
+            ),
+            Self::CacheAge => {
+                ("endcap_cache_age", Some(Seconds), "Age of kept answers when they were given")
+            }
+            Self::CacheGone => ("endcap_cache_gone", None, "Kept answers that are gone, by reason"),
+            Self::CacheEntries => ("endcap_cache_entries", None, "Answers that are kept"),
+            Self::CacheMemory => {
+                ("endcap_cache_memory", Some(Bytes), "What kept answers take in memory")
+            }
+            Self::CacheDisk => ("endcap_cache_disk", Some(Bytes), "What kept answers take on disk"),
+            Self::CacheMaking => {
+                ("endcap_cache_making", None, "Answers that are being made through the cache")
             }
             Self::InferenceDuration => (
                 "endcap_inference_duration",

@@ -9,6 +9,8 @@ use tower::ServiceExt;
 use super::*;
 use crate::api::shelf::StillShelf;
 use crate::api::{Limits, ServiceParts};
+use crate::cache::{self, Cache};
+use crate::facts::{Facts, FactsConfig};
 use crate::http::{BodyLimits, ErrorForm, Health, Role, Stage, Tokens, dress};
 use crate::telemetry::Metrics;
 
@@ -28,6 +30,11 @@ fn house() -> (Router, Arc<Health>) {
         tokens: Arc::new(tokens),
         metrics: Arc::clone(&metrics),
         health: Arc::clone(&health),
+        cache: Cache::in_memory(
+            cache::Config::default(),
+            Facts::in_memory(FactsConfig::default()).unwrap(),
+            metrics.cache().clone(),
+        ),
     });
     (dress(router(Arc::new(service)), &[], &metrics).unwrap(), health)
 }

@@ -1,6 +1,7 @@
-//! What an administrator asks of packages and aliases while the server runs, under `/store/v1`.
+//! What an administrator asks of packages, aliases and the cache of answers while the server runs, under `/store/v1`.
 //!
 //! Triton's own words for some of it are in [`repository`](super::repository).
 
 pub(super) mod aliases;
+pub(super) mod cache;
 pub(super) mod models;

@@ -23,15 +23,15 @@ pub(super) enum Move {
 }
 
 /// One package is loaded at a time, in the order in which they were missed. Those used longest ago
-/// leave first, and of them first those that nobody uses. `lacking_bytes` is what runs wait for: it
-/// comes before loads, as who runs holds memory already.
-pub(super) fn plan<T: Clone>(state: &State<T>, now: Instant, lacking_bytes: u64) -> Plan {
+/// leave first, and of them first those that nobody uses. What runs wait for comes before loads, as
+/// who runs holds memory already.
+pub(super) fn plan<T: Clone>(state: &State<T>, now: Instant) -> Plan {
     if state.closed {
         return Plan::default();
     }
-    if lacking_bytes > 0 {
+    if state.lacking_bytes > 0 {
         let coming_bytes = coming_bytes(state);
-        let moves = room_for_runs(state, lacking_bytes.saturating_sub(coming_bytes));
+        let moves = room_for_runs(state, state.lacking_bytes.saturating_sub(coming_bytes));
         if !moves.is_empty() || coming_bytes > 0 {
             return Plan { moves, again: None };
         }

@@ -28,7 +28,7 @@ impl Desk {
     }
 
     fn plan(&self) -> Plan {
-        plan(&self.state, self.now, 0)
+        plan(&self.state, self.now)
     }
 
     /// Moves of a plan, as `+a` for a load, `-a` for an eviction, `!a` for a refusal.
@@ -37,8 +37,11 @@ impl Desk {
     }
 
     /// The same while runs lack so many bytes.
-    fn moves_for_runs(&self, lacking_bytes: u64) -> String {
-        Self::shown(&plan(&self.state, self.now, lacking_bytes))
+    fn moves_for_runs(&mut self, lacking_bytes: u64) -> String {
+        self.state.lacking_bytes = lacking_bytes;
+        let moves = self.moves();
+        self.state.lacking_bytes = 0;
+        moves
     }
 
     fn shown(plan: &Plan) -> String {

@@ -1,4 +1,5 @@
 mod integers;
+mod margins;
 mod measure;
 
 use std::collections::BTreeSet;

@@ -1,0 +1,216 @@
+//! The tables of the file, and what they hold.
+
+use std::collections::HashMap;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+use redb::{
+    Database, ReadableDatabase, ReadableTable, TableDefinition, TableError, WriteTransaction,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Change, Kept};
+use crate::cache::entry::Tally;
+use crate::cache::{Event, Events, Head, Key};
+
+/// Changes whenever a value is written in another way; what is of another form is dropped.
+const FORM: &[u8] = b"1";
+const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
+const HEADS: TableDefinition<&[u8; 32], &[u8]> = TableDefinition::new("heads");
+const BODIES: TableDefinition<&[u8; 32], &[u8]> = TableDefinition::new("bodies");
+/// Memory that the library may keep pages in: what is read often is kept by ourselves.
+const PAGES_BYTES: usize = 8 << 20;
+/// Values above it have pages of their own.
+const SHARED_PAGE_BYTES: u64 = 2048;
+const PAGE_BYTES: u64 = 4096;
+
+/// Why answers cannot be kept on disk.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::cache) enum StoreError {
+    /// The library could not read or write the file.
+    #[error("the file of kept answers")]
+    File(#[source] Box<redb::Error>),
+    /// A value is not in the form it should have.
+    #[error("a value in the file of kept answers")]
+    Value(#[from] postcard::Error),
+    /// An unreadable file cannot be removed.
+    #[error("removing the unreadable file of kept answers")]
+    Remove(#[source] std::io::Error),
+}
+
+impl StoreError {
+    /// Whether the file itself is no good, and not the way to it.
+    pub(in crate::cache) fn is_damage(&self) -> bool {
+        match self {
+            Self::Value(_) => true,
+            Self::Remove(_) => false,
+            Self::File(error) => match &**error {
+                // A file of another kind, or one that a power cut kept from being made.
+                redb::Error::Io(error) => error.kind() == ErrorKind::InvalidData,
+                redb::Error::Corrupted(_)
+                | redb::Error::UpgradeRequired(_)
+                | redb::Error::TableTypeMismatch { .. }
+                | redb::Error::TypeDefinitionChanged { .. } => true,
+                _ => false,
+            },
+        }
+    }
+}
+
+macro_rules! from_library {
+    ($($error:ty),*) => {
+        $(impl From<$error> for StoreError {
+            fn from(error: $error) -> Self {
+                Self::File(Box::new(error.into()))
+            }
+        })*
+    };
+}
+from_library!(
+    redb::DatabaseError,
+    redb::TransactionError,
+    redb::TableError,
+    redb::StorageError,
+    redb::CommitError
+);
+
+/// What stands in the table of heads.
+#[derive(Serialize, Deserialize)]
+struct Row<H, M> {
+    head: H,
+    asked: u32,
+    last_ms: u64,
+    /// What the entry takes on disk.
+    bytes: u64,
+    meaning: Option<M>,
+}
+
+/// The file.
+pub(in crate::cache) struct Disk(Database);
+
+impl Disk {
+    pub(in crate::cache) fn open(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self(Self::builder().create(path)?))
+    }
+
+    /// In the place of a file, whatever holds bytes.
+    #[cfg(test)]
+    pub(in crate::cache) fn with_backend(
+        backend: impl redb::StorageBackend,
+    ) -> Result<Self, StoreError> {
+        Ok(Self(Self::builder().create_with_backend(backend)?))
+    }
+
+    fn builder() -> redb::Builder {
+        let mut builder = Database::builder();
+        builder.set_cache_size(PAGES_BYTES);
+        builder
+    }
+
+    /// Every entry, where the file is of this form; otherwise it is emptied.
+    pub(in crate::cache) fn take_up(&self) -> Result<Vec<Kept>, StoreError> {
+        if self.is_of_this_form()? {
+            return self.heads();
+        }
+        let write = self.begin()?;
+        write.delete_table(HEADS)?;
+        write.delete_table(BODIES)?;
+        {
+            let mut meta = write.open_table(META)?;
+            meta.insert("form", FORM)?;
+            write.open_table(HEADS)?;
+            write.open_table(BODIES)?;
+        }
+        write.commit()?;
+        Ok(Vec::new())
+    }
+
+    fn is_of_this_form(&self) -> Result<bool, StoreError> {
+        let read = self.0.begin_read()?;
+        let meta = match read.open_table(META) {
+            Ok(meta) => meta,
+            Err(TableError::TableDoesNotExist(_)) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+        let form = meta.get("form")?;
+        Ok(form.is_some_and(|found| found.value() == FORM))
+    }
+
+    fn heads(&self) -> Result<Vec<Kept>, StoreError> {
+        let read = self.0.begin_read()?;
+        let table = read.open_table(HEADS)?;
+        let mut kept = Vec::new();
+        for row in table.iter()? {
+            let (_, value) = row?;
+            let row: Row<Head, Vec<u8>> = postcard::from_bytes(value.value())?;
+            let Row { head, asked, last_ms, bytes, meaning } = row;
+            kept.push(Kept { head, tally: Tally::new(asked, last_ms), bytes, meaning });
+        }
+        Ok(kept)
+    }
+
+    pub(super) fn read(&self, key: &Key) -> Result<Option<Events>, StoreError> {
+        let read = self.0.begin_read()?;
+        let table = read.open_table(BODIES)?;
+        let Some(value) = table.get(key.bytes())? else { return Ok(None) };
+        let events: Vec<Event> = postcard::from_bytes(value.value())?;
+        Ok(Some(events.into()))
+    }
+
+    /// Writes all changes or none; answers with key, time and bytes on disk of what is kept.
+    pub(super) fn write(
+        &self,
+        clear: bool,
+        changes: &HashMap<Key, Change>,
+    ) -> Result<Vec<(Key, u64, u64)>, StoreError> {
+        let write = self.begin()?;
+        if clear {
+            write.delete_table(HEADS)?;
+            write.delete_table(BODIES)?;
+        }
+        let mut stored = Vec::new();
+        {
+            let (mut heads, mut bodies) = (write.open_table(HEADS)?, write.open_table(BODIES)?);
+            for (key, change) in changes {
+                match change {
+                    Change::Drop => {
+                        heads.remove(key.bytes())?;
+                        bodies.remove(key.bytes())?;
+                    }
+                    Change::Keep { head, events, tally, meaning } => {
+                        let body = postcard::to_stdvec(&**events)?;
+                        let meaning = meaning.as_deref();
+                        let bytes = room_of(body.len()) + meaning.map_or(0, <[u8]>::len) as u64;
+                        let asked = tally.asked.load(Ordering::Relaxed);
+                        let last_ms = tally.last_ms.load(Ordering::Relaxed);
+                        let row = Row { head: &**head, asked, last_ms, bytes, meaning };
+                        heads.insert(key.bytes(), postcard::to_stdvec(&row)?.as_slice())?;
+                        bodies.insert(key.bytes(), body.as_slice())?;
+                        stored.push((*key, head.made_ms, bytes));
+                    }
+                }
+            }
+        }
+        write.commit()?;
+        Ok(stored)
+    }
+
+    fn begin(&self) -> Result<WriteTransaction, StoreError> {
+        let mut write = self.0.begin_write()?;
+        // A start after a power cut then need not read the whole file.
+        write.set_quick_repair(true);
+        Ok(write)
+    }
+}
+
+/// What a value takes on disk: large ones have a power of two of pages, small ones share a page
+/// that is two thirds full.
+fn room_of(bytes: usize) -> u64 {
+    let bytes = bytes as u64 + 256;
+    if bytes <= SHARED_PAGE_BYTES {
+        bytes * 3 / 2
+    } else {
+        bytes.max(PAGE_BYTES).next_power_of_two()
+    }
+}

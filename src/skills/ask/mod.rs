@@ -1,0 +1,6 @@
+mod compose;
+mod intent;
+mod pattern;
+mod phrases;
+mod resolve;
+pub use intent::{Aspect, Intent};
