@@ -56,9 +56,6 @@ pub use night::Maker;
 pub use report::{Purge, RouteStats, Stats, Why};
 pub use room::Cache;
 pub use scope::{Scope, ScopeId};
-pub use semantic::{
-    Calibration, Category, Disagreement, Half, Hits, Language, Outcome, Pair, PairError, Report,
-    Sample, Signature, Threshold, Vector, agree, category, read, report, samples, signature,
-};
+pub use semantic::{Calibration, Category, Vector, category, evaluation};
 pub use status::{How, Status, id};
 pub use tidy::Dropped;

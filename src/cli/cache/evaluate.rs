@@ -9,7 +9,8 @@ use clap::Args;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::cache::{self, Calibration, Half, Hits, Pair, Report};
+use crate::cache::Calibration;
+use crate::cache::evaluation::{self, Half, Hits, Outcome, Pair, Report};
 use crate::cli::output;
 use crate::cli::place::Place;
 use crate::config::Sources;
@@ -48,14 +49,14 @@ impl Evaluate {
         for path in &self.pairs {
             let reading = || format!("reading {}", path.display());
             let text = std::fs::read_to_string(path).with_context(reading)?;
-            pairs.extend(cache::read(&text).with_context(reading)?);
+            pairs.extend(evaluation::read(&text).with_context(reading)?);
         }
         let vectors = self.vectors(sources, &pairs).await?;
         let cosine = |pair: &Pair| cosine(vectors.get(&pair.first)?, vectors.get(&pair.second)?);
         let cosines: Option<Vec<f32>> = pairs.iter().map(cosine).collect();
         let cosines = cosines.context("the server gave vectors of different lengths")?;
         let calibration = self.calibration(&pairs, &cosines)?;
-        let report = cache::report(&pairs, &cosines, Half::Test, self.plain, &calibration);
+        let report = evaluation::report(&pairs, &cosines, Half::Test, self.plain, &calibration);
         if self.json {
             return output::json(&as_json(&report));
         }
@@ -64,7 +65,7 @@ impl Evaluate {
 
     fn calibration(&self, pairs: &[Pair], cosines: &[f32]) -> anyhow::Result<Calibration> {
         let Some(file) = &self.fit else { return Ok(Calibration::of(&self.encoder)) };
-        let samples = cache::samples(pairs, cosines, Half::Calibration);
+        let samples = evaluation::samples(pairs, cosines, Half::Calibration);
         let fitted = Calibration::fit(&self.encoder, self.budget, &samples);
         let text = serde_json::to_string_pretty(&fitted)? + "\n";
         std::fs::write(file, text).with_context(|| format!("writing {}", file.display()))?;
@@ -108,7 +109,7 @@ fn cosine(a: &[f32], b: &[f32]) -> Option<f32> {
     (a.len() == b.len()).then(|| if length > 0.0 { dot(a, b) / length } else { 0.0 })
 }
 
-fn ways(report: &Report) -> [(&'static str, &cache::Outcome); 3] {
+fn ways(report: &Report) -> [(&'static str, &Outcome); 3] {
     [("plain", &report.plain), ("guarded", &report.guarded), ("calibrated", &report.calibrated)]
 }
 
@@ -126,7 +127,7 @@ fn table(report: &Report, plain: f32) -> String {
         "pairs", "", "plain", "guarded", "calibrated"
     ));
     for (kind, plain) in &report.plain.kinds {
-        let hits = |outcome: &cache::Outcome| {
+        let hits = |outcome: &Outcome| {
             outcome.kinds.get(kind).map_or(0, |hits| hits.true_hits + hits.false_hits)
         };
         let of = plain.same + plain.different;
@@ -165,7 +166,7 @@ fn as_json(report: &Report) -> Value {
             "false_share_bounds": [low, high],
         })
     };
-    let outcome = |outcome: &cache::Outcome| {
+    let outcome = |outcome: &Outcome| {
         let kinds = outcome.kinds.iter().map(|(kind, one)| (kind.clone(), hits(one)));
         json!({"all": hits(&outcome.all), "kinds": kinds.collect::<serde_json::Map<_, _>>()})
     };

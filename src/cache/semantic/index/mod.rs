@@ -200,9 +200,9 @@ mod tests {
             let (a, b) = (vector(id).unpacked(), vector(id + 1_000_000).unpacked());
             Packed::of(&a.iter().zip(b).map(|(a, b)| a + 0.6 * b).collect::<Vec<_>>())
         };
-        let right = (0..200).filter(|&id| {
-            let found = index.nearest(&(), 1, &near(id)).unwrap();
-            let best = base.iter().map(|other| other.cosine(&near(id))).fold(f32::MIN, f32::max);
+        let right = (0..200).map(near).filter(|asked| {
+            let found = index.nearest(&(), 1, asked).unwrap();
+            let best = base.iter().map(|other| other.cosine(asked)).fold(f32::MIN, f32::max);
             (found.similarity - best).abs() < 1e-6
         });
         assert!(right.count() >= 199);
