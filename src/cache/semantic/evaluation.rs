@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::bound;
 use super::Category;
+use super::bound;
 use super::calibration::Calibration;
 pub use super::calibration::{Sample, Threshold};
 pub use super::signature::Disagreement;

@@ -252,4 +252,3 @@ fn false_hits_beyond_the_budget_switch_their_category_off_and_a_restart_does_not
     second.go_on_watching(&first.watched().unwrap());
     assert_eq!(second.find(Scope::Store, &question(text), &a), None);
 }
-
