@@ -272,19 +272,17 @@ fn chat_templates() {
 /// A door with these models behind it. With none, a request that is right gets as far as the
 /// model's name.
 fn door(models: Vec<Served>) -> axum::Router {
+    let facts = Facts::in_memory(FactsConfig::default()).unwrap();
     let parts = ServiceParts {
         shelf: Arc::new(StillShelf::of(models)),
+        facts: facts.clone(),
         limits: Limits::default(),
         body: BodyLimits::default(),
         request_timeout: std::time::Duration::from_secs(60),
         tokens: Arc::new(Tokens::in_memory().with_fixed("token", Role::Admin, "fuzz")),
         metrics: Arc::new(Metrics::new()),
         health: Arc::new(Health::default()),
-        cache: Cache::in_memory(
-            cache::Config::default(),
-            Facts::in_memory(FactsConfig::default()).unwrap(),
-            CacheMetrics::default(),
-        ),
+        cache: Cache::in_memory(cache::Config::default(), facts, CacheMetrics::default()),
     };
     api::router(Arc::new(Service::new(parts)))
 }

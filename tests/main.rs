@@ -18,6 +18,7 @@ mod constraint;
 mod embeddings;
 mod encoders;
 mod engine;
+mod facts;
 mod forms;
 mod fuzz;
 mod inference;

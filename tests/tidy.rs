@@ -20,9 +20,9 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("privacy", &[]),
     ("skills", &["cache", "engine", "facts", "privacy"]),
     ("api", &["cache", "engine", "facts", "http", "privacy", "skills"]),
-    ("config", &["api", "cache", "engine", "http", "skills"]),
+    ("config", &["api", "cache", "engine", "facts", "http", "skills"]),
     ("app", &["api", "cache", "config", "engine", "facts", "http", "packages", "skills"]),
-    ("cli", &["app", "config", "engine", "http", "packages", "skills"]),
+    ("cli", &["app", "cache", "config", "engine", "http", "packages", "skills"]),
 ];
 
 /// Names that say nothing about what is inside.

@@ -20,9 +20,11 @@ mod encoder;
 mod error;
 mod inference;
 mod json;
+mod meaning;
 mod openai;
 mod openapi;
 mod operations;
+mod query;
 mod repository;
 pub mod routes;
 mod service;
@@ -31,5 +33,6 @@ mod store;
 mod text;
 mod vision;
 
+pub use meaning::Meaning;
 pub use routes::router;
 pub use service::{Defaults, Limits, Served, ServedModel, ServedNetwork, Service, ServiceParts};

@@ -9,6 +9,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::cache::Cache;
 use crate::engine::{EngineError, Model, Network, Sampling, TokenId, Tokenizer};
+use crate::facts::Facts;
+use crate::facts::search::Search;
 use crate::http::{BodyLimits, Health, Problem, Tokens};
 use crate::skills::chat::ChatTemplate;
 use crate::skills::heads::Head;
@@ -16,6 +18,7 @@ use crate::telemetry::Metrics;
 
 use super::error;
 use super::inference::TensorMemory;
+use super::meaning::Meaning;
 use super::shelf::{Lease, Lent, Ports, Shelf, Wanted};
 
 /// Prompts below this are rendered and tokenised in place: it takes less than changing threads.
@@ -198,6 +201,8 @@ impl Served {
 pub struct ServiceParts {
     /// Where models come from.
     pub shelf: Arc<dyn Shelf>,
+    /// What the shop knows.
+    pub facts: Facts,
     /// What a request may ask for.
     pub limits: Limits,
     /// What a request's body may take.
@@ -212,11 +217,14 @@ pub struct ServiceParts {
     pub health: Arc<Health>,
     /// Answers that were made.
     pub cache: Cache,
+    /// Search over the products.
+    pub search: Arc<Search>,
 }
 
 /// What the routes share.
 pub struct Service {
     pub(super) shelf: Arc<dyn Shelf>,
+    pub(super) facts: Facts,
     pub(super) limits: Limits,
     pub(super) body: BodyLimits,
     pub(super) request_timeout: Duration,
@@ -224,6 +232,8 @@ pub struct Service {
     pub(super) metrics: Arc<Metrics>,
     pub(super) health: Arc<Health>,
     pub(super) cache: Cache,
+    pub(super) search: Arc<Search>,
+    pub(super) meaning: Meaning,
     preparing: Arc<Semaphore>,
     /// Room for pictures, a permit for each [`PIXELS_PER_PERMIT`].
     pictures: Arc<Semaphore>,
@@ -235,7 +245,9 @@ impl Service {
     pub fn new(parts: ServiceParts) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
+            meaning: Meaning::new(Arc::clone(&parts.shelf)),
             shelf: parts.shelf,
+            facts: parts.facts,
             pictures: Arc::new(Semaphore::new(permits(parts.limits.max_picture_pixels as u64))),
             tensor_memory: TensorMemory::new(&parts.limits),
             limits: parts.limits,
@@ -245,6 +257,7 @@ impl Service {
             metrics: parts.metrics,
             health: parts.health,
             cache: parts.cache,
+            search: parts.search,
             preparing: Arc::new(Semaphore::new(cores)),
         }
     }
