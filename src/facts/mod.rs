@@ -39,6 +39,7 @@ mod promotion;
 mod reader;
 mod recall;
 mod record;
+pub mod sample;
 pub mod search;
 mod sorted;
 mod stage;

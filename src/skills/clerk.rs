@@ -15,7 +15,8 @@ use super::view::View;
 use super::voice::{Meaning, Speaker, Voice};
 use super::wording::{self, Say};
 use crate::cache::{self, Ask, Cache, Event, Generate, Generating, Status};
-use crate::engine::EngineError;
+use crate::engine::{Chunk, EngineError, FinishReason};
+use crate::facts::search::Search;
 use crate::facts::{Facts, Record, UnixSeconds};
 use crate::telemetry::SkillMetrics;
 
@@ -33,6 +34,7 @@ pub struct Settings {
 /// Answers from the shop's facts.
 pub struct Clerk {
     pub(super) facts: Facts,
+    pub(super) search: Arc<Search>,
     pub(super) cache: Cache,
     pub(super) voice: Arc<dyn Voice>,
     pub(super) meaning: Arc<dyn Meaning>,
@@ -44,6 +46,8 @@ pub struct Clerk {
 pub struct ClerkParts {
     /// What the shop knows.
     pub facts: Facts,
+    /// By which its products are found.
+    pub search: Arc<Search>,
     /// Where generated texts are kept.
     pub cache: Cache,
     /// Who speaks.
@@ -112,8 +116,8 @@ pub(super) struct Wanted<P> {
 impl Clerk {
     /// Joins these parts.
     pub fn new(parts: ClerkParts) -> Self {
-        let ClerkParts { facts, cache, voice, meaning, settings, metrics } = parts;
-        Self { facts, cache, voice, meaning, settings, metrics }
+        let ClerkParts { facts, search, cache, voice, meaning, settings, metrics } = parts;
+        Self { facts, search, cache, voice, meaning, settings, metrics }
     }
 
     /// What the shop knows.
@@ -133,8 +137,7 @@ impl Clerk {
         });
         let vector = async {
             let text = question.as_deref()?;
-            let vector = self.meaning.vector(text, deadline).await?;
-            cache::Vector::new(&vector)
+            self.meaning.vector(text, deadline).await
         };
         let answer = self.cache.ask(ask, vector.boxed(), generate).await?;
         let status = answer.status().clone();
@@ -158,8 +161,8 @@ impl Clerk {
     ) -> Answer {
         let language = view.language;
         // What was composed of facts a moment ago is there.
-        let text = bind(&text, &mut view)
-            .unwrap_or_else(|_| wording::say(language, Say::Unanswered));
+        let text =
+            bind(&text, &mut view).unwrap_or_else(|_| wording::say(language, Say::Unanswered));
         let now = view.now;
         let record = view.reader.finish();
         let provenance = Provenance {
@@ -193,7 +196,7 @@ impl Clerk {
         status: Status,
     ) -> Option<Answer> {
         let now = UnixSeconds::now();
-        let mut view = View::open(&self.facts, language, now);
+        let mut view = View::open(&self.facts, &self.search, language, now);
         let text = bind(&kept.text, &mut view).ok()?;
         let record = view.reader.finish();
         let refused = answer::reasons(&kept.refused);
@@ -244,12 +247,10 @@ fn generating(
             }
             Err(error) => {
                 tracing::warn!(error = %error, model = speaker.name(), "no model could speak");
-                let text = order.fallback.clone();
-                let made =
-                    making::Made { text, step: Step::Fallback, seed: None, refused: Vec::new() };
-                (made, false)
+                (making::Made::fallback(&order), false)
             }
         };
+        let usage = made.usage;
         let kept = Kept {
             text: made.text,
             cited,
@@ -261,7 +262,11 @@ fn generating(
         let note = serde_json::to_string(&kept).map(|text| cache::Step::Event(Event::Note(text)));
         let note = note.map_err(|error| EngineError::Internal(error.to_string()));
         let unfit = (!fit).then_some(Ok(cache::Step::Unfit));
-        unfit.into_iter().chain([note]).collect::<Vec<_>>()
+        // By this the cache knows what its making took.
+        let finish = Some((FinishReason::Stop, usage));
+        let took = Chunk { text: String::new(), tokens: Vec::new(), finish };
+        let took = Ok(cache::Step::Event(Event::Chunk { choice: 0, chunk: took }));
+        unfit.into_iter().chain([note, took]).collect::<Vec<_>>()
     };
     let first = stream::iter([Ok(cache::Step::Read(record))]);
     first.chain(stream::once(work).flat_map(stream::iter)).boxed()

@@ -11,7 +11,7 @@ use super::chat::Message;
 use super::checks::{self, Ground, Refused, Wording};
 use super::language::Language;
 use super::voice::{Speaker, Utterance};
-use crate::engine::{EngineError, FinishReason, Form, Sampling, Scope};
+use crate::engine::{EngineError, FinishReason, Form, Sampling, Scope, Usage};
 
 /// How often a model may try.
 const ATTEMPTS: u64 = 2;
@@ -31,8 +31,17 @@ pub(super) struct Order {
     pub(super) max_tokens: usize,
     pub(super) scope: Scope,
     pub(super) deadline: Instant,
+    /// What is said before the text, whatever it is: that a product is recalled.
+    pub(super) before: String,
     /// What is said where nothing passes.
     pub(super) fallback: String,
+}
+
+impl Order {
+    /// A text with what is said before it.
+    pub(super) fn whole(&self, text: &str) -> String {
+        if self.before.is_empty() { text.to_owned() } else { format!("{} {text}", self.before) }
+    }
 }
 
 /// What came of it.
@@ -42,6 +51,17 @@ pub(super) struct Made {
     pub(super) step: Step,
     pub(super) seed: Option<u64>,
     pub(super) refused: Vec<Refused>,
+    /// What all attempts took.
+    pub(super) usage: Usage,
+}
+
+impl Made {
+    /// What is said where no model can speak.
+    pub(super) fn fallback(order: &Order) -> Self {
+        let usage = Usage { prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0 };
+        let text = order.whole(&order.fallback);
+        Self { text, step: Step::Fallback, seed: None, refused: Vec::new(), usage }
+    }
 }
 
 /// How far the work is.
@@ -60,6 +80,7 @@ pub(super) async fn make(
     progress: &watch::Sender<Progress>,
 ) -> Result<Made, EngineError> {
     let mut refused = Vec::new();
+    let mut usage = Usage { prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0 };
     for attempt in 0..ATTEMPTS {
         let sampling = sampling(&order.sampling, attempt);
         let seed = sampling.seed;
@@ -78,20 +99,26 @@ pub(super) async fn make(
         while let Some(chunk) = speech.next().await {
             let chunk = chunk?;
             text.push_str(&chunk.text);
-            cut = chunk.finish.is_some_and(|(reason, _)| reason == FinishReason::Length);
+            if let Some((reason, took)) = chunk.finish {
+                cut = reason == FinishReason::Length;
+                usage.prompt_tokens += took.prompt_tokens;
+                usage.completion_tokens += took.completion_tokens;
+                usage.cached_tokens += took.cached_tokens;
+            }
             tokens += 1;
             progress.send_replace(told(tokens));
         }
         let text = tidy(&text, cut);
         let faults = checks::check(&text, &order.ground, order.language, &order.wording);
         if faults.is_empty() {
-            return Ok(Made { text, step: Step::Model, seed: Some(seed), refused });
+            let text = order.whole(&text);
+            return Ok(Made { text, step: Step::Model, seed: Some(seed), refused, usage });
         }
         refused.extend(faults);
     }
     refused.sort_unstable();
     refused.dedup();
-    Ok(Made { text: order.fallback.clone(), step: Step::Fallback, seed: None, refused })
+    Ok(Made { refused, usage, ..Made::fallback(order) })
 }
 
 /// The first attempt is as it was asked for; the next has another seed, and chance.
@@ -149,7 +176,7 @@ mod tests {
     use futures_util::future::BoxFuture;
 
     use super::*;
-    use crate::engine::{Chunk, Usage};
+    use crate::engine::Chunk;
     use crate::skills::voice::Speech;
 
     /// Says what it is told to, one text after another.
@@ -186,6 +213,7 @@ mod tests {
             max_tokens: 50,
             scope: Scope::Public,
             deadline: Instant::now() + Duration::from_secs(60),
+            before: String::new(),
             fallback: "Ask a colleague.".to_owned(),
         }
     }

@@ -1,15 +1,15 @@
 //! The facts of one moment, as one language says them.
 
-use std::time::Duration;
-
 use super::figures;
 use super::language::Language;
 use super::wording::{self, Say};
+use crate::facts::search::{Query, Search};
 use crate::facts::{Facts, Product, Promotion, Reader, Seen, Table, UnixSeconds, Zone};
 
 /// What an answer is made from: a reader, and how it is said.
 pub(super) struct View<'a> {
     pub(super) facts: &'a Facts,
+    search: &'a Search,
     pub(super) reader: Reader,
     pub(super) language: Language,
     pub(super) now: UnixSeconds,
@@ -17,8 +17,26 @@ pub(super) struct View<'a> {
 
 impl<'a> View<'a> {
     /// The facts as they are now.
-    pub(super) fn open(facts: &'a Facts, language: Language, now: UnixSeconds) -> Self {
-        Self { facts, reader: facts.reader(now), language, now }
+    pub(super) fn open(
+        facts: &'a Facts,
+        search: &'a Search,
+        language: Language,
+        now: UnixSeconds,
+    ) -> Self {
+        Self { facts, search, reader: facts.reader(now), language, now }
+    }
+
+    /// The products that a search for these words finds, best first.
+    pub(super) fn find(&mut self, words: &str, limit: usize) -> Vec<Seen<Product>> {
+        let mut query = Query::of(words, limit);
+        query.language = self.language.code().parse().ok();
+        match self.search.find(&mut self.reader, &query, None) {
+            Ok(hits) => hits.into_iter().map(|hit| hit.product).collect(),
+            Err(error) => {
+                tracing::warn!(%error, "the products could not be searched");
+                Vec::new()
+            }
+        }
     }
 
     pub(super) fn say(&self, say: Say<'_>) -> String {
@@ -31,11 +49,6 @@ impl<'a> View<'a> {
         let age = self.facts.feed_age(table, self.now);
         let limit = self.facts.config().max_age(table);
         matches!((age, limit), (Some(age), Some(limit)) if age > limit)
-    }
-
-    /// How long a table's feed is silent.
-    pub(super) fn age(&self, table: Table) -> Option<Duration> {
-        self.facts.feed_age(table, self.now)
     }
 
     pub(super) fn zone(&self) -> Zone {

@@ -18,6 +18,7 @@ use super::names::Metric;
 use super::network::NetworkCounts;
 use super::process::Process;
 use super::shelf::ShelfMetrics;
+use super::skills::SkillMetrics;
 
 /// Bounds of `gen_ai.server.time_to_first_token`, as the convention has them.
 const FIRST_TOKEN_S: [f64; 17] = [
@@ -129,6 +130,7 @@ pub struct Metrics {
     shelf: ShelfMetrics,
     cache: CacheMetrics,
     facts: FactsMetrics,
+    skills: SkillMetrics,
     networks: NetworkFamilies,
     http: Histograms<HttpLabels>,
     http_active: Gauge,
@@ -189,6 +191,7 @@ impl Metrics {
         let shelf = ShelfMetrics::register(&mut registry);
         let cache = CacheMetrics::register(&mut registry);
         let facts = FactsMetrics::register(&mut registry);
+        let skills = SkillMetrics::register(&mut registry);
         let networks = NetworkFamilies::register(&mut registry, &models);
         let http = histograms(|| Histogram::new(HTTP_S));
         Metric::HttpDuration.register(&mut registry, http.clone());
@@ -212,6 +215,7 @@ impl Metrics {
             shelf,
             cache,
             facts,
+            skills,
             networks,
             http,
             http_active,
@@ -235,6 +239,11 @@ impl Metrics {
     /// What tells of the shop's facts.
     pub fn facts(&self) -> &FactsMetrics {
         &self.facts
+    }
+
+    /// By which skills report.
+    pub fn skills(&self) -> &SkillMetrics {
+        &self.skills
     }
 
     /// By which the cache of answers reports.
@@ -338,6 +347,8 @@ mod tests {
         metrics.shelf().loaded("tiny", 2048, Duration::from_millis(20));
         metrics.shelf().evicted("other");
         metrics.cache().answered("chat", "exact");
+        metrics.skills().answered("ask", "template");
+        metrics.skills().refused("copy", "money");
         metrics.cache().saved("chat", Duration::from_secs(90), 30, 700);
         metrics.cache().gone("outdated", 3);
         metrics.cache().kept(5, 4096, 8192);
@@ -359,6 +370,8 @@ mod tests {
             "endcap_cache_answers_total{route=\"chat\",how=\"exact\"} 1",
             "endcap_cache_saved_tokens_total{route=\"chat\"} 30",
             "endcap_cache_gone_total{reason=\"outdated\"} 3",
+            "endcap_skill_answers_total{skill=\"ask\",step=\"template\"} 1",
+            "endcap_skill_refused_total{skill=\"copy\",reason=\"money\"} 1",
             "endcap_cache_memory_bytes 4096",
             "endcap_inference_duration_seconds_count{gen_ai_request_model=\"mask\"} 1",
             "endcap_inference_runs_total{gen_ai_request_model=\"mask\"} 1",

@@ -22,6 +22,7 @@ mod names;
 mod network;
 mod process;
 mod shelf;
+mod skills;
 
 pub use cache::CacheMetrics;
 pub use facts::FactsMetrics;
@@ -32,3 +33,4 @@ pub use model::ModelObserver;
 pub use names::Metric;
 pub use network::NetworkCounts;
 pub use shelf::ShelfMetrics;
+pub use skills::SkillMetrics;

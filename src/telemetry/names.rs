@@ -57,6 +57,10 @@ pub enum Metric {
     CacheAge,
     /// Entries that are gone, by reason.
     CacheGone,
+    /// Answers given by meaning that were also made, by whether they say the same.
+    CacheCompared,
+    /// Whether a category has switched its answers by meaning off.
+    CacheOff,
     /// Answers that are kept.
     CacheEntries,
     /// What they take in memory.
@@ -65,6 +69,10 @@ pub enum Metric {
     CacheDisk,
     /// Answers that are being made.
     CacheMaking,
+    /// Answers of skills by the step that gave them.
+    SkillAnswers,
+    /// Generated texts that checks refused, by reason.
+    SkillRefused,
     /// Times of requests to networks.
     InferenceDuration,
     /// Runs of networks; requests that were joined share one.
@@ -109,7 +117,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 52] = [
         Self::TimeToFirstToken,
         Self::TimePerOutputToken,
         Self::GenerationDuration,
@@ -134,10 +142,14 @@ impl Metric {
         Self::CacheSavedMs,
         Self::CacheAge,
         Self::CacheGone,
+        Self::CacheCompared,
+        Self::CacheOff,
         Self::CacheEntries,
         Self::CacheMemory,
         Self::CacheDisk,
         Self::CacheMaking,
+        Self::SkillAnswers,
+        Self::SkillRefused,
         Self::InferenceDuration,
         Self::InferenceRuns,
         Self::InferenceRows,
@@ -252,11 +264,29 @@ impl Metric {
                 ("endcap_cache_age", Some(Seconds), "Age of kept answers when they were given")
             }
             Self::CacheGone => ("endcap_cache_gone", None, "Kept answers that are gone, by reason"),
+            Self::CacheCompared => (
+                "endcap_cache_compared",
+                None,
+                "Answers given by meaning that were also made, by whether they say the same",
+            ),
+            Self::CacheOff => (
+                "endcap_cache_category_off",
+                None,
+                "1 where a category of questions has switched its answers by meaning off",
+            ),
             Self::CacheEntries => ("endcap_cache_entries", None, "Answers that are kept"),
             Self::CacheMemory => {
                 ("endcap_cache_memory", Some(Bytes), "What kept answers take in memory")
             }
             Self::CacheDisk => ("endcap_cache_disk", Some(Bytes), "What kept answers take on disk"),
+            Self::SkillAnswers => {
+                ("endcap_skill_answers", None, "Answers of skills, by the step that gave them")
+            }
+            Self::SkillRefused => (
+                "endcap_skill_refused",
+                None,
+                "Generated texts that were not said, by the check that refused them",
+            ),
             Self::CacheMaking => {
                 ("endcap_cache_making", None, "Answers that are being made through the cache")
             }

@@ -77,11 +77,12 @@ pub(super) struct Understood {
 pub(super) fn understand(words: &[Word], language: Language, certain: bool) -> Understood {
     let folded: Vec<&str> = words.iter().map(|word| word.folded.as_str()).collect();
     let others = Language::ALL.into_iter().filter(|other| *other != language && !certain);
-    let found = heaviest(phrases::of(language), &folded).map(|found| (language, found)).or_else(|| {
-        others
-            .filter_map(|other| Some((other, heaviest(phrases::of(other), &folded)?)))
-            .max_by_key(|(_, (_, weight, _))| *weight)
-    });
+    let found =
+        heaviest(phrases::of(language), &folded).map(|found| (language, found)).or_else(|| {
+            others
+                .filter_map(|other| Some((other, heaviest(phrases::of(other), &folded)?)))
+                .max_by_key(|(_, (_, weight, _))| *weight)
+        });
     match found {
         Some((language, (intent, _, asking))) => Understood { intent, language, asking },
         None => Understood { intent: Intent::Open, language, asking: Vec::new() },

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::phrases;
-use crate::facts::{Attribute, Facts, Product, Reader, Seen, Table};
+use crate::facts::search::MAX_QUERY_BYTES;
+use crate::facts::{Attribute, Product, Reader, Seen};
 use crate::skills::language::Language;
+use crate::skills::view::View;
 use crate::skills::words::{Word, fold, words};
 
 /// Candidates that are looked at.
@@ -37,7 +39,9 @@ pub(super) enum Resolved {
 /// sentence has.
 pub(super) fn naming(words: &[Word], asking: &[usize], language: Language) -> Vec<String> {
     let idle = |word: &str| {
-        language.function_words().chain(phrases::noise(language).split_ascii_whitespace())
+        language
+            .function_words()
+            .chain(phrases::noise(language).split_ascii_whitespace())
             .any(|known| known == word)
     };
     let kept = words.iter().enumerate().filter(|(at, word)| {
@@ -55,11 +59,11 @@ pub(super) fn by_sku(question: &str, reader: &mut Reader) -> Option<Seen<Product
 }
 
 /// The products that these words name.
-pub(super) fn resolve(names: &[String], facts: &Facts, reader: &mut Reader) -> Resolved {
+pub(super) fn resolve(names: &[String], view: &mut View<'_>) -> Resolved {
     if names.is_empty() {
         return Resolved::Unnamed;
     }
-    let found = search(names, facts, reader);
+    let found = view.find(&query(names), CANDIDATES);
     let mut scored: Vec<(Fit, Seen<Product>)> =
         found.into_iter().map(|product| (Fit::of(names, &product), product)).collect();
     // A stable sort: the search's own order decides between equals.
@@ -161,28 +165,14 @@ fn distance(a: &str, b: &str) -> usize {
     }
 }
 
-/// The products that a search for these words finds, best first.
-pub(super) fn search(names: &[String], facts: &Facts, reader: &mut Reader) -> Vec<Seen<Product>> {
-    const PAGE: usize = 1000;
-    let (mut after, mut found) = (String::new(), Vec::new());
-    loop {
-        let page = facts.list(Table::Products, &after, PAGE);
-        for held in &page {
-            if let crate::facts::Fact::Product(product) = &held.fact {
-                let percent = Fit::of(names, product).percent;
-                if percent > 0 {
-                    found.push((percent, held.id.id.clone()));
-                }
-            }
-        }
-        match page.last() {
-            Some(last) if page.len() == PAGE => after = last.id.id.as_str().to_owned(),
-            _ => break,
-        }
+/// The words as one query, as many of them as a query takes.
+pub(super) fn query(names: &[String]) -> String {
+    let mut query = names.join(" ");
+    while query.len() > MAX_QUERY_BYTES {
+        let last = query.rfind(' ').unwrap_or_default();
+        query.truncate(last);
     }
-    found.sort_by_key(|(percent, _)| std::cmp::Reverse(*percent));
-    found.truncate(CANDIDATES);
-    found.iter().filter_map(|(_, sku)| reader.product(sku)).collect()
+    query
 }
 
 /// What was asked for, as an answer repeats it.

@@ -12,7 +12,13 @@ const MONEY: &str = "\
     ciento pourcent pourcents gratis kostenlos umsonst gratuit gratuite gratuits gratuitement bogo";
 /// Phrases of gifts, as words with a space between.
 const GIFTS: [&str; 8] = [
-    "for free", "free of charge", "is free", "are free", "half price", "half off", "por ciento",
+    "for free",
+    "free of charge",
+    "is free",
+    "are free",
+    "half price",
+    "half off",
+    "por ciento",
     "pour cent",
 ];
 /// Numbers as words, folded; "one" is left out, as it seldom is a quantity.
@@ -36,7 +42,8 @@ const UNITS: &str = "\
 pub(super) fn check(plain: &str, ground: &Ground) -> Vec<Refused> {
     let words = words(plain);
     let mut refused = Vec::new();
-    if plain.contains(SIGNS) || words.iter().any(|word| is_in(MONEY, &word.folded)) || gift(&words) {
+    if plain.contains(SIGNS) || words.iter().any(|word| is_in(MONEY, &word.folded)) || gift(&words)
+    {
         refused.push(Refused::Money);
     }
     if words.iter().any(|word| word.is_number() && !ground.has_number(&word.folded)) {

@@ -46,6 +46,21 @@ pub enum Refused {
 }
 
 impl Refused {
+    /// Every reason.
+    pub const ALL: [Self; 11] = [
+        Self::Money,
+        Self::Quantity,
+        Self::Slot,
+        Self::Product,
+        Self::Allergen,
+        Self::Length,
+        Self::Empty,
+        Self::Language,
+        Self::Blocked,
+        Self::Repeats,
+        Self::Personal,
+    ];
+
     /// As provenance and metrics call it.
     pub fn name(self) -> &'static str {
         match self {

@@ -23,7 +23,12 @@ pub struct Wording {
 }
 
 /// `plain` is the text without its slots.
-pub(super) fn check(text: &str, plain: &str, language: Language, wording: &Wording) -> Vec<Refused> {
+pub(super) fn check(
+    text: &str,
+    plain: &str,
+    language: Language,
+    wording: &Wording,
+) -> Vec<Refused> {
     let mut refused = Vec::new();
     if text.chars().count() > wording.max_chars || is_cut(text) {
         refused.push(Refused::Length);

@@ -52,7 +52,9 @@ pub(super) fn write(say: Say<'_>) -> String {
         }
         Say::NoAllergens { name } => format!("{name}: no allergens are declared."),
         Say::AllergensUnknown { name } => {
-            format!("We have no allergen data for {name}. Please read the label or ask a colleague.")
+            format!(
+                "We have no allergen data for {name}. Please read the label or ask a colleague."
+            )
         }
         Say::WithoutList { what, list } => format!("Declared without {what}: {list}."),
         Say::WithoutNone { what } => {
@@ -90,7 +92,9 @@ pub(super) fn write(say: Say<'_>) -> String {
         Say::NotFound { what } => {
             format!("I do not find “{what}” in our range. Please ask a colleague.")
         }
-        Say::More { count } => format!("There are {count} more; tell me more exactly which one you mean."),
+        Say::More { count } => {
+            format!("There are {count} more; tell me more exactly which one you mean.")
+        }
         Say::AlsoOnOffer { offer } => format!("On offer: {offer}."),
         Say::WhichProduct => "Which product do you mean?".to_owned(),
         Say::Unanswered => {

@@ -55,7 +55,9 @@ pub(super) fn write(say: Say<'_>) -> String {
         Say::MayContain { name, list } => format!("{name} kann Spuren enthalten von: {list}."),
         Say::Includes { name, what } => format!("Ja, {name} enthält {what}."),
         Say::Traces { name, what } => format!("{name} kann Spuren enthalten von: {what}."),
-        Say::Free { name, what } => format!("Nach unseren Daten ist in {name} nicht enthalten: {what}."),
+        Say::Free { name, what } => {
+            format!("Nach unseren Daten ist in {name} nicht enthalten: {what}.")
+        }
         Say::NoAllergens { name } => format!("{name}: Es sind keine Allergene angegeben."),
         Say::AllergensUnknown { name } => format!(
             "Zu {name} haben wir keine Angaben über Allergene. Bitte lesen Sie das Etikett oder \
@@ -97,7 +99,9 @@ pub(super) fn write(say: Say<'_>) -> String {
         Say::NotFound { what } => format!(
             "„{what}“ finde ich nicht in unserem Sortiment. Bitte fragen Sie unser Personal."
         ),
-        Say::More { count } => format!("Es gibt noch {count} weitere; sagen Sie mir genauer, welches Sie meinen."),
+        Say::More { count } => {
+            format!("Es gibt noch {count} weitere; sagen Sie mir genauer, welches Sie meinen.")
+        }
         Say::AlsoOnOffer { offer } => format!("Im Angebot: {offer}."),
         Say::WhichProduct => "Welches Produkt meinen Sie?".to_owned(),
         Say::Unanswered => {

@@ -93,7 +93,9 @@ pub(super) fn write(say: Say<'_>) -> String {
         Say::NotFound { what } => {
             format!("No encuentro «{what}» en nuestro surtido. Pregunte a nuestro personal.")
         }
-        Say::More { count } => format!("Hay {count} más; dígame con más detalle cuál quiere decir."),
+        Say::More { count } => {
+            format!("Hay {count} más; dígame con más detalle cuál quiere decir.")
+        }
         Say::AlsoOnOffer { offer } => format!("En oferta: {offer}."),
         Say::WhichProduct => "¿Qué producto quiere decir?".to_owned(),
         Say::Unanswered => {

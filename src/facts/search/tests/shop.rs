@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::facts::bulk::Rows;
 use crate::facts::search::Search;
 use crate::facts::{Batch, Change, Fact, Facts, FactsConfig, Table, UnixSeconds, Zone};
 
@@ -106,22 +105,6 @@ pub(super) fn small() -> Shop {
 /// The sample shop.
 pub(super) fn sample() -> Shop {
     let shop = empty();
-    let packed = include_bytes!("../../../../models/sample-shop/shop.tar.gz");
-    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(&packed[..]));
-    for entry in archive.entries().unwrap() {
-        let mut entry = entry.unwrap();
-        let name = entry.path().unwrap().file_stem().unwrap().to_str().unwrap().to_owned();
-        let mut text = Vec::new();
-        std::io::Read::read_to_end(&mut entry, &mut text).unwrap();
-        let bytes = text.len() as u64;
-        let rows = Rows::of_csv(std::io::Cursor::new(text), name.parse().unwrap(), bytes).unwrap();
-        let put = |entry: crate::facts::bulk::Entry| Change::Put {
-            id: entry.id,
-            fact: entry.fact,
-            source: entry.source,
-        };
-        let changes = rows.map(|row| put(row.unwrap())).collect();
-        shop.facts.write(Batch { changes, idempotency: None }, NOON).unwrap();
-    }
+    crate::facts::sample::load(&shop.facts, NOON, |_, _| ()).unwrap();
     shop
 }

@@ -137,7 +137,7 @@ fn about_products(
 fn found(question: &Question<'_>, names: &[String], view: &mut View<'_>) -> Resolved {
     match resolve::by_sku(question.text, &mut view.reader) {
         Some(product) => Resolved::One(product),
-        None => resolve::resolve(names, view.facts, &mut view.reader),
+        None => resolve::resolve(names, view),
     }
 }
 

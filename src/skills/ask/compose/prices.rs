@@ -41,7 +41,7 @@ pub(super) fn compare(question: &Question<'_>, view: &mut View<'_>) -> Draft {
     let groups = groups(question);
     match groups.as_slice() {
         [] => Draft::of(view, Say::WhichProduct),
-        [names] => match resolve::resolve(names, view.facts, &mut view.reader) {
+        [names] => match resolve::resolve(names, view) {
             Resolved::One(product) => each(question, &[product], view),
             Resolved::Several(products, _) => least(question, &products, view),
             other => not_found(&other, names, view),
@@ -49,7 +49,7 @@ pub(super) fn compare(question: &Question<'_>, view: &mut View<'_>) -> Draft {
         [first, second, ..] => {
             let mut pair = Vec::new();
             for names in [first, second] {
-                match resolve::resolve(names, view.facts, &mut view.reader) {
+                match resolve::resolve(names, view) {
                     Resolved::One(product) => pair.push(vec![product]),
                     Resolved::Several(products, _) => pair.push(products),
                     other => return not_found(&other, names, view),

@@ -135,7 +135,8 @@ fn without(products: &[Seen<Product>], asked: &BTreeSet<Allergen>, view: &View<'
     let mut draft = Draft::default();
     let free = |product: &&Seen<Product>| {
         product.allergens.as_ref().is_some_and(|known| {
-            let absent = |a: &Allergen| !known.contains.contains(a) && !known.may_contain.contains(a);
+            let absent =
+                |a: &Allergen| !known.contains.contains(a) && !known.may_contain.contains(a);
             asked.iter().flat_map(|asked| akin(*asked)).all(absent)
         })
     };

@@ -26,7 +26,8 @@ pub(super) fn each(_: &Question<'_>, products: &[Seen<Product>], view: &mut View
             },
         );
     }
-    let there: Vec<_> = products.iter().filter(|product| is_there(product, view)).cloned().collect();
+    let there: Vec<_> =
+        products.iter().filter(|product| is_there(product, view)).cloned().collect();
     draft.sentences.extend(grouped(&there, view).into_iter().filter_map(|(names, place)| {
         place.map(|place| view.say(Say::Place { name: &names, place: &place }))
     }));

@@ -15,7 +15,11 @@ pub(super) const PHRASES: &[Phrases] = &[
     (Attribute(Other), 72, "how much sugar | how much protein | how much fat | how much salt"),
     (Attribute(Other), 72, "how many calories | calorie* | nutrition* | ingredient* | made of"),
     (Attribute(Other), 72, "where _ made | where _ from | origin | made in | how much caffeine"),
-    (Attribute(Other), 72, "^ is _ vegan $ | ^ are _ vegan $ | ^ is _ organic $ | ^ are _ organic $"),
+    (
+        Attribute(Other),
+        72,
+        "^ is _ vegan $ | ^ are _ vegan $ | ^ is _ organic $ | ^ are _ organic $",
+    ),
     (Attribute(Other), 72, "^ is _ vegetarian $ | ^ are _ vegetarian $ | ^ is _ halal $"),
     (Attribute(Other), 72, "^ is _ kosher $ | how much alcohol | alcohol content"),
     (Promotions, 70, "on sale | on offer | offer | offers | deal | deals | promotion* | promo*"),

@@ -3,16 +3,28 @@ use crate::skills::ask::intent::Aspect::{Brand, Other, Size};
 use crate::skills::ask::intent::Intent::*;
 
 pub(super) const PHRASES: &[Phrases] = &[
-    (Recall, 90, "rappel | rappels | rappele | rappelee | rappeles | rappelees | retire* de la vente"),
+    (
+        Recall,
+        90,
+        "rappel | rappels | rappele | rappelee | rappeles | rappelees | retire* de la vente",
+    ),
     (Allergens, 80, "allerg* | contient _ @ | contiennent _ @ | sans @ | traces | intoleran*"),
     (Allergens, 80, "coeliaque* | y a _ @ dans | y a t il _ @ dans | @ dans"),
-    (Compare, 75, "moins cher* | plus cher* | difference de prix | compar* | coute plus | coute moins"),
+    (
+        Compare,
+        75,
+        "moins cher* | plus cher* | difference de prix | compar* | coute plus | coute moins",
+    ),
     (Attribute(Other), 72, "combien de sucre | combien de calories | combien de sel | calories"),
     (Attribute(Other), 72, "ingredient* | nutrition* | d ou vient | d ou viennent | origine"),
     (Attribute(Other), 72, "provenance | fabrique* en | ou _ fabrique* | combien de cafeine"),
     (Attribute(Other), 72, "est _ vegan $ | sont _ vegan $ | est _ vegetarien* $ | est _ bio $"),
     (Attribute(Other), 72, "sont _ bio $ | est _ halal $ | est _ casher $ | combien d alcool"),
-    (Promotions, 70, "promotion* | promo* | offre* | reduction* | solde* | remise* | bon de reduction"),
+    (
+        Promotions,
+        70,
+        "promotion* | promo* | offre* | reduction* | solde* | remise* | bon de reduction",
+    ),
     (Attribute(Size), 65, "quelle taille | quelle contenance | combien pese* | quel poids | poids"),
     (Attribute(Size), 65, "combien de grammes | combien de litres | taille | contenance"),
     (Attribute(Size), 65, "quelle quantite | quel _ poids | quelle _ taille"),
