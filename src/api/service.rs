@@ -25,6 +25,8 @@ use super::shelf::{Lease, Lent, Ports, Shelf, Wanted};
 const INLINE_PROMPT_BYTES: usize = 4 << 10;
 /// The grain in which room for pictures is given out.
 const PIXELS_PER_PERMIT: u64 = 1 << 16;
+/// Batches of facts that come at once; more wait.
+const MAX_BATCHES: usize = 4;
 /// As many as a semaphore can count, and a request can ask for.
 const MAX_PERMITS: u64 = 1 << 24;
 
@@ -238,6 +240,8 @@ pub struct Service {
     /// Room for pictures, a permit for each [`PIXELS_PER_PERMIT`].
     pictures: Arc<Semaphore>,
     pub(super) tensor_memory: TensorMemory,
+    /// Turns of batches of facts, each of which takes room on the disk while it comes.
+    batches: Arc<Semaphore>,
 }
 
 impl Service {
@@ -259,6 +263,7 @@ impl Service {
             cache: parts.cache,
             search: parts.search,
             preparing: Arc::new(Semaphore::new(cores)),
+            batches: Arc::new(Semaphore::new(MAX_BATCHES)),
         }
     }
 
@@ -317,6 +322,14 @@ impl Service {
             work()
         };
         tokio::task::spawn_blocking(work).await.map_err(Problem::internal)?
+    }
+
+    /// Waits for the turn of a batch of facts.
+    pub(super) async fn turn_for_batch(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let turn = Arc::clone(&self.batches).acquire_owned();
+        let turn = tokio::time::timeout(self.request_timeout, turn).await;
+        let turn = turn.map_err(|_| error::of_engine(EngineError::Deadline, ""))?;
+        turn.map_err(Problem::internal)
     }
 
     /// Waits for room for a picture of this size. Pictures that are in work at once have no more

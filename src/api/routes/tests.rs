@@ -72,7 +72,7 @@ fn message<'a>(path: &str, body: &'a Value) -> Option<&'a str> {
 #[tokio::test]
 async fn every_route_asks_who_is_there_unless_it_is_public() {
     let (router, _) = house();
-    for route in ROUTES {
+    for route in all() {
         for role in ROLES {
             let request = shown_as(at(route), role).body(Body::empty()).unwrap();
             let (head, body) = ask(&router, request).await;
