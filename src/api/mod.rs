@@ -20,6 +20,7 @@ mod encoder;
 mod error;
 mod inference;
 mod json;
+mod meaning;
 mod openai;
 mod openapi;
 mod operations;
@@ -32,5 +33,6 @@ mod store;
 mod text;
 mod vision;
 
+pub use meaning::Meaning;
 pub use routes::router;
 pub use service::{Defaults, Limits, Served, ServedModel, ServedNetwork, Service, ServiceParts};

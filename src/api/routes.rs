@@ -400,6 +400,16 @@ pub static ROUTES: &[Route] = &[
         response: Content::Json(of::<store::cache::Purged>),
     },
     Route {
+        method: RouteMethod::Get,
+        path: "/store/v1/search",
+        access: Access::Client,
+        summary: "Products that fit words and filters",
+        handler: |filter| on(filter, store::search::find),
+        query: store::search::FIND,
+        request: None,
+        response: Content::Json(of::<store::search::Found>),
+    },
+    Route {
         method: RouteMethod::Post,
         path: "/v2/repository/index",
         access: Access::Admin,

@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::cache::Cache;
 use crate::engine::{EngineError, Model, Network, Sampling, TokenId, Tokenizer};
 use crate::facts::Facts;
+use crate::facts::search::Search;
 use crate::http::{BodyLimits, Health, Problem, Tokens};
 use crate::skills::chat::ChatTemplate;
 use crate::skills::heads::Head;
@@ -17,7 +18,8 @@ use crate::telemetry::Metrics;
 
 use super::error;
 use super::inference::TensorMemory;
-use super::shelf::{Lease, Lent, Shelf, Wanted};
+use super::meaning::Meaning;
+use super::shelf::{Lease, Lent, Ports, Shelf, Wanted};
 
 /// Prompts below this are rendered and tokenised in place: it takes less than changing threads.
 const INLINE_PROMPT_BYTES: usize = 4 << 10;
@@ -165,6 +167,19 @@ impl Served {
         }
     }
 
+    /// What it takes and gives as arrays. A language model takes tokens and gives logits.
+    pub fn ports(&self) -> Ports {
+        match self {
+            Self::Language(model) => {
+                Ports { inputs: model.model.inputs(), outputs: model.model.outputs() }
+            }
+            Self::Network(network) => Ports {
+                inputs: network.network.inputs().to_vec(),
+                outputs: network.network.outputs().to_vec(),
+            },
+        }
+    }
+
     /// Waits until it has ended and its memory is given back, after [`Self::shut_down`].
     pub fn ended(&self) -> BoxFuture<'static, ()> {
         match self {
@@ -202,6 +217,8 @@ pub struct ServiceParts {
     pub health: Arc<Health>,
     /// Answers that were made.
     pub cache: Cache,
+    /// Search over the products.
+    pub search: Arc<Search>,
 }
 
 /// What the routes share.
@@ -215,6 +232,8 @@ pub struct Service {
     pub(super) metrics: Arc<Metrics>,
     pub(super) health: Arc<Health>,
     pub(super) cache: Cache,
+    pub(super) search: Arc<Search>,
+    pub(super) meaning: Meaning,
     preparing: Arc<Semaphore>,
     /// Room for pictures, a permit for each [`PIXELS_PER_PERMIT`].
     pictures: Arc<Semaphore>,
@@ -226,6 +245,7 @@ impl Service {
     pub fn new(parts: ServiceParts) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
+            meaning: Meaning::new(Arc::clone(&parts.shelf)),
             shelf: parts.shelf,
             facts: parts.facts,
             pictures: Arc::new(Semaphore::new(permits(parts.limits.max_picture_pixels as u64))),
@@ -237,6 +257,7 @@ impl Service {
             metrics: parts.metrics,
             health: parts.health,
             cache: parts.cache,
+            search: parts.search,
             preparing: Arc::new(Semaphore::new(cores)),
         }
     }

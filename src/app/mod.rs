@@ -15,6 +15,7 @@
 mod error;
 mod shelf;
 mod signals;
+mod vectors;
 
 use std::sync::Arc;
 
@@ -23,10 +24,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::shelf::Shelf;
-use crate::api::{self, Service, ServiceParts};
+use crate::api::{self, Meaning, Service, ServiceParts};
 use crate::cache::Cache;
 use crate::config::Config;
 use crate::facts::Facts;
+use crate::facts::search::{Search, SearchError};
 use crate::http::{Health, HttpError, Listener, Tokens};
 use crate::telemetry::{self, Metrics};
 
@@ -35,6 +37,8 @@ use shelf::PackageShelf;
 
 /// Answers that were made; may be deleted while no server runs.
 const ANSWERS_FILE: &str = "answers.redb";
+/// Vectors of the products' texts; may be deleted while no server runs.
+const VECTORS_FILE: &str = "vectors.redb";
 
 /// A server that is about to answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +73,10 @@ pub async fn run(
     };
     let health = Arc::new(Health::default());
     let cache = open_cache(&config, facts.clone(), &metrics).await;
+    let search = open_search(&config, facts.clone()).await?;
     let mut beside = JoinSet::new();
+    let meaning = Meaning::new(Arc::<PackageShelf>::clone(&shelf));
+    beside.spawn(vectors::keep(Arc::clone(&search), meaning));
     beside.spawn(cache.clone().follow_facts());
     beside.spawn(cache.clone().work_at_night(only_these(Arc::clone(&shelf))));
     let service = Service::new(ServiceParts {
@@ -82,6 +89,7 @@ pub async fn run(
         metrics: Arc::clone(&metrics),
         health: Arc::clone(&health),
         cache: cache.clone(),
+        search,
     });
     let router = api::router(Arc::new(service));
     announce(&started);
@@ -125,6 +133,19 @@ async fn open_cache(config: &Config, facts: Facts, metrics: &Metrics) -> Cache {
     let opened = tokio::task::spawn_blocking(opened).await;
     let in_memory = || Cache::in_memory(config.cache.clone(), again, metrics.cache().clone());
     opened.unwrap_or_else(|_| in_memory())
+}
+
+/// Reads the vectors and makes the index, off the async threads.
+async fn open_search(config: &Config, facts: Facts) -> Result<Arc<Search>, AppError> {
+    let file = config.data_dir.join(VECTORS_FILE);
+    let open = move || -> Result<Search, SearchError> {
+        let search = Search::open(facts, Some(&file))?;
+        search.catch_up()?;
+        Ok(search)
+    };
+    let opened = tokio::task::spawn_blocking(open).await;
+    let opened = opened.unwrap_or_else(|fault| std::panic::resume_unwind(fault.into_panic()));
+    Ok(Arc::new(opened?))
 }
 
 /// Whether nobody uses a model but so many makings of answers that nobody waits for.

@@ -61,7 +61,7 @@ impl Common {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Pull the default model if it is missing, and serve it until Ctrl-C
+    /// Pull the default model if it is missing, and serve it and a sample shop until Ctrl-C
     Demo(Demo),
     /// Serve the installed models until Ctrl-C
     Serve(Serve),

@@ -10,6 +10,7 @@ use super::*;
 use crate::api::shelf::StillShelf;
 use crate::api::{Limits, ServiceParts};
 use crate::cache::{self, Cache};
+use crate::facts::search::Search;
 use crate::facts::{Facts, FactsConfig};
 use crate::http::{BodyLimits, ErrorForm, Health, Role, Stage, Tokens, dress};
 use crate::telemetry::Metrics;
@@ -23,20 +24,18 @@ fn house() -> (Router, Arc<Health>) {
         tokens.with_fixed(&format!("a-token-of-{role}"), role, "test")
     });
     let (metrics, health) = (Arc::new(Metrics::new()), Arc::new(Health::default()));
+    let facts = Facts::in_memory(FactsConfig::default()).unwrap();
     let service = Service::new(ServiceParts {
         shelf: Arc::new(StillShelf::of(Vec::new())),
-        facts: Facts::in_memory(FactsConfig::default()).unwrap(),
+        facts: facts.clone(),
         limits: Limits::default(),
         body: BodyLimits { bytes: 4096, timeout: Duration::from_secs(5) },
         request_timeout: Duration::from_secs(1),
         tokens: Arc::new(tokens),
         metrics: Arc::clone(&metrics),
         health: Arc::clone(&health),
-        cache: Cache::in_memory(
-            cache::Config::default(),
-            Facts::in_memory(FactsConfig::default()).unwrap(),
-            metrics.cache().clone(),
-        ),
+        cache: Cache::in_memory(cache::Config::default(), facts.clone(), metrics.cache().clone()),
+        search: Arc::new(Search::open(facts, None).unwrap()),
     });
     (dress(router(Arc::new(service)), &[], &metrics).unwrap(), health)
 }

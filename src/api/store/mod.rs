@@ -1,5 +1,5 @@
-//! What is asked of packages, aliases, facts and the cache of answers while the server runs, under
-//! `/store/v1`.
+//! What stands under `/store/v1`: search over the products, and what is asked of packages, aliases, facts
+//! and the cache of answers while the server runs.
 //!
 //! Triton's own words for some of it are in [`repository`](super::repository).
 
@@ -7,3 +7,4 @@ pub(super) mod aliases;
 pub(super) mod cache;
 pub(super) mod facts;
 pub(super) mod models;
+pub(super) mod search;

@@ -193,7 +193,10 @@ fn stream(
     let send = |piece| pieces.blocking_send(piece).is_ok();
     let mut rows = match Rows::open(file, table) {
         Ok(rows) => rows,
-        Err(error) => return drop(send(Err(io::Error::other(error)))),
+        Err(error) => {
+            send(Err(io::Error::other(error)));
+            return;
+        }
     };
     progress.start(&format!("loading {}", file.display()), Some(rows.bytes()));
     let (mut piece, mut told) = (Vec::with_capacity(PIECE_BYTES), 0);

@@ -10,7 +10,7 @@ use crate::config::Sources;
 
 /// What is looked for.
 #[derive(Debug, Args)]
-pub(super) struct Search {
+pub(in crate::cli) struct Search {
     /// Words, or an SKU; without them all that pass the filters
     words: Vec<String>,
     /// Of this category or below it, as drinks/coffee

@@ -71,6 +71,11 @@ impl Search {
         Ok(Self { facts, index, upkeep, vectors })
     }
 
+    /// The facts it looks through.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
     /// Brings the index up to the facts. Computes for a moment after many changes.
     pub fn catch_up(&self) -> Result<(), SearchError> {
         let mut upkeep = self.upkeep();
