@@ -76,7 +76,7 @@ pub async fn run(
     let search = open_search(&config, facts.clone()).await?;
     let mut beside = JoinSet::new();
     let meaning = Meaning::new(Arc::<PackageShelf>::clone(&shelf));
-    beside.spawn(vectors::keep(Arc::clone(&search), meaning));
+    beside.spawn(vectors::keep(Arc::clone(&search), meaning, cache.clone()));
     beside.spawn(cache.clone().follow_facts());
     beside.spawn(cache.clone().work_at_night(only_these(Arc::clone(&shelf))));
     let service = Service::new(ServiceParts {
