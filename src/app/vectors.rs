@@ -51,7 +51,8 @@ async fn fill(search: &Arc<Search>, meaning: &Meaning) -> Result<bool, SearchErr
         for batch in missing.chunks(BATCH) {
             let texts: Vec<String> = batch.iter().map(|missing| missing.text.clone()).collect();
             let Some(vectors) = meaning.vectors(&texts, PATIENCE).await else { return Ok(false) };
-            let made = batch.iter().cloned().zip(vectors).map(|(of, vector)| Vectorised { of, vector });
+            let made =
+                batch.iter().cloned().zip(vectors).map(|(of, vector)| Vectorised { of, vector });
             let made: Vec<_> = made.collect();
             told += made.len();
             apart(search, move |search| search.put_vectors(made)).await?;

@@ -35,9 +35,7 @@ impl Place {
         body: Option<Value>,
     ) -> anyhow::Result<Value> {
         let with_body = |request: RequestBuilder| match body {
-            Some(body) => {
-                request.header("content-type", "application/json").body(body.to_string())
-            }
+            Some(body) => request.header("content-type", "application/json").body(body.to_string()),
             None => request,
         };
         self.send(sources, method, path, with_body).await

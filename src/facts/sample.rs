@@ -172,7 +172,8 @@ mod tests {
             assert!(reader.price(sku).unwrap().amount.minor() > 0);
             assert!(reader.stock(sku).unwrap().location.is_some());
             let path = product.category.as_deref().unwrap();
-            let food = ["dairy", "bakery", "snacks", "breakfast", "drinks", "frozen", "meat", "produce"];
+            let food =
+                ["dairy", "bakery", "snacks", "breakfast", "drinks", "frozen", "meat", "produce"];
             if food.iter().any(|food| path.starts_with(food)) {
                 assert!(product.allergens.is_some(), "{sku} of {path}");
             }

@@ -24,8 +24,14 @@ const DEFAULT_LIMIT: usize = 10;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(in crate::api) const FIND: &[QueryField] = &[
-    QueryField { name: "q", about: "Words in any language, or an SKU; may be left out beside a filter" },
-    QueryField { name: "language", about: "The language of `q` and of the names in the answer, as de" },
+    QueryField {
+        name: "q",
+        about: "Words in any language, or an SKU; may be left out beside a filter",
+    },
+    QueryField {
+        name: "language",
+        about: "The language of `q` and of the names in the answer, as de",
+    },
     QueryField { name: "category", about: "Of this category or below it, as drinks/coffee" },
     QueryField { name: "min_price", about: "Costs at least this, promotions aside" },
     QueryField { name: "max_price", about: "Costs at most this, promotions aside" },

@@ -43,7 +43,11 @@ pub(super) struct Load {
 
 impl Load {
     /// Looks at the file, and where there is a server, loads it.
-    pub(super) async fn run(self, sources: &Sources, place: Option<Place>) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(
+        self,
+        sources: &Sources,
+        place: Option<Place>,
+    ) -> anyhow::Result<ExitCode> {
         let progress: Arc<dyn Progress> =
             if self.quiet { Arc::new(Silent) } else { Arc::new(Bars::new()) };
         let (table, file, seen) = (self.table, self.file.clone(), Arc::clone(&progress));
@@ -72,7 +76,8 @@ impl Load {
     ) -> anyhow::Result<Value> {
         let (pieces, taken) = mpsc::channel(PIECES);
         let (table, file) = (self.table, self.file.clone());
-        let sending = tokio::task::spawn_blocking(move || stream(table, &file, &*progress, &pieces));
+        let sending =
+            tokio::task::spawn_blocking(move || stream(table, &file, &*progress, &pieces));
         let body = Body::wrap_stream(ReceiverStream::new(taken));
         let with_lines = |request: reqwest::RequestBuilder| {
             request.header("content-type", "application/x-ndjson").timeout(TIMEOUT).body(body)

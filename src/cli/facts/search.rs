@@ -99,7 +99,8 @@ fn table(rows: &[[String; 3]]) -> String {
         rows.iter().map(|row| column(row).chars().count()).max().unwrap_or_default()
     };
     let (sku, price) = (width(|[sku, ..]| sku), width(|[_, price, _]| price));
-    let line = |[a, b, c]: &[String; 3]| format!("{a:sku$}  {b:>price$}  {c}").trim_end().to_owned();
+    let line =
+        |[a, b, c]: &[String; 3]| format!("{a:sku$}  {b:>price$}  {c}").trim_end().to_owned();
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
@@ -111,7 +112,9 @@ mod tests {
     #[test]
     fn a_product_is_one_line() {
         let rows = [
-            row(&json!({"sku": "41", "name": "Oat Milk", "price": {"amount": 2.49, "currency": "USD"}})),
+            row(
+                &json!({"sku": "41", "name": "Oat Milk", "price": {"amount": 2.49, "currency": "USD"}}),
+            ),
             row(&json!({"sku": "1042", "name": "Cookies", "price": null, "recalled": true})),
         ];
         assert_eq!(table(&rows), "41    2.49 USD  Oat Milk\n1042            Cookies (recalled)");
