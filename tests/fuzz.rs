@@ -22,6 +22,7 @@ use endcap::packages::gguf::Gguf;
 use endcap::packages::safetensors::Safetensors;
 use endcap::packages::{Card, Catalogue, GenerationDefaults, Manifest};
 use endcap::skills::chat::{self, ChatTemplate, Message};
+use endcap::skills::pictures::{Announced, Format};
 use endcap::telemetry::{CacheMetrics, Metrics};
 use serde_json::json;
 use tower::ServiceExt;
@@ -183,6 +184,63 @@ fn networks() {
         let asked = Inference { inputs, outputs: Vec::new(), deadline: None };
         let _ = runtime.block_on(network.infer(asked));
     });
+}
+
+/// Half a rainbow, small enough that many can be tried.
+fn picture(format: image::ImageFormat) -> Vec<u8> {
+    let colour = |x: u32, y: u32| image::Rgb([(x * 16) as u8, (y * 20) as u8, 90]);
+    let picture = image::DynamicImage::from(image::RgbImage::from_fn(16, 12, colour));
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
+
+#[test]
+fn pictures() {
+    let limit_pixels = 1 << 16;
+    for (form, format) in [
+        (image::ImageFormat::Png, Format::Png),
+        (image::ImageFormat::Jpeg, Format::Jpeg),
+        (image::ImageFormat::WebP, Format::WebP),
+    ] {
+        try_damage(2000, &picture(form), |bytes| {
+            let Ok(announced) = Announced::read(format, bytes.to_vec(), limit_pixels) else {
+                return;
+            };
+            assert!(announced.pixels() <= limit_pixels);
+            let pixels = announced.pixels();
+            let Ok(picture) = announced.decode() else { return };
+            assert_eq!((picture.width() * picture.height()) as u64, pixels);
+            assert_eq!(picture.rgb().len() as u64, 3 * pixels);
+        });
+    }
+}
+
+/// The file's own checks would end most damage at the first byte; made right again, what is inside
+/// gets its turn.
+#[test]
+fn pictures_whose_sums_are_right() {
+    try_damage(2000, &picture(image::ImageFormat::Png), |bytes| {
+        let Ok(announced) = Announced::read(Format::Png, resummed(bytes), 1 << 16) else { return };
+        let _ = announced.decode();
+    });
+}
+
+/// A PNG with the check sum of each chunk as it should be.
+fn resummed(png: &[u8]) -> Vec<u8> {
+    let mut png = png.to_vec();
+    let mut at = 8;
+    while let Some(&[a, b, c, d]) = png.get(at..at + 4) {
+        let length = u32::from_be_bytes([a, b, c, d]) as usize;
+        let Some(chunk) = png.get(at + 4..at + 8 + length) else { break };
+        let mut sum = flate2::Crc::new();
+        sum.update(chunk);
+        let sum = sum.sum().to_be_bytes();
+        let Some(place) = png.get_mut(at + 8 + length..at + 12 + length) else { break };
+        place.copy_from_slice(&sum);
+        at += 12 + length;
+    }
+    png
 }
 
 #[test]

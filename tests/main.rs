@@ -9,11 +9,13 @@
 
 mod answers;
 mod api;
+mod bombs;
 mod cache;
 mod cards;
 mod cli;
 mod clients;
 mod constraint;
+mod embeddings;
 mod encoders;
 mod engine;
 mod facts;
@@ -30,5 +32,6 @@ mod shop;
 mod speed;
 mod stress;
 mod support;
+mod texts;
 mod tidy;
 mod vision;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes pairs.tsv: pairs of shop questions, labelled by whether one answer serves both.
+"""Makes calibration.tsv and test.tsv: pairs of shop questions, labelled by whether one answer serves both.
 
-    models/questions/make.py [--products FILE] [--pairs N N] [--seed N] [--out FILE]
+    models/questions/make.py [--products FILE] [--pairs N N] [--seed N] [--out FOLDER]
 
 Wordings are from calibration.txt and test.txt, written by hand; products from the sample shop. The two
 halves share neither wordings nor products, days, dishes or numbers. A line is: half, kind, same (1) or
@@ -328,16 +328,16 @@ def main():
     parser.add_argument("--products", default=SHOP, help="shop.tar.gz of a sample shop")
     parser.add_argument("--pairs", type=int, nargs=2, default=[16000, 4000], help="of either half")
     parser.add_argument("--seed", type=int, default=20)
-    parser.add_argument("--out", default=HERE / "pairs.tsv")
+    parser.add_argument("--out", type=Path, default=HERE)
     args = parser.parse_args()
     rng = random.Random(args.seed)
     groups = products(args.products)
     rng.shuffle(groups)
     middle = len(groups) // 2
-    with open(args.out, "w", newline="") as file:
-        for half, part, count in zip(HALVES, [groups[:middle], groups[middle:]], args.pairs):
-            for row in Maker(half, part, rng).make(count):
-                file.write("\t".join(map(str, row)) + "\n")
+    for half, part, count in zip(HALVES, [groups[:middle], groups[middle:]], args.pairs):
+        maker = Maker(half, part, random.Random(f"{args.seed} {half}"))
+        lines = ["\t".join(map(str, row)) + "\n" for row in maker.make(count)]
+        (args.out / f"{half}.tsv").write_text("".join(lines))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ use crate::telemetry::Metrics;
 use super::error;
 use super::inference::TensorMemory;
 use super::meaning::Meaning;
-use super::shelf::{Lease, Lent, Shelf, Wanted};
+use super::shelf::{Lease, Lent, Ports, Shelf, Wanted};
 
 /// Prompts below this are rendered and tokenised in place: it takes less than changing threads.
 const INLINE_PROMPT_BYTES: usize = 4 << 10;
@@ -164,6 +164,19 @@ impl Served {
         match self {
             Self::Language(model) => &model.version,
             Self::Network(network) => &network.version,
+        }
+    }
+
+    /// What it takes and gives as arrays. A language model takes tokens and gives logits.
+    pub fn ports(&self) -> Ports {
+        match self {
+            Self::Language(model) => {
+                Ports { inputs: model.model.inputs(), outputs: model.model.outputs() }
+            }
+            Self::Network(network) => Ports {
+                inputs: network.network.inputs().to_vec(),
+                outputs: network.network.outputs().to_vec(),
+            },
         }
     }
 

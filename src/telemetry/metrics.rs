@@ -129,8 +129,8 @@ pub struct Metrics {
     models: ModelFamilies,
     shelf: ShelfMetrics,
     cache: CacheMetrics,
-    skills: SkillMetrics,
     facts: FactsMetrics,
+    skills: SkillMetrics,
     networks: NetworkFamilies,
     http: Histograms<HttpLabels>,
     http_active: Gauge,
@@ -190,8 +190,8 @@ impl Metrics {
         }
         let shelf = ShelfMetrics::register(&mut registry);
         let cache = CacheMetrics::register(&mut registry);
-        let skills = SkillMetrics::register(&mut registry);
         let facts = FactsMetrics::register(&mut registry);
+        let skills = SkillMetrics::register(&mut registry);
         let networks = NetworkFamilies::register(&mut registry, &models);
         let http = histograms(|| Histogram::new(HTTP_S));
         Metric::HttpDuration.register(&mut registry, http.clone());
@@ -214,8 +214,8 @@ impl Metrics {
             models,
             shelf,
             cache,
-            skills,
             facts,
+            skills,
             networks,
             http,
             http_active,
@@ -236,14 +236,14 @@ impl Metrics {
         &self.shelf
     }
 
-    /// By which skills report.
-    pub fn skills(&self) -> &SkillMetrics {
-        &self.skills
-    }
-
     /// What tells of the shop's facts.
     pub fn facts(&self) -> &FactsMetrics {
         &self.facts
+    }
+
+    /// By which skills report.
+    pub fn skills(&self) -> &SkillMetrics {
+        &self.skills
     }
 
     /// By which the cache of answers reports.

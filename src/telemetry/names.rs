@@ -57,6 +57,10 @@ pub enum Metric {
     CacheAge,
     /// Entries that are gone, by reason.
     CacheGone,
+    /// Answers given by meaning that were also made, by whether they say the same.
+    CacheCompared,
+    /// Whether a category has switched its answers by meaning off.
+    CacheOff,
     /// Answers that are kept.
     CacheEntries,
     /// What they take in memory.
@@ -113,7 +117,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 50] = [
+    pub const ALL: [Self; 52] = [
         Self::TimeToFirstToken,
         Self::TimePerOutputToken,
         Self::GenerationDuration,
@@ -138,6 +142,8 @@ impl Metric {
         Self::CacheSavedMs,
         Self::CacheAge,
         Self::CacheGone,
+        Self::CacheCompared,
+        Self::CacheOff,
         Self::CacheEntries,
         Self::CacheMemory,
         Self::CacheDisk,
@@ -258,6 +264,16 @@ impl Metric {
                 ("endcap_cache_age", Some(Seconds), "Age of kept answers when they were given")
             }
             Self::CacheGone => ("endcap_cache_gone", None, "Kept answers that are gone, by reason"),
+            Self::CacheCompared => (
+                "endcap_cache_compared",
+                None,
+                "Answers given by meaning that were also made, by whether they say the same",
+            ),
+            Self::CacheOff => (
+                "endcap_cache_category_off",
+                None,
+                "1 where a category of questions has switched its answers by meaning off",
+            ),
             Self::CacheEntries => ("endcap_cache_entries", None, "Answers that are kept"),
             Self::CacheMemory => {
                 ("endcap_cache_memory", Some(Bytes), "What kept answers take in memory")

@@ -34,11 +34,7 @@ fn house() -> (Router, Arc<Health>) {
         tokens: Arc::new(tokens),
         metrics: Arc::clone(&metrics),
         health: Arc::clone(&health),
-        cache: Cache::in_memory(
-            cache::Config::default(),
-            facts.clone(),
-            metrics.cache().clone(),
-        ),
+        cache: Cache::in_memory(cache::Config::default(), facts.clone(), metrics.cache().clone()),
         search: Arc::new(Search::open(facts, None).unwrap()),
     });
     (dress(router(Arc::new(service)), &[], &metrics).unwrap(), health)

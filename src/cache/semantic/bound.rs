@@ -5,7 +5,7 @@ const ERROR: f64 = 0.05;
 
 /// The highest rate that `failures` of `trials` are still plausible for (Clopper and Pearson,
 /// one-sided, 95 %). 1 where nothing was tried.
-pub fn upper(failures: u64, trials: u64) -> f64 {
+pub(super) fn upper(failures: u64, trials: u64) -> f64 {
     if failures >= trials {
         return 1.0;
     }
@@ -14,7 +14,7 @@ pub fn upper(failures: u64, trials: u64) -> f64 {
 }
 
 /// The lowest rate that `failures` of `trials` are still plausible for (one-sided, 95 %).
-pub fn lower(failures: u64, trials: u64) -> f64 {
+pub(super) fn lower(failures: u64, trials: u64) -> f64 {
     if failures == 0 || trials == 0 {
         return 0.0;
     }

@@ -48,10 +48,13 @@ pub struct Calibration {
 }
 
 impl Calibration {
-    /// That for the vectors of all-minilm-l6-v2, fitted on the calibration half of
-    /// `models/questions` by `endcap cache evaluate --fit`.
-    pub fn of_minilm() -> Self {
-        serde_json::from_str(include_str!("thresholds.json")).unwrap_or_default()
+    /// The thresholds for the vectors of an encoder, by its package's name; none for one that they
+    /// were not fitted for. Fitted on the calibration half of `models/questions` by
+    /// `endcap cache evaluate --fit`.
+    pub fn of(encoder: &str) -> Self {
+        let fitted: Self =
+            serde_json::from_str(include_str!("thresholds.json")).unwrap_or_default();
+        if fitted.encoder == encoder { fitted } else { Self::default() }
     }
 
     /// The least similarity of a hit, or `None` where there is none.
@@ -118,7 +121,8 @@ mod tests {
         let fitted = Calibration::fit("e", 0.005, &vec![priced; 5000]);
         assert_eq!(fitted.threshold(Category::Price), None);
         let forged = Calibration {
-            thresholds: [(Category::Price, Threshold { similarity: 0.1, hits: 9, false_hits: 0 })].into(),
+            thresholds: [(Category::Price, Threshold { similarity: 0.1, hits: 9, false_hits: 0 })]
+                .into(),
             ..fitted
         };
         assert_eq!(forged.threshold(Category::Price), None);
@@ -126,8 +130,8 @@ mod tests {
 
     #[test]
     fn the_fitted_thresholds_can_be_read() {
-        let fitted = Calibration::of_minilm();
-        assert_eq!(fitted.encoder, "all-minilm-l6-v2");
+        let fitted = Calibration::of("all-minilm-l6-v2");
         assert!(!fitted.thresholds.is_empty());
+        assert_eq!(Calibration::of("another"), Calibration::default());
     }
 }

@@ -8,9 +8,7 @@ use super::signature::signature;
 use super::vocabulary::Section;
 
 /// What a question is about. Thresholds and the switch are per category.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Category {
     /// What something costs, offers. Never answered by similarity.

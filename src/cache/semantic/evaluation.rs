@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::Category;
 use super::bound;
-use super::calibration::{Calibration, Sample};
-use super::signature::{Disagreement, agree, signature};
+use super::calibration::Calibration;
+pub use super::calibration::{Sample, Threshold};
+pub use super::signature::Disagreement;
+use super::signature::{agree, signature};
 
 /// Which pairs are fitted on, and which are reported on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -124,7 +127,7 @@ pub struct Report {
 }
 
 /// What the guards say of a pair, where its category may share answers.
-fn guarded(pair: &Pair) -> Result<super::Category, Option<Disagreement>> {
+fn guarded(pair: &Pair) -> Result<Category, Option<Disagreement>> {
     let (first, second) = (signature(&pair.first), signature(&pair.second));
     agree(&first, &second).map_err(Some)?;
     first.category().filter(|category| category.may_share()).ok_or(None)
@@ -172,7 +175,6 @@ pub fn report(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Category, Threshold};
     use super::*;
 
     const PAIRS: &str = "test\tparaphrase\t1\ten\tCan I freeze oat milk?\tIs it possible to freeze oat milk?\n\

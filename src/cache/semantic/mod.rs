@@ -1,6 +1,6 @@
 //! Answers to other questions of the same meaning.
 //!
-//! A hit needs three things, in this order. The **guards** must agree ([`agree`]): numbers, units,
+//! A hit needs three things, in this order. The **guards** must agree (`agree`): numbers, units,
 //! codes, what is negated, the order of what is compared, the concepts asked about, the language
 //! and every word that no vocabulary knows. The **cosine** of both questions must reach the
 //! threshold of their category, which was fitted on labelled pairs ([`Calibration`]). And the
@@ -19,7 +19,7 @@
 mod bound;
 mod calibration;
 mod category;
-mod evaluation;
+pub mod evaluation;
 mod index;
 mod language;
 mod meaning;
@@ -35,11 +35,8 @@ mod words;
 
 use std::sync::Arc;
 
-pub use calibration::{Calibration, Sample, Threshold};
+pub use calibration::Calibration;
 pub use category::{Category, category};
-pub use evaluation::{Half, Hits, Outcome, Pair, PairError, Report, read, report, samples};
-pub use language::Language;
-pub use signature::{Digest, Disagreement, Signature, agree, signature};
 pub(super) use tier::{Near, Semantic};
 
 /// A question as an encoder sees it: numbers whose squares add up to 1.

@@ -72,7 +72,8 @@ impl Content {
 
     /// Words that both have, as a share of those of the longer one; 1 where neither has any.
     fn common(&self, other: &Self) -> f64 {
-        let both = |(word, count): (&String, &usize)| *count.min(other.words.get(word).unwrap_or(&0));
+        let both =
+            |(word, count): (&String, &usize)| *count.min(other.words.get(word).unwrap_or(&0));
         let common: usize = self.words.iter().map(both).sum();
         let longer = self.words.values().sum::<usize>().max(other.words.values().sum());
         if longer == 0 { 1.0 } else { common as f64 / longer as f64 }
@@ -91,7 +92,10 @@ mod tests {
 
     #[test]
     fn the_same_said_otherwise_is_alike() {
-        assert!(alike(&said("Oat milk stands in aisle 4."), &said("Aisle 4 is where oat milk stands")));
+        assert!(alike(
+            &said("Oat milk stands in aisle 4."),
+            &said("Aisle 4 is where oat milk stands")
+        ));
         assert!(alike(&said("Yes.\n"), &said("yes")));
         assert!(alike(&said(""), &said("")));
     }
@@ -112,7 +116,10 @@ mod tests {
             said
         };
         let first = note(r#"{"text": "Yes, it is vegan.", "cited": ["41", "42"], "seed": 1}"#);
-        assert!(alike(&first, &note(r#"{"text": "Yes, it is vegan", "cited": ["42", "41"], "seed": 2}"#)));
+        assert!(alike(
+            &first,
+            &note(r#"{"text": "Yes, it is vegan", "cited": ["42", "41"], "seed": 2}"#)
+        ));
         assert!(!alike(&first, &note(r#"{"text": "Yes, it is vegan.", "cited": ["43"]}"#)));
     }
 }

@@ -17,7 +17,7 @@ const MAX_PHRASE: usize = 8;
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
 )]
-pub struct Digest(u64);
+pub(super) struct Digest(u64);
 
 impl Digest {
     const START: u64 = 0xcbf2_9ce4_8422_2325;
@@ -89,14 +89,7 @@ impl Signature {
 
     /// Equal in two questions that agree: what an index looks for first.
     pub(super) fn key(&self) -> u64 {
-        let parts = [
-            self.numbers,
-            self.codes,
-            self.negated,
-            self.concepts,
-            self.words,
-            self.order,
-        ];
+        let parts = [self.numbers, self.codes, self.negated, self.concepts, self.words, self.order];
         let language = self.language.map_or(0, |language| 1 + language as u64);
         Digest::of_all(parts.into_iter().map(|part| part.0).chain([language])).0
     }
@@ -186,12 +179,7 @@ struct Reading {
 
 impl Reading {
     /// Reads what stands at the start of some tokens; returns how many it took.
-    fn take(
-        &mut self,
-        tokens: &[Token],
-        vocabulary: &Vocabulary,
-        language: Language,
-    ) -> usize {
+    fn take(&mut self, tokens: &[Token], vocabulary: &Vocabulary, language: Language) -> usize {
         if let Some((quantity, taken)) = quantity(tokens) {
             self.numbers.push(quantity);
             let parts = [quantity.value as u64, quantity.unit as u64];
@@ -294,7 +282,8 @@ impl Reading {
         let mut sections: Vec<Section> = self.concepts.values().copied().collect();
         sections.extend(self.existence.then_some(Section::Existence));
         // "without milk", "no eggs": what is asked is whether somebody can eat it.
-        sections.extend((self.allergen_noun && !self.negated.is_empty()).then_some(Section::Allergen));
+        sections
+            .extend((self.allergen_noun && !self.negated.is_empty()).then_some(Section::Allergen));
         self.words.sort_unstable();
         let category = language.map(|_| Category::of(&sections, !self.words.is_empty()));
         let order = order(&self.elements);
@@ -343,7 +332,8 @@ fn settled(elements: &[Element]) -> Vec<Element> {
     let first = elements.iter().position(is_name).unwrap_or(elements.len());
     let last = elements.iter().rposition(is_name).unwrap_or(0);
     let between = |at: usize| first < at && at < last;
-    let parts = |element: &Element| matches!(element, Element::Gap | Element::Mark(_) | Element::Pair);
+    let parts =
+        |element: &Element| matches!(element, Element::Gap | Element::Mark(_) | Element::Pair);
     let several = elements.iter().enumerate().any(|(at, element)| between(at) && parts(element));
     let kept = elements.iter().enumerate().filter_map(|(at, element)| match *element {
         Element::WeakMark(mark) => between(at).then_some(Element::Mark(mark)),

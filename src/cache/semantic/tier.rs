@@ -94,7 +94,8 @@ impl Semantic {
             self.tell(category, switch);
         }
         let at = Partition { scope, family: question.family, category };
-        let found = on.then(|| state.index.nearest(&at, signature.key(), &Packed::of(vector)))??;
+        let found =
+            on.then(|| state.index.nearest(&at, signature.key(), &Packed::of(vector)))??;
         if found.similarity < least {
             return None;
         }
@@ -142,8 +143,12 @@ impl Semantic {
         let language = entry.signature.language().map_or("?", |language| language.code());
         let mut told = vec![format!("its question is about {category}, in `{language}`")];
         match state.calibration.threshold(category) {
-            Some(least) => told.push(format!("others are given it from a similarity of {least:.2} on, where {AGREED}")),
-            None => told.push(format!("no threshold is known for {category}: nobody else is given it")),
+            Some(least) => told.push(format!(
+                "others are given it from a similarity of {least:.2} on, where {AGREED}"
+            )),
+            None => {
+                told.push(format!("no threshold is known for {category}: nobody else is given it"))
+            }
         }
         if entry.hits > 0 {
             let (hits, last) = (entry.hits, entry.last_similarity);

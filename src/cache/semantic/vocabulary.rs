@@ -104,8 +104,7 @@ impl Vocabulary {
                 return nouns.split(',').for_each(|noun| self.add(noun, Role::AllergenNoun));
             }
             _ => {
-                let (Some((name, phrases)), Some(section)) =
-                    (line.split_once(':'), named(section))
+                let (Some((name, phrases)), Some(section)) = (line.split_once(':'), named(section))
                 else {
                     return;
                 };
@@ -120,8 +119,11 @@ impl Vocabulary {
     }
 
     fn add(&mut self, phrase: &'static str, role: Role) {
-        let words: Vec<&str> =
-            phrase.split([' ', '\'']).filter(|word| !word.is_empty()).map(|word| self.language.stem(word)).collect();
+        let words: Vec<&str> = phrase
+            .split([' ', '\''])
+            .filter(|word| !word.is_empty())
+            .map(|word| self.language.stem(word))
+            .collect();
         let Some(first) = words.first() else { return };
         let known = self.phrases.entry(first).or_default();
         // The first line that has a phrase gives its meaning.
@@ -182,10 +184,13 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         }
     }
     let lines = include_str!("vocabulary/rules.txt").lines();
-    let rules = lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once("->"));
+    let rules =
+        lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once("->"));
     let all = |names: &str| names.split_whitespace().map(Digest::of).collect::<Vec<_>>();
     let known = |concept| sections.get(&concept).map(|section| (concept, *section));
-    rules.map(|(those, this)| (all(those), all(this).into_iter().filter_map(known).collect())).collect()
+    rules
+        .map(|(those, this)| (all(those), all(this).into_iter().filter_map(known).collect()))
+        .collect()
 });
 
 fn text(language: Language) -> &'static str {
@@ -231,7 +236,8 @@ mod tests {
                     section = name;
                     continue;
                 }
-                let plain = ["stop", "stop-phrases", "allergen-noun", "not", "not-after", "pair"].contains(&section);
+                let plain = ["stop", "stop-phrases", "allergen-noun", "not", "not-after", "pair"]
+                    .contains(&section);
                 assert!(plain || named(section).is_some(), "{language:?}: [{section}]");
                 assert!(plain || line.contains(": "), "{language:?}: {line}");
                 assert!(line.is_ascii() || line.contains(['€', '£']), "{language:?}: {line}");

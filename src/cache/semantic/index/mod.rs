@@ -2,8 +2,8 @@
 //!
 //! Questions are apart by partition, so nothing is found across one, and within a partition by the
 //! key of their [`Signature`](super::Signature): the guards come before the comparison. What is
-//! left is compared one by one. Only where more than [`SCAN_ALL`] are left are they first ordered by
-//! the signs of their dimensions, and the nearest [`RESCORED`] compared.
+//! left is compared one by one. Only where more than 4096 are left are they first ordered by
+//! the signs of their dimensions, and the nearest 512 compared.
 //!
 //! **Invariants**
 //! - What was removed is neither found nor kept: its place is filled by the last entry, and memory
@@ -17,7 +17,8 @@ mod vector;
 use std::collections::HashMap;
 use std::hash::Hash;
 
-pub(super) use partition::{RESCORED, SCAN_ALL};
+#[cfg(test)]
+use partition::SCAN_ALL;
 pub(super) use vector::Packed;
 
 use partition::Partition;
@@ -60,10 +61,8 @@ impl<P: Copy + Eq + Hash, Id: Copy + Eq + Hash> Index<P, Id> {
     pub(super) fn insert(&mut self, at: P, id: Id, key: u64, vector: &Packed) -> Option<Id> {
         self.remove(&id);
         let left = (self.len() >= self.max_entries).then(|| self.evict()).flatten();
-        let partition = self
-            .partitions
-            .entry(at)
-            .or_insert_with(|| Partition::new(vector.dimensions()));
+        let partition =
+            self.partitions.entry(at).or_insert_with(|| Partition::new(vector.dimensions()));
         if let Some(place) = partition.push(id, key, vector) {
             self.places.insert(id, (at, place));
         }
@@ -95,6 +94,7 @@ impl<P: Copy + Eq + Hash, Id: Copy + Eq + Hash> Index<P, Id> {
     }
 
     /// Bytes of vectors and keys that are held.
+    #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         self.partitions.values().map(Partition::bytes).sum()
     }
@@ -200,9 +200,9 @@ mod tests {
             let (a, b) = (vector(id).unpacked(), vector(id + 1_000_000).unpacked());
             Packed::of(&a.iter().zip(b).map(|(a, b)| a + 0.6 * b).collect::<Vec<_>>())
         };
-        let right = (0..200).filter(|&id| {
-            let found = index.nearest(&(), 1, &near(id)).unwrap();
-            let best = base.iter().map(|other| other.cosine(&near(id))).fold(f32::MIN, f32::max);
+        let right = (0..200).map(near).filter(|asked| {
+            let found = index.nearest(&(), 1, asked).unwrap();
+            let best = base.iter().map(|other| other.cosine(asked)).fold(f32::MIN, f32::max);
             (found.similarity - best).abs() < 1e-6
         });
         assert!(right.count() >= 199);

@@ -4,9 +4,9 @@ use super::Found;
 use super::vector::{Packed, differing, product};
 
 /// Up to so many entries of a key are all compared.
-pub(in super::super) const SCAN_ALL: usize = 4096;
+pub(super) const SCAN_ALL: usize = 4096;
 /// Of more, so many with the most equal signs are compared.
-pub(in super::super) const RESCORED: usize = 512;
+const RESCORED: usize = 512;
 
 /// Entries as columns: a look-up reads the keys of all, and of those that agree the rest.
 #[derive(Debug)]
@@ -47,6 +47,7 @@ impl<Id: Copy> Partition<Id> {
         self.ids.first().copied()
     }
 
+    #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         self.values.capacity()
             + 8 * (self.keys.capacity() + self.signs.capacity())

@@ -50,6 +50,7 @@ impl Packed {
         self.dimensions.iter().map(|&value| value as u8).collect()
     }
 
+    #[cfg(test)]
     /// Cosine of two vectors of as many dimensions.
     pub(in super::super) fn cosine(&self, other: &Self) -> f32 {
         product(&self.dimensions, &other.dimensions) as f32 * self.scale * other.scale
