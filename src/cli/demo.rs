@@ -49,7 +49,7 @@ pub(super) struct Demo {
 
 pub(super) fn run(common: &Common, demo: &Demo) -> anyhow::Result<()> {
     let sources = demo.door.over(common.sources()).with_flag("models.serve", MODEL);
-    let sources = UNFED.iter().fold(sources, |sources, age| sources.with_flag(age, "0"));
+    let sources = UNFED.into_iter().fold(sources, |sources, age| sources.with_flag(age, "0"));
     let config = config::load(&sources)?;
     let token = match sources.token() {
         Some(token) => {
