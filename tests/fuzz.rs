@@ -12,6 +12,8 @@ use axum::http::{Request, header};
 use endcap::api::shelf::StillShelf;
 use endcap::api::{self, Limits, Served, ServedNetwork, Service, ServiceParts};
 use endcap::cache::{self, Cache};
+use endcap::facts::search::Search;
+use endcap::skills::clerk::Settings;
 use endcap::config::{self, Sources};
 use endcap::engine::{
     Array, Budget, Config, Inference, Model, ModelSource, Network, NetworkSource,
@@ -214,7 +216,11 @@ fn chat_templates() {
 /// A door with these models behind it. With none, a request that is right gets as far as the
 /// model's name.
 fn door(models: Vec<Served>) -> axum::Router {
+    let facts = Facts::in_memory(FactsConfig::default()).unwrap();
     let parts = ServiceParts {
+        search: Arc::new(Search::open(facts.clone(), None).unwrap()),
+        facts: facts.clone(),
+        skills: Settings::default(),
         shelf: Arc::new(StillShelf::of(models)),
         limits: Limits::default(),
         body: BodyLimits::default(),
@@ -224,7 +230,7 @@ fn door(models: Vec<Served>) -> axum::Router {
         health: Arc::new(Health::default()),
         cache: Cache::in_memory(
             cache::Config::default(),
-            Facts::in_memory(FactsConfig::default()).unwrap(),
+            facts,
             CacheMetrics::default(),
         ),
     };

@@ -20,6 +20,7 @@ mod encoder;
 mod error;
 mod inference;
 mod json;
+mod meaning;
 mod openai;
 mod openapi;
 mod operations;
@@ -30,6 +31,8 @@ pub mod shelf;
 mod store;
 mod text;
 mod vision;
+mod voice;
 
+pub use meaning::Meaning;
 pub use routes::router;
 pub use service::{Defaults, Limits, Served, ServedModel, ServedNetwork, Service, ServiceParts};

@@ -8,15 +8,20 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::cache::Cache;
+use crate::facts::Facts;
+use crate::facts::search::Search;
 use crate::engine::{EngineError, Model, Network, Sampling, TokenId, Tokenizer};
 use crate::http::{BodyLimits, Health, Problem, Tokens};
 use crate::skills::chat::ChatTemplate;
+use crate::skills::clerk::{Clerk, ClerkParts, Settings};
 use crate::skills::heads::Head;
 use crate::telemetry::Metrics;
 
 use super::error;
 use super::inference::TensorMemory;
+use super::meaning::Meaning;
 use super::shelf::{Lease, Lent, Shelf, Wanted};
+use super::voice::ShelfVoice;
 
 /// Prompts below this are rendered and tokenised in place: it takes less than changing threads.
 const INLINE_PROMPT_BYTES: usize = 4 << 10;
@@ -185,6 +190,12 @@ impl Served {
 pub struct ServiceParts {
     /// Where models come from.
     pub shelf: Arc<dyn Shelf>,
+    /// What the shop knows.
+    pub facts: Facts,
+    /// By which its products are found.
+    pub search: Arc<Search>,
+    /// What the shop decides about its skills.
+    pub skills: Settings,
     /// What a request may ask for.
     pub limits: Limits,
     /// What a request's body may take.
@@ -204,6 +215,7 @@ pub struct ServiceParts {
 /// What the routes share.
 pub struct Service {
     pub(super) shelf: Arc<dyn Shelf>,
+    pub(super) clerk: Clerk,
     pub(super) limits: Limits,
     pub(super) body: BodyLimits,
     pub(super) request_timeout: Duration,
@@ -221,8 +233,19 @@ impl Service {
     /// Shares these parts.
     pub fn new(parts: ServiceParts) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let usual = parts.skills.model.clone();
+        let clerk = Clerk::new(ClerkParts {
+            facts: parts.facts.clone(),
+            search: Arc::clone(&parts.search),
+            cache: parts.cache.clone(),
+            voice: Arc::new(ShelfVoice::new(Arc::clone(&parts.shelf), usual)),
+            meaning: Arc::new(Meaning::new(Arc::clone(&parts.shelf))),
+            settings: parts.skills,
+            metrics: parts.metrics.skills().clone(),
+        });
         Self {
             shelf: parts.shelf,
+            clerk,
             pictures: Arc::new(Semaphore::new(permits(parts.limits.max_picture_pixels as u64))),
             tensor_memory: TensorMemory::new(&parts.limits),
             limits: parts.limits,

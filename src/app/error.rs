@@ -2,6 +2,7 @@
 
 use crate::api::shelf::{AliasFault, ShelfError};
 use crate::facts::FactsError;
+use crate::facts::search::SearchError;
 use crate::http::HttpError;
 use crate::packages::PackageError;
 use crate::telemetry::LogError;
@@ -27,6 +28,9 @@ pub enum AppError {
     /// The shop's facts cannot be opened.
     #[error("opening the shop's facts")]
     Facts(#[from] FactsError),
+    /// The products cannot be searched.
+    #[error("making the products searchable")]
+    Search(#[from] SearchError),
     /// A package cannot be opened.
     #[error("opening the model packages")]
     Packages(#[from] PackageError),

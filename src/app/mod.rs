@@ -26,6 +26,7 @@ use crate::api::shelf::Shelf;
 use crate::api::{self, Service, ServiceParts};
 use crate::cache::Cache;
 use crate::config::Config;
+use crate::facts::search::Search;
 use crate::facts::{Facts, FactsConfig};
 use crate::http::{Health, HttpError, Listener, Tokens};
 use crate::telemetry::{self, Metrics};
@@ -69,12 +70,16 @@ pub async fn run(
     };
     let health = Arc::new(Health::default());
     let facts = Facts::open(&config.data_dir.join(FACTS_FILE), FactsConfig::default())?;
-    let cache = open_cache(&config, facts, &metrics).await;
+    let search = open_search(facts.clone()).await?;
+    let cache = open_cache(&config, facts.clone(), &metrics).await;
     let mut beside = JoinSet::new();
     beside.spawn(cache.clone().follow_facts());
     beside.spawn(cache.clone().work_at_night(only_these(Arc::clone(&shelf))));
     let service = Service::new(ServiceParts {
         shelf: Arc::<PackageShelf>::clone(&shelf),
+        facts,
+        search,
+        skills: config.skills.clone(),
         limits: config.limits,
         body: config.server.body,
         request_timeout: config.server.request_timeout,
@@ -93,6 +98,14 @@ pub async fn run(
     let _ = tokio::task::spawn_blocking(move || cache.flush()).await;
     tracing::info!(cut = drained.cut, "stopped");
     Ok(())
+}
+
+/// Reads the products, so it is done off the async threads.
+async fn open_search(facts: Facts) -> Result<Arc<Search>, AppError> {
+    let open = move || Search::open(facts, None).and_then(|search| search.catch_up().map(|()| search));
+    let opened = tokio::task::spawn_blocking(open).await;
+    let search = opened.unwrap_or_else(|fault| std::panic::resume_unwind(fault.into_panic()))?;
+    Ok(Arc::new(search))
 }
 
 /// Opening reads a file, so it is done off the async threads.

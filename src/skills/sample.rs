@@ -15,7 +15,7 @@ pub(super) fn now() -> UnixSeconds {
 /// Facts in memory, of a shop one hour east of Greenwich.
 pub(super) fn facts() -> Facts {
     let zone = Zone::Offset(chrono::FixedOffset::east_opt(3600).unwrap());
-    Facts::in_memory(FactsConfig { zone, ..FactsConfig::default() })
+    Facts::in_memory(FactsConfig { zone, ..FactsConfig::default() }).unwrap()
 }
 
 pub(super) fn search(facts: &Facts) -> Search {

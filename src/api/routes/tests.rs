@@ -10,6 +10,8 @@ use super::*;
 use crate::api::shelf::StillShelf;
 use crate::api::{Limits, ServiceParts};
 use crate::cache::{self, Cache};
+use crate::facts::search::Search;
+use crate::skills::clerk::Settings;
 use crate::facts::{Facts, FactsConfig};
 use crate::http::{BodyLimits, ErrorForm, Health, Role, Stage, Tokens, dress};
 use crate::telemetry::Metrics;
@@ -22,7 +24,11 @@ fn house() -> (Router, Arc<Health>) {
         tokens.with_fixed(&format!("a-token-of-{role}"), role, "test")
     });
     let (metrics, health) = (Arc::new(Metrics::new()), Arc::new(Health::default()));
+    let facts = Facts::in_memory(FactsConfig::default()).unwrap();
     let service = Service::new(ServiceParts {
+        search: Arc::new(Search::open(facts.clone(), None).unwrap()),
+        facts: facts.clone(),
+        skills: Settings::default(),
         shelf: Arc::new(StillShelf::of(Vec::new())),
         limits: Limits::default(),
         body: BodyLimits { bytes: 4096, timeout: Duration::from_secs(5) },
@@ -32,7 +38,7 @@ fn house() -> (Router, Arc<Health>) {
         health: Arc::clone(&health),
         cache: Cache::in_memory(
             cache::Config::default(),
-            Facts::in_memory(FactsConfig::default()).unwrap(),
+            facts,
             metrics.cache().clone(),
         ),
     });

@@ -3,5 +3,8 @@
 //! Triton's own words for some of it are in [`repository`](super::repository).
 
 pub(super) mod aliases;
+pub(super) mod ask;
 pub(super) mod cache;
+pub(super) mod copy;
 pub(super) mod models;
+pub(super) mod skilled;
