@@ -116,9 +116,11 @@ fn whatever_changes_an_answer_makes_it_another() {
 #[test]
 fn what_is_drawn_truncated_or_not_wanted_is_not_kept() {
     let server = Server::start();
-    for (change, expected) in
-        [(json!({"temperature": 0.9}), "fwd=bypass"), (json!({"max_tokens": 3}), "fwd=uri-miss")]
-    {
+    for (change, expected) in [
+        (json!({"temperature": 0.9}), "fwd=bypass"),
+        (json!({"max_tokens": 3}), "fwd=uri-miss"),
+        (json!({"messages": [{"role": "user", "content": "I am anna@example.org"}]}), "fwd=bypass"),
+    ] {
         for _ in 0..2 {
             assert_eq!(done(&whole(&server, &chat(change.clone()))), expected, "{change}");
         }

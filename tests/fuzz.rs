@@ -12,8 +12,6 @@ use axum::http::{Request, header};
 use endcap::api::shelf::StillShelf;
 use endcap::api::{self, Limits, Served, ServedNetwork, Service, ServiceParts};
 use endcap::cache::{self, Cache};
-use endcap::facts::search::Search;
-use endcap::skills::clerk::Settings;
 use endcap::config::{self, Sources};
 use endcap::engine::{
     Array, Budget, Config, Inference, Model, ModelSource, Network, NetworkSource,
@@ -23,7 +21,9 @@ use endcap::http::{BodyLimits, Health, Role, Tokens};
 use endcap::packages::gguf::Gguf;
 use endcap::packages::safetensors::Safetensors;
 use endcap::packages::{Card, Catalogue, GenerationDefaults, Manifest};
+use endcap::skills::clerk::Settings;
 use endcap::skills::chat::{self, ChatTemplate, Message};
+use endcap::skills::pictures::{Announced, Format};
 use endcap::telemetry::{CacheMetrics, Metrics};
 use serde_json::json;
 use tower::ServiceExt;
@@ -187,6 +187,63 @@ fn networks() {
     });
 }
 
+/// Half a rainbow, small enough that many can be tried.
+fn picture(format: image::ImageFormat) -> Vec<u8> {
+    let colour = |x: u32, y: u32| image::Rgb([(x * 16) as u8, (y * 20) as u8, 90]);
+    let picture = image::DynamicImage::from(image::RgbImage::from_fn(16, 12, colour));
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
+
+#[test]
+fn pictures() {
+    let limit_pixels = 1 << 16;
+    for (form, format) in [
+        (image::ImageFormat::Png, Format::Png),
+        (image::ImageFormat::Jpeg, Format::Jpeg),
+        (image::ImageFormat::WebP, Format::WebP),
+    ] {
+        try_damage(2000, &picture(form), |bytes| {
+            let Ok(announced) = Announced::read(format, bytes.to_vec(), limit_pixels) else {
+                return;
+            };
+            assert!(announced.pixels() <= limit_pixels);
+            let pixels = announced.pixels();
+            let Ok(picture) = announced.decode() else { return };
+            assert_eq!((picture.width() * picture.height()) as u64, pixels);
+            assert_eq!(picture.rgb().len() as u64, 3 * pixels);
+        });
+    }
+}
+
+/// The file's own checks would end most damage at the first byte; made right again, what is inside
+/// gets its turn.
+#[test]
+fn pictures_whose_sums_are_right() {
+    try_damage(2000, &picture(image::ImageFormat::Png), |bytes| {
+        let Ok(announced) = Announced::read(Format::Png, resummed(bytes), 1 << 16) else { return };
+        let _ = announced.decode();
+    });
+}
+
+/// A PNG with the check sum of each chunk as it should be.
+fn resummed(png: &[u8]) -> Vec<u8> {
+    let mut png = png.to_vec();
+    let mut at = 8;
+    while let Some(&[a, b, c, d]) = png.get(at..at + 4) {
+        let length = u32::from_be_bytes([a, b, c, d]) as usize;
+        let Some(chunk) = png.get(at + 4..at + 8 + length) else { break };
+        let mut sum = flate2::Crc::new();
+        sum.update(chunk);
+        let sum = sum.sum().to_be_bytes();
+        let Some(place) = png.get_mut(at + 8 + length..at + 12 + length) else { break };
+        place.copy_from_slice(&sum);
+        at += 12 + length;
+    }
+    png
+}
+
 #[test]
 fn configurations() {
     let folder = tempfile::tempdir().unwrap();
@@ -218,21 +275,16 @@ fn chat_templates() {
 fn door(models: Vec<Served>) -> axum::Router {
     let facts = Facts::in_memory(FactsConfig::default()).unwrap();
     let parts = ServiceParts {
-        search: Arc::new(Search::open(facts.clone(), None).unwrap()),
+        shelf: Arc::new(StillShelf::of(models)),
         facts: facts.clone(),
         skills: Settings::default(),
-        shelf: Arc::new(StillShelf::of(models)),
         limits: Limits::default(),
         body: BodyLimits::default(),
         request_timeout: std::time::Duration::from_secs(60),
         tokens: Arc::new(Tokens::in_memory().with_fixed("token", Role::Admin, "fuzz")),
         metrics: Arc::new(Metrics::new()),
         health: Arc::new(Health::default()),
-        cache: Cache::in_memory(
-            cache::Config::default(),
-            facts,
-            CacheMetrics::default(),
-        ),
+        cache: Cache::in_memory(cache::Config::default(), facts, CacheMetrics::default()),
     };
     api::router(Arc::new(Service::new(parts)))
 }

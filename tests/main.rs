@@ -9,13 +9,16 @@
 
 mod answers;
 mod api;
+mod bombs;
 mod cache;
 mod cards;
 mod cli;
 mod clients;
 mod constraint;
+mod embeddings;
 mod encoders;
 mod engine;
+mod facts;
 mod forms;
 mod fuzz;
 mod inference;
@@ -28,5 +31,6 @@ mod shelf;
 mod speed;
 mod stress;
 mod support;
+mod texts;
 mod tidy;
 mod vision;

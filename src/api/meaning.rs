@@ -38,7 +38,8 @@ impl Meaning {
     /// A vector of each text; none where no package is there or it takes too long. Of a text that is
     /// longer than the package takes, its beginning counts.
     pub async fn vectors(&self, texts: &[String], patience: Duration) -> Option<Vec<Vec<f32>>> {
-        let made = tokio::time::timeout(patience, self.make(texts, Instant::now() + patience)).await;
+        let made =
+            tokio::time::timeout(patience, self.make(texts, Instant::now() + patience)).await;
         match made {
             Ok(Ok(vectors)) => vectors,
             Ok(Err(problem)) => {

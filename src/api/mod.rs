@@ -24,6 +24,7 @@ mod meaning;
 mod openai;
 mod openapi;
 mod operations;
+mod query;
 mod repository;
 pub mod routes;
 mod service;

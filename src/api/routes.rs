@@ -29,6 +29,8 @@ pub(super) enum Content {
     Text(&'static str),
     /// A PNG, or JSON of this form where it is asked for.
     PngOrJson(Described),
+    /// Events of this form, for as long as somebody listens.
+    Events(Described),
 }
 
 /// What a request's body is made of.
@@ -39,6 +41,10 @@ pub(super) enum Asked {
     JsonOrBinary(Described),
     /// A picture's file.
     Picture,
+    /// A patch of a JSON object (RFC 7396).
+    MergePatch,
+    /// JSON of this form in each line.
+    Lines(Described),
 }
 
 /// A field of a request's query.
@@ -70,6 +76,21 @@ pub enum RouteMethod {
     Get,
     /// Asks.
     Post,
+    /// Sets as a whole.
+    Put,
+    /// Sets in part.
+    Patch,
+    /// Removes.
+    Delete,
+}
+
+impl Route {
+    /// Whether a request may come again under a key and has no second effect then.
+    pub(super) fn takes_key(&self) -> bool {
+        use RouteMethod::{Delete, Patch, Put};
+        let writes = matches!(self.method, Put | Patch | Delete);
+        writes || matches!(self.request, Some(Asked::Lines(_)))
+    }
 }
 
 impl RouteMethod {
@@ -78,6 +99,9 @@ impl RouteMethod {
         match self {
             Self::Get => Method::GET,
             Self::Post => Method::POST,
+            Self::Put => Method::PUT,
+            Self::Patch => Method::PATCH,
+            Self::Delete => Method::DELETE,
         }
     }
 
@@ -85,6 +109,9 @@ impl RouteMethod {
         match self {
             Self::Get => MethodFilter::GET,
             Self::Post => MethodFilter::POST,
+            Self::Put => MethodFilter::PUT,
+            Self::Patch => MethodFilter::PATCH,
+            Self::Delete => MethodFilter::DELETE,
         }
     }
 }
@@ -264,6 +291,86 @@ pub static ROUTES: &[Route] = &[
     },
     Route {
         method: RouteMethod::Get,
+        path: "/store/v1/facts",
+        access: Access::ClientOrFeed,
+        summary: "How many facts there are, and how old their feeds are",
+        handler: |filter| on(filter, store::facts::table::all),
+        query: &[],
+        request: None,
+        response: Content::Json(of::<store::facts::table::FactTables>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/store/v1/facts/changes",
+        access: Access::ClientOrFeed,
+        summary: "Facts that change, as they change",
+        handler: |filter| on(filter, store::facts::changes::follow),
+        query: store::facts::changes::FOLLOW,
+        request: None,
+        response: Content::Events(of::<store::facts::changes::FactEvent>),
+    },
+    Route {
+        method: RouteMethod::Post,
+        path: "/store/v1/facts/batch",
+        access: Access::Feed,
+        summary: "Changes many facts, or none",
+        handler: |filter| on(filter, store::facts::batch::write),
+        query: &[],
+        request: Some(Asked::Lines(of::<crate::facts::Change>)),
+        response: Content::Json(of::<store::facts::batch::BatchWritten>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/store/v1/facts/{table}",
+        access: Access::ClientOrFeed,
+        summary: "Facts of a table",
+        handler: |filter| on(filter, store::facts::table::list),
+        query: store::facts::table::PAGE,
+        request: None,
+        response: Content::Json(of::<store::facts::table::FactPage>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/store/v1/facts/{table}/{id}",
+        access: Access::ClientOrFeed,
+        summary: "One fact",
+        handler: |filter| on(filter, store::facts::one::show),
+        query: &[],
+        request: None,
+        response: Content::Json(of::<store::facts::FactEntry>),
+    },
+    Route {
+        method: RouteMethod::Put,
+        path: "/store/v1/facts/{table}/{id}",
+        access: Access::Feed,
+        summary: "Sets a fact",
+        handler: |filter| on(filter, store::facts::one::put),
+        query: store::facts::one::STAMP,
+        request: Some(Asked::Json(of::<store::facts::AnyFact>)),
+        response: Content::Json(of::<store::facts::one::FactWritten>),
+    },
+    Route {
+        method: RouteMethod::Patch,
+        path: "/store/v1/facts/{table}/{id}",
+        access: Access::Feed,
+        summary: "Sets fields of a fact",
+        handler: |filter| on(filter, store::facts::one::patch),
+        query: store::facts::one::STAMP,
+        request: Some(Asked::MergePatch),
+        response: Content::Json(of::<store::facts::one::FactWritten>),
+    },
+    Route {
+        method: RouteMethod::Delete,
+        path: "/store/v1/facts/{table}/{id}",
+        access: Access::Feed,
+        summary: "Removes a fact",
+        handler: |filter| on(filter, store::facts::one::delete),
+        query: store::facts::one::STAMP,
+        request: None,
+        response: Content::Json(of::<store::facts::one::FactWritten>),
+    },
+    Route {
+        method: RouteMethod::Get,
         path: "/store/v1/cache/stats",
         access: Access::Admin,
         summary: "How the cache of answers does",
@@ -291,6 +398,16 @@ pub static ROUTES: &[Route] = &[
         query: &[],
         request: Some(Asked::Json(of::<store::cache::PurgeRequest>)),
         response: Content::Json(of::<store::cache::Purged>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/store/v1/search",
+        access: Access::Client,
+        summary: "Products that fit words and filters",
+        handler: |filter| on(filter, store::search::find),
+        query: store::search::FIND,
+        request: None,
+        response: Content::Json(of::<store::search::Found>),
     },
     Route {
         method: RouteMethod::Post,

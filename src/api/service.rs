@@ -8,9 +8,9 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::cache::Cache;
+use crate::engine::{EngineError, Model, Network, Sampling, TokenId, Tokenizer};
 use crate::facts::Facts;
 use crate::facts::search::Search;
-use crate::engine::{EngineError, Model, Network, Sampling, TokenId, Tokenizer};
 use crate::http::{BodyLimits, Health, Problem, Tokens};
 use crate::skills::chat::ChatTemplate;
 use crate::skills::clerk::{Clerk, ClerkParts, Settings};
@@ -20,7 +20,7 @@ use crate::telemetry::Metrics;
 use super::error;
 use super::inference::TensorMemory;
 use super::meaning::Meaning;
-use super::shelf::{Lease, Lent, Shelf, Wanted};
+use super::shelf::{Lease, Lent, Ports, Shelf, Wanted};
 use super::voice::ShelfVoice;
 
 /// Prompts below this are rendered and tokenised in place: it takes less than changing threads.
@@ -169,6 +169,19 @@ impl Served {
         }
     }
 
+    /// What it takes and gives as arrays. A language model takes tokens and gives logits.
+    pub fn ports(&self) -> Ports {
+        match self {
+            Self::Language(model) => {
+                Ports { inputs: model.model.inputs(), outputs: model.model.outputs() }
+            }
+            Self::Network(network) => Ports {
+                inputs: network.network.inputs().to_vec(),
+                outputs: network.network.outputs().to_vec(),
+            },
+        }
+    }
+
     /// Waits until it has ended and its memory is given back, after [`Self::shut_down`].
     pub fn ended(&self) -> BoxFuture<'static, ()> {
         match self {
@@ -192,8 +205,6 @@ pub struct ServiceParts {
     pub shelf: Arc<dyn Shelf>,
     /// What the shop knows.
     pub facts: Facts,
-    /// By which its products are found.
-    pub search: Arc<Search>,
     /// What the shop decides about its skills.
     pub skills: Settings,
     /// What a request may ask for.
@@ -210,11 +221,14 @@ pub struct ServiceParts {
     pub health: Arc<Health>,
     /// Answers that were made.
     pub cache: Cache,
+    /// Search over the products.
+    pub search: Arc<Search>,
 }
 
 /// What the routes share.
 pub struct Service {
     pub(super) shelf: Arc<dyn Shelf>,
+    pub(super) facts: Facts,
     pub(super) clerk: Clerk,
     pub(super) limits: Limits,
     pub(super) body: BodyLimits,
@@ -223,6 +237,8 @@ pub struct Service {
     pub(super) metrics: Arc<Metrics>,
     pub(super) health: Arc<Health>,
     pub(super) cache: Cache,
+    pub(super) search: Arc<Search>,
+    pub(super) meaning: Meaning,
     preparing: Arc<Semaphore>,
     /// Room for pictures, a permit for each [`PIXELS_PER_PERMIT`].
     pictures: Arc<Semaphore>,
@@ -244,7 +260,9 @@ impl Service {
             metrics: parts.metrics.skills().clone(),
         });
         Self {
+            meaning: Meaning::new(Arc::clone(&parts.shelf)),
             shelf: parts.shelf,
+            facts: parts.facts,
             clerk,
             pictures: Arc::new(Semaphore::new(permits(parts.limits.max_picture_pixels as u64))),
             tensor_memory: TensorMemory::new(&parts.limits),
@@ -255,6 +273,7 @@ impl Service {
             metrics: parts.metrics,
             health: parts.health,
             cache: parts.cache,
+            search: parts.search,
             preparing: Arc::new(Semaphore::new(cores)),
         }
     }

@@ -25,7 +25,7 @@ pub enum AppError {
     /// The doors cannot be opened.
     #[error("opening the doors")]
     Http(#[source] HttpError),
-    /// The shop's facts cannot be opened.
+    /// What the shop knows cannot be read.
     #[error("opening the shop's facts")]
     Facts(#[from] FactsError),
     /// The products cannot be searched.

@@ -15,6 +15,7 @@
 mod error;
 mod shelf;
 mod signals;
+mod vectors;
 
 use std::sync::Arc;
 
@@ -23,21 +24,21 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::shelf::Shelf;
-use crate::api::{self, Service, ServiceParts};
+use crate::api::{self, Meaning, Service, ServiceParts};
 use crate::cache::Cache;
 use crate::config::Config;
-use crate::facts::search::Search;
-use crate::facts::{Facts, FactsConfig};
+use crate::facts::Facts;
+use crate::facts::search::{Search, SearchError};
 use crate::http::{Health, HttpError, Listener, Tokens};
 use crate::telemetry::{self, Metrics};
 
 pub use error::AppError;
 use shelf::PackageShelf;
 
-/// What the shop knows.
-const FACTS_FILE: &str = "facts.redb";
 /// Answers that were made; may be deleted while no server runs.
 const ANSWERS_FILE: &str = "answers.redb";
+/// Vectors of the products' texts; may be deleted while no server runs.
+const VECTORS_FILE: &str = "vectors.redb";
 
 /// A server that is about to answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,10 +56,12 @@ pub async fn run(
     announce: impl FnOnce(&Started),
 ) -> Result<(), AppError> {
     telemetry::start(config.log.format, &config.log.filter)?;
+    let config = with_room_for_answers(config);
     let stop = CancellationToken::new();
     signals::watch(stop.clone())?;
     let listener = Listener::bind(config.server.clone()).await?;
     let metrics = Arc::new(Metrics::new());
+    let facts = open_facts(&config).await?;
     let shelf = PackageShelf::open(&config, Arc::clone(&metrics))?;
     tokio::select! {
         ready = shelf.ready() => ready?,
@@ -69,16 +72,16 @@ pub async fn run(
         models: shelf.list().into_iter().map(|shelved| shelved.name).collect(),
     };
     let health = Arc::new(Health::default());
-    let facts = Facts::open(&config.data_dir.join(FACTS_FILE), FactsConfig::default())?;
-    let search = open_search(facts.clone()).await?;
     let cache = open_cache(&config, facts.clone(), &metrics).await;
+    let search = open_search(&config, facts.clone()).await?;
     let mut beside = JoinSet::new();
+    let meaning = Meaning::new(Arc::<PackageShelf>::clone(&shelf));
+    beside.spawn(vectors::keep(Arc::clone(&search), meaning));
     beside.spawn(cache.clone().follow_facts());
     beside.spawn(cache.clone().work_at_night(only_these(Arc::clone(&shelf))));
     let service = Service::new(ServiceParts {
         shelf: Arc::<PackageShelf>::clone(&shelf),
         facts,
-        search,
         skills: config.skills.clone(),
         limits: config.limits,
         body: config.server.body,
@@ -87,6 +90,7 @@ pub async fn run(
         metrics: Arc::clone(&metrics),
         health: Arc::clone(&health),
         cache: cache.clone(),
+        search,
     });
     let router = api::router(Arc::new(service));
     announce(&started);
@@ -100,12 +104,26 @@ pub async fn run(
     Ok(())
 }
 
-/// Reads the products, so it is done off the async threads.
-async fn open_search(facts: Facts) -> Result<Arc<Search>, AppError> {
-    let open = move || Search::open(facts, None).and_then(|search| search.catch_up().map(|()| search));
+/// Answers in memory are part of what the process takes of the machine where nobody says otherwise.
+fn with_room_for_answers(mut config: Config) -> Config {
+    if config.engine.memory_budget_bytes.is_none() {
+        let total = config.engine.budget().total_bytes();
+        let models = total.saturating_sub(config.cache.memory_bytes).max(total / 2);
+        config.engine.memory_budget_bytes = Some(models);
+    }
+    config
+}
+
+/// Reads everything the shop knows, off the async threads.
+async fn open_facts(config: &Config) -> Result<Facts, AppError> {
+    let (path, limits) = (config.facts_file(), config.facts.clone());
+    let open = move || Facts::open(&path, limits);
     let opened = tokio::task::spawn_blocking(open).await;
-    let search = opened.unwrap_or_else(|fault| std::panic::resume_unwind(fault.into_panic()))?;
-    Ok(Arc::new(search))
+    let facts = opened.unwrap_or_else(|fault| std::panic::resume_unwind(fault.into_panic()))?;
+    let status = facts.status();
+    let count: usize = status.tables.iter().map(|table| table.facts).sum();
+    tracing::info!(facts = count, revision = status.revision.0, "the shop's facts are in memory");
+    Ok(facts)
 }
 
 /// Opening reads a file, so it is done off the async threads.
@@ -116,6 +134,19 @@ async fn open_cache(config: &Config, facts: Facts, metrics: &Metrics) -> Cache {
     let opened = tokio::task::spawn_blocking(opened).await;
     let in_memory = || Cache::in_memory(config.cache.clone(), again, metrics.cache().clone());
     opened.unwrap_or_else(|_| in_memory())
+}
+
+/// Reads the vectors and makes the index, off the async threads.
+async fn open_search(config: &Config, facts: Facts) -> Result<Arc<Search>, AppError> {
+    let file = config.data_dir.join(VECTORS_FILE);
+    let open = move || -> Result<Search, SearchError> {
+        let search = Search::open(facts, Some(&file))?;
+        search.catch_up()?;
+        Ok(search)
+    };
+    let opened = tokio::task::spawn_blocking(open).await;
+    let opened = opened.unwrap_or_else(|fault| std::panic::resume_unwind(fault.into_panic()));
+    Ok(Arc::new(opened?))
 }
 
 /// Whether nobody uses a model but so many makings of answers that nobody waits for.

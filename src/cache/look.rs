@@ -9,7 +9,7 @@ use super::flight::{Flight, Follower, Pump};
 use super::room::{Control, Inner, Reason};
 use super::semantic::{Near, Vector};
 use super::status::id;
-use super::{Answer, Ask, Cache, Events, Failure, Generate, How, Question, Status};
+use super::{Answer, Ask, Cache, Events, Failure, Generate, How, Policy, Status};
 use crate::facts::{Standing, UnixSeconds};
 
 /// What the cache has for a question.
@@ -110,6 +110,13 @@ impl Ticket {
         self
     }
 
+    /// The same for an answer that is neither shared nor kept.
+    pub fn past_the_cache(mut self) -> Self {
+        self.ask.policy = Policy::BYPASS;
+        self.how = How::Bypass;
+        self
+    }
+
     /// Whether the semantic tier may answer, and needs the question's vector for it.
     pub fn wants_vector(&self) -> bool {
         self.ask.policy.semantic && self.ask.question.is_some()
@@ -134,7 +141,7 @@ impl Ticket {
         if near.shadow
             && let Some(kept) = answer.whole().cloned()
         {
-            inner.make_beside(question.clone(), near, kept, generate);
+            inner.make_beside(near, kept, generate);
         }
         Some(answer)
     }
@@ -256,12 +263,15 @@ impl Inner {
     }
 
     /// Makes an answer that was given by its meaning, so that both can be compared.
-    fn make_beside(self: &Arc<Self>, question: Question, near: Near, kept: Events, g: &Generate) {
+    fn make_beside(self: &Arc<Self>, near: Near, kept: Events, g: &Generate) {
         let (inner, generate) = (Arc::clone(self), Arc::clone(g));
         tokio::spawn(async move {
             let Ok(generating) = generate() else { return };
             if let Ok(made) = Answer::direct(How::Bypass, generating).collect().await {
-                inner.semantic.compared(&question, &near, &kept, &made);
+                inner.semantic.compared(&near, &kept, &made);
+                if let (Some(store), Some(watched)) = (&inner.store, inner.semantic.watched()) {
+                    store.keep_watched(watched);
+                }
             }
         });
     }

@@ -56,6 +56,6 @@ pub use night::Maker;
 pub use report::{Purge, RouteStats, Stats, Why};
 pub use room::Cache;
 pub use scope::{Scope, ScopeId};
-pub use semantic::Vector;
+pub use semantic::{Calibration, Category, Vector, category, evaluation};
 pub use status::{How, Status, id};
 pub use tidy::Dropped;

@@ -10,11 +10,14 @@ use super::entry::Tally;
 use super::exact::{Exact, Found, Kept, Room};
 use super::flight::{Flight, Landed, Tower};
 use super::night::Night;
-use super::semantic::{Semantic, Vector};
+use super::semantic::{Calibration, Semantic, Vector};
 use super::store::{Disk, Store};
 use super::{Ask, Config, Head, Key};
 use crate::facts::{Facts, Record, Standing, UnixSeconds};
 use crate::telemetry::CacheMetrics;
+
+/// What questions by meaning may take in memory, as one part in so many of what answers may.
+const SEMANTIC_PART: u64 = 4;
 
 /// Answers that were made, each as long as the facts that it stands on hold. Clones are the same
 /// cache.
@@ -96,6 +99,9 @@ impl Cache {
         let room = Room { memory_bytes: config.memory_bytes, disk_bytes: config.disk_bytes };
         let pause = config.write_pause;
         let inner = Inner::new(config, facts, metrics, room);
+        if let Some(watched) = disk.watched() {
+            inner.semantic.go_on_watching(&watched);
+        }
         let entries = kept.into_iter().map(|kept| {
             if let Some(meaning) = &kept.meaning {
                 inner.semantic.take_up(kept.head.key, kept.head.scope, meaning);
@@ -127,6 +133,12 @@ impl Cache {
         self.0.config.max_answer_bytes
     }
 
+    /// Lets answers be given to other questions of the same meaning, as far as these thresholds for
+    /// the vectors of one encoder allow it.
+    pub fn calibrate(&self, calibration: Calibration) {
+        self.0.semantic.calibrate(calibration);
+    }
+
     /// What asks of this route and package may use.
     pub fn policy(&self, route: &str, model: &str) -> super::Policy {
         self.0.config.policy(route, model)
@@ -142,12 +154,14 @@ impl Cache {
 
 impl Inner {
     fn new(config: Config, facts: Facts, metrics: CacheMetrics, room: Room) -> Self {
+        let semantic_bytes = config.memory_bytes / SEMANTIC_PART;
+        let semantic = Semantic::new(semantic_bytes, metrics.clone());
         Self {
             config,
             facts,
             metrics,
             exact: Exact::new(room),
-            semantic: Semantic::default(),
+            semantic,
             store: None,
             night: Night::default(),
             flights: Mutex::default(),

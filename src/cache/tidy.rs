@@ -11,7 +11,7 @@ use crate::facts::{Collection, Event, EventKind, FactId, Name, Record, Revision,
 /// Changes that are looked at together.
 const CHANGES: usize = 1_000;
 /// Entries that are compared with the facts before others have a turn.
-const SWEEP: usize = 1_000;
+const SWEEP: usize = 256;
 
 /// What a change or a purge ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,7 +42,7 @@ impl Cache {
                 Ok(events) => {
                     let Some(end) = events.last().map(|event| event.revision) else { break };
                     for event in &events {
-                        self.0.changed(event);
+                        self.0.changed(event).await;
                     }
                     seen = end;
                 }
@@ -58,37 +58,36 @@ impl Cache {
 
     /// Compares every entry with the facts.
     async fn sweep(&self) {
-        let all = self.0.exact.all();
-        for some in all.chunks(SWEEP) {
-            for found in some {
-                self.0.bury_dead(found);
-            }
-            tokio::task::yield_now().await;
-        }
+        self.0.bury_dead(&self.0.exact.all()).await;
     }
 }
 
 impl Inner {
     /// A fact has changed.
-    fn changed(&self, event: &Event) -> Dropped {
+    async fn changed(&self, event: &Event) -> Dropped {
         if event.id.table == Table::Recalls && event.kind == EventKind::Put {
             return self.recall(event);
         }
-        let dead = self.exact.standing_on(&event.names);
-        let entries = dead.iter().filter(|found| self.bury_dead(found)).count();
+        let entries = self.bury_dead(&self.exact.standing_on(&event.names)).await;
         Dropped { entries, flights: 0 }
     }
 
-    /// Forgets an entry where what it stands on has changed.
-    fn bury_dead(&self, found: &Found) -> bool {
-        let dead = matches!(
-            self.standing(&found.head.record),
-            Standing::Dead { .. } | Standing::Expired { .. }
-        );
-        if dead {
-            self.bury(&found.head, Reason::Outdated);
+    /// Forgets those entries whose facts have changed; answers with how many they are. All may
+    /// stand on one group of facts, so others have their turn in between.
+    async fn bury_dead(&self, all: &[Found]) -> usize {
+        let mut gone = 0;
+        for some in all.chunks(SWEEP) {
+            let is_dead = |found: &&Found| {
+                let standing = self.standing(&found.head.record);
+                matches!(standing, Standing::Dead { .. } | Standing::Expired { .. })
+            };
+            for found in some.iter().filter(is_dead) {
+                self.bury(&found.head, Reason::Outdated);
+                gone += 1;
+            }
+            tokio::task::yield_now().await;
         }
-        dead
+        gone
     }
 
     /// The recall lane: whatever tells of these products ends, kept or being made, whether or not

@@ -8,6 +8,7 @@ use super::bench::Bench;
 use super::cache::CacheCommand;
 use super::demo::Demo;
 use super::doctor::Doctor;
+use super::facts::FactsCommand;
 use super::models::ModelsCommand;
 use super::run::Run;
 use super::serve::Serve;
@@ -60,12 +61,17 @@ impl Common {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Pull the default model if it is missing, and serve it until Ctrl-C
+    /// Pull the default model if it is missing, and serve it and a sample shop until Ctrl-C
     Demo(Demo),
     /// Serve the installed models until Ctrl-C
     Serve(Serve),
     /// Pull, list, show, check, import and remove model packages
     Models(ModelsCommand),
+    /// Load, search and export what a running server knows of the shop
+    Facts {
+        #[command(subcommand)]
+        command: FactsCommand,
+    },
     /// Look into a running server's cache of answers, or make it forget
     Cache {
         #[command(subcommand)]

@@ -1,5 +1,7 @@
 //! `endcap cache`: a running server's cache of answers.
 
+mod evaluate;
+
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
@@ -16,6 +18,7 @@ Examples:
   endcap cache purge --product 0041           whatever tells of a product
   endcap cache purge --fact promotions        whatever stands on a fact or group of facts
   endcap cache purge --all
+  endcap cache evaluate models/questions/test.tsv
 
 These ask a running server with an admin token, in ENDCAP_TOKEN.";
 
@@ -41,6 +44,8 @@ pub(super) enum CacheCommand {
         #[command(flatten)]
         place: Place,
     },
+    /// Measure on labelled pairs how often questions are wrongly taken for the same
+    Evaluate(evaluate::Evaluate),
     /// Forget answers
     Purge {
         #[command(flatten)]
@@ -99,6 +104,7 @@ impl CacheCommand {
                 let answer = place.ask(&sources, Method::GET, &path, None).await?;
                 if json { output::json(&answer) } else { Ok(output::line(&explained(&answer))?) }
             }
+            Self::Evaluate(evaluate) => evaluate.run(&sources).await,
             Self::Purge { what, place } => {
                 let path = "/store/v1/cache/purge";
                 let answer = place.ask(&sources, Method::POST, path, Some(what.body())).await?;

@@ -17,6 +17,7 @@ mod cache;
 mod configuration;
 mod demo;
 mod doctor;
+mod facts;
 mod models;
 mod output;
 mod place;
@@ -60,6 +61,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(demo) => demo::run(&common, &demo).map(done),
         Command::Serve(serve) => serve::run(&common, &serve).map(done),
         Command::Models(models) => on_runtime(models.run(&common)),
+        Command::Facts { command } => on_runtime(command.run(&common)),
         Command::Cache { command } => on_runtime(command.run(&common)).map(done),
         Command::Run(run) => run::run(&common, &run).map(done),
         Command::Bench(bench) => bench::run(&common, &bench).map(done),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use reqwest::{Client, Method};
+use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 
 use crate::config::{self, Sources};
@@ -34,6 +34,21 @@ impl Place {
         path: &str,
         body: Option<Value>,
     ) -> anyhow::Result<Value> {
+        let with_body = |request: RequestBuilder| match body {
+            Some(body) => request.header("content-type", "application/json").body(body.to_string()),
+            None => request,
+        };
+        self.send(sources, method, path, with_body).await
+    }
+
+    /// The same with a request that the caller completes.
+    pub(super) async fn send(
+        &self,
+        sources: &Sources,
+        method: Method,
+        path: &str,
+        complete: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> anyhow::Result<Value> {
         let server = match &self.server {
             Some(server) => server.clone(),
             None => format!("http://{}", config::load(sources)?.server.listen),
@@ -51,11 +66,7 @@ impl Place {
             // The server is on this box or beside it.
             .no_proxy()
             .build()?;
-        let mut request = client.request(method, &url).bearer_auth(token);
-        if let Some(body) = body {
-            let json = "application/json";
-            request = request.header("content-type", json).body(body.to_string());
-        }
+        let request = complete(client.request(method, &url).bearer_auth(token));
         let answer = request.send().await.with_context(|| format!("asking {server}"))?;
         let status = answer.status();
         let text = answer.text().await.with_context(|| format!("reading from {server}"))?;

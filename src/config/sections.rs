@@ -5,15 +5,16 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::kinds;
 use super::raw::{Given, Reader};
 use super::{Setting, default_data_dir};
+use super::{facts, kinds};
 use crate::api;
 use crate::api::shelf::Share;
 use crate::cache::{self, Tiers};
 use crate::skills::clerk;
 use crate::skills::language::Language;
 use crate::engine::{self, Activation, KvType};
+use crate::facts::FactsConfig;
 use crate::http::{self, BodyLimits, TlsFiles};
 use crate::telemetry::LogFormat;
 use crate::units::Bytes;
@@ -27,6 +28,8 @@ pub struct Config {
     pub server: http::Config,
     /// What one request may ask for.
     pub limits: api::Limits,
+    /// Limits of what the shop knows.
+    pub facts: FactsConfig,
     /// Limits of each loaded model.
     pub engine: engine::Config,
     /// What is served.
@@ -79,6 +82,11 @@ const MIB: u64 = 1 << 20;
 const FILTER: &str = "info,tract_onnx=error";
 
 impl Config {
+    /// Where the shop's facts are kept.
+    pub fn facts_file(&self) -> PathBuf {
+        self.data_dir.join("facts.redb")
+    }
+
     /// Where the tokens' digests are kept.
     pub fn tokens_file(&self) -> PathBuf {
         self.data_dir.join("tokens.json")
@@ -93,6 +101,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Config> {
         data_dir: data_dir?,
         server: server(reader),
         limits: limits(reader),
+        facts: facts::read(reader),
         engine: engine(reader),
         models: models(reader),
         cache: cache(reader),
@@ -337,7 +346,7 @@ fn path(
     reader.read(setting, default, parse, show)
 }
 
-fn number(
+pub(super) fn number(
     reader: &mut Reader<'_>,
     setting: &'static str,
     default: usize,
@@ -348,7 +357,13 @@ fn number(
     reader.read(setting, default as u64, parse, ToString::to_string) as usize
 }
 
-fn bytes(reader: &mut Reader<'_>, setting: &'static str, default: u64, low: u64, high: u64) -> u64 {
+pub(super) fn bytes(
+    reader: &mut Reader<'_>,
+    setting: &'static str,
+    default: u64,
+    low: u64,
+    high: u64,
+) -> u64 {
     let parse = |given: &Given| kinds::bytes(given, low..=high);
     reader.read(setting, default, parse, |bytes| Bytes(*bytes).to_string())
 }
@@ -367,7 +382,7 @@ fn bytes_or(
     reader.read(setting, None, parse, show)
 }
 
-fn seconds(
+pub(super) fn seconds(
     reader: &mut Reader<'_>,
     setting: &'static str,
     default: Duration,

@@ -96,6 +96,12 @@ pub enum FactsError {
         /// Ours.
         known: u64,
     },
+    /// Another process has the file.
+    #[error("{path} is in use by another Endcap")]
+    InUse {
+        /// Which file.
+        path: PathBuf,
+    },
     /// What the file holds is not what was written.
     #[error("{path} is broken: {why}")]
     Broken {

@@ -1,6 +1,6 @@
 //! Reading, and the record of what was read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -55,12 +55,13 @@ pub struct Reader {
     zone: Zone,
     at: UnixSeconds,
     read: BTreeMap<Name, Revision>,
+    asked: BTreeSet<Table>,
     until: Option<UnixSeconds>,
 }
 
 impl Reader {
     pub(super) fn new(state: Arc<State>, zone: Zone, at: UnixSeconds) -> Self {
-        Self { state, zone, at, read: BTreeMap::new(), until: None }
+        Self { state, zone, at, read: BTreeMap::new(), asked: BTreeSet::new(), until: None }
     }
 
     /// A product, with its recalls in the record.
@@ -117,6 +118,7 @@ impl Reader {
     pub fn promotions_of(&mut self, sku: &str) -> Vec<Seen<Promotion>> {
         self.note_recalls(sku);
         self.note_safety(sku);
+        self.asked.insert(Table::Promotions);
         let mut groups =
             vec![Collection::promotions_for_everything(), Collection::promotions_of(sku)];
         let row = self.state.row(Table::Products, sku);
@@ -144,6 +146,7 @@ impl Reader {
     /// Recalls of a product that have begun.
     pub fn recalls_of(&mut self, sku: &str) -> Vec<Seen<Recall>> {
         self.note_recalls(sku);
+        self.asked.insert(Table::Recalls);
         let ids = self.members(&Collection::recalls_of(sku));
         let mut begun = Vec::new();
         for id in ids {
@@ -183,16 +186,13 @@ impl Reader {
 
     /// What was read.
     pub fn finish(self) -> Record {
-        let mut tables: Vec<Table> = self.read.keys().map(Name::table).collect();
-        tables.sort();
-        tables.dedup();
         let heard = |table: Table| (table, self.state.heard(table));
         Record {
             origin: self.state.origin,
             floor: self.state.floor,
             at: Some(self.at),
             until: self.until,
-            heard: tables.into_iter().map(heard).collect(),
+            heard: self.asked.iter().map(|table| heard(*table)).collect(),
             read: self.read.into_iter().collect(),
         }
     }
@@ -200,6 +200,12 @@ impl Reader {
     /// Writes down that something was looked at. Search uses it for what it stands on as a whole.
     pub(in crate::facts) fn note(&mut self, name: impl Into<Name>) {
         let name = name.into();
+        self.asked.insert(name.table());
+        self.note_only(name);
+    }
+
+    /// The same where the table's feed is not what the answer rests on.
+    fn note_only(&mut self, name: Name) {
         let revision = self.state.revision_of(&name);
         self.read.insert(name, revision);
     }
@@ -226,14 +232,14 @@ impl Reader {
 
     fn note_safety(&mut self, sku: &str) {
         if let Ok(sku) = sku.parse::<Id>() {
-            self.note(Name::Safety(sku));
+            self.note_only(Name::Safety(sku));
         }
     }
 
     /// Whatever is told of a product ends when it is recalled.
     fn note_recalls(&mut self, sku: &str) {
         if sku.parse::<Id>().is_ok() {
-            self.note(Collection::recalls_of(sku));
+            self.note_only(Collection::recalls_of(sku).into());
         }
     }
 

@@ -25,7 +25,8 @@ pub struct Record {
     /// The moment from which on something that was read is said otherwise by itself: a promotion
     /// begins or ends, a door opens or closes, a day is over.
     pub until: Option<UnixSeconds>,
-    /// When each table that was read was last heard of from its feed.
+    /// When each table that was asked was last heard of from its feed. That recalls are looked at
+    /// with every product does not make their feed one of them.
     pub heard: Vec<(Table, Option<UnixSeconds>)>,
 }
 
@@ -71,9 +72,9 @@ impl Record {
     fn too_old(&self, state: &State, config: &FactsConfig, now: UnixSeconds) -> Option<Standing> {
         self.heard.iter().find_map(|(table, _)| {
             let (table, limit) = (*table, config.max_age(*table)?);
-            let age = state.age(table, now);
-            let fresh = age.is_some_and(|age| age <= limit);
-            (!fresh).then_some(Standing::TooOld { table, age, limit })
+            // A feed that never spoke is none that fell silent.
+            let age = state.age(table, now)?;
+            (age > limit).then_some(Standing::TooOld { table, age, limit })
         })
     }
 }
@@ -97,8 +98,8 @@ pub enum Standing {
     TooOld {
         /// Whose feed.
         table: Table,
-        /// How long it is silent; none where it never spoke.
-        age: Option<Duration>,
+        /// How long it is silent.
+        age: Duration,
         /// How long it may be.
         limit: Duration,
     },

@@ -94,15 +94,16 @@ impl Facts {
 
     /// Facts that are gone with the process.
     pub fn in_memory(config: FactsConfig) -> Result<Self, FactsError> {
-        Self::on(InMemoryBackend::new(), config)
+        Self::on(InMemoryBackend::new(), config, UnixSeconds::now())
     }
 
     /// The facts of something else than a file.
     pub(crate) fn on(
         backend: impl StorageBackend,
         config: FactsConfig,
+        now: UnixSeconds,
     ) -> Result<Self, FactsError> {
-        Self::of(Disk::on(backend, Path::new("facts.redb"))?, config, UnixSeconds::now())
+        Self::of(Disk::on(backend, Path::new("facts.redb"))?, config, now)
     }
 
     fn of(disk: Disk, config: FactsConfig, now: UnixSeconds) -> Result<Self, FactsError> {

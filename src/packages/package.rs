@@ -11,9 +11,12 @@ use super::digest;
 use super::disk::read_bounded;
 use super::error::{At, ManifestError, PackageError};
 use super::external;
-use super::manifest::{FileEntry, MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest, Role};
+use super::manifest::{FileEntry, MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest, Role, Task};
+use super::ports;
 use super::progress::{Progress, Silent};
-use crate::engine::{Derived, ModelSource, NetworkSource, TokenId, Tokenizer};
+use crate::engine::{
+    Derived, Model, ModelSource, Network, NetworkSource, Port, TokenId, Tokenizer,
+};
 
 /// Not one of the package's files: the engine makes it, and makes it again where it is missing.
 const DERIVED_FILE: &str = "packed.bin";
@@ -140,6 +143,18 @@ impl Package {
             onnx: file.map(|f| self.folder.join(&f.path)).unwrap_or_default(),
             derived: Some(self.derived()),
         }
+    }
+
+    /// What it takes and gives as arrays, as its files declare it: inputs, then outputs. Reads no
+    /// weights.
+    pub fn ports(&self) -> Result<[Vec<Port>; 2], PackageError> {
+        let path = self.network().onnx;
+        let graph = ports::outline(&path)?;
+        let declared = match self.manifest.task {
+            Task::Tensors => Network::declared(&graph),
+            Task::Chat => Model::declared(&graph),
+        };
+        declared.map_err(|error| PackageError::Damaged { path, why: error.to_string() })
     }
 
     /// The tokeniser's file, where the package has one.

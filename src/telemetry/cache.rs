@@ -30,6 +30,17 @@ struct ReasonLabels {
     reason: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ComparedLabels {
+    category: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CategoryLabels {
+    category: &'static str,
+}
+
 /// What the cache of answers reports. Clones count together.
 #[derive(Debug, Clone)]
 pub struct CacheMetrics {
@@ -38,6 +49,8 @@ pub struct CacheMetrics {
     saved_ms: Family<RouteLabels, Counter>,
     age: Histogram,
     gone: Family<ReasonLabels, Counter>,
+    compared: Family<ComparedLabels, Counter>,
+    off: Family<CategoryLabels, Gauge>,
     entries: Gauge,
     memory: Gauge,
     disk: Gauge,
@@ -52,6 +65,8 @@ impl Default for CacheMetrics {
             saved_ms: Family::default(),
             age: Histogram::new(AGE_S),
             gone: Family::default(),
+            compared: Family::default(),
+            off: Family::default(),
             entries: Gauge::default(),
             memory: Gauge::default(),
             disk: Gauge::default(),
@@ -68,6 +83,8 @@ impl CacheMetrics {
         Metric::CacheSavedMs.register(registry, metrics.saved_ms.clone());
         Metric::CacheAge.register(registry, metrics.age.clone());
         Metric::CacheGone.register(registry, metrics.gone.clone());
+        Metric::CacheCompared.register(registry, metrics.compared.clone());
+        Metric::CacheOff.register(registry, metrics.off.clone());
         Metric::CacheEntries.register(registry, metrics.entries.clone());
         Metric::CacheMemory.register(registry, metrics.memory.clone());
         Metric::CacheDisk.register(registry, metrics.disk.clone());
@@ -92,6 +109,17 @@ impl CacheMetrics {
     /// So many entries are gone for this reason.
     pub fn gone(&self, reason: &'static str, entries: u64) {
         self.gone.get_or_create(&ReasonLabels { reason }).inc_by(entries);
+    }
+
+    /// An answer given by meaning was also made; whether it says the same.
+    pub fn compared(&self, category: &'static str, same: bool) {
+        let outcome = if same { "same" } else { "false" };
+        self.compared.get_or_create(&ComparedLabels { category, outcome }).inc();
+    }
+
+    /// A category of questions is answered by meaning from now on, or is not.
+    pub fn by_meaning(&self, category: &'static str, on: bool) {
+        self.off.get_or_create(&CategoryLabels { category }).set(i64::from(!on));
     }
 
     /// What is kept, after a change.

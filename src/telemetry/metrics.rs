@@ -12,6 +12,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use super::cache::CacheMetrics;
+use super::facts::FactsMetrics;
 use super::model::ModelObserver;
 use super::names::Metric;
 use super::network::NetworkCounts;
@@ -128,6 +129,7 @@ pub struct Metrics {
     models: ModelFamilies,
     shelf: ShelfMetrics,
     cache: CacheMetrics,
+    facts: FactsMetrics,
     skills: SkillMetrics,
     networks: NetworkFamilies,
     http: Histograms<HttpLabels>,
@@ -188,6 +190,7 @@ impl Metrics {
         }
         let shelf = ShelfMetrics::register(&mut registry);
         let cache = CacheMetrics::register(&mut registry);
+        let facts = FactsMetrics::register(&mut registry);
         let skills = SkillMetrics::register(&mut registry);
         let networks = NetworkFamilies::register(&mut registry, &models);
         let http = histograms(|| Histogram::new(HTTP_S));
@@ -211,6 +214,7 @@ impl Metrics {
             models,
             shelf,
             cache,
+            facts,
             skills,
             networks,
             http,
@@ -230,6 +234,11 @@ impl Metrics {
     /// What tells of models that come into memory and leave it.
     pub fn shelf(&self) -> &ShelfMetrics {
         &self.shelf
+    }
+
+    /// What tells of the shop's facts.
+    pub fn facts(&self) -> &FactsMetrics {
+        &self.facts
     }
 
     /// By which skills report.
@@ -344,6 +353,9 @@ mod tests {
         metrics.cache().gone("outdated", 3);
         metrics.cache().kept(5, 4096, 8192);
         metrics.cache().making(2);
+        metrics.facts().store(7, 4096);
+        metrics.facts().table("prices", 12, Some(30));
+        metrics.facts().refused("invalid");
         let text = metrics.encode().unwrap();
         for metric in Metric::ALL {
             assert!(text.contains(metric.name()), "{}\n{text}", metric.name());
@@ -373,6 +385,11 @@ mod tests {
             "endcap_model_weights_bytes{gen_ai_request_model=\"tiny\"} 2048",
             "endcap_model_unloads_total{gen_ai_request_model=\"tiny\"} 1",
             "endcap_model_evictions_total{gen_ai_request_model=\"other\"} 1",
+            "endcap_facts{table=\"prices\"} 12",
+            "endcap_facts_revision 7",
+            "endcap_facts_memory_bytes 4096",
+            "endcap_facts_feed_age_seconds{table=\"prices\"} 30",
+            "endcap_facts_writes_refused_total{reason=\"invalid\"} 1",
             "http_server_active_requests 0",
             "endcap_http_connections_refused_total 1",
             concat!("endcap_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),

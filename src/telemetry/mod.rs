@@ -13,6 +13,7 @@
 //! **Not here**: the route that shows the metrics, deciding what is worth counting.
 
 mod cache;
+mod facts;
 mod log;
 mod memory;
 mod metrics;
@@ -24,6 +25,7 @@ mod shelf;
 mod skills;
 
 pub use cache::CacheMetrics;
+pub use facts::FactsMetrics;
 pub use log::{LogError, LogFormat, start};
 pub use memory::{forget_peak_memory, peak_memory_bytes};
 pub use metrics::{HttpRequest, Metrics};

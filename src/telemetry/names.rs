@@ -57,6 +57,10 @@ pub enum Metric {
     CacheAge,
     /// Entries that are gone, by reason.
     CacheGone,
+    /// Answers given by meaning that were also made, by whether they say the same.
+    CacheCompared,
+    /// Whether a category has switched its answers by meaning off.
+    CacheOff,
     /// Answers that are kept.
     CacheEntries,
     /// What they take in memory.
@@ -79,6 +83,16 @@ pub enum Metric {
     InferenceCancelled,
     /// Requests to networks that failed.
     InferenceFailed,
+    /// Facts by table.
+    Facts,
+    /// Revision of the facts' last change.
+    FactsRevision,
+    /// Memory that facts take.
+    FactsMemory,
+    /// How long the feed of each table is silent.
+    FactsFeedAge,
+    /// Writes of facts that were refused, by reason.
+    FactsRefused,
     /// `http.server.request.duration`, up to the last byte of the answer.
     HttpDuration,
     /// `http.server.active_requests`.
@@ -103,7 +117,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 52] = [
         Self::TimeToFirstToken,
         Self::TimePerOutputToken,
         Self::GenerationDuration,
@@ -128,6 +142,8 @@ impl Metric {
         Self::CacheSavedMs,
         Self::CacheAge,
         Self::CacheGone,
+        Self::CacheCompared,
+        Self::CacheOff,
         Self::CacheEntries,
         Self::CacheMemory,
         Self::CacheDisk,
@@ -139,6 +155,11 @@ impl Metric {
         Self::InferenceRows,
         Self::InferenceCancelled,
         Self::InferenceFailed,
+        Self::Facts,
+        Self::FactsRevision,
+        Self::FactsMemory,
+        Self::FactsFeedAge,
+        Self::FactsRefused,
         Self::HttpDuration,
         Self::HttpActive,
         Self::Connections,
@@ -243,6 +264,16 @@ impl Metric {
                 ("endcap_cache_age", Some(Seconds), "Age of kept answers when they were given")
             }
             Self::CacheGone => ("endcap_cache_gone", None, "Kept answers that are gone, by reason"),
+            Self::CacheCompared => (
+                "endcap_cache_compared",
+                None,
+                "Answers given by meaning that were also made, by whether they say the same",
+            ),
+            Self::CacheOff => (
+                "endcap_cache_category_off",
+                None,
+                "1 where a category of questions has switched its answers by meaning off",
+            ),
             Self::CacheEntries => ("endcap_cache_entries", None, "Answers that are kept"),
             Self::CacheMemory => {
                 ("endcap_cache_memory", Some(Bytes), "What kept answers take in memory")
@@ -278,6 +309,23 @@ impl Metric {
                 None,
                 "Requests for arrays that a graph refused, or that ran out of time",
             ),
+            Self::Facts => ("endcap_facts", None, "Facts that are there"),
+            Self::FactsRevision => {
+                ("endcap_facts_revision", None, "Revision of the last change of a fact")
+            }
+            Self::FactsMemory => (
+                "endcap_facts_memory",
+                Some(Bytes),
+                "Memory of all facts, as it is counted against the limit",
+            ),
+            Self::FactsFeedAge => (
+                "endcap_facts_feed_age",
+                Some(Seconds),
+                "Time since the feed of a table was last heard of",
+            ),
+            Self::FactsRefused => {
+                ("endcap_facts_writes_refused", None, "Writes of facts that were refused")
+            }
             Self::HttpDuration => (
                 "http_server_request_duration",
                 Some(Seconds),

@@ -10,6 +10,7 @@ use crate::api::service::ServedModel;
 use crate::api::shelf::Lent;
 use crate::cache::{self, Event, Failure, Generating, Step};
 use crate::engine::{Chunk, EngineError, FinishReason, Generation, Request, TokenReport, Usage};
+use crate::privacy;
 
 /// Chunks of one answer, each with the answer's index.
 pub(super) type Numbered = BoxStream<'static, (usize, Result<Chunk, Failure>)>;
@@ -24,7 +25,7 @@ pub(super) struct Answers {
 }
 
 /// Queues all requests; where one is refused, none goes on. The model stays in memory as long as
-/// the stream lives.
+/// the stream lives. An answer with personal data in it is not fit to be kept.
 pub(super) fn generate(
     served: &Lent<ServedModel>,
     requests: Vec<Request>,
@@ -32,15 +33,33 @@ pub(super) fn generate(
     let generations: Vec<_> =
         requests.into_iter().map(|r| served.model.generate(r)).collect::<Result<_, _>>()?;
     let streams = generations.into_iter().zip(0..).map(|(generation, choice)| {
-        let lent = served.clone();
-        unfold((generation, lent), move |(mut generation, lent)| async move {
-            let next = generation.next().await?;
-            let step = next.map(|chunk| Step::Event(Event::Chunk { choice, chunk }));
-            Some((step, (generation, lent)))
-        })
-        .boxed()
+        let making = Making { generation, choice, text: String::new(), _lent: served.clone() };
+        unfold(making, |mut making| async move { Some((making.next().await?, making)) }).boxed()
     });
     Ok(streams.collect::<SelectAll<_>>().boxed())
+}
+
+/// One choice in the making.
+struct Making {
+    generation: Generation,
+    choice: u32,
+    /// All that was said so far.
+    text: String,
+    _lent: Lent<ServedModel>,
+}
+
+impl Making {
+    async fn next(&mut self) -> Option<Result<Step, EngineError>> {
+        let Some(next) = self.generation.next().await else {
+            let text = std::mem::take(&mut self.text);
+            return (!privacy::find(&text).is_empty()).then_some(Ok(Step::Unfit));
+        };
+        let choice = self.choice;
+        Some(next.map(|chunk| {
+            self.text.push_str(&chunk.text);
+            Step::Event(Event::Chunk { choice, chunk })
+        }))
+    }
 }
 
 impl Answers {

@@ -23,6 +23,7 @@ use crate::api::shelf::Lent;
 use crate::cache::{self, Look};
 use crate::engine::{Constraint, Form, Request, TokenId};
 use crate::http::{Problem, RequestId};
+use crate::privacy;
 use crate::skills::chat::Message;
 
 /// The field that errors of the prompt name.
@@ -76,6 +77,7 @@ async fn found_or_made(
     let ask = cached::ask(service, &served, headers, &chat, &alike, early.as_deref());
     let ticket = match service.cache.look(ask).await {
         Look::Answer(answer) | Look::Stale(answer, _) => return Ok(answer),
+        Look::Miss(ticket) if is_personal(&chat.messages) => ticket.past_the_cache(),
         Look::Miss(ticket) => ticket,
     };
     let prompt = match early {
@@ -89,6 +91,11 @@ async fn found_or_made(
     let requests: Vec<_> = requests.into_iter().map(with).collect();
     let generate = move || answers::generate(&served, requests.clone());
     ticket.make(Arc::new(generate)).map_err(|failure| of_failure(failure, PROMPT))
+}
+
+/// Whether there is personal data in what is said. What was made of it is for nobody else.
+fn is_personal(messages: &[Message]) -> bool {
+    messages.iter().any(|message| !privacy::find(&message.content).is_empty())
 }
 
 /// All choices, at the end of the answer.

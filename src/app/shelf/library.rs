@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::keeper::{Arrival, Refusal, World};
 use super::title::Size;
-use crate::api::shelf::{About, Manner};
+use crate::api::shelf::{About, Manner, Ports};
 use crate::api::{Defaults, Served, ServedModel, ServedNetwork};
 use crate::engine::{Budget, Config, LoadError, Model, Network, Tokenizer, give_back_freed_memory};
 use crate::packages::{GenerationDefaults, Package, PackageError, Store, Task};
@@ -77,6 +77,13 @@ impl Library {
         served.then(|| self.store.package(name).ok()).flatten().as_ref().map(found)
     }
 
+    /// Inputs and outputs of a package, as its files declare them. Blocks for a moment.
+    pub(super) fn ports(&self, name: &str) -> Result<Ports, String> {
+        let package = self.store.package(name).map_err(|fault| chain(&fault))?;
+        let [inputs, outputs] = package.ports().map_err(|fault| chain(&fault))?;
+        Ok(Ports { inputs, outputs })
+    }
+
     fn load_now(
         store: &Store,
         name: &str,
@@ -124,6 +131,10 @@ impl World for Library {
             }
         }
         .boxed()
+    }
+
+    fn lacking_bytes(&self) -> u64 {
+        self.budget.lacking_bytes()
     }
 
     fn end(&self, item: Served) -> BoxFuture<'static, ()> {

@@ -1,53 +1,43 @@
 //! Answers to other questions of the same meaning.
+//!
+//! A hit needs three things, in this order. The **guards** must agree (`agree`): numbers, units,
+//! codes, what is negated, the order of what is compared, the concepts asked about, the language
+//! and every word that no vocabulary knows. The **cosine** of both questions must reach the
+//! threshold of their category, which was fitted on labelled pairs ([`Calibration`]). And the
+//! category must be **on**: some hits are made all the same and compared, and a category that is
+//! beyond its budget of false hits switches itself off.
+//!
+//! **Invariants**
+//! - Questions about prices, allergens, stock and accounts are never answered by meaning.
+//! - Nothing is found across a scope or a family.
+//! - Thresholds belong to the encoder they were fitted for; without them there are no hits.
+//! - Of a question only digests and its vector are kept.
+//! - What was removed is not found again.
+//!
+//! **Not here**: making vectors, keeping answers, whether an answer's facts still hold.
+
+mod bound;
+mod calibration;
+mod category;
+pub mod evaluation;
+mod index;
+mod language;
+mod meaning;
+mod quantity;
+mod shadow;
+mod signature;
+#[cfg(test)]
+mod tests;
+mod tier;
+mod vocabulary;
+mod watch;
+mod words;
 
 use std::sync::Arc;
 
-use super::{Event, Key, Question, Scope};
+pub use calibration::Calibration;
+pub use category::{Category, category};
+pub(super) use tier::{Near, Semantic};
 
 /// A question as an encoder sees it: numbers whose squares add up to 1.
 pub type Vector = Arc<[f32]>;
-
-/// An entry whose question means the same.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Near {
-    pub(super) key: Key,
-    /// Cosine of the two questions.
-    pub(super) similarity: f32,
-    /// What was compared before and beside the cosine, for `why`.
-    pub(super) guards: String,
-    /// Whether the answer is to be made as well, and compared.
-    pub(super) shadow: bool,
-}
-
-/// The index of questions.
-#[derive(Default)]
-pub(super) struct Semantic;
-
-impl Semantic {
-    /// The entry of the same scope and family whose question means the same, if one does.
-    pub(super) fn find(&self, _: Scope, _: &Question, _: &[f32]) -> Option<Near> {
-        None
-    }
-
-    /// Takes up an entry's question. Answers with what is to be kept of it on disk.
-    pub(super) fn insert(&self, _: Key, _: Scope, _: &Question, _: &[f32]) -> Option<Arc<[u8]>> {
-        None
-    }
-
-    /// Takes up what [`Self::insert`] gave to be kept.
-    pub(super) fn take_up(&self, _: Key, _: Scope, _: &[u8]) {}
-
-    /// Forgets an entry.
-    pub(super) fn remove(&self, _: &Key) {}
-
-    /// What is known of an entry's question and its last hits, a sentence each.
-    pub(super) fn explain(&self, _: &Key) -> Vec<String> {
-        Vec::new()
-    }
-
-    /// Forgets everything.
-    pub(super) fn clear(&self) {}
-
-    /// A hit was made as well: what was given, and what was made.
-    pub(super) fn compared(&self, _: &Question, _: &Near, _given: &[Event], _made: &[Event]) {}
-}

@@ -17,6 +17,8 @@ use crate::cache::{Event, Events, Head, Key};
 /// Changes whenever a value is written in another way; what is of another form is dropped.
 const FORM: &[u8] = b"1";
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
+/// In the table of what belongs to no entry.
+const WATCHED: &str = "watched";
 const HEADS: TableDefinition<&[u8; 32], &[u8]> = TableDefinition::new("heads");
 const BODIES: TableDefinition<&[u8; 32], &[u8]> = TableDefinition::new("bodies");
 /// Memory that the library may keep pages in: what is read often is kept by ourselves.
@@ -137,6 +139,12 @@ impl Disk {
         Ok(form.is_some_and(|found| found.value() == FORM))
     }
 
+    /// What the semantic tier saw of its hits, where that was kept.
+    pub(in crate::cache) fn watched(&self) -> Option<Vec<u8>> {
+        let meta = self.0.begin_read().ok()?.open_table(META).ok()?;
+        meta.get(WATCHED).ok()?.map(|found| found.value().to_vec())
+    }
+
     fn heads(&self) -> Result<Vec<Kept>, StoreError> {
         let read = self.0.begin_read()?;
         let table = read.open_table(HEADS)?;
@@ -162,9 +170,13 @@ impl Disk {
     pub(super) fn write(
         &self,
         clear: bool,
+        watched: Option<&[u8]>,
         changes: &HashMap<Key, Change>,
     ) -> Result<Vec<(Key, u64, u64)>, StoreError> {
         let write = self.begin()?;
+        if let Some(watched) = watched {
+            write.open_table(META)?.insert(WATCHED, watched)?;
+        }
         if clear {
             write.delete_table(HEADS)?;
             write.delete_table(BODIES)?;

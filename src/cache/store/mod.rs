@@ -58,6 +58,8 @@ struct Queue {
 #[derive(Default)]
 struct Waiting {
     changes: HashMap<Key, Change>,
+    /// What the semantic tier saw of its hits.
+    watched: Option<Vec<u8>>,
     /// Everything is to go first.
     clear: bool,
     /// How often somebody wanted all to be written, and for how many of them it is.
@@ -109,6 +111,14 @@ impl Store {
             let key = head.key;
             let change = Change::Keep { head, events: Arc::clone(events), tally, meaning };
             self.queue.lock().changes.insert(key, change);
+            self.queue.wake.notify_all();
+        }
+    }
+
+    /// Keeps what the semantic tier saw of its hits.
+    pub(super) fn keep_watched(&self, watched: Vec<u8>) {
+        if self.thread.is_some() {
+            self.queue.lock().watched = Some(watched);
             self.queue.wake.notify_all();
         }
     }

@@ -17,6 +17,7 @@ pub(super) struct Writer {
 struct Batch {
     clear: bool,
     changes: HashMap<Key, Change>,
+    watched: Option<Vec<u8>>,
     /// Who wanted all to be written until now.
     wanted: u64,
 }
@@ -25,7 +26,7 @@ impl Writer {
     /// Writes until it is told to stop, not more often than each `pause` where nobody waits.
     pub(super) fn run(self, pause: Duration) {
         while let Some(batch) = self.next(pause) {
-            let result = self.disk.write(batch.clear, &batch.changes);
+            let result = self.disk.write(batch.clear, batch.watched.as_deref(), &batch.changes);
             match &result {
                 Ok(stored) => (self.written)(stored),
                 Err(error) => tracing::warn!(%error, "answers could not be written to disk"),
@@ -56,6 +57,7 @@ impl Writer {
     fn next(&self, pause: Duration) -> Option<Batch> {
         let mut waiting = self.queue.lock();
         while waiting.changes.is_empty()
+            && waiting.watched.is_none()
             && !waiting.clear
             && waiting.wanted == waiting.done
             && !waiting.stop
@@ -74,11 +76,13 @@ impl Writer {
                 waiting = slept.unwrap_or_else(PoisonError::into_inner).0;
             }
         }
-        if waiting.stop && waiting.changes.is_empty() && !waiting.clear {
+        if waiting.stop && waiting.changes.is_empty() && waiting.watched.is_none() && !waiting.clear
+        {
             return None;
         }
         let changes = std::mem::take(&mut waiting.changes);
         let clear = std::mem::take(&mut waiting.clear);
-        Some(Batch { clear, changes, wanted: waiting.wanted })
+        let watched = waiting.watched.take();
+        Some(Batch { clear, changes, watched, wanted: waiting.wanted })
     }
 }

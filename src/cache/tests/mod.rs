@@ -7,6 +7,7 @@ mod night;
 mod property;
 mod reports;
 mod restart;
+mod speed;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -121,8 +121,7 @@ const RECALLS: &[Column] = &[
 ];
 
 /// Columns of every table.
-const STAMP: &[Column] =
-    &[column("epoch", "", Kind::Epoch), column("version", "", Kind::Version)];
+const STAMP: &[Column] = &[column("epoch", "", Kind::Epoch), column("version", "", Kind::Version)];
 
 pub(super) fn of(table: Table) -> impl Iterator<Item = Column> {
     let own = match table {

@@ -143,7 +143,9 @@ fn text(field: &Field, kind: CellKind) -> Result<String, String> {
         Field::Byte(number) => number.to_string(),
         Field::Short(number) => number.to_string(),
         Field::Int(number) => number.to_string(),
-        Field::Long(number) if kind == CellKind::Nanoseconds => moment(number.div_euclid(1_000_000_000))?,
+        Field::Long(number) if kind == CellKind::Nanoseconds => {
+            moment(number.div_euclid(1_000_000_000))?
+        }
         Field::Long(number) => number.to_string(),
         Field::UByte(number) => number.to_string(),
         Field::UShort(number) => number.to_string(),
@@ -159,7 +161,8 @@ fn text(field: &Field, kind: CellKind) -> Result<String, String> {
         // An empty list says that there is nothing, which an empty cell does not.
         Field::ListInternal(list) if list.elements().is_empty() => "|".to_owned(),
         Field::ListInternal(list) => {
-            let items: Result<Vec<_>, _> = list.elements().iter().map(|item| text(item, kind)).collect();
+            let items: Result<Vec<_>, _> =
+                list.elements().iter().map(|item| text(item, kind)).collect();
             items?.join("|")
         }
         _ => return Err("it is no value that a fact can have".to_owned()),

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Entry;
 use super::cell;
 use super::column::{self, Kind};
 use super::error::{Place, RowFault};
-use super::Entry;
 use crate::facts::{Fact, Fault, Source, Table};
 
 /// A file's columns, each with its place in a fact.
@@ -45,7 +45,11 @@ impl Plan {
         for name in header {
             let bound = bind(table, name).ok_or_else(|| {
                 let known = column::columns(table).join(", ");
-                RowFault::of_column(place, name, format!("`{table}` has no such column, but {known}"))
+                RowFault::of_column(
+                    place,
+                    name,
+                    format!("`{table}` has no such column, but {known}"),
+                )
             })?;
             if columns.iter().any(|column| column.name == name) {
                 return Err(RowFault::of_column(place, name, "the column stands there twice"));
@@ -70,7 +74,8 @@ impl Plan {
         for (column, text) in self.columns.iter().zip(cells) {
             let text = text.trim();
             if !text.is_empty() {
-                row.put(column, text).map_err(|why| RowFault::of_column(place, &column.name, why))?;
+                row.put(column, text)
+                    .map_err(|why| RowFault::of_column(place, &column.name, why))?;
             }
         }
         let id = self.column_of(Kind::Id);
@@ -93,7 +98,8 @@ impl Plan {
 
     /// A fault of a field as one of the column that it came from.
     fn fault(&self, place: Place, fault: Fault) -> RowFault {
-        let missing = fault.why.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+        let missing =
+            fault.why.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
         let field = match (fault.field.as_str(), missing) {
             ("", Some(missing)) => missing.to_owned(),
             (field, Some(missing)) => format!("{field}.{missing}"),
@@ -114,7 +120,8 @@ impl Plan {
         };
         let column = found.map(|column| column.name.clone());
         let column = column.or_else(|| known.map(|column| column.name.to_owned()));
-        let why = if column.is_none() && !field.is_empty() { format!("{field}: {why}") } else { why };
+        let why =
+            if column.is_none() && !field.is_empty() { format!("{field}: {why}") } else { why };
         RowFault { place, column, why }
     }
 

@@ -78,8 +78,30 @@ struct StoredChange {
 impl Disk {
     /// Opens the file, or makes it.
     pub(super) fn open(path: &Path) -> Result<Self, FactsError> {
-        let opened = Database::builder().set_cache_size(CACHE_BYTES).create(path);
+        if !path.exists() {
+            Self::create(path)?;
+        }
+        let opened = Database::builder().set_cache_size(CACHE_BYTES).open(path);
         Self::with(opened.map_err(|error| failed("opening", path, error.into()))?, path)
+    }
+
+    /// Makes the file under another name: where the power fails meanwhile, there is none yet.
+    fn create(path: &Path) -> Result<(), FactsError> {
+        let fresh = path.with_extension("redb.new");
+        let io = |error: std::io::Error| FactsError::Disk {
+            act: "making",
+            path: path.to_owned(),
+            source: Box::new(error),
+        };
+        if fresh.exists() {
+            std::fs::remove_file(&fresh).map_err(io)?;
+        }
+        let made = Database::create(&fresh);
+        drop(Self::with(made.map_err(|error| failed("making", &fresh, error.into()))?, &fresh)?);
+        std::fs::rename(&fresh, path).map_err(io)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = std::fs::File::open(folder.unwrap_or(Path::new("."))).map_err(io)?;
+        folder.sync_all().map_err(io)
     }
 
     /// The same on something else than a file; the path is for messages.
@@ -145,6 +167,7 @@ fn failed(act: &'static str, path: &Path, error: redb::Error) -> FactsError {
     let path = path.to_owned();
     match error {
         redb::Error::Corrupted(why) => FactsError::Broken { path, why },
+        redb::Error::DatabaseAlreadyOpen => FactsError::InUse { path },
         redb::Error::UpgradeRequired(version) => {
             let why = format!("it has the file format {version} of an older library");
             FactsError::Broken { path, why }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::Filters;
 use crate::facts::{
-    Allergen, Band, Category, Collection, Decimal, Fact, Id, Price, Product, Promotion, Reader, Table,
+    Allergen, Band, Category, Collection, Decimal, Fact, Id, Price, Product, Promotion, Reader,
+    Table,
 };
 
 /// Digits in which prices are compared: more than any currency has.

@@ -228,7 +228,9 @@ impl Asking<'_> {
         for word in words.iter().take(MOST_WORDS) {
             if all_empty || !language::is_empty(word) {
                 let meant = self.word(word, text)?;
-                parts.extend(meant.into_iter().map(|word| (Occur::Should, Box::new(word) as Box<dyn Query>)));
+                parts.extend(
+                    meant.into_iter().map(|word| (Occur::Should, Box::new(word) as Box<dyn Query>)),
+                );
             }
         }
         Ok(BooleanQuery::new(parts))
@@ -268,7 +270,8 @@ impl Asking<'_> {
         let mut plain = language::plain();
         let typed = text.split(|c: char| !c.is_alphanumeric());
         let same = |typed: &&str| {
-            !typed.is_empty() && language::words(&mut plain, typed).first().is_some_and(|w| w == word)
+            !typed.is_empty()
+                && language::words(&mut plain, typed).first().is_some_and(|w| w == word)
         };
         typed.into_iter().find(same).unwrap_or(word).into()
     }

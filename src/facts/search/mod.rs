@@ -22,10 +22,10 @@ mod index;
 mod language;
 mod query;
 mod spelling;
-mod upkeep;
-mod vectors;
 #[cfg(test)]
 mod tests;
+mod upkeep;
+mod vectors;
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
@@ -69,6 +69,11 @@ impl Search {
         let vectors = RwLock::new(Vectors::open(vectors)?);
         let (index, upkeep) = (Index::new()?, Mutex::default());
         Ok(Self { facts, index, upkeep, vectors })
+    }
+
+    /// The facts it looks through.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     /// Brings the index up to the facts. Computes for a moment after many changes.

@@ -29,11 +29,15 @@ impl Query {
         Self { text: text.to_owned(), language: None, filters: Filters::default(), limit }
     }
 
-    pub(super) fn check(&self) -> Result<(), SearchError> {
+    /// Refuses a query that asks for nothing or for more than it may.
+    pub fn check(&self) -> Result<(), SearchError> {
         let refuse = |field, why: String| Err(SearchError::Query { field, why });
         let bytes = self.text.len();
         if bytes > MAX_QUERY_BYTES {
-            return refuse("q", format!("{bytes} bytes are more than the limit of {MAX_QUERY_BYTES}"));
+            return refuse(
+                "q",
+                format!("{bytes} bytes are more than the limit of {MAX_QUERY_BYTES}"),
+            );
         }
         if self.text.trim().is_empty() && self.filters == Filters::default() {
             return refuse("q", "give words to look for, or a filter".to_owned());

@@ -53,9 +53,9 @@ const MOST_BETWEEN: usize = 2;
 /// `peanutbutter`. The first may end otherwise by itself (`erdbeere`) or be joined by an `s` or `n`.
 pub(super) fn parts<'a>(word: &'a str, known: &BTreeMap<String, u64>) -> Option<[&'a str; 2]> {
     let cuts = word.char_indices().map(|(at, _)| at).skip(LEAST_PART);
-    let parts = cuts.map(|at| word.split_at(at)).filter(|(_, last)| {
-        last.chars().count() >= LEAST_PART && known.contains_key(*last)
-    });
+    let parts = cuts
+        .map(|at| word.split_at(at))
+        .filter(|(_, last)| last.chars().count() >= LEAST_PART && known.contains_key(*last));
     // The longest last part is the least of a chance.
     parts.into_iter().find_map(|(first, last)| {
         let joined = [Some(first), first.strip_suffix('s'), first.strip_suffix('n')];
@@ -129,7 +129,8 @@ mod tests {
 
     #[test]
     fn a_compound_is_two_known_words() {
-        let known = ["vollkorn", "brot", "erdbeere", "joghurt", "peanut", "butter", "rind", "fleisch"];
+        let known =
+            ["vollkorn", "brot", "erdbeere", "joghurt", "peanut", "butter", "rind", "fleisch"];
         let known = known.iter().map(|word| ((*word).to_owned(), 1)).collect();
         for (word, wanted) in [
             ("vollkornbrot", Some(["vollkorn", "brot"])),
@@ -146,7 +147,8 @@ mod tests {
 
     #[test]
     fn the_nearest_words_come_most_frequent_first() {
-        let known = [("bread", 9), ("break", 2), ("breads", 4), ("bead", 1), ("broad", 30), ("milk", 50)];
+        let known =
+            [("bread", 9), ("break", 2), ("breads", 4), ("bead", 1), ("broad", 30), ("milk", 50)];
         let found = |word| alike(word, known.iter().map(|(word, used)| (*word, *used)));
         assert_eq!(found("braed"), [("bread", 1)]);
         assert_eq!(found("brea"), [("bread", 1), ("break", 1)]);

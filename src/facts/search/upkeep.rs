@@ -120,7 +120,9 @@ impl Upkeep {
                     products.push((self.slot(&sku), sku, product));
                 }
             }
-            index.apply(products.iter().map(|(slot, sku, product)| Step::Put(*slot, sku, product)))?;
+            index.apply(
+                products.iter().map(|(slot, sku, product)| Step::Put(*slot, sku, product)),
+            )?;
         }
         let gone = before.into_keys().filter(|sku| !self.slots.contains_key(sku));
         let gone: Vec<_> = gone.collect();

@@ -94,7 +94,9 @@ trait Sorted {
 
 impl Sorted for serde_json::Value {
     fn sorted(mut self) -> Self {
-        if let Some(list) = self.pointer_mut("/allergens/contains").and_then(|list| list.as_array_mut()) {
+        if let Some(list) =
+            self.pointer_mut("/allergens/contains").and_then(|list| list.as_array_mut())
+        {
             list.sort_by_key(|item| item.to_string());
         }
         self
@@ -104,7 +106,8 @@ impl Sorted for serde_json::Value {
 #[test]
 fn no_allergens_and_unknown_allergens_differ() {
     let with = |cell: &str| {
-        fact(Table::Products, &format!("sku,name.en,allergens\n1,Water,{cell}\n"))["allergens"].clone()
+        fact(Table::Products, &format!("sku,name.en,allergens\n1,Water,{cell}\n"))["allergens"]
+            .clone()
     };
     assert_eq!(with("none"), json!({"contains": [], "may_contain": []}));
     assert_eq!(with(""), json!(null));
@@ -112,7 +115,8 @@ fn no_allergens_and_unknown_allergens_differ() {
 
 #[test]
 fn a_stamp_of_the_feed_is_kept() {
-    let entries = read(Table::Prices, "sku,amount,currency,epoch,version\n1,2,EUR,3,14\n2,2,EUR,,\n");
+    let entries =
+        read(Table::Prices, "sku,amount,currency,epoch,version\n1,2,EUR,3,14\n2,2,EUR,,\n");
     assert_eq!(entries[0].as_ref().unwrap().source, Some(Source { epoch: 3, version: 14 }));
     assert_eq!(entries[1].as_ref().unwrap().source, None);
 }
@@ -121,34 +125,122 @@ fn a_stamp_of_the_feed_is_kept() {
 fn a_fault_names_line_and_column() {
     use Table::{Hours, Prices, Products, Promotions, Recalls, Stock};
     for (table, text, says) in [
-        (Prices, "sku,amount,currency,tax\n", "line 1, column `tax`: `prices` has no such column, but sku, amount"),
+        (
+            Prices,
+            "sku,amount,currency,tax\n",
+            "line 1, column `tax`: `prices` has no such column, but sku, amount",
+        ),
         (Prices, "amount,currency\n1,USD\n", "line 1: there is no column `sku`"),
         (Prices, "sku,amount,amount\n", "line 1, column `amount`: the column stands there twice"),
         (Products, "sku,name.\n1,x\n", "line 1, column `name.`: `products` has no such column"),
-        (Prices, "sku,amount,currency\n1,2,USD\n2,much,USD\n", "line 3, column `amount`: `much` is not a number"),
+        (
+            Prices,
+            "sku,amount,currency\n1,2,USD\n2,much,USD\n",
+            "line 3, column `amount`: `much` is not a number",
+        ),
         (Prices, "sku,amount,currency\n1,2.999,USD\n", "line 2: 2.999 is no amount in USD"),
-        (Prices, "sku,amount,currency\n1,2,Dollar\n", "line 2, column `currency`: `Dollar` is not a currency"),
-        (Prices, "sku,amount,currency\n1,,USD\n", "line 2, column `amount`: it is empty, but needed"),
-        (Prices, "sku,amount,currency\n,2,USD\n", "line 2, column `sku`: it is empty; every row needs an id"),
+        (
+            Prices,
+            "sku,amount,currency\n1,2,Dollar\n",
+            "line 2, column `currency`: `Dollar` is not a currency",
+        ),
+        (
+            Prices,
+            "sku,amount,currency\n1,,USD\n",
+            "line 2, column `amount`: it is empty, but needed",
+        ),
+        (
+            Prices,
+            "sku,amount,currency\n,2,USD\n",
+            "line 2, column `sku`: it is empty; every row needs an id",
+        ),
         (Prices, "sku,amount,currency\na/b,2,USD\n", "line 2, column `sku`: `a/b` is not an id"),
         (Prices, "sku,amount,currency\n1,2\n", "line 2: 2 cells, but the header has 3"),
-        (Prices, "sku,amount,currency,epoch\n1,2,USD,7\n", "line 2: an `epoch` needs its `version`"),
-        (Products, "sku,name.en\n\"1\",\"two\nlines\"\n2,\n", "line 4, column `name.en`: it is empty, but needed"),
-        (Products, "sku,name.en,size.text,size.quantity,size.unit\n1,a,1 oz,1,ozz\n", "line 2, column `size.unit`: unknown variant `ozz`"),
-        (Products, "sku,name.en,name.english!\n1,a,b\n", "line 2, column `name.english!`: `english!` is not a language"),
-        (Products, "sku,name.en,may_contain\n1,a,milk\n", "line 2, column `allergens`: it is empty, but needed"),
-        (Products, "sku,name.en,allergens\n1,a,milk|air\n", "line 2, column `allergens`: unknown variant `air`"),
-        (Stock, "sku,band,quantity\n1,out,3\n", "line 2, column `band`: `out` does not go with a quantity"),
-        (Stock, "sku,band,as_of\n1,low,yesterday\n", "line 2, column `as_of`: `yesterday` is not a time"),
-        (Promotions, "id,title.en,skus,percent_off,take\n1,a,2,5,3\n", "line 2: give one of percent_off"),
-        (Promotions, "id,title.en,skus,take,pay\n1,a,2,3,5\n", "line 2, column `take`: `take` must be more"),
-        (Promotions, "id,title.en,skus,take,pay\n1,a,2,three,2\n", "line 2, column `take`: `three` is not a whole number"),
-        (Promotions, "id,title.en,skus,amount_off\n1,a,2,5\n", "line 2, column `currency`: it is empty, but needed"),
-        (Promotions, "id,title.en,skus,percent_off,loyalty_only\n1,a,2,5,yes\n", "line 2, column `loyalty_only`: `yes` is neither"),
-        (Hours, "id,name.en,monday\ns,Store,8-20\n", "line 2, column `monday`: `8` is not a time of day"),
-        (Hours, "id,name.en,monday\ns,Store,all day\n", "line 2, column `monday`: `all day` is not a span"),
-        (Hours, "id,name.en,exceptions\ns,Store,2026-12-24\n", "line 2, column `exceptions`: `2026-12-24` is not a day with hours"),
-        (Recalls, "id,skus,reason.en,since\nr,,why,2026-01-01T00:00:00Z\n", "line 2, column `skus`: it is empty"),
+        (
+            Prices,
+            "sku,amount,currency,epoch\n1,2,USD,7\n",
+            "line 2: an `epoch` needs its `version`",
+        ),
+        (
+            Products,
+            "sku,name.en\n\"1\",\"two\nlines\"\n2,\n",
+            "line 4, column `name.en`: it is empty, but needed",
+        ),
+        (
+            Products,
+            "sku,name.en,size.text,size.quantity,size.unit\n1,a,1 oz,1,ozz\n",
+            "line 2, column `size.unit`: unknown variant `ozz`",
+        ),
+        (
+            Products,
+            "sku,name.en,name.english!\n1,a,b\n",
+            "line 2, column `name.english!`: `english!` is not a language",
+        ),
+        (
+            Products,
+            "sku,name.en,may_contain\n1,a,milk\n",
+            "line 2, column `allergens`: it is empty, but needed",
+        ),
+        (
+            Products,
+            "sku,name.en,allergens\n1,a,milk|air\n",
+            "line 2, column `allergens`: unknown variant `air`",
+        ),
+        (
+            Stock,
+            "sku,band,quantity\n1,out,3\n",
+            "line 2, column `band`: `out` does not go with a quantity",
+        ),
+        (
+            Stock,
+            "sku,band,as_of\n1,low,yesterday\n",
+            "line 2, column `as_of`: `yesterday` is not a time",
+        ),
+        (
+            Promotions,
+            "id,title.en,skus,percent_off,take\n1,a,2,5,3\n",
+            "line 2: give one of percent_off",
+        ),
+        (
+            Promotions,
+            "id,title.en,skus,take,pay\n1,a,2,3,5\n",
+            "line 2, column `take`: `take` must be more",
+        ),
+        (
+            Promotions,
+            "id,title.en,skus,take,pay\n1,a,2,three,2\n",
+            "line 2, column `take`: `three` is not a whole number",
+        ),
+        (
+            Promotions,
+            "id,title.en,skus,amount_off\n1,a,2,5\n",
+            "line 2, column `currency`: it is empty, but needed",
+        ),
+        (
+            Promotions,
+            "id,title.en,skus,percent_off,loyalty_only\n1,a,2,5,yes\n",
+            "line 2, column `loyalty_only`: `yes` is neither",
+        ),
+        (
+            Hours,
+            "id,name.en,monday\ns,Store,8-20\n",
+            "line 2, column `monday`: `8` is not a time of day",
+        ),
+        (
+            Hours,
+            "id,name.en,monday\ns,Store,all day\n",
+            "line 2, column `monday`: `all day` is not a span",
+        ),
+        (
+            Hours,
+            "id,name.en,exceptions\ns,Store,2026-12-24\n",
+            "line 2, column `exceptions`: `2026-12-24` is not a day with hours",
+        ),
+        (
+            Recalls,
+            "id,skus,reason.en,since\nr,,why,2026-01-01T00:00:00Z\n",
+            "line 2, column `skus`: it is empty",
+        ),
     ] {
         let told = fault(table, text);
         assert!(told.starts_with(says), "{text:?}\n  told: {told}\n  not:  {says}");

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
-use crate::facts::bulk::{BulkError, Entry, Format, Place, Rows, columns};
 use crate::facts::Table;
+use crate::facts::bulk::{BulkError, Entry, Format, Place, Rows, columns};
 
 fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("models/tables").join(name)
@@ -34,8 +34,16 @@ fn rows_of_a_parquet_file_are_those_of_the_same_csv_file() {
 #[test]
 fn a_parquet_fault_names_row_and_column() {
     for (name, table, says) in [
-        ("refused-naive-time.parquet", Table::Stock, "row 0, column `as_of`: its times have no time zone"),
-        ("refused-struct.parquet", Table::Prices, "row 0, column `amount`: it is neither a value nor a list"),
+        (
+            "refused-naive-time.parquet",
+            Table::Stock,
+            "row 0, column `as_of`: its times have no time zone",
+        ),
+        (
+            "refused-struct.parquet",
+            Table::Prices,
+            "row 0, column `amount`: it is neither a value nor a list",
+        ),
         ("refused-value.parquet", Table::Prices, "row 2: 2.005 is no amount in EUR"),
         ("refused-brotli.parquet", Table::Prices, "row 1: the file is damaged"),
         ("prices.parquet", Table::Stock, "row 0, column `amount`: `stock` has no such column"),
@@ -57,7 +65,9 @@ fn ndjson_lines_are_facts_with_their_ids() {
     let told: Vec<String> = Rows::open(&path, Table::Prices)
         .unwrap()
         .map(|row| match row {
-            Ok(entry) => format!("{} {} {:?}", entry.place, entry.id, entry.source.map(|s| s.version)),
+            Ok(entry) => {
+                format!("{} {} {:?}", entry.place, entry.id, entry.source.map(|s| s.version))
+            }
             Err(fault) => fault.to_string(),
         })
         .collect();

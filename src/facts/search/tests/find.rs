@@ -67,8 +67,14 @@ fn words_that_nobody_wrote_are_read_as_those_they_are_like() {
 #[test]
 fn filters_leave_out_what_does_not_fit() {
     let shop = shop::small();
-    assert_eq!(filtered(&shop, "", |f| f.category = Some("dairy".parse().unwrap())), ["A-17", "cow", "oat", "sheep"]);
-    assert_eq!(filtered(&shop, "milk", |f| f.category = Some("dairy/milk".parse().unwrap())), ["A-17", "cow"]);
+    assert_eq!(
+        filtered(&shop, "", |f| f.category = Some("dairy".parse().unwrap())),
+        ["A-17", "cow", "oat", "sheep"]
+    );
+    assert_eq!(
+        filtered(&shop, "milk", |f| f.category = Some("dairy/milk".parse().unwrap())),
+        ["A-17", "cow"]
+    );
     assert_eq!(filtered(&shop, "milk", |f| f.max_price = Some("2.00".parse().unwrap())), ["cow"]);
     assert_eq!(filtered(&shop, "milk", |f| f.min_price = Some("2.5".parse().unwrap())), ["oat"]);
     assert_eq!(filtered(&shop, "milk", |f| f.in_stock = true), ["oat"]);
@@ -79,7 +85,8 @@ fn filters_leave_out_what_does_not_fit() {
 fn a_product_of_unknown_allergens_or_with_traces_passes_no_allergen_filter() {
     let shop = shop::small();
     let without = |names: &[&str]| {
-        let names = names.iter().map(|name| serde_json::from_value((*name).into()).unwrap()).collect();
+        let names =
+            names.iter().map(|name| serde_json::from_value((*name).into()).unwrap()).collect();
         filtered(&shop, "", |f| f.without = names)
     };
     assert_eq!(without(&["milk"]), ["oat", "rye"]);

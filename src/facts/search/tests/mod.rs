@@ -1,5 +1,5 @@
 mod find;
-mod shop;
 mod quality;
+mod shop;
 mod upkeep;
 mod vectors;

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::facts::bulk::Rows;
 use crate::facts::search::Search;
 use crate::facts::{Batch, Change, Fact, Facts, FactsConfig, Table, UnixSeconds, Zone};
 
@@ -40,23 +39,35 @@ pub(super) fn empty() -> Shop {
 pub(super) fn small() -> Shop {
     let shop = empty();
     for (sku, product) in [
-        ("oat", json!({
-            "names": {"en": "Oat Milk 1 L", "de": "Haferdrink 1 l"}, "category": "dairy/alternatives",
-            "allergens": {"contains": ["gluten"], "may_contain": ["nuts"]},
-        })),
-        ("cow", json!({
-            "names": {"en": "Whole Milk", "es": "Leche entera de vaca"}, "category": "dairy/milk",
-            "brand": "Hill Farm", "allergens": {"contains": ["milk"]},
-        })),
+        (
+            "oat",
+            json!({
+                "names": {"en": "Oat Milk 1 L", "de": "Haferdrink 1 l"}, "category": "dairy/alternatives",
+                "allergens": {"contains": ["gluten"], "may_contain": ["nuts"]},
+            }),
+        ),
+        (
+            "cow",
+            json!({
+                "names": {"en": "Whole Milk", "es": "Leche entera de vaca"}, "category": "dairy/milk",
+                "brand": "Hill Farm", "allergens": {"contains": ["milk"]},
+            }),
+        ),
         ("A-17", json!({"names": {"en": "Milk Drink"}, "category": "dairy/milk"})),
-        ("sheep", json!({
-            "names": {"en": "Sheep Cheese", "fr": "Fromage de brebis", "de": "Schafskäse Käse"},
-            "category": "dairy/cheese", "allergens": {"contains": ["milk"]},
-        })),
-        ("rye", json!({
-            "names": {"en": "Dark Rye Bread"}, "category": "bakery/bread",
-            "allergens": {"contains": ["gluten", "wheat"]},
-        })),
+        (
+            "sheep",
+            json!({
+                "names": {"en": "Sheep Cheese", "fr": "Fromage de brebis", "de": "Schafskäse Käse"},
+                "category": "dairy/cheese", "allergens": {"contains": ["milk"]},
+            }),
+        ),
+        (
+            "rye",
+            json!({
+                "names": {"en": "Dark Rye Bread"}, "category": "bakery/bread",
+                "allergens": {"contains": ["gluten", "wheat"]},
+            }),
+        ),
     ] {
         shop.put(Table::Products, sku, product);
     }
@@ -65,39 +76,35 @@ pub(super) fn small() -> Shop {
     }
     shop.put(Table::Stock, "oat", json!({"band": "some"}));
     shop.put(Table::Stock, "cow", json!({"band": "out"}));
-    shop.put(Table::Promotions, "bread", json!({
-        "titles": {"en": "Bread"}, "categories": ["bakery"], "offer": {"percent_off": 10},
-    }));
-    shop.put(Table::Promotions, "oats", json!({
-        "titles": {"en": "Oats"}, "skus": ["oat"], "offer": {"percent_off": 10},
-        "ends": "2026-01-02T00:00:00Z",
-    }));
-    shop.put(Table::Promotions, "later", json!({
-        "titles": {"en": "Later"}, "skus": ["cow"], "offer": {"percent_off": 10},
-        "starts": "2026-01-03T00:00:00Z",
-    }));
+    shop.put(
+        Table::Promotions,
+        "bread",
+        json!({
+            "titles": {"en": "Bread"}, "categories": ["bakery"], "offer": {"percent_off": 10},
+        }),
+    );
+    shop.put(
+        Table::Promotions,
+        "oats",
+        json!({
+            "titles": {"en": "Oats"}, "skus": ["oat"], "offer": {"percent_off": 10},
+            "ends": "2026-01-02T00:00:00Z",
+        }),
+    );
+    shop.put(
+        Table::Promotions,
+        "later",
+        json!({
+            "titles": {"en": "Later"}, "skus": ["cow"], "offer": {"percent_off": 10},
+            "starts": "2026-01-03T00:00:00Z",
+        }),
+    );
     shop
 }
 
 /// The sample shop.
 pub(super) fn sample() -> Shop {
     let shop = empty();
-    let packed = include_bytes!("../../../../models/sample-shop/shop.tar.gz");
-    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(&packed[..]));
-    for entry in archive.entries().unwrap() {
-        let mut entry = entry.unwrap();
-        let name = entry.path().unwrap().file_stem().unwrap().to_str().unwrap().to_owned();
-        let mut text = Vec::new();
-        std::io::Read::read_to_end(&mut entry, &mut text).unwrap();
-        let bytes = text.len() as u64;
-        let rows = Rows::of_csv(std::io::Cursor::new(text), name.parse().unwrap(), bytes).unwrap();
-        let put = |entry: crate::facts::bulk::Entry| Change::Put {
-            id: entry.id,
-            fact: entry.fact,
-            source: entry.source,
-        };
-        let changes = rows.map(|row| put(row.unwrap())).collect();
-        shop.facts.write(Batch { changes, idempotency: None }, NOON).unwrap();
-    }
+    crate::facts::sample::load(&shop.facts, NOON, |_, _| ()).unwrap();
     shop
 }

@@ -1,8 +1,8 @@
 use serde_json::json;
 
 use super::shop::{self, Shop};
-use crate::facts::search::Query;
 use crate::facts::Table;
+use crate::facts::search::Query;
 
 fn words(shop: &Shop, text: &str) -> Vec<String> {
     let mut reader = shop.facts.reader(shop::NOON);

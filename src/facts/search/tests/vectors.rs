@@ -1,14 +1,19 @@
 use serde_json::json;
 
 use super::shop::{self, Shop};
-use crate::facts::search::{Missing, Query, Search, SearchError, Vectorised};
 use crate::facts::Table;
+use crate::facts::search::{Missing, Query, Search, SearchError, Vectorised};
 
 /// A made-up meaning: how much of a text is about each of three things.
 fn meaning(text: &str) -> Vec<f32> {
     let text = text.to_lowercase();
     let about = |words: &[&str]| words.iter().filter(|word| text.contains(**word)).count() as f32;
-    vec![about(&["milk", "oat", "drink"]), about(&["bread", "rye", "loaf"]), about(&["cheese"]), 0.1]
+    vec![
+        about(&["milk", "oat", "drink"]),
+        about(&["bread", "rye", "loaf"]),
+        about(&["cheese"]),
+        0.1,
+    ]
 }
 
 fn fill(search: &Search) {
@@ -89,7 +94,12 @@ fn a_vector_that_is_none_is_refused() {
         let made = missing.iter().cloned().zip(vectors);
         shop.search.put_vectors(made.map(|(of, vector)| Vectorised { of, vector }).collect())
     };
-    for vectors in [[vec![0.0, 0.0], vec![1.0, 0.0]], [vec![1.0, 0.0], vec![f32::NAN, 0.0]], [vec![1.0], vec![1.0, 2.0]], [vec![], vec![]]] {
+    for vectors in [
+        [vec![0.0, 0.0], vec![1.0, 0.0]],
+        [vec![1.0, 0.0], vec![f32::NAN, 0.0]],
+        [vec![1.0], vec![1.0, 2.0]],
+        [vec![], vec![]],
+    ] {
         assert!(matches!(with(vectors), Err(SearchError::Vector { .. })));
     }
     assert_eq!(shop.search.coverage().0, 0);

@@ -33,7 +33,8 @@ impl Disk {
             Err(error) => {
                 tracing::warn!(%error, "the file of vectors cannot be read and is begun anew");
                 let removed = std::fs::remove_file(path);
-                removed.map_err(|error| failed("removing", path, redb::StorageError::from(error)))?;
+                removed
+                    .map_err(|error| failed("removing", path, redb::StorageError::from(error)))?;
                 Database::create(path).map_err(|error| failed("making", path, error))?
             }
         };
@@ -121,5 +122,9 @@ fn parse(bytes: &[u8]) -> Option<Quantised> {
     let (scale, numbers) = rest.split_first_chunk()?;
     let scale = f32::from_le_bytes(*scale);
     let numbers: Box<[i8]> = numbers.iter().map(|byte| *byte as i8).collect();
-    (!numbers.is_empty() && scale.is_finite()).then_some(Quantised { digest: *digest, scale, bytes: numbers })
+    (!numbers.is_empty() && scale.is_finite()).then_some(Quantised {
+        digest: *digest,
+        scale,
+        bytes: numbers,
+    })
 }

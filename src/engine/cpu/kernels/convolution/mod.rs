@@ -162,7 +162,7 @@ impl Convolution {
         let output = Output::new(self, extent.output, pictures, out);
         match &self.weights {
             Weights::Plain(weights) => {
-                let plan = Plan::plain(self, extent, images, pool.threads());
+                let plan = Plan::plain(self, extent, images, sources.len(), pool.threads());
                 let run = Run { convolution: self, extent, sources, plan: &plan, weights, output };
                 run.plain(kernel, pool);
             }

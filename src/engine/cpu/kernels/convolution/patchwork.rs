@@ -3,7 +3,7 @@
 use super::super::pool::Pool;
 use super::super::{Kernel, LANES, compiled_for_each_kernel};
 use super::gather::{self, Block};
-use super::piece::{Buffers, Run};
+use super::piece::{Buffers, LONG, Run};
 use super::plan::Piece;
 use super::tile::{self, OUTPUTS, SLACK, Tile};
 use super::winograd::{self, NUMBERS, PATCH, STEP};
@@ -92,11 +92,11 @@ impl Run<'_> {
     ) {
         let Buffers { outputs, rows, line, .. } = buffers;
         let of = [piece.image, channel];
-        let by_row = self.output.by_row();
+        let Block { top, left, rows: down, columns: across } = piece.block;
+        let by_row = self.output.by_row() || across * STEP >= LONG;
         if !by_row {
             self.output.finish(kernel, of, None, outputs, rows);
         }
-        let Block { top, left, rows: down, columns: across } = piece.block;
         let [height, width] = self.extent.output;
         let pitch = self.plan.layout.pitch;
         line.resize(across * STEP, 0.0);
@@ -106,12 +106,15 @@ impl Run<'_> {
             join(kernel, [part(0), part(1), part(2), part(3)], line);
             let line = &mut line[..(across * STEP).min(width - left * STEP)];
             let at = self.output.at(piece.image, channel, [y, left * STEP]);
-            if by_row {
-                self.output.finish(kernel, of, Some(at), line, rows);
-            }
             // SAFETY: the block lies within the output, and its places of this channel belong to
             // this piece.
-            unsafe { self.output.write(channel, at, line) };
+            unsafe {
+                if by_row {
+                    self.output.put(kernel, of, at, line, rows);
+                } else {
+                    self.output.write(channel, at, line);
+                }
+            }
         }
     }
 }

@@ -12,6 +12,9 @@ use super::tile::{self, OUTPUTS, SLACK, Tile};
 use super::window::{Extent, Window};
 use super::{Convolution, Source, rows};
 
+/// Places of a line that are worth a program's start.
+pub(super) const LONG: usize = 4 * LANES;
+
 /// Floats that begin with a cache line, so that vectors of them lie in one.
 #[derive(Default)]
 pub(super) struct Floats {
@@ -89,6 +92,9 @@ impl Run<'_> {
         let [channels, _] = self.convolution.own();
         let channel = |channel| layout.taps.iter().map(move |tap| channel * layout.channel() + tap);
         let offsets: Vec<usize> = (0..channels).flat_map(channel).collect();
+        if self.plan.direct {
+            return self.direct(kernel, pool);
+        }
         if self.plan.shared {
             return self.shared(kernel, pool, &offsets);
         }
@@ -101,6 +107,19 @@ impl Run<'_> {
             }
             self.tiles(kernel, piece, &offsets, &input, buffers);
             buffers.input = input;
+        });
+    }
+
+    /// Computes a flat picture from its input where that is.
+    fn direct(&self, kernel: Kernel, pool: &Pool) {
+        let [channels, _] = self.convolution.own();
+        let places = self.extent.input[1];
+        let offsets: Vec<usize> = (0..channels).map(|channel| channel * places).collect();
+        let Some(source) = self.sources.first() else { return };
+        self.pieces(pool, |piece, buffers| {
+            let first = piece.image * source.channels + piece.group * channels;
+            let input = &source.values[first * places..(first + channels) * places];
+            self.tiles(kernel, piece, &offsets, &input[piece.block.left..], buffers);
         });
     }
 
@@ -198,22 +217,26 @@ impl Run<'_> {
             ..operands
         };
         tile::sums(kernel, operands, places, &mut buffers.sums, padded);
-        let by_row = self.output.by_row();
+        let [line, used] = if whole { [places; 2] } else { [pitch, columns] };
+        // Long lines are finished as they are written.
+        let by_row = self.output.by_row() || used >= LONG;
         for (output, sums) in buffers.sums.chunks_exact_mut(padded).take(count).enumerate() {
             let of = [piece.image, first + output];
             if !by_row {
                 self.output.finish(kernel, of, None, &mut sums[..places], &mut buffers.rows);
             }
-            let [line, used] = if whole { [places; 2] } else { [pitch, columns] };
             for (row, sums) in sums[..places].chunks_mut(line).enumerate() {
                 let sums = &mut sums[..used];
                 let at = self.output.at(piece.image, first + output, [top + row, left]);
-                if by_row {
-                    self.output.finish(kernel, of, Some(at), sums, &mut buffers.rows);
-                }
                 // SAFETY: the block lies within the output, and its places of these channels belong
                 // to this piece.
-                unsafe { self.output.write(first + output, at, sums) };
+                unsafe {
+                    if by_row {
+                        self.output.put(kernel, of, at, sums, &mut buffers.rows);
+                    } else {
+                        self.output.write(first + output, at, sums);
+                    }
+                }
             }
         }
     }

@@ -24,6 +24,9 @@ const PIECES: usize = 4;
 /// Of a piece, the part that a thread waits for others on average.
 const DELAY: f64 = 0.15;
 
+/// Floats between places that share lines of a cache with too many others.
+const ALIKE: usize = 512;
+
 /// Cycles until threads have come together.
 const MEETING: f64 = 8_000.0;
 
@@ -42,6 +45,8 @@ pub(super) struct Plan {
     together: usize,
     /// Whether the input of all pieces is copied before any of them is computed.
     pub(super) shared: bool,
+    /// Whether the input is read where it is.
+    pub(super) direct: bool,
 }
 
 /// What one thread computes at a time.
@@ -75,6 +80,8 @@ struct Outlook {
     /// Bytes that a thread keeps of a place of the buffer, of all channels, and how many it may.
     kept: usize,
     limit: usize,
+    /// Whether nothing is copied.
+    direct: bool,
     /// Whether threads may enter the input together.
     sharing: bool,
     /// Columns of a block at least, where a picture has as many; rows likewise.
@@ -83,7 +90,7 @@ struct Outlook {
 }
 
 impl Outlook {
-    fn plain(convolution: &Convolution, extent: &Extent, images: usize) -> Self {
+    fn plain(convolution: &Convolution, extent: &Extent, images: usize, direct: bool) -> Self {
         let window = &convolution.window;
         let [channels, outputs] = convolution.own();
         let layout = Layout::new(window, 1, 1);
@@ -98,7 +105,8 @@ impl Outlook {
             leaving: OUTPUTS * 8,
             kept: layout.planes.len() * channels * size_of::<f32>(),
             limit: BLOCK_BYTES,
-            sharing: true,
+            direct,
+            sharing: !direct,
             columns: 4 * LANES,
             rows: if overlap { FEWEST_ROWS } else { 1 },
             layout,
@@ -119,6 +127,7 @@ impl Outlook {
             leaving: OUTPUTS * 160,
             kept: NUMBERS * channels * size_of::<f32>(),
             limit: PATCH_BYTES,
+            direct: false,
             sharing: false,
             columns: 3 * LANES,
             // As many as fill a few vectors.
@@ -158,7 +167,7 @@ impl Outlook {
         let vectors = ((rows - 1) * pitch + columns).div_ceil(LANES);
         let lines = self.layout.planes.len() * height;
         let entering = 40 + lines * (pitch / 8 + 10) + vectors * self.entering;
-        let entering = self.channels * entering;
+        let entering = if self.direct { 0 } else { self.channels * entering };
         // Few vectors wait for their weights.
         let products = self.channels * self.numbers * OUTPUTS / 2 * (vectors + vectors.div_ceil(3));
         let leaving = vectors * self.leaving + rows * OUTPUTS * 20;
@@ -213,15 +222,25 @@ impl Outlook {
     }
 }
 
+/// Whether a flat picture can be read where it is: in whole vectors, and without its channels falling
+/// into the same few lines of a cache.
+fn is_direct(window: &Window, extent: &Extent) -> bool {
+    let places = extent.input[1];
+    let flat = window.is_point(extent) && extent.input[0] == 1;
+    flat && places.is_multiple_of(LANES) && !places.is_multiple_of(ALIKE)
+}
+
 impl Plan {
-    /// For [`super::piece::Run::plain`].
+    /// For [`super::piece::Run::plain`], which reads so many sources.
     pub(super) fn plain(
         convolution: &Convolution,
         extent: &Extent,
         images: usize,
+        sources: usize,
         threads: usize,
     ) -> Self {
-        let outlook = Outlook::plain(convolution, extent, images);
+        let direct = sources == 1 && is_direct(&convolution.window, extent);
+        let outlook = Outlook::plain(convolution, extent, images, direct);
         Self::new(&outlook, &convolution.window, images, convolution.groups, threads)
     }
 
@@ -253,6 +272,7 @@ impl Plan {
             groups,
             tiles: outlook.tiles,
             together,
+            direct: outlook.direct,
             shared: outlook.is_shared([rows, columns], outlook.tiles.div_ceil(together)),
         }
     }
