@@ -338,6 +338,32 @@ static ROUTES: &[Route] = &[
     },
     Route {
         method: RouteMethod::Post,
+        path: "/store/v1/ask",
+        access: Access::Client,
+        summary: "A question about the shop, answered from its facts",
+        handler: |filter| on(filter, store::ask::answer),
+        query: &[],
+        request: Some(Asked::Json(of::<store::ask::AskRequest>)),
+        response: Content::JsonOrEvents(
+            of::<store::ask::AskAnswer>,
+            of::<store::skilled::Told<store::ask::AskAnswer>>,
+        ),
+    },
+    Route {
+        method: RouteMethod::Post,
+        path: "/store/v1/copy",
+        access: Access::Client,
+        summary: "A text about a product, written from its facts",
+        handler: |filter| on(filter, store::copy::answer),
+        query: &[],
+        request: Some(Asked::Json(of::<store::copy::CopyRequest>)),
+        response: Content::JsonOrEvents(
+            of::<store::copy::CopyAnswer>,
+            of::<store::skilled::Told<store::copy::CopyAnswer>>,
+        ),
+    },
+    Route {
+        method: RouteMethod::Post,
         path: "/v2/repository/index",
         access: Access::Admin,
         summary: "Which packages are there",
