@@ -82,6 +82,7 @@ pub async fn run(
     let service = Service::new(ServiceParts {
         shelf: Arc::<PackageShelf>::clone(&shelf),
         facts,
+        skills: config.skills.clone(),
         limits: config.limits,
         body: config.server.body,
         request_timeout: config.server.request_timeout,
