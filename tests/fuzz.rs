@@ -413,3 +413,17 @@ fn inference_requests_with_binary_data() {
     let valid = [&json, &b"\x04\0\0\0milk\x01\0\0\0!"[..]].concat();
     try_inferences("bytes", &valid, json.len());
 }
+
+#[test]
+fn requests_for_answers_from_facts() {
+    let question = json!({
+        "question": "Where is the milk? Call 0171 1234567.", "language": "en", "shopper": "a",
+        "stream": true, "model": "none",
+    });
+    try_requests("/store/v1/ask", &question);
+    let order = json!({
+        "sku": "0041", "kind": "shelf_talker", "language": "de", "tone": "playful",
+        "length": "long", "audience": "families", "scope": "public", "model": "none",
+    });
+    try_requests("/store/v1/copy", &order);
+}

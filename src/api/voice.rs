@@ -92,7 +92,7 @@ impl Speaker for LentSpeaker {
             let request = tokio::task::spawn_blocking(work).await.map_err(failed)??;
             let generation = served.model.generate(request)?;
             // The model is given back when the speech ends.
-            let speech = stream::unfold((generation, served), |(mut generation, served)| async {
+            let speech = stream::unfold((generation, served), |(mut generation, served)| async move {
                 let chunk = generation.next().await?;
                 Some((chunk, (generation, served)))
             });

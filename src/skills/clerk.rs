@@ -125,6 +125,16 @@ impl Clerk {
         &self.facts
     }
 
+    /// Brings the search up to the facts, off the async threads: after many changes it takes a
+    /// moment.
+    pub(super) async fn catch_up(&self) {
+        let search = Arc::clone(&self.search);
+        let work = tokio::task::spawn_blocking(move || search.catch_up());
+        if let Ok(Err(error)) = work.await {
+            tracing::warn!(%error, "the products could not be brought up to the facts");
+        }
+    }
+
     /// The text from the cache, or as the model says it, with slots.
     pub(super) async fn text<P>(&self, wanted: Wanted<P>) -> Result<(Kept, Status), cache::Failure>
     where

@@ -44,8 +44,6 @@ const MAX_RETRIEVED: usize = 4;
 /// Tokens and characters of a generated answer.
 const MAX_TOKENS: usize = 120;
 const MAX_CHARS: usize = 500;
-/// What the semantic tier calls questions that no rule knows.
-const CATEGORY: &str = "open";
 
 /// A question as it comes.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,6 +94,7 @@ impl Clerk {
         progress: watch::Sender<Progress>,
     ) -> Result<Answer, cache::Failure> {
         let read = Read::of(&asked, self.settings.language);
+        self.catch_up().await;
         let now = UnixSeconds::now();
         let mut view = View::open(&self.facts, &self.search, read.language, now);
         let intent = read.understood.intent.name();
@@ -146,6 +145,8 @@ impl Clerk {
             .list("blocked", blocked.iter());
         let key = family.clone().field("question", &read.text).finish(asked.scope);
         let policy = self.cache.policy(SKILL, speaker.name());
+        // What is about something that must not be shared is asked of no vector.
+        let category = cache::category(&read.text).filter(|category| category.may_share());
         let ask = Ask {
             key,
             scope: asked.scope,
@@ -154,9 +155,9 @@ impl Clerk {
                 write: policy.write && asked.wishes.write,
                 ..policy
             },
-            question: Some(cache::Question {
+            question: category.map(|category| cache::Question {
                 text: read.text.as_str().into(),
-                category: CATEGORY.into(),
+                category: category.as_str().into(),
                 family: family.finish(asked.scope),
             }),
             provenance: cache::Provenance {
@@ -171,7 +172,7 @@ impl Clerk {
         };
         let (facts, search) = (self.facts.clone(), Arc::clone(&self.search));
         let (read, deadline) = (Arc::clone(read), asked.deadline);
-        let question = Some(read.text.clone());
+        let question = category.map(|_| read.text.clone());
         let scope = asked.scope.of_prompts();
         let plan = move || plan(&facts, &search, &read, &blocked, seed, scope, deadline);
         Wanted { ask, question, speaker: Arc::clone(speaker), deadline, progress, plan }
