@@ -13,8 +13,6 @@ fn words_find_what_is_meant_among_ten() {
     let shop = shop::sample();
     for (kind, least) in [("plain", 0.95), ("typo", 0.9), ("language", 0.9), ("question", 0.85)] {
         let (found, told) = recall(&shop, kind);
-        println!("{kind}: {found:.3}");
-        println!("{told}");
         assert!(found >= least, "{kind}: {found:.3} is below {least}\n{told}");
     }
 }
