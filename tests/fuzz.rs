@@ -21,6 +21,7 @@ use endcap::http::{BodyLimits, Health, Role, Tokens};
 use endcap::packages::gguf::Gguf;
 use endcap::packages::safetensors::Safetensors;
 use endcap::packages::{Card, Catalogue, GenerationDefaults, Manifest};
+use endcap::skills::clerk::Settings;
 use endcap::skills::chat::{self, ChatTemplate, Message};
 use endcap::skills::pictures::{Announced, Format};
 use endcap::telemetry::{CacheMetrics, Metrics};
@@ -276,6 +277,7 @@ fn door(models: Vec<Served>) -> axum::Router {
     let parts = ServiceParts {
         shelf: Arc::new(StillShelf::of(models)),
         facts: facts.clone(),
+        skills: Settings::default(),
         limits: Limits::default(),
         body: BodyLimits::default(),
         request_timeout: std::time::Duration::from_secs(60),

@@ -28,6 +28,7 @@ mod perplexity;
 mod reference;
 mod sharing;
 mod shelf;
+mod shop;
 mod speed;
 mod stress;
 mod support;

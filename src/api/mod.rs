@@ -1,7 +1,7 @@
 //! The store's door: what a device can ask for over HTTP, and in which form it is answered.
 //!
 //! [`router`] makes an axum router from [`Service`], which holds the [`shelf`] that models come
-//! from, limits, tokens and metrics. [`routes::ROUTES`] is the table that everything else is made of: the
+//! from, limits, tokens and metrics. [`routes::all`] is the table that everything else is made of: the
 //! router, who may use a route, `/openapi.json`, and the test that walks it.
 //!
 //! **Invariants**
@@ -32,6 +32,7 @@ pub mod shelf;
 mod store;
 mod text;
 mod vision;
+mod voice;
 
 pub use meaning::Meaning;
 pub use routes::router;

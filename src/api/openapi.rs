@@ -4,7 +4,7 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::routes::{Asked, Content, ROUTES, Route};
+use super::routes::{self, Asked, Content, Route};
 use crate::http::{Access, ErrorEnvelope, ErrorForm, PlainError};
 use crate::skills::pictures::Format;
 
@@ -16,7 +16,7 @@ pub(super) fn describe() -> Value {
     });
     let mut generator = settings.into_generator();
     let mut paths = Map::new();
-    for route in ROUTES {
+    for route in routes::all() {
         let method = route.method.method().as_str().to_ascii_lowercase();
         let operation = operation(route, &mut generator);
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn every_route_is_described_and_every_reference_leads_somewhere() {
         let document = describe();
-        for route in ROUTES {
+        for route in routes::all() {
             let method = route.method.method().as_str().to_ascii_lowercase();
             let operation = &document["paths"][route.path][&method];
             assert_eq!(operation["summary"], route.summary);

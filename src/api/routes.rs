@@ -1,5 +1,7 @@
 //! Every route as data, and the router made of it.
 
+mod facts;
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -120,9 +122,14 @@ fn of<T: schemars::JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
 }
 
-/// Every route there is. `/metrics` tells of load and model names, so it takes a token of role
+/// Every route there is.
+pub fn all() -> impl Iterator<Item = &'static Route> {
+    ROUTES.iter().chain(facts::ROUTES)
+}
+
+/// Every route but those of [`facts`]. `/metrics` tells of load and model names, so it takes a token of role
 /// metrics or admin; `/openapi.json` says nothing that the documentation does not, so it is public.
-pub static ROUTES: &[Route] = &[
+static ROUTES: &[Route] = &[
     Route {
         method: RouteMethod::Get,
         path: "/health/live",
@@ -291,86 +298,6 @@ pub static ROUTES: &[Route] = &[
     },
     Route {
         method: RouteMethod::Get,
-        path: "/store/v1/facts",
-        access: Access::ClientOrFeed,
-        summary: "How many facts there are, and how old their feeds are",
-        handler: |filter| on(filter, store::facts::table::all),
-        query: &[],
-        request: None,
-        response: Content::Json(of::<store::facts::table::FactTables>),
-    },
-    Route {
-        method: RouteMethod::Get,
-        path: "/store/v1/facts/changes",
-        access: Access::ClientOrFeed,
-        summary: "Facts that change, as they change",
-        handler: |filter| on(filter, store::facts::changes::follow),
-        query: store::facts::changes::FOLLOW,
-        request: None,
-        response: Content::Events(of::<store::facts::changes::FactEvent>),
-    },
-    Route {
-        method: RouteMethod::Post,
-        path: "/store/v1/facts/batch",
-        access: Access::Feed,
-        summary: "Changes many facts, or none",
-        handler: |filter| on(filter, store::facts::batch::write),
-        query: &[],
-        request: Some(Asked::Lines(of::<crate::facts::Change>)),
-        response: Content::Json(of::<store::facts::batch::BatchWritten>),
-    },
-    Route {
-        method: RouteMethod::Get,
-        path: "/store/v1/facts/{table}",
-        access: Access::ClientOrFeed,
-        summary: "Facts of a table",
-        handler: |filter| on(filter, store::facts::table::list),
-        query: store::facts::table::PAGE,
-        request: None,
-        response: Content::Json(of::<store::facts::table::FactPage>),
-    },
-    Route {
-        method: RouteMethod::Get,
-        path: "/store/v1/facts/{table}/{id}",
-        access: Access::ClientOrFeed,
-        summary: "One fact",
-        handler: |filter| on(filter, store::facts::one::show),
-        query: &[],
-        request: None,
-        response: Content::Json(of::<store::facts::FactEntry>),
-    },
-    Route {
-        method: RouteMethod::Put,
-        path: "/store/v1/facts/{table}/{id}",
-        access: Access::Feed,
-        summary: "Sets a fact",
-        handler: |filter| on(filter, store::facts::one::put),
-        query: store::facts::one::STAMP,
-        request: Some(Asked::Json(of::<store::facts::AnyFact>)),
-        response: Content::Json(of::<store::facts::one::FactWritten>),
-    },
-    Route {
-        method: RouteMethod::Patch,
-        path: "/store/v1/facts/{table}/{id}",
-        access: Access::Feed,
-        summary: "Sets fields of a fact",
-        handler: |filter| on(filter, store::facts::one::patch),
-        query: store::facts::one::STAMP,
-        request: Some(Asked::MergePatch),
-        response: Content::Json(of::<store::facts::one::FactWritten>),
-    },
-    Route {
-        method: RouteMethod::Delete,
-        path: "/store/v1/facts/{table}/{id}",
-        access: Access::Feed,
-        summary: "Removes a fact",
-        handler: |filter| on(filter, store::facts::one::delete),
-        query: store::facts::one::STAMP,
-        request: None,
-        response: Content::Json(of::<store::facts::one::FactWritten>),
-    },
-    Route {
-        method: RouteMethod::Get,
         path: "/store/v1/cache/stats",
         access: Access::Admin,
         summary: "How the cache of answers does",
@@ -408,6 +335,32 @@ pub static ROUTES: &[Route] = &[
         query: store::search::FIND,
         request: None,
         response: Content::Json(of::<store::search::Found>),
+    },
+    Route {
+        method: RouteMethod::Post,
+        path: "/store/v1/ask",
+        access: Access::Client,
+        summary: "A question about the shop, answered from its facts",
+        handler: |filter| on(filter, store::ask::answer),
+        query: &[],
+        request: Some(Asked::Json(of::<store::ask::AskRequest>)),
+        response: Content::JsonOrEvents(
+            of::<store::ask::AskAnswer>,
+            of::<store::skilled::Told<store::ask::AskAnswer>>,
+        ),
+    },
+    Route {
+        method: RouteMethod::Post,
+        path: "/store/v1/copy",
+        access: Access::Client,
+        summary: "A text about a product, written from its facts",
+        handler: |filter| on(filter, store::copy::answer),
+        query: &[],
+        request: Some(Asked::Json(of::<store::copy::CopyRequest>)),
+        response: Content::JsonOrEvents(
+            of::<store::copy::CopyAnswer>,
+            of::<store::skilled::Told<store::copy::CopyAnswer>>,
+        ),
     },
     Route {
         method: RouteMethod::Post,
@@ -621,10 +574,10 @@ pub static ROUTES: &[Route] = &[
     },
 ];
 
-/// The router of [`ROUTES`]: each behind its access check; everything else 404 or 405.
+/// The router of [`all`] routes: each behind its access check; everything else 404 or 405.
 pub fn router(service: Arc<Service>) -> Router {
     let mut router = Router::new();
-    for route in ROUTES {
+    for route in all() {
         let guard = from_fn_with_state((Arc::clone(&service), route.access), admit);
         router =
             router.route(route.path, (route.handler)(route.method.filter()).route_layer(guard));
@@ -653,7 +606,7 @@ async fn no_route(request: Request) -> Problem {
 async fn wrong_method(request: Request) -> Problem {
     let pattern = request.extensions().get::<axum::extract::MatchedPath>();
     let pattern = pattern.map(axum::extract::MatchedPath::as_str).unwrap_or_default();
-    let allowed = ROUTES.iter().filter(|route| route.path == pattern);
+    let allowed = all().filter(|route| route.path == pattern);
     let allowed: Vec<_> = allowed.map(|route| route.method.method().to_string()).collect();
     Problem::wrong_method(request.method().as_str(), &shown_path(&request), allowed.join(", "))
 }

@@ -13,6 +13,7 @@ use crate::facts::Facts;
 use crate::facts::search::Search;
 use crate::http::{BodyLimits, Health, Problem, Tokens};
 use crate::skills::chat::ChatTemplate;
+use crate::skills::clerk::{Clerk, ClerkParts, Settings};
 use crate::skills::heads::Head;
 use crate::telemetry::Metrics;
 
@@ -20,11 +21,14 @@ use super::error;
 use super::inference::TensorMemory;
 use super::meaning::Meaning;
 use super::shelf::{Lease, Lent, Ports, Shelf, Wanted};
+use super::voice::ShelfVoice;
 
 /// Prompts below this are rendered and tokenised in place: it takes less than changing threads.
 const INLINE_PROMPT_BYTES: usize = 4 << 10;
 /// The grain in which room for pictures is given out.
 const PIXELS_PER_PERMIT: u64 = 1 << 16;
+/// Batches of facts that come at once; more wait.
+const MAX_BATCHES: usize = 4;
 /// As many as a semaphore can count, and a request can ask for.
 const MAX_PERMITS: u64 = 1 << 24;
 
@@ -203,6 +207,8 @@ pub struct ServiceParts {
     pub shelf: Arc<dyn Shelf>,
     /// What the shop knows.
     pub facts: Facts,
+    /// What the shop decides about its skills.
+    pub skills: Settings,
     /// What a request may ask for.
     pub limits: Limits,
     /// What a request's body may take.
@@ -225,6 +231,7 @@ pub struct ServiceParts {
 pub struct Service {
     pub(super) shelf: Arc<dyn Shelf>,
     pub(super) facts: Facts,
+    pub(super) clerk: Clerk,
     pub(super) limits: Limits,
     pub(super) body: BodyLimits,
     pub(super) request_timeout: Duration,
@@ -238,16 +245,29 @@ pub struct Service {
     /// Room for pictures, a permit for each [`PIXELS_PER_PERMIT`].
     pictures: Arc<Semaphore>,
     pub(super) tensor_memory: TensorMemory,
+    /// Turns of batches of facts, each of which takes room on the disk while it comes.
+    batches: Arc<Semaphore>,
 }
 
 impl Service {
     /// Shares these parts.
     pub fn new(parts: ServiceParts) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let usual = parts.skills.model.clone();
+        let clerk = Clerk::new(ClerkParts {
+            facts: parts.facts.clone(),
+            search: Arc::clone(&parts.search),
+            cache: parts.cache.clone(),
+            voice: Arc::new(ShelfVoice::new(Arc::clone(&parts.shelf), usual)),
+            meaning: Arc::new(Meaning::new(Arc::clone(&parts.shelf))),
+            settings: parts.skills,
+            metrics: parts.metrics.skills().clone(),
+        });
         Self {
             meaning: Meaning::new(Arc::clone(&parts.shelf)),
             shelf: parts.shelf,
             facts: parts.facts,
+            clerk,
             pictures: Arc::new(Semaphore::new(permits(parts.limits.max_picture_pixels as u64))),
             tensor_memory: TensorMemory::new(&parts.limits),
             limits: parts.limits,
@@ -259,6 +279,7 @@ impl Service {
             cache: parts.cache,
             search: parts.search,
             preparing: Arc::new(Semaphore::new(cores)),
+            batches: Arc::new(Semaphore::new(MAX_BATCHES)),
         }
     }
 
@@ -317,6 +338,14 @@ impl Service {
             work()
         };
         tokio::task::spawn_blocking(work).await.map_err(Problem::internal)?
+    }
+
+    /// Waits for the turn of a batch of facts.
+    pub(super) async fn turn_for_batch(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let turn = Arc::clone(&self.batches).acquire_owned();
+        let turn = tokio::time::timeout(self.request_timeout, turn).await;
+        let turn = turn.map_err(|_| error::of_engine(EngineError::Deadline, ""))?;
+        turn.map_err(Problem::internal)
     }
 
     /// Waits for room for a picture of this size. Pictures that are in work at once have no more

@@ -21,6 +21,15 @@ use crate::packages::{Catalogue, DEFAULT_MODEL as MODEL, Store};
 /// Makes vectors of what is searched.
 const ENCODER: &str = "all-minilm-l6-v2";
 
+/// The sample shop has no feeds, so none of them is ever too old.
+const UNFED: [&str; 5] = [
+    "facts.prices_max_age_s",
+    "facts.promotions_max_age_s",
+    "facts.stock_max_age_s",
+    "facts.hours_max_age_s",
+    "facts.recalls_max_age_s",
+];
+
 const EXAMPLES: &str = "\
 Examples:
   endcap demo
@@ -40,6 +49,7 @@ pub(super) struct Demo {
 
 pub(super) fn run(common: &Common, demo: &Demo) -> anyhow::Result<()> {
     let sources = demo.door.over(common.sources()).with_flag("models.serve", MODEL);
+    let sources = UNFED.into_iter().fold(sources, |sources, age| sources.with_flag(age, "0"));
     let config = config::load(&sources)?;
     let token = match sources.token() {
         Some(token) => {

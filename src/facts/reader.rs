@@ -169,7 +169,6 @@ impl Reader {
         let group = Collection::products_in(category);
         let skus: Vec<_> = self.members(&group).into_iter().take(limit).collect();
         self.note(group);
-        self.note(Collection::safety());
         skus.iter().filter_map(|sku| self.product(sku)).collect()
     }
 

@@ -19,7 +19,6 @@ const LINE_OVERHEAD_BYTES: usize = 1024;
 pub struct Staged {
     facts: Facts,
     spool: BufWriter<File>,
-    lines: u64,
     bytes: u64,
 }
 
@@ -27,7 +26,7 @@ pub struct Staged {
 #[derive(Debug, thiserror::Error)]
 #[error("line {line}: {error}")]
 pub struct Refused {
-    /// The change, counted from 1; 0 where it is none of them in particular.
+    /// The line of the change, counted from 1; 0 where it is none of them in particular.
     pub line: u64,
     /// What is wrong.
     pub error: FactsError,
@@ -35,7 +34,7 @@ pub struct Refused {
 
 impl Staged {
     pub(super) fn new(facts: Facts, spool: File) -> Self {
-        Self { facts, spool: BufWriter::new(spool), lines: 0, bytes: 0 }
+        Self { facts, spool: BufWriter::new(spool), bytes: 0 }
     }
 
     /// Bytes that a line may have.
@@ -61,18 +60,18 @@ impl Staged {
         }
         self.spool.write_all(&line).map_err(|error| self.facts.spool_failed("writing", error))?;
         self.bytes = given;
-        self.lines += 1;
         Ok(())
     }
 
-    /// Adds a change from its line. Blocks on the disk.
+    /// Adds a change from its line; a line without anything counts as one and changes nothing.
+    /// Blocks on the disk.
     pub fn push_line(&mut self, line: &[u8]) -> Result<(), FactsError> {
+        if line.trim_ascii().is_empty() {
+            self.bytes += 1;
+            let written = self.spool.write_all(b"\n");
+            return written.map_err(|error| self.facts.spool_failed("writing", error));
+        }
         self.push(&Change::parse(line)?)
-    }
-
-    /// Changes so far.
-    pub fn lines(&self) -> u64 {
-        self.lines
     }
 
     /// Makes all changes, or none. Blocks until they are on disk.
@@ -86,9 +85,10 @@ impl Staged {
         let mut spool = self.spool.into_inner().map_err(|error| failed(error.into_error()))?;
         spool.seek(SeekFrom::Start(0)).map_err(failed)?;
         let lines = BufReader::new(spool).split(b'\n');
-        let changes = lines.map(|line| match line {
-            Ok(line) => Change::parse(&line),
-            Err(error) => Err(facts.spool_failed("reading", error)),
+        let changes = lines.zip(1..).filter_map(|(line, number)| match line {
+            Ok(line) if line.is_empty() => None,
+            Ok(line) => Some((number, Change::parse(&line))),
+            Err(error) => Some((number, Err(facts.spool_failed("reading", error)))),
         });
         facts.apply(changes, idempotency.as_ref(), now)
     }

@@ -131,7 +131,8 @@ impl Facts {
     /// blocks until then, so call it off the async threads.
     pub fn write(&self, batch: Batch, now: UnixSeconds) -> Result<Written, FactsError> {
         let Batch { changes, idempotency } = batch;
-        let written = self.apply(changes.into_iter().map(Ok), idempotency.as_ref(), now);
+        let changes = (1..).zip(changes.into_iter().map(Ok));
+        let written = self.apply(changes, idempotency.as_ref(), now);
         written.map_err(|refused| refused.error)
     }
 
@@ -222,10 +223,10 @@ impl Facts {
 
 /// Writing.
 impl Facts {
-    /// Makes all changes, or none. The first that is refused ends it.
+    /// Makes all changes, each given with its line, or none. The first that is refused ends it.
     pub(super) fn apply(
         &self,
-        changes: impl Iterator<Item = Result<Change, FactsError>>,
+        changes: impl Iterator<Item = (u64, Result<Change, FactsError>)>,
         asked: Option<&Idempotency>,
         now: UnixSeconds,
     ) -> Result<Written, Refused> {
@@ -238,7 +239,7 @@ impl Facts {
             return Ok(written);
         }
         let mut attempt = Attempt::new(&self.snapshot(), &self.0.config, now);
-        for (change, line) in changes.zip(1..) {
+        for (line, change) in changes {
             let made = change.and_then(|change| attempt.make(change, &session));
             made.map_err(|error| Refused { line, error })?;
         }

@@ -13,6 +13,7 @@ use crate::cache::{self, Cache};
 use crate::facts::search::Search;
 use crate::facts::{Facts, FactsConfig};
 use crate::http::{BodyLimits, ErrorForm, Health, Role, Stage, Tokens, dress};
+use crate::skills::clerk::Settings;
 use crate::telemetry::Metrics;
 
 const ROLES: [Option<Role>; 5] =
@@ -28,6 +29,7 @@ fn house() -> (Router, Arc<Health>) {
     let service = Service::new(ServiceParts {
         shelf: Arc::new(StillShelf::of(Vec::new())),
         facts: facts.clone(),
+        skills: Settings::default(),
         limits: Limits::default(),
         body: BodyLimits { bytes: 4096, timeout: Duration::from_secs(5) },
         request_timeout: Duration::from_secs(1),
@@ -72,7 +74,7 @@ fn message<'a>(path: &str, body: &'a Value) -> Option<&'a str> {
 #[tokio::test]
 async fn every_route_asks_who_is_there_unless_it_is_public() {
     let (router, _) = house();
-    for route in ROUTES {
+    for route in all() {
         for role in ROLES {
             let request = shown_as(at(route), role).body(Body::empty()).unwrap();
             let (head, body) = ask(&router, request).await;

@@ -194,6 +194,24 @@ fn without_thresholds_of_its_encoder_nothing_is_found() {
 }
 
 #[test]
+fn vectors_of_another_encoder_are_not_compared() {
+    let text = "Can I freeze oat milk?";
+    let tier = tier();
+    let (a, _) = vectors(1.0);
+    tier.insert(key(text), Scope::Store, &question(text), &a);
+    let least = Threshold { similarity: 0.5, hits: 1000, false_hits: 0 };
+    let of = |encoder: &str| Calibration {
+        encoder: encoder.into(),
+        budget: 0.005,
+        thresholds: [(Category::Usage, least)].into(),
+    };
+    tier.calibrate(of("another"));
+    assert_eq!(tier.find(Scope::Store, &question(text), &a), None);
+    tier.calibrate(of("e"));
+    assert!(tier.find(Scope::Store, &question(text), &a).is_some());
+}
+
+#[test]
 fn what_was_removed_or_cleared_is_not_found_and_what_was_kept_is() {
     let text = "Can I freeze oat milk?";
     let (a, _) = vectors(1.0);

@@ -96,6 +96,9 @@ impl Disk {
         if fresh.exists() {
             std::fs::remove_file(&fresh).map_err(io)?;
         }
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(io)?;
+        }
         let made = Database::create(&fresh);
         drop(Self::with(made.map_err(|error| failed("making", &fresh, error.into()))?, &fresh)?);
         std::fs::rename(&fresh, path).map_err(io)?;

@@ -64,7 +64,7 @@ fn an_answer_dies_with_what_it_stands_on_and_with_nothing_else() {
         (promotions, put(Table::Products, "1", moved.clone()), "dead products:1#safety"),
         (promotions, put(Table::Products, "1", coffee("Light")), "current"),
         (absent, put(Table::Products, "9", coffee("New")), "dead products:9#safety"),
-        (category, put(Table::Products, "9", coffee("New")), "dead products#safety"),
+        (category, put(Table::Products, "9", coffee("New")), "soft products:category:drinks"),
         (category, put(Table::Products, "1", coffee("Light")), "soft products:1"),
         (recalls, put(Table::Recalls, "r", recall.clone()), "dead recalls:product:1"),
     ] {

@@ -47,12 +47,24 @@ pub(in crate::api) async fn write(
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    require_lines(&parts)?;
-    let key = Key::of(&parts)?;
+    let ready = match require_lines(&parts).and_then(|()| Key::of(&parts)) {
+        Ok(key) => service.turn_for_batch().await.map(|turn| (turn, key)),
+        Err(problem) => Err(problem),
+    };
+    let (turn, key) = match ready {
+        Ok(ready) => ready,
+        Err(problem) => {
+            discard(body);
+            return Err(problem);
+        }
+    };
     let fingerprint = Fingerprint::of(&parts);
     let (pieces, taken) = mpsc::channel(PIECES);
     let taker = Arc::clone(&service);
-    let taking = tokio::task::spawn_blocking(move || take(&taker, taken, key, fingerprint));
+    let taking = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        take(&taker, taken, key, fingerprint)
+    });
     let sent = send(&service, body, pieces).await;
     let written = taking.await.map_err(Problem::internal)?;
     // A body that broke off is told as such, whatever was made of its beginning.
@@ -132,7 +144,7 @@ fn take(
     let refuse = |error| of_facts(service, error);
     let staged = service.facts.stage().map_err(refuse)?;
     let mut lines = Lines::new(staged.max_line_bytes());
-    let mut checked = Checked { staged, numbers: Vec::new(), faults: Vec::new(), full: None };
+    let mut checked = Checked { staged, faults: Vec::new(), full: None };
     loop {
         match pieces.blocking_recv() {
             Some(Piece::Bytes(bytes)) => {
@@ -157,7 +169,7 @@ fn take(
         }
     }
     drop(pieces);
-    let Checked { staged, numbers, faults, full } = checked;
+    let Checked { staged, faults, full } = checked;
     if let Some(error) = full {
         return Err(refuse(error));
     }
@@ -165,20 +177,16 @@ fn take(
         return Err(of_faults(service, faults));
     }
     let asked = key.map(|key| key.with(fingerprint));
-    staged.commit(asked, UnixSeconds::now()).map_err(|refused| {
-        let index = usize::try_from(refused.line).unwrap_or(0).checked_sub(1);
-        match index.and_then(|index| numbers.get(index)) {
-            Some(number) => of_faults(service, vec![(u64::from(*number), refused.error)]),
-            None => refuse(refused.error),
-        }
+    let written = staged.commit(asked, UnixSeconds::now());
+    written.map_err(|refused| match refused.line {
+        0 => refuse(refused.error),
+        line => of_faults(service, vec![(line, refused.error)]),
     })
 }
 
 /// Lines that were looked at.
 struct Checked {
     staged: Staged,
-    /// The line of each change.
-    numbers: Vec<u32>,
     faults: Vec<(u64, FactsError)>,
     /// Why no more can be taken.
     full: Option<FactsError>,
@@ -190,7 +198,7 @@ impl Checked {
             return;
         }
         match self.staged.push_line(line) {
-            Ok(()) => self.numbers.push(u32::try_from(number).unwrap_or(u32::MAX)),
+            Ok(()) => {}
             Err(error @ (FactsError::Batch { .. } | FactsError::Disk { .. })) => {
                 self.full = Some(error);
             }

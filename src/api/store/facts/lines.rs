@@ -5,7 +5,7 @@
 pub(super) struct Lines {
     rest: Vec<u8>,
     limit: usize,
-    /// Lines so far, empty ones included.
+    /// Lines so far.
     pub(super) count: u64,
 }
 
@@ -18,8 +18,8 @@ impl Lines {
         Self { rest: Vec::new(), limit, count: 0 }
     }
 
-    /// Takes the next piece; gives each line that it completes, with its number, empty ones left
-    /// out. What comes behind a line that is too long is not looked at.
+    /// Takes the next piece; gives each line that it completes, with its number. What comes behind
+    /// a line that is too long is not looked at.
     pub(super) fn push(
         &mut self,
         mut piece: &[u8],
@@ -53,9 +53,7 @@ impl Lines {
     fn end(&mut self, each: &mut impl FnMut(u64, &[u8])) {
         self.count += 1;
         let line = std::mem::take(&mut self.rest);
-        if !line.trim_ascii().is_empty() {
-            each(self.count, line.trim_ascii());
-        }
+        each(self.count, line.trim_ascii());
     }
 }
 
@@ -73,7 +71,7 @@ mod tests {
                 lines.push(piece, each).unwrap();
             }
             lines.finish(|number, line| found.push((number, line.to_vec())));
-            let expected = [(1, "one"), (3, "two"), (4, "three"), (6, "four")];
+            let expected = [(1, "one"), (2, ""), (3, "two"), (4, "three"), (5, ""), (6, "four")];
             let expected = expected.map(|(number, line)| (number, line.as_bytes().to_vec()));
             assert_eq!(found, expected, "pieces of {size} bytes");
         }
