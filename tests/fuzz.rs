@@ -16,6 +16,7 @@ use endcap::config::{self, Sources};
 use endcap::engine::{
     Array, Budget, Config, Inference, Model, ModelSource, Network, NetworkSource,
 };
+use endcap::facts::search::Search;
 use endcap::facts::{Facts, FactsConfig};
 use endcap::http::{BodyLimits, Health, Role, Tokens};
 use endcap::packages::gguf::Gguf;
@@ -282,7 +283,8 @@ fn door(models: Vec<Served>) -> axum::Router {
         tokens: Arc::new(Tokens::in_memory().with_fixed("token", Role::Admin, "fuzz")),
         metrics: Arc::new(Metrics::new()),
         health: Arc::new(Health::default()),
-        cache: Cache::in_memory(cache::Config::default(), facts, CacheMetrics::default()),
+        cache: Cache::in_memory(cache::Config::default(), facts.clone(), CacheMetrics::default()),
+        search: Arc::new(Search::open(facts, None).unwrap()),
     };
     api::router(Arc::new(Service::new(parts)))
 }
