@@ -83,6 +83,11 @@ impl Speaker for LentSpeaker {
         &self.0.digest
     }
 
+    fn speaks(&self, language: &str) -> bool {
+        let stated = &self.0.languages;
+        stated.is_empty() || stated.iter().any(|known| known == language)
+    }
+
     fn say(&self, utterance: Utterance) -> BoxFuture<'_, Result<Speech, EngineError>> {
         let served = self.0.clone();
         async move {

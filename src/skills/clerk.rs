@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::answer::{self, Answer, Kept, Provenance, Step};
 use super::bind::bind;
+use super::checks::Refused;
 use super::language::Language;
 use super::making::{self, Order, Progress};
 use super::view::View;
@@ -237,6 +238,16 @@ impl Clerk {
             }
         }
     }
+}
+
+/// Says in an answer of facts alone why no model was asked.
+pub(super) fn unspoken(mut answer: Answer, speaker: Option<&Arc<dyn Speaker>>) -> Answer {
+    if let Some(speaker) = speaker {
+        let named = (speaker.name().to_owned(), speaker.digest().to_owned());
+        answer.provenance.model = Some(named);
+        answer.provenance.refused = vec![Refused::Language.name()];
+    }
+    answer
 }
 
 /// The steps of a text in the making: what was read, then the text. One that no model could say is

@@ -23,7 +23,7 @@ pub(super) use prompt::known;
 
 use super::answer::{Answer, Step};
 use super::checks::Wording;
-use super::clerk::{Clerk, Plan, Wanted, Wishes, seed, template_digest};
+use super::clerk::{Clerk, Plan, Wanted, Wishes, seed, template_digest, unspoken};
 use super::language::Language;
 use super::making::{Order, Progress};
 use super::view::View;
@@ -102,17 +102,19 @@ impl Clerk {
             return Ok(self.from_facts(SKILL, intent, joined(draft), Step::Template, view));
         }
         let speaker = self.voice.speaker(asked.model.as_deref(), asked.deadline).await;
-        let Some(speaker) = speaker else {
+        let speaks = |speaker: &Arc<dyn Speaker>| speaker.speaks(read.language.code());
+        let Some(speaker) = speaker.as_ref().filter(|speaker| speaks(speaker)) else {
             let draft = fallback(&read, &mut view);
-            return Ok(self.from_facts(SKILL, intent, joined(draft), Step::Fallback, view));
+            let answer = self.from_facts(SKILL, intent, joined(draft), Step::Fallback, view);
+            return Ok(unspoken(answer, speaker.as_ref()));
         };
         let read = Arc::new(read);
         let digest = template_digest(prompt::INSTRUCTION);
         // What is kept may have a slot for what is not there any more; then it is made anew.
         for fresh in [false, true] {
-            let wanted = self.wanted(&asked, &read, &speaker, progress.clone(), fresh);
+            let wanted = self.wanted(&asked, &read, speaker, progress.clone(), fresh);
             let (kept, status) = self.text(wanted).await?;
-            let by = (&speaker, digest.clone());
+            let by = (speaker, digest.clone());
             if let Some(answer) = self.bound((SKILL, intent), kept, by, read.language, status) {
                 self.count(SKILL, &answer);
                 return Ok(answer);
@@ -220,7 +222,12 @@ fn plan(
     let order = Order {
         messages: prompt::messages(&read.text, &lines, read.language),
         ground,
-        wording: Wording { max_chars: MAX_CHARS, min_words: 3, blocked: blocked.to_vec() },
+        wording: Wording {
+            max_chars: MAX_CHARS,
+            min_words: 3,
+            blocked: blocked.to_vec(),
+            question: read.text.clone(),
+        },
         language: read.language,
         sampling: Sampling { seed, ..Sampling::default() },
         max_tokens: MAX_TOKENS,
