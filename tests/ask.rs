@@ -104,14 +104,21 @@ fn what_no_rule_knows_goes_to_the_model_once_and_is_kept() {
     let fresh = Ask::post(ASK, &json!({ "question": question }));
     let fresh = server.ask(fresh.header("cache-control", "no-cache"));
     assert!(!fresh.header("cache-status").unwrap().contains("hit"));
-    put(&server, "recalls/r2", json!({
-        "skus": ["1004"],
-        "reasons": { "en": "It may be mouldy" },
-        "since": "2026-01-01T00:00:00Z",
-    }));
+    put(
+        &server,
+        "recalls/r2",
+        json!({
+            "skus": ["1004"],
+            "reasons": { "en": "It may be mouldy" },
+            "since": "2026-01-01T00:00:00Z",
+        }),
+    );
     let (third, answer) = asked(&server, question);
     assert!(!answer.header("cache-status").unwrap().contains("hit"), "{third}");
-    assert!(third["answer"].as_str().unwrap().starts_with("Warning: Monte Roast Coffee"), "{third}");
+    assert!(
+        third["answer"].as_str().unwrap().starts_with("Warning: Monte Roast Coffee"),
+        "{third}"
+    );
 }
 
 #[test]
@@ -122,7 +129,8 @@ fn a_stream_tells_progress_and_then_the_same_answer() {
         let answer = server.ask(Ask::post(ASK, &ask));
         assert_eq!(answer.header("content-type"), Some("text/event-stream"));
         let text = answer.text();
-        let events: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+        let events: Vec<&str> =
+            text.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
         let [told @ .., text, whole, done] = events.as_slice() else { panic!("{text}") };
         assert_eq!(*done, "[DONE]");
         let parse = |event: &str| serde_json::from_str::<Value>(event).unwrap();

@@ -65,8 +65,7 @@ fn graphs_made_to_do_harm_are_refused_in_little_memory() {
             _ => false,
         };
         let runs = name.starts_with("harmless");
-        if !plain || told.most_bytes > MOST_BYTES || runs != (told.code == Some(0))
-        {
+        if !plain || told.most_bytes > MOST_BYTES || runs != (told.code == Some(0)) {
             faults.push(format!("{name}: {:?}, {mib} MiB\n{}", told.code, told.text));
         }
     }

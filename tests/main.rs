@@ -8,8 +8,8 @@
 )]
 
 mod answers;
-mod ask;
 mod api;
+mod ask;
 mod bombs;
 mod cache;
 mod cards;

@@ -97,10 +97,11 @@ impl Speaker for LentSpeaker {
             let request = tokio::task::spawn_blocking(work).await.map_err(failed)??;
             let generation = served.model.generate(request)?;
             // The model is given back when the speech ends.
-            let speech = stream::unfold((generation, served), |(mut generation, served)| async move {
-                let chunk = generation.next().await?;
-                Some((chunk, (generation, served)))
-            });
+            let speech =
+                stream::unfold((generation, served), |(mut generation, served)| async move {
+                    let chunk = generation.next().await?;
+                    Some((chunk, (generation, served)))
+                });
             Ok(speech.boxed())
         }
         .boxed()

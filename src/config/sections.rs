@@ -11,11 +11,11 @@ use super::{facts, kinds};
 use crate::api;
 use crate::api::shelf::Share;
 use crate::cache::{self, Tiers};
-use crate::skills::clerk;
-use crate::skills::language::Language;
 use crate::engine::{self, Activation, KvType};
 use crate::facts::FactsConfig;
 use crate::http::{self, BodyLimits, TlsFiles};
+use crate::skills::clerk;
+use crate::skills::language::Language;
 use crate::telemetry::LogFormat;
 use crate::units::Bytes;
 

@@ -95,9 +95,7 @@ pub(super) fn allergens(question: &Question<'_>, view: &mut View<'_>) -> Draft {
             draft
         }
         Resolved::Several(products, _) if asked.is_empty() => which(&products, view),
-        Resolved::Several(products, _) if question.has(WITHOUT) => {
-            without(&products, &asked, view)
-        }
+        Resolved::Several(products, _) if question.has(WITHOUT) => without(&products, &asked, view),
         Resolved::Several(products, count) => {
             let named = products.get(..MAX_NAMED.min(products.len())).unwrap_or_default();
             let mut draft = Draft::default();
@@ -133,12 +131,7 @@ fn names(question: &Question<'_>) -> Vec<String> {
     names.into_iter().filter(|name| !idle.split(' ').any(|word| word == name)).collect()
 }
 
-fn of_one(
-    product: &Seen<Product>,
-    asked: &BTreeSet<Allergen>,
-    draft: &mut Draft,
-    view: &View<'_>,
-) {
+fn of_one(product: &Seen<Product>, asked: &BTreeSet<Allergen>, draft: &mut Draft, view: &View<'_>) {
     draft.cite(product);
     let name = view.label(product);
     let name = name.as_str();
