@@ -16,6 +16,7 @@ use endcap::config::{self, Sources};
 use endcap::engine::{
     Array, Budget, Config, Inference, Model, ModelSource, Network, NetworkSource,
 };
+use endcap::facts::search::Search;
 use endcap::facts::{Facts, FactsConfig};
 use endcap::http::{BodyLimits, Health, Role, Tokens};
 use endcap::packages::gguf::Gguf;
@@ -284,7 +285,8 @@ fn door(models: Vec<Served>) -> axum::Router {
         tokens: Arc::new(Tokens::in_memory().with_fixed("token", Role::Admin, "fuzz")),
         metrics: Arc::new(Metrics::new()),
         health: Arc::new(Health::default()),
-        cache: Cache::in_memory(cache::Config::default(), facts, CacheMetrics::default()),
+        cache: Cache::in_memory(cache::Config::default(), facts.clone(), CacheMetrics::default()),
+        search: Arc::new(Search::open(facts, None).unwrap()),
     };
     api::router(Arc::new(Service::new(parts)))
 }
@@ -411,4 +413,18 @@ fn inference_requests_with_binary_data() {
     let json = json.to_string().into_bytes();
     let valid = [&json, &b"\x04\0\0\0milk\x01\0\0\0!"[..]].concat();
     try_inferences("bytes", &valid, json.len());
+}
+
+#[test]
+fn requests_for_answers_from_facts() {
+    let question = json!({
+        "question": "Where is the milk? Call 0171 1234567.", "language": "en", "shopper": "a",
+        "stream": true, "model": "none",
+    });
+    try_requests("/store/v1/ask", &question);
+    let order = json!({
+        "sku": "0041", "kind": "shelf_talker", "language": "de", "tone": "playful",
+        "length": "long", "audience": "families", "scope": "public", "model": "none",
+    });
+    try_requests("/store/v1/copy", &order);
 }

@@ -8,6 +8,7 @@
 )]
 
 mod answers;
+mod ask;
 mod api;
 mod bombs;
 mod cache;

@@ -112,6 +112,8 @@ pub struct ServedModel {
     pub template: Option<ChatTemplate>,
     /// Comes before a prompt that is plain text, where the model was made so.
     pub begin: Option<TokenId>,
+    /// Languages that it was made for, as `en`; none where its card states none.
+    pub languages: Vec<String>,
     /// What its package says of answers.
     pub defaults: Defaults,
     /// When the package was installed.

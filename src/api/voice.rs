@@ -83,6 +83,11 @@ impl Speaker for LentSpeaker {
         &self.0.digest
     }
 
+    fn speaks(&self, language: &str) -> bool {
+        let stated = &self.0.languages;
+        stated.is_empty() || stated.iter().any(|known| known == language)
+    }
+
     fn say(&self, utterance: Utterance) -> BoxFuture<'_, Result<Speech, EngineError>> {
         let served = self.0.clone();
         async move {
@@ -92,7 +97,7 @@ impl Speaker for LentSpeaker {
             let request = tokio::task::spawn_blocking(work).await.map_err(failed)??;
             let generation = served.model.generate(request)?;
             // The model is given back when the speech ends.
-            let speech = stream::unfold((generation, served), |(mut generation, served)| async {
+            let speech = stream::unfold((generation, served), |(mut generation, served)| async move {
                 let chunk = generation.next().await?;
                 Some((chunk, (generation, served)))
             });

@@ -100,6 +100,8 @@ fn greet(started: &Started, token: &str) {
         "{{\"model\": \"{MODEL}\", \"stream\": true, \"temperature\": 0, \"max_tokens\": 64, \"messages\": \
          [{{\"role\": \"user\", \"content\": \"What is the capital of France?\"}}]}}"
     );
+    let question = r#"{"question": "How much are the Fuji apples?"}"#;
+    let order = r#"{"sku": "901062", "kind": "shelf_talker"}"#;
     let text = format!(
         "Endcap serves {MODEL} and a sample shop on {url}\n\
          Token: {token}\n\
@@ -109,7 +111,11 @@ fn greet(started: &Started, token: &str) {
          curl -s '{url}/store/v1/search?q=strawbery+yogurt&in_stock=true' \
          -H 'Authorization: Bearer {token}'\n\n  \
          curl -s '{url}/store/v1/search?q=helado&on_promotion=true&without=nuts&language=es' \
-         -H 'Authorization: Bearer {token}'\n\n\
+         -H 'Authorization: Bearer {token}'\n\n  \
+         curl -s {url}/store/v1/ask -H 'Authorization: Bearer {token}' \
+         -H 'Content-Type: application/json' -d '{question}'\n\n  \
+         curl -s {url}/store/v1/copy -H 'Authorization: Bearer {token}' \
+         -H 'Content-Type: application/json' -d '{order}'\n\n\
          Ctrl-C stops it."
     );
     // Whoever read the address may have closed the pipe; the server goes on.

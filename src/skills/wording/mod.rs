@@ -27,6 +27,8 @@ pub(super) enum Say<'a> {
     NotOnOffer { name: &'a str },
     Offers { list: &'a str },
     NoOffers,
+    NoneOnOffer { what: &'a str },
+    NoRecalls,
     OffersOld,
     OpenToday { what: &'a str, hours: &'a str },
     OpenOn { what: &'a str, day: &'a str, hours: &'a str },
@@ -36,7 +38,6 @@ pub(super) enum Say<'a> {
     ClosedNow { what: &'a str },
     NoHours,
     HoursOld,
-    NoService { what: &'a str },
     Contains { name: &'a str, list: &'a str },
     MayContain { name: &'a str, list: &'a str },
     Includes { name: &'a str, what: &'a str },
@@ -93,16 +94,6 @@ pub(super) fn place(
     let parts = [(aisle_word, aisle), (bay_word, bay), (shelf_word, shelf)];
     let parts = parts.iter().filter_map(|(word, id)| Some(format!("{word} {}", (*id)?)));
     parts.collect::<Vec<_>>().join(", ")
-}
-
-/// How old what is known is, where it is old.
-pub(super) fn as_of(language: Language, hours: u64) -> String {
-    match language {
-        Language::English => format!("(Our data is {hours} h old.)"),
-        Language::German => format!("(Unsere Daten sind {hours} h alt.)"),
-        Language::Spanish => format!("(Nuestros datos tienen {hours} h.)"),
-        Language::French => format!("(Nos données datent d’il y a {hours} h.)"),
-    }
 }
 
 /// That a text was generated, or made from the shop's data alone.
