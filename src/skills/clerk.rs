@@ -162,7 +162,7 @@ impl Clerk {
     }
 
     /// An answer of facts alone.
-    pub(super) fn from_facts(
+    pub(super) fn of_facts(
         &self,
         skill: &'static str,
         intent: &'static str,

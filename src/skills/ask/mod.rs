@@ -99,13 +99,13 @@ impl Clerk {
         let mut view = View::open(&self.facts, &self.search, read.language, now);
         let intent = read.understood.intent.name();
         if let Some(draft) = compose(&read.question(), &mut view) {
-            return Ok(self.from_facts(SKILL, intent, joined(draft), Step::Template, view));
+            return Ok(self.of_facts(SKILL, intent, joined(draft), Step::Template, view));
         }
         let speaker = self.voice.speaker(asked.model.as_deref(), asked.deadline).await;
         let speaks = |speaker: &Arc<dyn Speaker>| speaker.speaks(read.language.code());
         let Some(speaker) = speaker.as_ref().filter(|speaker| speaks(speaker)) else {
             let draft = fallback(&read, &mut view);
-            let answer = self.from_facts(SKILL, intent, joined(draft), Step::Fallback, view);
+            let answer = self.of_facts(SKILL, intent, joined(draft), Step::Fallback, view);
             return Ok(unspoken(answer, speaker.as_ref()));
         };
         let read = Arc::new(read);
@@ -122,7 +122,7 @@ impl Clerk {
         }
         let view = View::open(&self.facts, &self.search, read.language, UnixSeconds::now());
         let safe = Draft { sentences: vec![view.say(Say::Unanswered)], cited: Vec::new() };
-        Ok(self.from_facts(SKILL, intent, joined(safe), Step::Fallback, view))
+        Ok(self.of_facts(SKILL, intent, joined(safe), Step::Fallback, view))
     }
 
     fn wanted(

@@ -165,7 +165,7 @@ impl Clerk {
         }
         let text = template::text(&order, &product, &view, Slots::of(&order, &view, now));
         let cited = vec![order.sku.clone()];
-        let answer = self.from_facts(SKILL, kind, (text, cited), Step::Fallback, view);
+        let answer = self.of_facts(SKILL, kind, (text, cited), Step::Fallback, view);
         let speaks = speaker.as_ref().is_some_and(|speaker| speaks(&speaker));
         Ok(unspoken(answer, speaker.as_ref().filter(|_| !speaks)))
     }
