@@ -353,6 +353,8 @@ mod tests {
         metrics.cache().gone("outdated", 3);
         metrics.cache().kept(5, 4096, 8192);
         metrics.cache().making(2);
+        metrics.cache().compared("hours", true);
+        metrics.cache().by_meaning("hours", true);
         metrics.facts().store(7, 4096);
         metrics.facts().table("prices", 12, Some(30));
         metrics.facts().refused("invalid");
