@@ -33,10 +33,9 @@ fn get(server: &Server, path: &str) -> Answer {
     server.ask(Ask::get(&format!("{FACTS}{path}")))
 }
 
-/// A price as it is answered: whole amounts have no point.
 fn price(amount: f64) -> Value {
-    let whole = amount.fract() == 0.0;
-    let amount = if whole { json!(amount as i64) } else { json!(amount) };
+    // Whole amounts have no point, neither here nor in answers.
+    let amount: serde_json::Number = amount.to_string().parse().unwrap();
     json!({ "amount": amount, "currency": "USD" })
 }
 

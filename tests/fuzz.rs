@@ -23,6 +23,7 @@ use endcap::packages::gguf::Gguf;
 use endcap::packages::safetensors::Safetensors;
 use endcap::packages::{Card, Catalogue, GenerationDefaults, Manifest};
 use endcap::skills::chat::{self, ChatTemplate, Message};
+use endcap::skills::clerk::Settings;
 use endcap::skills::pictures::{Announced, Format};
 use endcap::telemetry::{CacheMetrics, Metrics};
 use serde_json::json;
@@ -277,6 +278,7 @@ fn door(models: Vec<Served>) -> axum::Router {
     let parts = ServiceParts {
         shelf: Arc::new(StillShelf::of(models)),
         facts: facts.clone(),
+        skills: Settings::default(),
         limits: Limits::default(),
         body: BodyLimits::default(),
         request_timeout: std::time::Duration::from_secs(60),
@@ -373,7 +375,8 @@ fn try_inferences(model: &'static str, valid: &[u8], json_bytes: usize) {
     assert_eq!(ask(valid).0, 200, "the undamaged request is right: {:?}", ask(valid).1);
     try_damage(3000, valid, |bytes| {
         let (status, body) = ask(bytes);
-        assert!([200, 400].contains(&status), "{status} {body:?}");
+        // The time that it allows may have become too short.
+        assert!([200, 400, 504].contains(&status), "{status} {body:?}");
         let Ok(answer) = serde_json::from_slice::<serde_json::Value>(&body) else { return };
         for output in answer["outputs"].as_array().into_iter().flatten() {
             let shape = output["shape"].as_array().unwrap().iter();
@@ -410,4 +413,18 @@ fn inference_requests_with_binary_data() {
     let json = json.to_string().into_bytes();
     let valid = [&json, &b"\x04\0\0\0milk\x01\0\0\0!"[..]].concat();
     try_inferences("bytes", &valid, json.len());
+}
+
+#[test]
+fn requests_for_answers_from_facts() {
+    let question = json!({
+        "question": "Where is the milk? Call 0171 1234567.", "language": "en", "shopper": "a",
+        "stream": true, "model": "none",
+    });
+    try_requests("/store/v1/ask", &question);
+    let order = json!({
+        "sku": "0041", "kind": "shelf_talker", "language": "de", "tone": "playful",
+        "length": "long", "audience": "families", "scope": "public", "model": "none",
+    });
+    try_requests("/store/v1/copy", &order);
 }

@@ -9,6 +9,7 @@
 
 mod answers;
 mod api;
+mod ask;
 mod bombs;
 mod cache;
 mod cards;
@@ -28,6 +29,7 @@ mod perplexity;
 mod reference;
 mod sharing;
 mod shelf;
+mod shop;
 mod speed;
 mod stress;
 mod support;

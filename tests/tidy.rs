@@ -22,7 +22,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("api", &["cache", "engine", "facts", "http", "privacy", "skills"]),
     ("config", &["api", "cache", "engine", "facts", "http", "skills"]),
     ("app", &["api", "cache", "config", "engine", "facts", "http", "packages", "skills"]),
-    ("cli", &["app", "cache", "config", "engine", "http", "packages", "skills"]),
+    ("cli", &["app", "cache", "config", "engine", "facts", "http", "packages", "skills"]),
 ];
 
 /// Names that say nothing about what is inside.

@@ -84,7 +84,8 @@ NEIGHBOURS = [
     ("opened-return", "return-without", "return-with"),
     ("points", "order"),
 ]
-# Intents that stand for a category almost alone are drawn more often, so that each has its evidence.
+# Intents that stand for a category almost alone are drawn more often where thresholds are fitted, so that
+# each has its evidence.
 OFTEN = {"location": 8, "difference": 14, "better-for": 14}
 DIRECTED = ["sweeter", "healthier", "cheaper", "replace"]
 # Stands for what is not asked; its wordings do not all mean the same.
@@ -195,7 +196,8 @@ class Maker:
 
     def same(self):
         keys = self.intents()
-        [key] = self.rng.choices(keys, [OFTEN.get(key[0], 1) for key in keys])
+        often = OFTEN if self.half == "calibration" else {}
+        [key] = self.rng.choices(keys, [often.get(key[0], 1) for key in keys])
         one, two = self.two(key)
         slots, lang = self.slots(key[1]), key[1]
         return self.pair("paraphrase", True, lang, self.say(one, slots, lang), self.say(two, slots, lang))
@@ -326,7 +328,7 @@ def resize(text):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--products", default=SHOP, help="shop.tar.gz of a sample shop")
-    parser.add_argument("--pairs", type=int, nargs=2, default=[16000, 4000], help="of either half")
+    parser.add_argument("--pairs", type=int, nargs=2, default=[23000, 4000], help="of either half")
     parser.add_argument("--seed", type=int, default=20)
     parser.add_argument("--out", type=Path, default=HERE)
     args = parser.parse_args()

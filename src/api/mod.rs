@@ -32,6 +32,7 @@ pub mod shelf;
 mod store;
 mod text;
 mod vision;
+mod voice;
 
 pub use meaning::Meaning;
 pub use routes::router;

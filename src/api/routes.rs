@@ -1,5 +1,6 @@
 //! Every route as data, and the router made of it.
 
+mod arrays;
 mod facts;
 
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::{Schema, SchemaGenerator};
 
 use super::service::Service;
-use super::{inference, openai, operations, repository, store, text, vision};
+use super::{openai, operations, store, text, vision};
 use crate::http::{Access, Problem};
 
 /// How a type is described.
@@ -124,10 +125,10 @@ fn of<T: schemars::JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 
 /// Every route there is.
 pub fn all() -> impl Iterator<Item = &'static Route> {
-    ROUTES.iter().chain(facts::ROUTES)
+    ROUTES.iter().chain(facts::ROUTES).chain(arrays::ROUTES)
 }
 
-/// Every route but those of [`facts`]. `/metrics` tells of load and model names, so it takes a token of role
+/// Every route but those of [`facts`] and [`arrays`]. `/metrics` tells of load and model names, so it takes a token of role
 /// metrics or admin; `/openapi.json` says nothing that the documentation does not, so it is public.
 static ROUTES: &[Route] = &[
     Route {
@@ -338,33 +339,29 @@ static ROUTES: &[Route] = &[
     },
     Route {
         method: RouteMethod::Post,
-        path: "/v2/repository/index",
-        access: Access::Admin,
-        summary: "Which packages are there",
-        handler: |filter| on(filter, repository::index),
+        path: "/store/v1/ask",
+        access: Access::Client,
+        summary: "A question about the shop, answered from its facts",
+        handler: |filter| on(filter, store::ask::answer),
         query: &[],
-        request: Some(Asked::Json(of::<repository::IndexRequest>)),
-        response: Content::Json(of::<Vec<repository::Entry>>),
+        request: Some(Asked::Json(of::<store::ask::AskRequest>)),
+        response: Content::JsonOrEvents(
+            of::<store::ask::AskAnswer>,
+            of::<store::skilled::Told<store::ask::AskAnswer>>,
+        ),
     },
     Route {
         method: RouteMethod::Post,
-        path: "/v2/repository/models/{name}/load",
-        access: Access::Admin,
-        summary: "Brings a package into memory",
-        handler: |filter| on(filter, repository::load),
+        path: "/store/v1/copy",
+        access: Access::Client,
+        summary: "A text about a product, written from its facts",
+        handler: |filter| on(filter, store::copy::answer),
         query: &[],
-        request: Some(Asked::Json(of::<repository::LoadRequest>)),
-        response: Content::Json(of::<repository::Done>),
-    },
-    Route {
-        method: RouteMethod::Post,
-        path: "/v2/repository/models/{name}/unload",
-        access: Access::Admin,
-        summary: "Takes a package out of memory",
-        handler: |filter| on(filter, repository::unload),
-        query: &[],
-        request: Some(Asked::Json(of::<repository::UnloadRequest>)),
-        response: Content::Json(of::<repository::Done>),
+        request: Some(Asked::Json(of::<store::copy::CopyRequest>)),
+        response: Content::JsonOrEvents(
+            of::<store::copy::CopyAnswer>,
+            of::<store::skilled::Told<store::copy::CopyAnswer>>,
+        ),
     },
     Route {
         method: RouteMethod::Post,
@@ -415,136 +412,6 @@ static ROUTES: &[Route] = &[
         query: vision::ocr::QUERY,
         request: Some(Asked::Picture),
         response: Content::Json(of::<vision::ocr::Page>),
-    },
-    Route {
-        method: RouteMethod::Get,
-        path: "/v2",
-        access: Access::Public,
-        summary: "What this server is",
-        handler: |filter| on(filter, inference::server),
-        query: &[],
-        request: None,
-        response: Content::Json(of::<inference::ServerMetadata>),
-    },
-    Route {
-        method: RouteMethod::Get,
-        path: "/v2/",
-        access: Access::Public,
-        summary: "What this server is, as some clients write the path",
-        handler: |filter| on(filter, inference::server),
-        query: &[],
-        request: None,
-        response: Content::Json(of::<inference::ServerMetadata>),
-    },
-    Route {
-        method: RouteMethod::Get,
-        path: "/v2/health/live",
-        access: Access::Public,
-        summary: "Whether the process lives",
-        handler: |filter| on(filter, inference::live),
-        query: &[],
-        request: None,
-        response: Content::Json(of::<inference::ServerLive>),
-    },
-    Route {
-        method: RouteMethod::Get,
-        path: "/v2/health/ready",
-        access: Access::Public,
-        summary: "Whether requests are answered",
-        handler: |filter| on(filter, inference::ready),
-        query: &[],
-        request: None,
-        response: Content::Json(of::<inference::ServerReady>),
-    },
-    Route {
-        method: RouteMethod::Get,
-        path: "/v2/models/{model}",
-        access: Access::Client,
-        summary: "The arrays that a model takes and gives",
-        handler: |filter| on(filter, inference::model),
-        query: &[],
-        request: None,
-        response: Content::Json(of::<inference::ModelMetadata>),
-    },
-    Route {
-        method: RouteMethod::Get,
-        path: "/v2/models/{model}/ready",
-        access: Access::Client,
-        summary: "Whether a model answers",
-        handler: |filter| on(filter, inference::model_ready),
-        query: &[],
-        request: None,
-        response: Content::Json(of::<inference::ModelReady>),
-    },
-    Route {
-        method: RouteMethod::Post,
-        path: "/v2/models/{model}/infer",
-        access: Access::Client,
-        summary: "What a model computes of arrays",
-        handler: |filter| on(filter, inference::infer),
-        query: &[],
-        request: Some(Asked::JsonOrBinary(of::<inference::InferenceRequest>)),
-        response: Content::JsonOrBinary(of::<inference::Written<'static>>),
-    },
-    Route {
-        method: RouteMethod::Get,
-        path: "/v2/models/{model}/versions/{version}",
-        access: Access::Client,
-        summary: "The arrays that a model takes and gives in this version",
-        handler: |filter| on(filter, inference::model),
-        query: &[],
-        request: None,
-        response: Content::Json(of::<inference::ModelMetadata>),
-    },
-    Route {
-        method: RouteMethod::Get,
-        path: "/v2/models/{model}/versions/{version}/ready",
-        access: Access::Client,
-        summary: "Whether a model answers in this version",
-        handler: |filter| on(filter, inference::model_ready),
-        query: &[],
-        request: None,
-        response: Content::Json(of::<inference::ModelReady>),
-    },
-    Route {
-        method: RouteMethod::Post,
-        path: "/v2/models/{model}/versions/{version}/infer",
-        access: Access::Client,
-        summary: "What a model computes of arrays in this version",
-        handler: |filter| on(filter, inference::infer),
-        query: &[],
-        request: Some(Asked::JsonOrBinary(of::<inference::InferenceRequest>)),
-        response: Content::JsonOrBinary(of::<inference::Written<'static>>),
-    },
-    Route {
-        method: RouteMethod::Get,
-        path: "/v2/models/stats",
-        access: Access::Client,
-        summary: "What all models have computed",
-        handler: |filter| on(filter, inference::all_statistics),
-        query: &[],
-        request: None,
-        response: Content::Json(of::<inference::ModelStatistics>),
-    },
-    Route {
-        method: RouteMethod::Get,
-        path: "/v2/models/{model}/stats",
-        access: Access::Client,
-        summary: "What a model has computed",
-        handler: |filter| on(filter, inference::model_statistics),
-        query: &[],
-        request: None,
-        response: Content::Json(of::<inference::ModelStatistics>),
-    },
-    Route {
-        method: RouteMethod::Get,
-        path: "/v2/models/{model}/versions/{version}/stats",
-        access: Access::Client,
-        summary: "What a model has computed in this version",
-        handler: |filter| on(filter, inference::model_statistics),
-        query: &[],
-        request: None,
-        response: Content::Json(of::<inference::ModelStatistics>),
     },
 ];
 

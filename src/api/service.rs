@@ -13,6 +13,7 @@ use crate::facts::Facts;
 use crate::facts::search::Search;
 use crate::http::{BodyLimits, Health, Problem, Tokens};
 use crate::skills::chat::ChatTemplate;
+use crate::skills::clerk::{Clerk, ClerkParts, Settings};
 use crate::skills::heads::Head;
 use crate::telemetry::Metrics;
 
@@ -20,6 +21,7 @@ use super::error;
 use super::inference::TensorMemory;
 use super::meaning::Meaning;
 use super::shelf::{Lease, Lent, Ports, Shelf, Wanted};
+use super::voice::ShelfVoice;
 
 /// Prompts below this are rendered and tokenised in place: it takes less than changing threads.
 const INLINE_PROMPT_BYTES: usize = 4 << 10;
@@ -110,6 +112,8 @@ pub struct ServedModel {
     pub template: Option<ChatTemplate>,
     /// Comes before a prompt that is plain text, where the model was made so.
     pub begin: Option<TokenId>,
+    /// Languages that it was made for, as `en`; none where its card states none.
+    pub languages: Vec<String>,
     /// What its package says of answers.
     pub defaults: Defaults,
     /// When the package was installed.
@@ -205,6 +209,8 @@ pub struct ServiceParts {
     pub shelf: Arc<dyn Shelf>,
     /// What the shop knows.
     pub facts: Facts,
+    /// What the shop decides about its skills.
+    pub skills: Settings,
     /// What a request may ask for.
     pub limits: Limits,
     /// What a request's body may take.
@@ -227,6 +233,7 @@ pub struct ServiceParts {
 pub struct Service {
     pub(super) shelf: Arc<dyn Shelf>,
     pub(super) facts: Facts,
+    pub(super) clerk: Clerk,
     pub(super) limits: Limits,
     pub(super) body: BodyLimits,
     pub(super) request_timeout: Duration,
@@ -248,10 +255,21 @@ impl Service {
     /// Shares these parts.
     pub fn new(parts: ServiceParts) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let usual = parts.skills.model.clone();
+        let clerk = Clerk::new(ClerkParts {
+            facts: parts.facts.clone(),
+            search: Arc::clone(&parts.search),
+            cache: parts.cache.clone(),
+            voice: Arc::new(ShelfVoice::new(Arc::clone(&parts.shelf), usual)),
+            meaning: Arc::new(Meaning::new(Arc::clone(&parts.shelf))),
+            settings: parts.skills,
+            metrics: parts.metrics.skills().clone(),
+        });
         Self {
             meaning: Meaning::new(Arc::clone(&parts.shelf)),
             shelf: parts.shelf,
             facts: parts.facts,
+            clerk,
             pictures: Arc::new(Semaphore::new(permits(parts.limits.max_picture_pixels as u64))),
             tensor_memory: TensorMemory::new(&parts.limits),
             limits: parts.limits,

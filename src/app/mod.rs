@@ -76,12 +76,13 @@ pub async fn run(
     let search = open_search(&config, facts.clone()).await?;
     let mut beside = JoinSet::new();
     let meaning = Meaning::new(Arc::<PackageShelf>::clone(&shelf));
-    beside.spawn(vectors::keep(Arc::clone(&search), meaning));
+    beside.spawn(vectors::keep(Arc::clone(&search), meaning, cache.clone()));
     beside.spawn(cache.clone().follow_facts());
     beside.spawn(cache.clone().work_at_night(only_these(Arc::clone(&shelf))));
     let service = Service::new(ServiceParts {
         shelf: Arc::<PackageShelf>::clone(&shelf),
         facts,
+        skills: config.skills.clone(),
         limits: config.limits,
         body: config.server.body,
         request_timeout: config.server.request_timeout,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::Meaning;
+use crate::cache::{Cache, Calibration};
 use crate::facts::search::{Search, SearchError, Vectorised};
 
 /// Texts that are looked for at once, and of which vectors are made at once: few, so that whoever asks
@@ -17,11 +18,16 @@ const REST: Duration = Duration::from_secs(30);
 /// How often it is told how far it is, in products.
 const TOLD_EVERY: usize = 500;
 
-/// Keeps the vectors up to the products until it is dropped.
-pub(super) async fn keep(search: Arc<Search>, meaning: Meaning) {
+/// Keeps the vectors up to the products, and the cache's thresholds up to the encoder, until it is
+/// dropped.
+pub(super) async fn keep(search: Arc<Search>, meaning: Meaning, cache: Cache) {
     let mut news = search.facts().watch();
     loop {
         news.mark_unchanged();
+        let encoder = meaning.encoder().unwrap_or_default();
+        // Without its version: a package's vectors stay comparable, or it gets another name.
+        let name = encoder.split(' ').next().unwrap_or_default();
+        cache.calibrate(Calibration::of(name));
         match fill(&search, &meaning).await {
             // Packages come while the server runs, so it is looked again even without news.
             Ok(true) => drop(tokio::time::timeout(REST, news.changed()).await),

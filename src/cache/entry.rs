@@ -20,14 +20,16 @@ pub struct Cost {
 }
 
 /// All of an entry but the answer itself.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Head {
     /// Its key.
     pub key: Key,
     /// Its scope.
     pub scope: Scope,
     /// How it came about.
-    pub provenance: Provenance,
+    pub provenance: Arc<Provenance>,
+    /// What the sampler began with, where it drew; kept here, as all else of a provenance is shared.
+    pub seed: Option<u64>,
     /// The facts that it stands on.
     pub record: Record,
     /// How it can be made again.
@@ -50,19 +52,33 @@ pub(super) struct Tally {
     pub(super) asked: AtomicU32,
     /// When last, milliseconds since 1970.
     pub(super) last_ms: AtomicU64,
+    /// Of `asked`, what is on disk.
+    written: AtomicU32,
     /// Whether it was given once after a soft fact changed.
     stale_given: AtomicBool,
 }
 
 impl Tally {
     pub(super) fn new(asked: u32, last_ms: u64) -> Self {
-        Self { asked: asked.into(), last_ms: last_ms.into(), stale_given: false.into() }
+        Self {
+            asked: asked.into(),
+            last_ms: last_ms.into(),
+            written: asked.into(),
+            stale_given: false.into(),
+        }
     }
 
     /// Counts one more.
     pub(super) fn count(&self, now_ms: u64) {
         self.asked.fetch_add(1, Ordering::Relaxed);
         self.last_ms.fetch_max(now_ms, Ordering::Relaxed);
+    }
+
+    /// What is to be written of it, where it was asked for since the last time.
+    pub(super) fn unwritten(&self) -> Option<(u32, u64)> {
+        let asked = self.asked.load(Ordering::Relaxed);
+        let before = self.written.swap(asked, Ordering::Relaxed);
+        (before != asked).then(|| (asked, self.last_ms.load(Ordering::Relaxed)))
     }
 
     /// True the first time.

@@ -187,7 +187,7 @@ impl Cache {
         Why {
             id: id(&head.key),
             scope: head.scope,
-            provenance: head.provenance.clone(),
+            provenance: Provenance { seed: head.seed, ..Provenance::clone(&head.provenance) },
             facts: head.record.read.iter().map(|(name, at)| (name.to_string(), at.0)).collect(),
             until_s: head.record.until.map(|until| until.0),
             standing: said(&self.0.standing(&head.record)),

@@ -12,7 +12,7 @@ use super::flight::{Flight, Landed, Tower};
 use super::night::Night;
 use super::semantic::{Calibration, Semantic, Vector};
 use super::store::{Disk, Store};
-use super::{Ask, Config, Head, Key};
+use super::{Ask, Config, Head, Key, Provenance};
 use crate::facts::{Facts, Record, Standing, UnixSeconds};
 use crate::telemetry::CacheMetrics;
 
@@ -146,9 +146,17 @@ impl Cache {
 
     /// Waits until everything so far is on disk. Blocks.
     pub fn flush(&self) {
+        self.write_counts();
         if let Some(store) = &self.0.store {
             store.flush();
         }
+    }
+
+    /// Has it written how often answers were asked for.
+    pub(super) fn write_counts(&self) {
+        let Some(store) = &self.0.store else { return };
+        let counted = self.0.exact.all().into_iter();
+        store.count(counted.filter_map(|found| Some((found.head.key, found.tally.unwritten()?))));
     }
 }
 
@@ -225,7 +233,8 @@ impl Inner {
         let head = Head {
             key: ask.key,
             scope: ask.scope,
-            provenance: ask.provenance.clone(),
+            provenance: self.exact.shared(Provenance { seed: None, ..ask.provenance.clone() }),
+            seed: ask.provenance.seed,
             record: Arc::unwrap_or_clone(record),
             recipe: ask.recipe.clone(),
             made_ms: now,

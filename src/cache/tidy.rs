@@ -2,6 +2,7 @@
 //! for, and what is recalled ends at once.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use super::exact::Found;
 use super::room::{Inner, Reason};
@@ -10,6 +11,8 @@ use crate::facts::{Collection, Event, EventKind, FactId, Name, Record, Revision,
 
 /// Changes that are looked at together.
 const CHANGES: usize = 1_000;
+/// How often it is written how often entries were asked for.
+const COUNT_PERIOD: Duration = Duration::from_secs(15 * 60);
 /// Entries that are compared with the facts before others have a turn.
 const SWEEP: usize = 256;
 
@@ -29,9 +32,18 @@ impl Cache {
         let mut changed = self.0.facts.watch();
         let mut seen = *changed.borrow_and_update();
         self.sweep().await;
-        while changed.changed().await.is_ok() {
-            let last = *changed.borrow_and_update();
-            seen = self.take_changes(seen, last).await;
+        let mut count = tokio::time::interval(COUNT_PERIOD);
+        loop {
+            tokio::select! {
+                change = changed.changed() => {
+                    if change.is_err() {
+                        return;
+                    }
+                    let last = *changed.borrow_and_update();
+                    seen = self.take_changes(seen, last).await;
+                }
+                _ = count.tick() => self.write_counts(),
+            }
         }
     }
 

@@ -4,7 +4,7 @@ mod evaluate;
 
 use clap::{Args, Subcommand};
 use reqwest::Method;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::arguments::Common;
 use super::output;
@@ -211,6 +211,8 @@ fn entry(entry: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

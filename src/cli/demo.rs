@@ -21,6 +21,15 @@ use crate::packages::{Catalogue, DEFAULT_MODEL as MODEL, Store};
 /// Makes vectors of what is searched.
 const ENCODER: &str = "all-minilm-l6-v2";
 
+/// The sample shop has no feeds, so none of them is ever too old.
+const UNFED: [&str; 5] = [
+    "facts.prices_max_age_s",
+    "facts.promotions_max_age_s",
+    "facts.stock_max_age_s",
+    "facts.hours_max_age_s",
+    "facts.recalls_max_age_s",
+];
+
 const EXAMPLES: &str = "\
 Examples:
   endcap demo
@@ -40,6 +49,7 @@ pub(super) struct Demo {
 
 pub(super) fn run(common: &Common, demo: &Demo) -> anyhow::Result<()> {
     let sources = demo.door.over(common.sources()).with_flag("models.serve", MODEL);
+    let sources = UNFED.into_iter().fold(sources, |sources, age| sources.with_flag(age, "0"));
     let config = config::load(&sources)?;
     let token = match sources.token() {
         Some(token) => {
@@ -90,6 +100,8 @@ fn greet(started: &Started, token: &str) {
         "{{\"model\": \"{MODEL}\", \"stream\": true, \"temperature\": 0, \"max_tokens\": 64, \"messages\": \
          [{{\"role\": \"user\", \"content\": \"What is the capital of France?\"}}]}}"
     );
+    let question = r#"{"question": "How much are the Fuji apples?"}"#;
+    let order = r#"{"sku": "901062", "kind": "shelf_talker"}"#;
     let text = format!(
         "Endcap serves {MODEL} and a sample shop on {url}\n\
          Token: {token}\n\
@@ -99,7 +111,11 @@ fn greet(started: &Started, token: &str) {
          curl -s '{url}/store/v1/search?q=strawbery+yogurt&in_stock=true' \
          -H 'Authorization: Bearer {token}'\n\n  \
          curl -s '{url}/store/v1/search?q=helado&on_promotion=true&without=nuts&language=es' \
-         -H 'Authorization: Bearer {token}'\n\n\
+         -H 'Authorization: Bearer {token}'\n\n  \
+         curl -s {url}/store/v1/ask -H 'Authorization: Bearer {token}' \
+         -H 'Content-Type: application/json' -d '{question}'\n\n  \
+         curl -s {url}/store/v1/copy -H 'Authorization: Bearer {token}' \
+         -H 'Content-Type: application/json' -d '{order}'\n\n\
          Ctrl-C stops it."
     );
     // Whoever read the address may have closed the pipe; the server goes on.

@@ -36,6 +36,7 @@ use arguments::{Cli, Command};
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    crate::engine::keep_few_arenas();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(usage) => {

@@ -14,6 +14,8 @@ use crate::cache::{self, Tiers};
 use crate::engine::{self, Activation, KvType};
 use crate::facts::FactsConfig;
 use crate::http::{self, BodyLimits, TlsFiles};
+use crate::skills::clerk;
+use crate::skills::language::Language;
 use crate::telemetry::LogFormat;
 use crate::units::Bytes;
 
@@ -34,6 +36,8 @@ pub struct Config {
     pub models: Models,
     /// Answers that are kept.
     pub cache: cache::Config,
+    /// What the shop decides about its skills.
+    pub skills: clerk::Settings,
     /// How the server tells what it does.
     pub log: Log,
     /// Every setting in force, with who set it. Holds no secret.
@@ -101,6 +105,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Config> {
         engine: engine(reader),
         models: models(reader),
         cache: cache(reader),
+        skills: skills(reader),
         log: log(reader),
         settings: Vec::new(),
     };
@@ -425,6 +430,24 @@ fn cache(reader: &mut Reader<'_>) -> cache::Config {
         routes: routes.into(),
         models: reader.read_group("cache.models", tiers, show),
         ..default
+    }
+}
+
+fn skills(reader: &mut Reader<'_>) -> clerk::Settings {
+    let known = Language::ALL.map(Language::code).join(", ");
+    let language = |given: &Given| {
+        let text = kinds::text(given)?;
+        let found = Language::ALL.into_iter().find(|language| language.code() == text);
+        found.ok_or_else(|| format!("`{text}` is none of {known}"))
+    };
+    let model = |given: &Given| kinds::text(given).map(Some);
+    let show = |model: &Option<String>| model.clone().unwrap_or_else(|| "any".to_owned());
+    clerk::Settings {
+        model: reader.read("skills.model", None, model, show),
+        language: reader.read("skills.language", Language::default(), language, |language| {
+            language.code().to_owned()
+        }),
+        blocked_terms: list(reader, "skills.blocked_terms"),
     }
 }
 

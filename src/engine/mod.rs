@@ -37,7 +37,7 @@ mod tokenizer;
 pub use activation::Activation;
 pub use budget::Budget;
 pub use constraint::{Constraint, ConstraintError, Form};
-pub use heap::give_back_freed_memory;
+pub use heap::{give_back_freed_memory, keep_few_arenas};
 pub use kv::KvType;
 pub use limits::Limits;
 pub use model::{Generation, Model};

@@ -40,7 +40,7 @@ fn terms(allergen: Allergen) -> &'static str {
 }
 
 /// The allergen that a folded word names.
-pub fn named(word: &str) -> Option<Allergen> {
+pub(super) fn named(word: &str) -> Option<Allergen> {
     let is = |term: &str| match term.strip_suffix('*') {
         Some(beginning) => word.starts_with(beginning),
         None => word == term,
@@ -51,7 +51,7 @@ pub fn named(word: &str) -> Option<Allergen> {
 
 /// The allergens that are meant with one in everyday words: whoever asks for gluten must hear of
 /// wheat.
-pub fn akin(allergen: Allergen) -> &'static [Allergen] {
+pub(super) fn akin(allergen: Allergen) -> &'static [Allergen] {
     match allergen {
         Allergen::Gluten => &[Allergen::Gluten, Allergen::Wheat],
         Allergen::Nuts => &[Allergen::Nuts, Allergen::Peanuts],
@@ -72,13 +72,13 @@ pub fn akin(allergen: Allergen) -> &'static [Allergen] {
 }
 
 /// Every allergen that words name, with the word's place among them.
-pub fn in_words(words: &[Word]) -> Vec<(usize, Allergen)> {
+pub(super) fn in_words(words: &[Word]) -> Vec<(usize, Allergen)> {
     let found = words.iter().enumerate().filter_map(|(at, word)| Some((at, named(&word.folded)?)));
     found.collect()
 }
 
 /// An allergen as a sentence of this language says it.
-pub fn name(allergen: Allergen, language: Language) -> &'static str {
+pub(super) fn name(allergen: Allergen, language: Language) -> &'static str {
     let [english, german, spanish, french] = match allergen {
         Allergen::Gluten => ["gluten", "Gluten", "gluten", "gluten"],
         Allergen::Wheat => ["wheat", "Weizen", "trigo", "blé"],

@@ -7,7 +7,7 @@ use super::view::View;
 /// A slot for something that is not there, or is too old to be told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("nothing to put in the place of {0}")]
-pub struct Unbound(String);
+pub(super) struct Unbound(String);
 
 /// The text with what its slots stand for now.
 pub(super) fn bind(text: &str, view: &mut View<'_>) -> Result<String, Unbound> {

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::answer::{self, Answer, Kept, Provenance, Step};
 use super::bind::bind;
+use super::checks::Refused;
 use super::language::Language;
 use super::making::{self, Order, Progress};
 use super::view::View;
@@ -125,6 +126,16 @@ impl Clerk {
         &self.facts
     }
 
+    /// Brings the search up to the facts, off the async threads: after many changes it takes a
+    /// moment.
+    pub(super) async fn catch_up(&self) {
+        let search = Arc::clone(&self.search);
+        let work = tokio::task::spawn_blocking(move || search.catch_up());
+        if let Ok(Err(error)) = work.await {
+            tracing::warn!(%error, "the products could not be brought up to the facts");
+        }
+    }
+
     /// The text from the cache, or as the model says it, with slots.
     pub(super) async fn text<P>(&self, wanted: Wanted<P>) -> Result<(Kept, Status), cache::Failure>
     where
@@ -151,7 +162,7 @@ impl Clerk {
     }
 
     /// An answer of facts alone.
-    pub(super) fn from_facts(
+    pub(super) fn of_facts(
         &self,
         skill: &'static str,
         intent: &'static str,
@@ -227,6 +238,16 @@ impl Clerk {
             }
         }
     }
+}
+
+/// Says in an answer of facts alone why no model was asked.
+pub(super) fn unspoken(mut answer: Answer, speaker: Option<&Arc<dyn Speaker>>) -> Answer {
+    if let Some(speaker) = speaker {
+        let named = (speaker.name().to_owned(), speaker.digest().to_owned());
+        answer.provenance.model = Some(named);
+        answer.provenance.refused = vec![Refused::Language.name()];
+    }
+    answer
 }
 
 /// The steps of a text in the making: what was read, then the text. One that no model could say is

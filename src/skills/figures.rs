@@ -9,7 +9,7 @@ use crate::facts::{Money, Offer, Span, Unit, Weekday};
 const JOINED: char = '\u{a0}';
 
 /// `$3.49`, `3,49 €`.
-pub fn money(money: Money, language: Language) -> String {
+pub(super) fn money(money: Money, language: Language) -> String {
     let amount = money.to_string();
     let code = money.currency().code();
     let digits = amount.split(' ').next().unwrap_or_default();
@@ -28,13 +28,13 @@ pub fn money(money: Money, language: Language) -> String {
 }
 
 /// A number with the language's decimal sign.
-pub fn number(number: impl std::fmt::Display, language: Language) -> String {
+pub(super) fn number(number: impl std::fmt::Display, language: Language) -> String {
     let written = number.to_string();
     if language == Language::English { written } else { written.replace('.', ",") }
 }
 
 /// What is paid for a unit: `$3.49 per kg`.
-pub fn per(money: &str, unit: Option<Unit>, language: Language) -> String {
+pub(super) fn per(money: &str, unit: Option<Unit>, language: Language) -> String {
     let each = ["each", "pro Stück", "por unidad", "la pièce"];
     let per = ["per", "pro", "por", "par"];
     match unit {
@@ -45,7 +45,7 @@ pub fn per(money: &str, unit: Option<Unit>, language: Language) -> String {
 }
 
 /// What an offer gives: `20% off`, `3 for 2`.
-pub fn offer(offer: &Offer, language: Language) -> String {
+pub(super) fn offer(offer: &Offer, language: Language) -> String {
     match offer {
         Offer::PercentOff(percent) => {
             let percent = number(percent, language);
@@ -84,7 +84,7 @@ pub fn offer(offer: &Offer, language: Language) -> String {
 }
 
 /// `November 30`, `30. November`.
-pub fn day(date: NaiveDate, language: Language) -> String {
+pub(super) fn day(date: NaiveDate, language: Language) -> String {
     let (day, month) = (date.day(), month(date.month0(), language));
     match language {
         Language::English => format!("{month} {day}"),
@@ -106,7 +106,7 @@ fn month(month0: u32, language: Language) -> &'static str {
 }
 
 /// A weekday, as a sentence has it.
-pub fn weekday(day: Weekday, language: Language) -> &'static str {
+pub(super) fn weekday(day: Weekday, language: Language) -> &'static str {
     let days = language.pick([
         "Monday Tuesday Wednesday Thursday Friday Saturday Sunday",
         "Montag Dienstag Mittwoch Donnerstag Freitag Samstag Sonntag",
@@ -117,18 +117,18 @@ pub fn weekday(day: Weekday, language: Language) -> &'static str {
 }
 
 /// `08:00–12:00 and 14:00–18:00`; empty where there is none.
-pub fn spans(spans: &[Span], language: Language) -> String {
+pub(super) fn spans(spans: &[Span], language: Language) -> String {
     let each = spans.iter().map(|span| format!("{}–{}", span.opens, span.closes));
     all(each.collect(), language)
 }
 
 /// `a, b and c`.
-pub fn all(items: Vec<String>, language: Language) -> String {
+pub(super) fn all(items: Vec<String>, language: Language) -> String {
     joined(items, language.pick(["and", "und", "y", "et"]))
 }
 
 /// `a, b or c`.
-pub fn any(items: Vec<String>, language: Language) -> String {
+pub(super) fn any(items: Vec<String>, language: Language) -> String {
     joined(items, language.pick(["or", "oder", "o", "ou"]))
 }
 

@@ -189,6 +189,9 @@ mod tests {
         fn digest(&self) -> &str {
             "00"
         }
+        fn speaks(&self, _: &str) -> bool {
+            true
+        }
         fn say(&self, utterance: Utterance) -> BoxFuture<'_, Result<Speech, EngineError>> {
             self.1.lock().unwrap().push(utterance.sampling);
             let text = self.0.lock().unwrap().remove(0).to_owned();
@@ -207,7 +210,12 @@ mod tests {
         Order {
             messages: Vec::new(),
             ground,
-            wording: Wording { max_chars: 200, min_words: 3, blocked: Vec::new() },
+            wording: Wording {
+                max_chars: 200,
+                min_words: 3,
+                blocked: Vec::new(),
+                question: String::new(),
+            },
             language: Language::English,
             sampling: Sampling { seed: 7, ..Sampling::default() },
             max_tokens: 50,

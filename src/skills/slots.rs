@@ -6,7 +6,7 @@
 
 /// A piece of a text with slots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Piece<'a> {
+pub(super) enum Piece<'a> {
     /// What is said as it stands.
     Text(&'a str),
     /// A slot, with its braces, its kind and id.
@@ -21,7 +21,7 @@ pub enum Piece<'a> {
 }
 
 /// The pieces of a text, in order. Braces that are no slot are text.
-pub fn pieces(text: &str) -> Vec<Piece<'_>> {
+pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some((before, slot, after)) = first_slot(rest) {
@@ -52,7 +52,7 @@ fn first_slot(text: &str) -> Option<(&str, Piece<'_>, &str)> {
 }
 
 /// A text without its slots, and whether there was one that is not `known`, or a stray brace.
-pub fn without(text: &str, known: impl Fn(&str) -> bool) -> (String, bool) {
+pub(super) fn without(text: &str, known: impl Fn(&str) -> bool) -> (String, bool) {
     let (mut plain, mut unknown) = (String::with_capacity(text.len()), false);
     for piece in pieces(text) {
         match piece {

@@ -35,6 +35,8 @@ pub trait Speaker: Send + Sync {
     fn name(&self) -> &str;
     /// Of everything that changes what it says, hexadecimal.
     fn digest(&self) -> &str;
+    /// Whether it was made for a language, as `en`; it is where nobody stated any.
+    fn speaks(&self, language: &str) -> bool;
     /// Begins to speak.
     fn say(&self, utterance: Utterance) -> BoxFuture<'_, Result<Speech, EngineError>>;
 }

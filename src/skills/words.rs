@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// A word of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Word {
+pub(super) struct Word {
     /// In small letters and without accents; digits with a point where the text has decimals.
     pub folded: String,
     /// Where it stands in the text, in bytes.
@@ -13,13 +13,13 @@ pub struct Word {
 
 impl Word {
     /// Whether it is a number.
-    pub fn is_number(&self) -> bool {
+    pub(super) fn is_number(&self) -> bool {
         self.folded.starts_with(|c: char| c.is_ascii_digit())
     }
 }
 
 /// The words of a text, in order. `500ml` is two.
-pub fn words(text: &str) -> Vec<Word> {
+pub(super) fn words(text: &str) -> Vec<Word> {
     let mut found = Vec::new();
     let mut rest = text.char_indices().peekable();
     while let Some((start, first)) = rest.next() {
@@ -49,7 +49,7 @@ pub fn words(text: &str) -> Vec<Word> {
 }
 
 /// A text as it is compared: its words with one space between.
-pub fn fold(text: &str) -> String {
+pub(super) fn fold(text: &str) -> String {
     let words: Vec<String> = words(text).into_iter().map(|word| word.folded).collect();
     words.join(" ")
 }

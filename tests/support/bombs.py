@@ -1,4 +1,4 @@
-"""Graphs made to do harm, and one that is harmless, each written into a folder of its own.
+"""Graphs made to do harm, and some that are harmless, each written into a folder of its own.
 
 bombs.py FOLDER
 """
@@ -117,7 +117,7 @@ def a_long_chain():
     return graph([helper.make_node("Relu", [a], [b]) for a, b in zip(names, names[1:])])
 
 
-def a_chain_just_within_the_limit():
+def harmless_chain_within_the_limit():
     names = ["x"] + [f"t{at}" for at in range(5_000)] + ["y"]
     return graph([helper.make_node("Relu", [a], [b]) for a, b in zip(names, names[1:])])
 

@@ -121,7 +121,7 @@ fn most_bytes(chat: &Chat, alike: &Request) -> usize {
 }
 
 /// What the request's `cache-control` leaves of a policy (RFC 9111, section 5.2.1).
-fn wishes(headers: &HeaderMap, policy: Policy) -> Policy {
+pub(in crate::api) fn wishes(headers: &HeaderMap, policy: Policy) -> Policy {
     let values = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).fold(policy, |policy, directive| {
         let directive = directive.trim().to_ascii_lowercase();

@@ -13,6 +13,7 @@ use crate::cache::{self, Cache};
 use crate::facts::search::Search;
 use crate::facts::{Facts, FactsConfig};
 use crate::http::{BodyLimits, ErrorForm, Health, Role, Stage, Tokens, dress};
+use crate::skills::clerk::Settings;
 use crate::telemetry::Metrics;
 
 const ROLES: [Option<Role>; 5] =
@@ -28,6 +29,7 @@ fn house() -> (Router, Arc<Health>) {
     let service = Service::new(ServiceParts {
         shelf: Arc::new(StillShelf::of(Vec::new())),
         facts: facts.clone(),
+        skills: Settings::default(),
         limits: Limits::default(),
         body: BodyLimits { bytes: 4096, timeout: Duration::from_secs(5) },
         request_timeout: Duration::from_secs(1),

@@ -4,7 +4,10 @@
 //! Triton's own words for some of it are in [`repository`](super::repository).
 
 pub(super) mod aliases;
+pub(super) mod ask;
 pub(super) mod cache;
+pub(super) mod copy;
 pub(super) mod facts;
 pub(super) mod models;
 pub(super) mod search;
+pub(super) mod skilled;

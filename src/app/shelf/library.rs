@@ -246,7 +246,19 @@ fn language(model: Model, package: &Package, engine: &Config) -> Result<ServedMo
     let owned_by = owner(package);
     let version = manifest.version.clone();
     let digest = digest(package, engine);
-    Ok(ServedModel { name, version, digest, model, template, begin, defaults, created, owned_by })
+    let languages = package.card()?.languages;
+    Ok(ServedModel {
+        name,
+        version,
+        digest,
+        model,
+        template,
+        begin,
+        languages,
+        defaults,
+        created,
+        owned_by,
+    })
 }
 
 /// Of all that decides what a model says of the same request.

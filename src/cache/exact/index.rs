@@ -6,13 +6,15 @@ use std::sync::Arc;
 use super::postings::Postings;
 use super::{Found, Kept};
 use crate::cache::entry::Tally;
-use crate::cache::{Events, Head, Key};
+use crate::cache::{Events, Head, Key, Provenance};
 use crate::facts::Name;
 
 /// What an entry takes beside its body: head, place, postings. Names share their text.
 const PLACE_BYTES: u64 = 400;
 /// Of that, for each fact that it stands on.
 const NAME_BYTES: u64 = 64;
+/// Provenances that are looked through for an equal one.
+const MAX_PROVENANCES: usize = 64;
 
 /// One entry.
 pub(super) struct Slot {
@@ -71,6 +73,8 @@ pub(in crate::cache) struct Index {
     free: Vec<u32>,
     places: HashMap<Key, u32>,
     postings: Postings,
+    /// As entries share them: there are few, as many as routes, models and templates.
+    provenances: Vec<Arc<Provenance>>,
     memory_bytes: u64,
     disk_bytes: u64,
     /// Where the next search for something to evict begins.
@@ -102,6 +106,19 @@ impl Index {
     pub(super) fn kept(&self) -> Kept {
         let (memory_bytes, disk_bytes) = (self.memory_bytes, self.disk_bytes);
         Kept { entries: self.places.len() as u64, memory_bytes, disk_bytes }
+    }
+
+    pub(super) fn shared(&mut self, provenance: Provenance) -> Arc<Provenance> {
+        if let Some(known) = self.provenances.iter().find(|known| ***known == provenance) {
+            return Arc::clone(known);
+        }
+        // Old ones are those of models and templates that are gone.
+        if self.provenances.len() == MAX_PROVENANCES {
+            self.provenances.remove(0);
+        }
+        let made = Arc::new(provenance);
+        self.provenances.push(Arc::clone(&made));
+        made
     }
 
     pub(super) fn insert(&mut self, mut slot: Slot) {

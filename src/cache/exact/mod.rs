@@ -9,7 +9,7 @@ mod postings;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::entry::Tally;
-use super::{Events, Head, Key};
+use super::{Events, Head, Key, Provenance};
 use crate::facts::Name;
 use index::{Index, Slot};
 
@@ -127,6 +127,11 @@ impl Exact {
     /// Forgets everything.
     pub(super) fn clear(&self) -> Vec<Key> {
         std::mem::take(&mut *self.write()).keys().copied().collect()
+    }
+
+    /// The provenance as other entries have it already.
+    pub(super) fn shared(&self, provenance: Provenance) -> Arc<Provenance> {
+        self.write().shared(provenance)
     }
 
     /// Every entry.

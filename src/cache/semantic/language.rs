@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A language with a vocabulary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Language {
+pub(super) enum Language {
     /// English.
     English,
     /// German.
@@ -17,10 +17,10 @@ pub enum Language {
 
 impl Language {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::English, Self::German, Self::Spanish, Self::French];
+    pub(super) const ALL: [Self; 4] = [Self::English, Self::German, Self::Spanish, Self::French];
 
     /// Its ISO 639-1 code.
-    pub fn code(self) -> &'static str {
+    pub(super) fn code(self) -> &'static str {
         match self {
             Self::English => "en",
             Self::German => "de",

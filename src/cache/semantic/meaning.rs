@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::category::Category;
 use super::index::Packed;
-use super::signature::Signature;
+use super::signature::{Digest, Signature};
 use crate::cache::{Key, Scope};
 
 /// Questions that may be answered by each other's answers, as far as the guards do not object.
@@ -13,6 +13,8 @@ pub(super) struct Partition {
     pub(super) scope: Scope,
     pub(super) family: Key,
     pub(super) category: Category,
+    /// By whose vectors they are compared: the digest of its name.
+    pub(super) encoder: Digest,
 }
 
 /// A question without its words.
@@ -21,6 +23,7 @@ pub(super) struct Meaning {
     /// Of what is kept; one of another version is not read.
     version: u8,
     pub(super) family: Key,
+    pub(super) encoder: Digest,
     pub(super) signature: Signature,
     vector: Vec<u8>,
 }
@@ -29,8 +32,8 @@ impl Meaning {
     /// Changes with the guards: a signature of older ones would agree with none of today's.
     const VERSION: u8 = 1;
 
-    pub(super) fn of(family: Key, signature: Signature, vector: &Packed) -> Self {
-        Self { version: Self::VERSION, family, signature, vector: vector.bytes() }
+    pub(super) fn of(family: Key, encoder: Digest, signature: Signature, vector: &Packed) -> Self {
+        Self { version: Self::VERSION, family, encoder, signature, vector: vector.bytes() }
     }
 
     /// Reads what [`Self::to_bytes`] wrote.

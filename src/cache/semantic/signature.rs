@@ -39,7 +39,7 @@ impl Digest {
 
 /// A question as the guards compare it: digests of what must be equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Signature {
+pub(super) struct Signature {
     language: Option<Language>,
     category: Option<Category>,
     numbers: Digest,
@@ -78,12 +78,12 @@ pub enum Disagreement {
 
 impl Signature {
     /// What the question is about; `None` where its language is not read.
-    pub fn category(&self) -> Option<Category> {
+    pub(super) fn category(&self) -> Option<Category> {
         self.category
     }
 
     /// The language, where it could be told.
-    pub fn language(&self) -> Option<Language> {
+    pub(super) fn language(&self) -> Option<Language> {
         self.language
     }
 
@@ -99,7 +99,7 @@ impl Signature {
 ///
 /// # Errors
 /// The first thing in which they differ.
-pub fn agree(a: &Signature, b: &Signature) -> Result<(), Disagreement> {
+pub(super) fn agree(a: &Signature, b: &Signature) -> Result<(), Disagreement> {
     let same = |equal: bool, otherwise| if equal { Ok(()) } else { Err(otherwise) };
     same(a.language == b.language && a.category.is_some(), Disagreement::Language)?;
     same(a.numbers == b.numbers, Disagreement::Number)?;
@@ -111,7 +111,7 @@ pub fn agree(a: &Signature, b: &Signature) -> Result<(), Disagreement> {
 }
 
 /// Reads a question. One that is too long to be read has no category and agrees with none.
-pub fn signature(question: &str) -> Signature {
+pub(super) fn signature(question: &str) -> Signature {
     let tokens = tokens(question).unwrap_or_default();
     let language = told(&tokens);
     let mut reading = Reading::default();

@@ -95,6 +95,8 @@ fn reversed_meanings_are_kept_apart() {
         ("Is milk chocolate vegan?", "Is chocolate milk vegan?"),
         ("What time do you open on Sunday?", "What time do you close on Sunday?"),
         ("Until what time are you open?", "From what time are you open?"),
+        ("How do I turn the lamp on?", "How do I turn the lamp off?"),
+        ("What's the check-in time?", "What's the check-out time?"),
         ("Ist Käse salziger als Wurst?", "Ist Wurst salziger als Käse?"),
         ("¿Puedo usar miel en lugar de sirope?", "¿Puedo usar sirope en lugar de miel?"),
         (
@@ -191,6 +193,24 @@ fn without_thresholds_of_its_encoder_nothing_is_found() {
     assert!(tier.find(Scope::Store, &question(text), &a).is_some());
     tier.calibrate(Calibration::of("an encoder that nobody knows"));
     assert_eq!(tier.find(Scope::Store, &question(text), &a), None);
+}
+
+#[test]
+fn vectors_of_another_encoder_are_not_compared() {
+    let text = "Can I freeze oat milk?";
+    let tier = tier();
+    let (a, _) = vectors(1.0);
+    tier.insert(key(text), Scope::Store, &question(text), &a);
+    let least = Threshold { similarity: 0.5, hits: 1000, false_hits: 0 };
+    let of = |encoder: &str| Calibration {
+        encoder: encoder.into(),
+        budget: 0.005,
+        thresholds: [(Category::Usage, least)].into(),
+    };
+    tier.calibrate(of("another"));
+    assert_eq!(tier.find(Scope::Store, &question(text), &a), None);
+    tier.calibrate(of("e"));
+    assert!(tier.find(Scope::Store, &question(text), &a).is_some());
 }
 
 #[test]

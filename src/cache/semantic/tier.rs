@@ -8,7 +8,7 @@ use super::category::Category;
 use super::index::{Index, Packed};
 use super::meaning::{Meaning, Partition};
 use super::shadow::{Said, alike};
-use super::signature::{Signature, signature};
+use super::signature::{Digest, Signature, signature};
 use super::watch::{Seen, Switch, Watch};
 use crate::cache::{Event, Key, Question, Scope};
 use crate::facts::UnixSeconds;
@@ -67,14 +67,9 @@ impl Semantic {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Decides by these thresholds from now on. Vectors of another encoder are forgotten.
+    /// Decides by these thresholds from now on, and compares vectors of their encoder only.
     pub(in crate::cache) fn calibrate(&self, calibration: Calibration) {
-        let mut state = self.lock();
-        if !state.calibration.encoder.is_empty() && state.calibration.encoder != calibration.encoder
-        {
-            state.clear();
-        }
-        state.calibration = calibration;
+        self.lock().calibration = calibration;
     }
 
     /// The entry of the same scope and family whose question means the same, if one does.
@@ -93,7 +88,8 @@ impl Semantic {
         if let Some(switch) = switch {
             self.tell(category, switch);
         }
-        let at = Partition { scope, family: question.family, category };
+        let encoder = Digest::of(&state.calibration.encoder);
+        let at = Partition { scope, family: question.family, category, encoder };
         let found =
             on.then(|| state.index.nearest(&at, signature.key(), &Packed::of(vector)))??;
         if found.similarity < least {
@@ -116,8 +112,10 @@ impl Semantic {
         vector: &[f32],
     ) -> Option<Arc<[u8]>> {
         let signature = signature(&question.text);
-        let meaning = Meaning::of(question.family, signature, &Packed::of(vector));
-        let kept = self.lock().put(key, scope, &meaning);
+        let mut state = self.lock();
+        let encoder = Digest::of(&state.calibration.encoder);
+        let meaning = Meaning::of(question.family, encoder, signature, &Packed::of(vector));
+        let kept = state.put(key, scope, &meaning);
         kept.then(|| meaning.to_bytes())?.map(Arc::from)
     }
 
@@ -221,7 +219,8 @@ impl State {
         let signature = meaning.signature;
         let category = signature.category().filter(|category| category.may_share());
         let Some(category) = category else { return false };
-        let at = Partition { scope, family: meaning.family, category };
+        let Meaning { family, encoder, .. } = *meaning;
+        let at = Partition { scope, family, category, encoder };
         let left = self.index.insert(at, key, signature.key(), &meaning.vector());
         if let Some(left) = left {
             self.entries.remove(&left);

@@ -1,18 +1,15 @@
 //! The tables of the file, and what they hold.
 
-use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::path::Path;
-use std::sync::atomic::Ordering;
 
+use super::row::{self, RowReader};
+use super::{Change, Kept, Work};
+use crate::cache::entry::Tally;
+use crate::cache::{Event, Events, Key};
 use redb::{
     Database, ReadableDatabase, ReadableTable, TableDefinition, TableError, WriteTransaction,
 };
-use serde::{Deserialize, Serialize};
-
-use super::{Change, Kept};
-use crate::cache::entry::Tally;
-use crate::cache::{Event, Events, Head, Key};
 
 /// Changes whenever a value is written in another way; what is of another form is dropped.
 const FORM: &[u8] = b"1";
@@ -20,6 +17,8 @@ const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 /// In the table of what belongs to no entry.
 const WATCHED: &str = "watched";
 const HEADS: TableDefinition<&[u8; 32], &[u8]> = TableDefinition::new("heads");
+/// How often entries were asked for and when last, where that has changed since they were written.
+const TALLIES: TableDefinition<&[u8; 32], (u32, u64)> = TableDefinition::new("tallies");
 const BODIES: TableDefinition<&[u8; 32], &[u8]> = TableDefinition::new("bodies");
 /// Memory that the library may keep pages in: what is read often is kept by ourselves.
 const PAGES_BYTES: usize = 8 << 20;
@@ -36,6 +35,9 @@ pub(in crate::cache) enum StoreError {
     /// A value is not in the form it should have.
     #[error("a value in the file of kept answers")]
     Value(#[from] postcard::Error),
+    /// A fact has a name that there is none of.
+    #[error("the name `{0}` in the file of kept answers")]
+    Name(String),
     /// An unreadable file cannot be removed.
     #[error("removing the unreadable file of kept answers")]
     Remove(#[source] std::io::Error),
@@ -45,7 +47,7 @@ impl StoreError {
     /// Whether the file itself is no good, and not the way to it.
     pub(in crate::cache) fn is_damage(&self) -> bool {
         match self {
-            Self::Value(_) => true,
+            Self::Value(_) | Self::Name(_) => true,
             Self::Remove(_) => false,
             Self::File(error) => match &**error {
                 // A file of another kind, or one that a power cut kept from being made.
@@ -77,17 +79,6 @@ from_library!(
     redb::CommitError
 );
 
-/// What stands in the table of heads.
-#[derive(Serialize, Deserialize)]
-struct Row<H, M> {
-    head: H,
-    asked: u32,
-    last_ms: u64,
-    /// What the entry takes on disk.
-    bytes: u64,
-    meaning: Option<M>,
-}
-
 /// The file.
 pub(in crate::cache) struct Disk(Database);
 
@@ -118,11 +109,13 @@ impl Disk {
         let write = self.begin()?;
         write.delete_table(HEADS)?;
         write.delete_table(BODIES)?;
+        write.delete_table(TALLIES)?;
         {
             let mut meta = write.open_table(META)?;
             meta.insert("form", FORM)?;
             write.open_table(HEADS)?;
             write.open_table(BODIES)?;
+            write.open_table(TALLIES)?;
         }
         write.commit()?;
         Ok(Vec::new())
@@ -148,12 +141,21 @@ impl Disk {
     fn heads(&self) -> Result<Vec<Kept>, StoreError> {
         let read = self.0.begin_read()?;
         let table = read.open_table(HEADS)?;
-        let mut kept = Vec::new();
+        let tallies = read.open_table(TALLIES)?;
+        let (mut kept, mut reader) = (Vec::new(), RowReader::default());
         for row in table.iter()? {
-            let (_, value) = row?;
-            let row: Row<Head, Vec<u8>> = postcard::from_bytes(value.value())?;
-            let Row { head, asked, last_ms, bytes, meaning } = row;
-            kept.push(Kept { head, tally: Tally::new(asked, last_ms), bytes, meaning });
+            let (key, value) = row?;
+            kept.push(reader.entry(Key::from_bytes(*key.value()), value.value())?);
+        }
+        // Both tables are in the order of keys; not every entry has been counted.
+        let mut entries = kept.iter_mut();
+        for row in tallies.iter()? {
+            let (key, value) = row?;
+            let (asked, last_ms) = value.value();
+            let found = entries.find(|entry| entry.head.key.bytes() >= key.value());
+            if let Some(entry) = found.filter(|entry| entry.head.key.bytes() == key.value()) {
+                entry.tally = Tally::new(asked, last_ms);
+            }
         }
         Ok(kept)
     }
@@ -167,40 +169,42 @@ impl Disk {
     }
 
     /// Writes all changes or none; answers with key, time and bytes on disk of what is kept.
-    pub(super) fn write(
-        &self,
-        clear: bool,
-        watched: Option<&[u8]>,
-        changes: &HashMap<Key, Change>,
-    ) -> Result<Vec<(Key, u64, u64)>, StoreError> {
+    pub(super) fn write(&self, work: &Work) -> Result<Vec<(Key, u64, u64)>, StoreError> {
         let write = self.begin()?;
-        if let Some(watched) = watched {
+        if let Some(watched) = work.watched.as_deref() {
             write.open_table(META)?.insert(WATCHED, watched)?;
         }
-        if clear {
+        if work.clear {
             write.delete_table(HEADS)?;
             write.delete_table(BODIES)?;
+            write.delete_table(TALLIES)?;
         }
         let mut stored = Vec::new();
         {
             let (mut heads, mut bodies) = (write.open_table(HEADS)?, write.open_table(BODIES)?);
-            for (key, change) in changes {
+            let mut tallies = write.open_table(TALLIES)?;
+            for (key, change) in &work.changes {
                 match change {
                     Change::Drop => {
                         heads.remove(key.bytes())?;
                         bodies.remove(key.bytes())?;
+                        tallies.remove(key.bytes())?;
                     }
                     Change::Keep { head, events, tally, meaning } => {
                         let body = postcard::to_stdvec(&**events)?;
                         let meaning = meaning.as_deref();
                         let bytes = room_of(body.len()) + meaning.map_or(0, <[u8]>::len) as u64;
-                        let asked = tally.asked.load(Ordering::Relaxed);
-                        let last_ms = tally.last_ms.load(Ordering::Relaxed);
-                        let row = Row { head: &**head, asked, last_ms, bytes, meaning };
-                        heads.insert(key.bytes(), postcard::to_stdvec(&row)?.as_slice())?;
+                        let row = row::written(head, tally, bytes, meaning)?;
+                        heads.insert(key.bytes(), row.as_slice())?;
                         bodies.insert(key.bytes(), body.as_slice())?;
+                        tallies.remove(key.bytes())?;
                         stored.push((*key, head.made_ms, bytes));
                     }
+                }
+            }
+            for (key, count) in &work.counts {
+                if heads.get(key.bytes())?.is_some() {
+                    tallies.insert(key.bytes(), *count)?;
                 }
             }
         }

@@ -5,6 +5,7 @@
 //! written yet is made again when it is asked for. The file may be deleted at any time.
 
 mod disk;
+mod row;
 mod writer;
 
 use std::collections::HashMap;
@@ -57,15 +58,34 @@ struct Queue {
 
 #[derive(Default)]
 struct Waiting {
-    changes: HashMap<Key, Change>,
-    /// What the semantic tier saw of its hits.
-    watched: Option<Vec<u8>>,
-    /// Everything is to go first.
-    clear: bool,
+    work: Work,
     /// How often somebody wanted all to be written, and for how many of them it is.
     wanted: u64,
     done: u64,
     stop: bool,
+}
+
+/// What is written in one transaction.
+#[derive(Default)]
+struct Work {
+    /// Everything is to go first.
+    clear: bool,
+    changes: HashMap<Key, Change>,
+    /// How often entries were asked for and when last.
+    counts: HashMap<Key, (u32, u64)>,
+    /// What the semantic tier saw of its hits.
+    watched: Option<Vec<u8>>,
+}
+
+impl Work {
+    /// Whether nothing of it is worth a transaction of its own.
+    fn can_wait(&self) -> bool {
+        !self.clear && self.changes.is_empty() && self.watched.is_none()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.can_wait() && self.counts.is_empty()
+    }
 }
 
 impl Queue {
@@ -110,7 +130,7 @@ impl Store {
             let (head, tally) = (Arc::clone(&found.head), Arc::clone(&found.tally));
             let key = head.key;
             let change = Change::Keep { head, events: Arc::clone(events), tally, meaning };
-            self.queue.lock().changes.insert(key, change);
+            self.queue.lock().work.changes.insert(key, change);
             self.queue.wake.notify_all();
         }
     }
@@ -118,21 +138,29 @@ impl Store {
     /// Keeps what the semantic tier saw of its hits.
     pub(super) fn keep_watched(&self, watched: Vec<u8>) {
         if self.thread.is_some() {
-            self.queue.lock().watched = Some(watched);
+            self.queue.lock().work.watched = Some(watched);
             self.queue.wake.notify_all();
+        }
+    }
+
+    /// Writes with the next change, or when somebody waits, how often entries were asked for and
+    /// when last.
+    pub(super) fn count(&self, counts: impl Iterator<Item = (Key, (u32, u64))>) {
+        if self.thread.is_some() {
+            self.queue.lock().work.counts.extend(counts);
         }
     }
 
     pub(super) fn drop_all(&self, keys: impl Iterator<Item = Key>) {
         let mut waiting = self.queue.lock();
-        waiting.changes.extend(keys.map(|key| (key, Change::Drop)));
+        waiting.work.changes.extend(keys.map(|key| (key, Change::Drop)));
         self.queue.wake.notify_all();
     }
 
     pub(super) fn clear(&self) {
         let mut waiting = self.queue.lock();
-        waiting.changes.clear();
-        waiting.clear = true;
+        waiting.work.changes.clear();
+        waiting.work.clear = true;
         self.queue.wake.notify_all();
     }
 

@@ -3,6 +3,7 @@
 mod checks;
 mod failures;
 mod flights;
+mod meaning;
 mod night;
 mod property;
 mod reports;

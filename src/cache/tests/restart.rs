@@ -28,10 +28,13 @@ async fn answers_are_there_after_a_restart_and_only_those_that_still_hold() {
     for sku in ["41", "42", "41"] {
         ask_text(&cache, ask(sku), &pricing(&facts, sku).0).await;
     }
+    cache.flush();
     close(cache).await;
     price(&facts, "42", 2.99);
     let cache = open(&facts, &file, quick());
     assert_eq!(cache.kept().entries, 2);
+    let asked = |sku| cache.why(&id(&ask(sku).key)).pop().unwrap().asked;
+    assert_eq!((asked("41"), asked("42")), (2, 1));
     let (generate, _) = pricing(&facts, "41");
     assert_eq!(ask_text(&cache, ask("41"), &generate).await, ("exact", "3.49 USD".into()));
     let (generate, _) = pricing(&facts, "42");

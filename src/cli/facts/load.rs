@@ -105,7 +105,8 @@ impl Load {
         }
         let faults: Vec<_> = checked.faults.iter().map(fault_json).collect();
         let value = json!({ "rows": checked.rows, "wrong": checked.wrong, "faults": faults });
-        if self.json { output::json(&value) } else { Ok(output::note("error: nothing was loaded")) }
+        output::note("error: nothing was loaded");
+        if self.json { output::json(&value) } else { Ok(()) }
     }
 }
 

@@ -79,7 +79,13 @@ impl Search {
     /// Brings the index up to the facts. Computes for a moment after many changes.
     pub fn catch_up(&self) -> Result<(), SearchError> {
         let mut upkeep = self.upkeep();
-        let gone = upkeep.follow(&self.facts, &self.index)?;
+        let first = upkeep.is_new();
+        let mut gone = upkeep.follow(&self.facts, &self.index)?;
+        if first {
+            // Products may have gone while nobody followed.
+            let vectors = self.vectors.read().unwrap_or_else(PoisonError::into_inner);
+            gone.extend(vectors.skus().filter(|sku| !upkeep.has(sku)));
+        }
         drop(upkeep);
         if !gone.is_empty() {
             self.vectors.write().unwrap_or_else(PoisonError::into_inner).forget(&gone);

@@ -23,6 +23,15 @@ pub(super) struct Upkeep {
 }
 
 impl Upkeep {
+    /// Whether it has followed nothing yet.
+    pub(super) fn is_new(&self) -> bool {
+        self.at.is_none()
+    }
+
+    pub(super) fn has(&self, sku: &str) -> bool {
+        self.slots.contains_key(sku)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.slots.len()
     }

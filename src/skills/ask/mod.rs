@@ -23,7 +23,7 @@ pub(super) use prompt::known;
 
 use super::answer::{Answer, Step};
 use super::checks::Wording;
-use super::clerk::{Clerk, Plan, Wanted, Wishes, seed, template_digest};
+use super::clerk::{Clerk, Plan, Wanted, Wishes, seed, template_digest, unspoken};
 use super::language::Language;
 use super::making::{Order, Progress};
 use super::view::View;
@@ -44,8 +44,6 @@ const MAX_RETRIEVED: usize = 4;
 /// Tokens and characters of a generated answer.
 const MAX_TOKENS: usize = 120;
 const MAX_CHARS: usize = 500;
-/// What the semantic tier calls questions that no rule knows.
-const CATEGORY: &str = "open";
 
 /// A question as it comes.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,24 +94,27 @@ impl Clerk {
         progress: watch::Sender<Progress>,
     ) -> Result<Answer, cache::Failure> {
         let read = Read::of(&asked, self.settings.language);
+        self.catch_up().await;
         let now = UnixSeconds::now();
         let mut view = View::open(&self.facts, &self.search, read.language, now);
         let intent = read.understood.intent.name();
         if let Some(draft) = compose(&read.question(), &mut view) {
-            return Ok(self.from_facts(SKILL, intent, joined(draft), Step::Template, view));
+            return Ok(self.of_facts(SKILL, intent, joined(draft), Step::Template, view));
         }
         let speaker = self.voice.speaker(asked.model.as_deref(), asked.deadline).await;
-        let Some(speaker) = speaker else {
+        let speaks = |speaker: &Arc<dyn Speaker>| speaker.speaks(read.language.code());
+        let Some(speaker) = speaker.as_ref().filter(|speaker| speaks(speaker)) else {
             let draft = fallback(&read, &mut view);
-            return Ok(self.from_facts(SKILL, intent, joined(draft), Step::Fallback, view));
+            let answer = self.of_facts(SKILL, intent, joined(draft), Step::Fallback, view);
+            return Ok(unspoken(answer, speaker.as_ref()));
         };
         let read = Arc::new(read);
         let digest = template_digest(prompt::INSTRUCTION);
         // What is kept may have a slot for what is not there any more; then it is made anew.
         for fresh in [false, true] {
-            let wanted = self.wanted(&asked, &read, &speaker, progress.clone(), fresh);
+            let wanted = self.wanted(&asked, &read, speaker, progress.clone(), fresh);
             let (kept, status) = self.text(wanted).await?;
-            let by = (&speaker, digest.clone());
+            let by = (speaker, digest.clone());
             if let Some(answer) = self.bound((SKILL, intent), kept, by, read.language, status) {
                 self.count(SKILL, &answer);
                 return Ok(answer);
@@ -121,7 +122,7 @@ impl Clerk {
         }
         let view = View::open(&self.facts, &self.search, read.language, UnixSeconds::now());
         let safe = Draft { sentences: vec![view.say(Say::Unanswered)], cited: Vec::new() };
-        Ok(self.from_facts(SKILL, intent, joined(safe), Step::Fallback, view))
+        Ok(self.of_facts(SKILL, intent, joined(safe), Step::Fallback, view))
     }
 
     fn wanted(
@@ -146,6 +147,8 @@ impl Clerk {
             .list("blocked", blocked.iter());
         let key = family.clone().field("question", &read.text).finish(asked.scope);
         let policy = self.cache.policy(SKILL, speaker.name());
+        // What is about something that must not be shared is asked of no vector.
+        let category = cache::category(&read.text).filter(|category| category.may_share());
         let ask = Ask {
             key,
             scope: asked.scope,
@@ -154,9 +157,9 @@ impl Clerk {
                 write: policy.write && asked.wishes.write,
                 ..policy
             },
-            question: Some(cache::Question {
+            question: category.map(|category| cache::Question {
                 text: read.text.as_str().into(),
-                category: CATEGORY.into(),
+                category: category.as_str().into(),
                 family: family.finish(asked.scope),
             }),
             provenance: cache::Provenance {
@@ -171,7 +174,7 @@ impl Clerk {
         };
         let (facts, search) = (self.facts.clone(), Arc::clone(&self.search));
         let (read, deadline) = (Arc::clone(read), asked.deadline);
-        let question = Some(read.text.clone());
+        let question = category.map(|_| read.text.clone());
         let scope = asked.scope.of_prompts();
         let plan = move || plan(&facts, &search, &read, &blocked, seed, scope, deadline);
         Wanted { ask, question, speaker: Arc::clone(speaker), deadline, progress, plan }
@@ -219,7 +222,12 @@ fn plan(
     let order = Order {
         messages: prompt::messages(&read.text, &lines, read.language),
         ground,
-        wording: Wording { max_chars: MAX_CHARS, min_words: 3, blocked: blocked.to_vec() },
+        wording: Wording {
+            max_chars: MAX_CHARS,
+            min_words: 3,
+            blocked: blocked.to_vec(),
+            question: read.text.clone(),
+        },
         language: read.language,
         sampling: Sampling { seed, ..Sampling::default() },
         max_tokens: MAX_TOKENS,

@@ -40,6 +40,7 @@ pub(super) fn facts(
     for product in products {
         let mut parts = known(product, view.language);
         parts.iter().for_each(|part| ground.text(part));
+        ground.name(view.language.text(&product.names));
         ground.product(product.allergens.as_ref());
         let sku = sku(product);
         if !view.is_old(Table::Prices) && priced(sku) {

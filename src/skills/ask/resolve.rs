@@ -75,6 +75,9 @@ pub(super) fn resolve(names: &[String], view: &mut View<'_>) -> Resolved {
         let near: Vec<_> = near.map(|(_, product)| product).collect();
         return if best >= NEAR_PERCENT { Resolved::Near(near) } else { Resolved::Nothing };
     }
+    // Coffee goes before coffee creamer.
+    let heads: Vec<_> = full.iter().filter(|(fit, _)| fit.head).copied().collect();
+    let full = if heads.is_empty() { full } else { heads };
     let mut whole = full.iter().filter(|(fit, _)| fit.whole_name);
     let (first, second) = (whole.next(), whole.next());
     match (full.as_slice(), first, second) {
@@ -92,6 +95,9 @@ struct Fit {
     percent: usize,
     /// Whether the words have all of its name.
     whole_name: bool,
+    /// Whether one of them is what the product is, as a name's last word tells in English and
+    /// German.
+    head: bool,
 }
 
 impl Fit {
@@ -107,7 +113,13 @@ impl Fit {
             !words.is_empty()
                 && words.iter().all(|word| names.iter().any(|name| same(name, &word.folded)))
         });
-        Self { percent, whole_name }
+        let size = product.size.as_ref().map_or("", |size| size.text.as_str());
+        let head = [Language::English, Language::German].iter().any(|language| {
+            let name = language.own_text(&product.names).unwrap_or_default();
+            let last = words(name.strip_suffix(size).unwrap_or(name)).pop();
+            last.is_some_and(|last| names.iter().any(|name| same(name, &last.folded)))
+        });
+        Self { percent, whole_name, head }
     }
 }
 

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use crate::facts::{Allergen, Allergens};
 use crate::skills::allergens::akin;
-use crate::skills::words::words;
+use crate::skills::words::{Word, words};
 
 /// What was handed to a model: all that its text may say of numbers, names and allergens.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ground {
     numbers: BTreeSet<String>,
     words: BTreeSet<String>,
+    names: BTreeSet<String>,
     slots: BTreeSet<String>,
     contained: BTreeSet<Allergen>,
     traces: BTreeSet<Allergen>,
@@ -26,6 +27,13 @@ impl Ground {
             let known = if word.is_number() { &mut self.numbers } else { &mut self.words };
             known.insert(word.folded);
         }
+    }
+
+    /// What a text is to be about: one of the words of these names is to be in it, or a slot.
+    pub fn name(&mut self, name: &str) {
+        self.text(name);
+        let letters = |word: &Word| !word.is_number() && word.folded.chars().count() > 2;
+        self.names.extend(words(name).into_iter().filter(letters).map(|word| word.folded));
     }
 
     /// A slot, as `{price:0041}`, may be used.
@@ -50,6 +58,15 @@ impl Ground {
     /// The numbers that may be said.
     pub fn numbers(&self) -> impl Iterator<Item = &str> {
         self.numbers.iter().map(String::as_str)
+    }
+
+    /// Whether nothing is named that a text is to be about.
+    pub(super) fn is_nameless(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    pub(super) fn names_with(&self, word: &str) -> bool {
+        self.names.contains(word)
     }
 
     pub(super) fn has_slot(&self, slot: &str) -> bool {

@@ -10,6 +10,7 @@ mod allergens;
 mod amounts;
 mod ground;
 mod products;
+mod substance;
 mod wording;
 
 pub use ground::Ground;
@@ -43,11 +44,15 @@ pub enum Refused {
     Repeats,
     /// Personal data that has a pattern.
     Personal,
+    /// Nothing but what was asked.
+    Echo,
+    /// None of the things that it was to be about.
+    Ungrounded,
 }
 
 impl Refused {
     /// Every reason.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Money,
         Self::Quantity,
         Self::Slot,
@@ -59,6 +64,8 @@ impl Refused {
         Self::Blocked,
         Self::Repeats,
         Self::Personal,
+        Self::Echo,
+        Self::Ungrounded,
     ];
 
     /// As provenance and metrics call it.
@@ -75,6 +82,8 @@ impl Refused {
             Self::Blocked => "blocked_term",
             Self::Repeats => "repeats",
             Self::Personal => "personal_data",
+            Self::Echo => "echo",
+            Self::Ungrounded => "ungrounded",
         }
     }
 }
@@ -90,6 +99,7 @@ pub fn check(text: &str, ground: &Ground, language: Language, wording: &Wording)
     refused.extend(products::check(&plain, ground, language));
     refused.extend(allergens::check(&plain, ground));
     refused.extend(wording::check(text, &plain, language, wording));
+    refused.extend(substance::check(text, &plain, ground, language, wording));
     if !crate::privacy::find(&plain).is_empty() {
         refused.push(Refused::Personal);
     }

@@ -20,7 +20,12 @@ fn ground() -> Ground {
 }
 
 fn wording() -> Wording {
-    Wording { max_chars: 200, min_words: 3, blocked: vec!["Acme Mart".into(), "guaranteed".into()] }
+    Wording {
+        max_chars: 200,
+        min_words: 3,
+        blocked: vec!["Acme Mart".into(), "guaranteed".into()],
+        question: String::new(),
+    }
 }
 
 fn refused(text: &str, language: Language) -> Vec<Refused> {
@@ -163,4 +168,17 @@ fn the_wording_is_as_it_was_asked_for() {
     let again = "It is a good granola. ".repeat(3);
     bad(&again, English, Refused::Repeats);
     bad("Write to me at bob@example.org for the granola.", English, Refused::Personal);
+}
+
+#[test]
+fn a_text_says_something_of_what_it_is_about() {
+    let mut ground = ground();
+    ground.name("Alpenhof Honey Granola");
+    let wording =
+        Wording { question: "What goes well with granola for breakfast?".into(), ..wording() };
+    let refused = |text: &str| super::check(text, &ground, English, &wording);
+    assert_eq!(refused("What goes well with granola for breakfast?"), [Refused::Echo]);
+    assert_eq!(refused("I can't drink wine, but I can help."), [Refused::Ungrounded]);
+    assert_eq!(refused("Fresh fruit goes well with the honey granola."), []);
+    assert_eq!(refused("Have it with fruit, it costs {price:41}."), []);
 }

@@ -20,6 +20,8 @@ pub struct Wording {
     pub min_words: usize,
     /// Terms that are not to be said, as the shop wrote them.
     pub blocked: Vec<String>,
+    /// What was asked, where the text answers a question.
+    pub question: String,
 }
 
 /// `plain` is the text without its slots.

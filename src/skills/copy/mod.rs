@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::answer::{Answer, Step};
 use super::checks::{Ground, Wording};
-use super::clerk::{Clerk, Plan, SkillError, Wanted, Wishes, seed, template_digest};
+use super::clerk::{Clerk, Plan, SkillError, Wanted, Wishes, seed, template_digest, unspoken};
 use super::language::Language;
 use super::making::{Order, Progress};
 use super::view::View;
@@ -149,12 +149,13 @@ impl Clerk {
         let product = subject(&order, &mut view)?;
         let speaker = self.voice.speaker(order.model.as_deref(), order.deadline).await;
         let (kind, order) = (order.kind.name(), Arc::new(order));
-        if let Some(speaker) = speaker {
+        let speaks = |speaker: &&Arc<dyn Speaker>| speaker.speaks(order.language.code());
+        if let Some(speaker) = speaker.as_ref().filter(speaks) {
             // What is kept may have a slot for what is not there any more; then it is made anew.
             for fresh in [false, true] {
-                let wanted = self.written(&order, &speaker, progress.clone(), fresh);
+                let wanted = self.written(&order, speaker, progress.clone(), fresh);
                 let (kept, status) = self.text(wanted).await?;
-                let by = (&speaker, template_digest(prompt::INSTRUCTION));
+                let by = (speaker, template_digest(prompt::INSTRUCTION));
                 let bound = self.bound((SKILL, kind), kept, by, order.language, status);
                 if let Some(answer) = bound {
                     self.count(SKILL, &answer);
@@ -164,7 +165,9 @@ impl Clerk {
         }
         let text = template::text(&order, &product, &view, Slots::of(&order, &view, now));
         let cited = vec![order.sku.clone()];
-        Ok(self.from_facts(SKILL, kind, (text, cited), Step::Fallback, view))
+        let answer = self.of_facts(SKILL, kind, (text, cited), Step::Fallback, view);
+        let speaks = speaker.as_ref().is_some_and(|speaker| speaks(&speaker));
+        Ok(unspoken(answer, speaker.as_ref().filter(|_| !speaks)))
     }
 
     fn written(
@@ -272,6 +275,7 @@ fn plan(facts: &Facts, search: &Search, order: &CopyOrder, blocked: &[String], s
     if let Some(product) = view.reader.product(&order.sku) {
         known = ask::known(&product, order.language);
         known.iter().for_each(|part| ground.text(part));
+        ground.name(order.language.text(&product.names));
         ground.product(product.allergens.as_ref());
         fallback = template::text(order, &product, &view, slots);
     }
@@ -283,7 +287,12 @@ fn plan(facts: &Facts, search: &Search, order: &CopyOrder, blocked: &[String], s
     let order = Order {
         messages: prompt::messages(order, &known, &written),
         ground,
-        wording: Wording { max_chars, min_words: 4, blocked: blocked.to_vec() },
+        wording: Wording {
+            max_chars,
+            min_words: 4,
+            blocked: blocked.to_vec(),
+            question: String::new(),
+        },
         language: order.language,
         sampling: Sampling { seed, temperature, top_p: 0.9, ..Sampling::default() },
         max_tokens,

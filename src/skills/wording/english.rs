@@ -29,6 +29,8 @@ pub(super) fn write(say: Say<'_>) -> String {
         Say::NotOnOffer { name } => format!("{name} is not on offer at the moment."),
         Say::Offers { list } => format!("On offer now: {list}."),
         Say::NoOffers => "There are no offers at the moment.".to_owned(),
+        Say::NoneOnOffer { what } => format!("There is no offer on {what} at the moment."),
+        Say::NoRecalls => "There are no recalls in our data.".to_owned(),
         Say::OffersOld => {
             "I cannot say what is on offer: our data is not up to date right now. Please ask a \
              colleague."
@@ -42,7 +44,6 @@ pub(super) fn write(say: Say<'_>) -> String {
         Say::ClosedNow { what } => format!("{what}: closed now."),
         Say::NoHours => "I do not know the opening hours. Please ask a colleague.".to_owned(),
         Say::HoursOld => "Our opening hours may have changed; please check the sign.".to_owned(),
-        Say::NoService { what } => format!("I do not know of {what} here. Please ask a colleague."),
         Say::Contains { name, list } => format!("{name} contains {list}."),
         Say::MayContain { name, list } => format!("{name} may contain {list}."),
         Say::Includes { name, what } => format!("Yes, {name} contains {what}."),

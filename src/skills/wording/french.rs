@@ -30,6 +30,8 @@ pub(super) fn write(say: Say<'_>) -> String {
         Say::NotOnOffer { name } => format!("{name} n’est pas en promotion en ce moment."),
         Say::Offers { list } => format!("En promotion maintenant : {list}."),
         Say::NoOffers => "Il n’y a pas de promotions en ce moment.".to_owned(),
+        Say::NoneOnOffer { what } => format!("Il n’y a pas de promotion sur {what} en ce moment."),
+        Say::NoRecalls => "Il n’y a pas de rappels dans nos données.".to_owned(),
         Say::OffersOld => {
             "Je ne peux pas dire ce qui est en promotion : nos données ne sont pas à jour. Demandez \
              à notre personnel."
@@ -45,9 +47,6 @@ pub(super) fn write(say: Say<'_>) -> String {
             "Je ne connais pas les horaires. Demandez à notre personnel.".to_owned()
         }
         Say::HoursOld => "Les horaires ont pu changer ; regardez l’affichage.".to_owned(),
-        Say::NoService { what } => {
-            format!("Je ne connais pas {what} ici. Demandez à notre personnel.")
-        }
         Say::Contains { name, list } => format!("{name} contient : {list}."),
         Say::MayContain { name, list } => format!("{name} peut contenir : {list}."),
         Say::Includes { name, what } => format!("Oui, {name} contient : {what}."),

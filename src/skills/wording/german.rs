@@ -30,6 +30,8 @@ pub(super) fn write(say: Say<'_>) -> String {
         Say::NotOnOffer { name } => format!("{name} ist im Moment nicht im Angebot."),
         Say::Offers { list } => format!("Jetzt im Angebot: {list}."),
         Say::NoOffers => "Im Moment gibt es keine Angebote.".to_owned(),
+        Say::NoneOnOffer { what } => format!("Im Moment gibt es kein Angebot für: {what}."),
+        Say::NoRecalls => "In unseren Daten gibt es keine Rückrufe.".to_owned(),
         Say::OffersOld => {
             "Ich kann nicht sagen, was im Angebot ist: Unsere Daten sind gerade nicht aktuell. \
              Bitte fragen Sie unser Personal."
@@ -47,9 +49,6 @@ pub(super) fn write(say: Say<'_>) -> String {
         Say::HoursOld => {
             "Die Öffnungszeiten können sich geändert haben; bitte beachten Sie den Aushang."
                 .to_owned()
-        }
-        Say::NoService { what } => {
-            format!("Von {what} weiß ich hier nichts. Bitte fragen Sie unser Personal.")
         }
         Say::Contains { name, list } => format!("{name} enthält {list}."),
         Say::MayContain { name, list } => format!("{name} kann Spuren enthalten von: {list}."),

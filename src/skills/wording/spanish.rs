@@ -32,6 +32,8 @@ pub(super) fn write(say: Say<'_>) -> String {
         Say::NotOnOffer { name } => format!("{name} no está en oferta en este momento."),
         Say::Offers { list } => format!("En oferta ahora: {list}."),
         Say::NoOffers => "No hay ofertas en este momento.".to_owned(),
+        Say::NoneOnOffer { what } => format!("No hay ofertas de {what} en este momento."),
+        Say::NoRecalls => "No hay retiradas en nuestros datos.".to_owned(),
         Say::OffersOld => {
             "No puedo decir qué está en oferta: nuestros datos no están al día. Pregunte a nuestro \
              personal."
@@ -45,9 +47,6 @@ pub(super) fn write(say: Say<'_>) -> String {
         Say::ClosedNow { what } => format!("{what}: cerrado ahora."),
         Say::NoHours => "No conozco el horario. Pregunte a nuestro personal.".to_owned(),
         Say::HoursOld => "El horario puede haber cambiado; mire el cartel.".to_owned(),
-        Say::NoService { what } => {
-            format!("No sé de {what} aquí. Pregunte a nuestro personal.")
-        }
         Say::Contains { name, list } => format!("{name} contiene {list}."),
         Say::MayContain { name, list } => format!("{name} puede contener {list}."),
         Say::Includes { name, what } => format!("Sí, {name} contiene {what}."),

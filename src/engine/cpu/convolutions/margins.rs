@@ -32,15 +32,18 @@ fn without_margin(model: &TypedModel, id: usize) -> TractResult<Option<TypedMode
         return Ok(None);
     };
     let Some(margin) = Margin::behind(model, input)? else { return Ok(None) };
+    let Some([before, behind]) = margin.around(geometry) else { return Ok(None) };
     let fits = match margin.mode {
         PadMode::Constant(fill) if convolves => {
             matches!(fill.cast_to_scalar::<f32>(), Ok(0.0))
         }
-        PadMode::Edge if !convolves => margin.is_narrow(geometry),
+        PadMode::Edge if !convolves => is_narrow(geometry, &before) && is_narrow(geometry, &behind),
         _ => false,
     };
-    let padding = margin.around(geometry);
-    let (true, Some(padding)) = (fits, padding) else { return Ok(None) };
+    if !fits {
+        return Ok(None);
+    }
+    let padding = PaddingSpec::Explicit(before, behind);
     let geometry = PoolSpec { padding, ..geometry.clone() };
     let op: Box<dyn TypedOp> = match (node.op_as::<Conv>(), node.op_as::<MaxPool>()) {
         (Some(conv), _) => Box::new(Conv { pool_spec: geometry, ..conv.clone() }),
@@ -62,6 +65,12 @@ fn without_margin(model: &TypedModel, id: usize) -> TractResult<Option<TypedMode
     }
     patch.shunt_outside(model, id.into(), out)?;
     Ok(Some(patch))
+}
+
+/// Whether every window that shows some of what is around shows the edge, too.
+fn is_narrow(geometry: &PoolSpec, around: &[usize]) -> bool {
+    let dense = geometry.dilations().iter().all(|&dilation| dilation == 1);
+    dense && around.iter().zip(&geometry.kernel_shape).all(|(around, size)| around < size)
 }
 
 /// A picture of floats with something around it, which one node reads.
@@ -115,16 +124,9 @@ impl<'a> Margin<'a> {
         Ok(Some(Self { picture, mode: &pad.mode, lengths, turned }))
     }
 
-    /// Whether every window that shows some of the margin shows the edge, too.
-    fn is_narrow(&self, geometry: &PoolSpec) -> bool {
-        let narrow =
-            |((before, behind), size): (&(usize, usize), &usize)| before.max(behind) < size;
-        geometry.dilations().iter().all(|&dilation| dilation == 1)
-            && self.lengths.iter().skip(2).zip(&geometry.kernel_shape).all(narrow)
-    }
-
-    /// What is around the picture for a window with a padding of its own, where that can be told.
-    fn around(&self, geometry: &PoolSpec) -> Option<PaddingSpec> {
+    /// Places before and behind the picture for a window with a padding of its own, where they can be
+    /// told.
+    fn around(&self, geometry: &PoolSpec) -> Option<[TVec<usize>; 2]> {
         let none = |lengths: &[(usize, usize)]| lengths.iter().all(|&both| both == (0, 0));
         let (others, places) = self.lengths.split_at_checked(2)?;
         let planes = geometry.data_format == DataFormat::NCHW && none(others);
@@ -141,6 +143,6 @@ impl<'a> Margin<'a> {
         };
         let before = before.iter().zip(places).map(|(own, place)| own + place.0).collect();
         let behind = behind.iter().zip(places).map(|(own, place)| own + place.1).collect();
-        Some(PaddingSpec::Explicit(before, behind))
+        Some([before, behind])
     }
 }

@@ -16,7 +16,7 @@ use crate::engine::network::InferError;
 /// Shapes whose peaks are remembered.
 const REMEMBERED: usize = 32;
 /// How long a run waits for others to end, and for models that nobody uses to leave.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How often a run may turn out larger than was held for it.
 const TRIES: usize = 8;
 

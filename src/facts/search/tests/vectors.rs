@@ -77,6 +77,21 @@ fn vectors_outlive_a_restart_but_not_their_encoder() {
 }
 
 #[test]
+fn vectors_of_products_that_went_meanwhile_are_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("vectors.redb");
+    let shop = shop::small();
+    let open = || Search::open(shop.facts.clone(), Some(&file)).unwrap();
+    fill(&open());
+    shop.delete(Table::Products, "rye");
+    let again = open();
+    again.catch_up().unwrap();
+    assert_eq!(again.coverage(), (4, 4));
+    drop(again);
+    assert_eq!(open().coverage().0, 4, "nor are they in the file");
+}
+
+#[test]
 fn a_damaged_file_is_begun_anew() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("vectors.redb");

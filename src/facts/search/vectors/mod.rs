@@ -109,6 +109,10 @@ impl Vectors {
         self.by_sku.len()
     }
 
+    pub(super) fn skus(&self) -> impl Iterator<Item = Arc<str>> {
+        self.by_sku.keys().cloned()
+    }
+
     pub(super) fn has(&self, missing: &Missing) -> bool {
         self.by_sku.get(&missing.sku).is_some_and(|held| held.digest == missing.digest)
     }
@@ -131,8 +135,8 @@ impl Vectors {
         Ok(())
     }
 
-    /// Products that are gone. Their vectors stay in the file until they are overwritten or the file
-    /// is next opened, which costs a few bytes and no answer.
+    /// Drops the vectors of products that are gone. Where the file fails, they stay in it until the
+    /// next start, which costs a few bytes and no answer.
     pub(super) fn forget(&mut self, skus: &[Arc<str>]) {
         for sku in skus {
             self.by_sku.remove(sku);

@@ -86,7 +86,7 @@ fn means(asked: &str, key: &str) -> bool {
             let has = |word: &str| list.split_ascii_whitespace().any(|known| known == word);
             has(asked) && has(&key.folded)
         };
-        asked.len() > 3 && same(asked, &key.folded) || MEANINGS.iter().any(|list| both(&list))
+        asked.len() > 3 && same(asked, &key.folded) || MEANINGS.iter().any(both)
     })
 }
 

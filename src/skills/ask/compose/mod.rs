@@ -85,6 +85,7 @@ pub(super) fn compose(question: &Question<'_>, view: &mut View<'_>) -> Option<Dr
             None => about_products(question, view, stock::each),
         },
         Intent::Location => about_products(question, view, stock::places),
+        Intent::Recall if names_nothing(question) => safety::all_recalls(view),
         Intent::Recall => about_products(question, view, safety::recalls),
         Intent::Allergens => safety::allergens(question, view),
         Intent::Attribute(aspect) => about_products(question, view, |question, products, view| {
@@ -94,6 +95,11 @@ pub(super) fn compose(question: &Question<'_>, view: &mut View<'_>) -> Option<Dr
         Intent::Open => return None,
     };
     Some(warned(draft, view))
+}
+
+/// Whether a question is about no product in particular.
+fn names_nothing(question: &Question<'_>) -> bool {
+    question.names().is_empty() && !question.text.contains(|c: char| c.is_ascii_digit())
 }
 
 /// What is said of a product that is recalled comes first.

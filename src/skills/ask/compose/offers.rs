@@ -18,7 +18,7 @@ pub(super) fn answer(question: &Question<'_>, view: &mut View<'_>) -> Draft {
     let names: Vec<String> = question.names().into_iter().filter(|name| !is_time(name)).collect();
     match found(question, &names, view) {
         Resolved::One(product) => each(&[product], view),
-        Resolved::Several(products, _) => of_several(&products, view),
+        Resolved::Several(products, _) => of_several(&products, &names, view),
         Resolved::Unnamed => everything(view),
         other => not_found(&other, &names, view),
     }
@@ -45,7 +45,7 @@ fn each(products: &[Seen<Product>], view: &mut View<'_>) -> Draft {
 }
 
 /// Of several products those that are on offer.
-fn of_several(products: &[Seen<Product>], view: &mut View<'_>) -> Draft {
+fn of_several(products: &[Seen<Product>], names: &[String], view: &mut View<'_>) -> Draft {
     let mut on = Vec::new();
     for product in products {
         if !view.reader.promotions_of(sku(product)).is_empty() {
@@ -53,7 +53,7 @@ fn of_several(products: &[Seen<Product>], view: &mut View<'_>) -> Draft {
         }
     }
     match on.as_slice() {
-        [] => each(products.get(..MAX_NAMED.min(products.len())).unwrap_or_default(), view),
+        [] => Draft::of(view, Say::NoneOnOffer { what: &resolve::asked_for(names) }),
         on => each(on.get(..MAX_NAMED.min(on.len())).unwrap_or_default(), view),
     }
 }

@@ -4,11 +4,43 @@ use std::collections::BTreeSet;
 
 use super::super::resolve::{self, Resolved};
 use super::{Draft, MAX_NAMED, Question, found, not_found, sku, which};
-use crate::facts::{Allergen, Allergens, Product, Recall, Seen, Table};
+use crate::facts::{Allergen, Allergens, Fact, Product, Recall, Seen, Table};
 use crate::skills::allergens::{self, akin};
 use crate::skills::figures;
 use crate::skills::view::View;
 use crate::skills::wording::Say;
+
+/// Recalls that are told at once.
+const MAX_RECALLS: usize = 20;
+/// Words by which something without an allergen is looked for.
+const WITHOUT: &str = "free without ohne frei glutenfrei* laktosefrei* nussfrei* milchfrei* eifrei* \
+    sin libre libres sans";
+
+/// What is recalled at all.
+pub(super) fn all_recalls(view: &mut View<'_>) -> Draft {
+    let mut draft = Draft::default();
+    if view.is_old(Table::Recalls) || view.reader.heard(Table::Recalls).is_none() {
+        draft.say(view, Say::RecallsUnknown);
+        return draft;
+    }
+    for held in view.facts.list(Table::Recalls, "", MAX_RECALLS) {
+        let Fact::Recall(recall) = &held.fact else { continue };
+        for sku in &recall.skus {
+            let Some(product) = view.reader.product(sku) else { continue };
+            for recall in view.reader.recalls_of(sku) {
+                let warning = warning(&product, &recall, view);
+                if !draft.sentences.contains(&warning) {
+                    draft.sentences.push(warning);
+                }
+                draft.cite(&product);
+            }
+        }
+    }
+    if draft.sentences.is_empty() {
+        draft.say(view, Say::NoRecalls);
+    }
+    draft
+}
 
 /// Whether products are recalled.
 pub(super) fn recalls(_: &Question<'_>, products: &[Seen<Product>], view: &mut View<'_>) -> Draft {
@@ -54,9 +86,26 @@ pub(super) fn allergens(question: &Question<'_>, view: &mut View<'_>) -> Draft {
     let asked = asked(question);
     let names = names(question);
     match found(question, &names, view) {
-        Resolved::One(product) => of_one(&product, &asked, view),
+        Resolved::One(product) => {
+            let mut draft = Draft::default();
+            of_one(&product, &asked, &mut draft, view);
+            if product.allergens.is_some() {
+                draft.say(view, Say::CheckLabel);
+            }
+            draft
+        }
         Resolved::Several(products, _) if asked.is_empty() => which(&products, view),
-        Resolved::Several(products, _) => without(&products, &asked, view),
+        Resolved::Several(products, _) if question.has(WITHOUT) => without(&products, &asked, view),
+        Resolved::Several(products, count) => {
+            let named = products.get(..MAX_NAMED.min(products.len())).unwrap_or_default();
+            let mut draft = Draft::default();
+            named.iter().for_each(|product| of_one(product, &asked, &mut draft, view));
+            if count > named.len() {
+                draft.say(view, Say::More { count: count - named.len() });
+            }
+            draft.say(view, Say::CheckLabel);
+            draft
+        }
         other => not_found(&other, &names, view),
     }
 }
@@ -82,23 +131,20 @@ fn names(question: &Question<'_>) -> Vec<String> {
     names.into_iter().filter(|name| !idle.split(' ').any(|word| word == name)).collect()
 }
 
-fn of_one(product: &Seen<Product>, asked: &BTreeSet<Allergen>, view: &View<'_>) -> Draft {
-    let mut draft = Draft::default();
+fn of_one(product: &Seen<Product>, asked: &BTreeSet<Allergen>, draft: &mut Draft, view: &View<'_>) {
     draft.cite(product);
     let name = view.label(product);
     let name = name.as_str();
     let Some(known) = &product.allergens else {
         draft.say(view, Say::AllergensUnknown { name });
-        return draft;
+        return;
     };
     if asked.is_empty() {
-        all_of(name, known, &mut draft, view);
+        all_of(name, known, draft, view);
     }
     for allergen in asked {
-        one_of(name, *allergen, known, &mut draft, view);
+        one_of(name, *allergen, known, draft, view);
     }
-    draft.say(view, Say::CheckLabel);
-    draft
 }
 
 fn all_of(name: &str, known: &Allergens, draft: &mut Draft, view: &View<'_>) {

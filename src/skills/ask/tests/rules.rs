@@ -334,3 +334,20 @@ fn personal_data_is_taken_out_before_anything_is_done() {
     let read = Read::of(&asked, Language::English);
     assert_eq!(read.text, "Call me at <PHONE_NUMBER> or <EMAIL_ADDRESS>: what goes with fish?");
 }
+
+#[test]
+fn what_is_asked_of_several_is_told_of_each() {
+    let label = "Please always check the label as well.";
+    check(
+        "Is there gluten in the bread?",
+        &format!(
+            "Yes, Country Rye Bread contains gluten. According to our data Gluten Free Oat Bread \
+             contains no gluten. {label}"
+        ),
+        &["1005", "1009"],
+    );
+    check("What is on offer today in milk?", "There is no offer on milk at the moment.", &[]);
+    let (text, cited) = answer_of(&sample::shop(), "Are any products recalled?").unwrap();
+    assert!(text.starts_with("Warning: Garden Tomato Soup (400 ml) is recalled."), "{text}");
+    assert_eq!(cited, ["1008"]);
+}
