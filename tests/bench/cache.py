@@ -169,7 +169,7 @@ def hit_against_miss(data, name, rounds):
     with Server(data) as server:
         miss, hit = [], []
         for at in range(rounds):
-            body = chat(name, f"Say hello, {at}.", max_tokens=64, stop=["."])
+            body = chat(name, f"Describe a cup of coffee, number {at}, in a sentence.", max_tokens=64, stop=["."])
             miss.append(timed(lambda: server.chat(body)))
             kept = timed(lambda: server.chat(body))
             if "hit" in server.chat(body)[0]["cache-status"]:
@@ -182,7 +182,14 @@ def all_miss(data, name, rounds, tokens):
     """Chats that are never asked again, with the cache and without it, in turns."""
     asked = 0
     times = {"exact": [], "off": []}
-    servers = {tiers: Server(data, ENDCAP_CACHE_CHAT=tiers, ENDCAP_CACHE_DISK="0") for tiers in times}
+    servers = {}
+    for tiers in times:
+        # A data folder has one server.
+        own = data / tiers
+        own.mkdir()
+        (own / "models").symlink_to((data / "models").resolve())
+        with_token(own)
+        servers[tiers] = Server(own, ENDCAP_CACHE_CHAT=tiers, ENDCAP_CACHE_DISK="0")
     try:
         for at in range(rounds + 1):
             for tiers in ("exact", "off") if at % 2 else ("off", "exact"):
