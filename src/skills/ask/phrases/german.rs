@@ -47,7 +47,11 @@ pub(super) const PHRASES: &[Phrases] = &[
     (Hours, 62, "um wie viel uhr | habt ihr _ auf $ | haben sie _ auf $"),
     (Price, 60, "was kostet | was kosten | wie viel kostet | wie viel kosten | wie teuer"),
     (Price, 60, "wieviel kostet | wieviel kosten | kostet | kosten | preis*"),
-    (Stock, 40, "habt ihr | haben sie | gibt es | gibts | fuhrt ihr | fuhren sie | verkauft ihr"),
+    (
+        Stock,
+        40,
+        "habt ihr | hast du | haben sie | gibt es | gibts | fuhrt ihr | fuhren sie | verkauft ihr",
+    ),
     (Stock, 40, "verkaufen sie | bekomme ich | kriege ich | ist _ noch | sind _ noch"),
     (About, 20, "was ist | was sind | erzahl* | informationen | beschreib* | info*"),
 ];
