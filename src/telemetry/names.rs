@@ -61,6 +61,8 @@ pub enum Metric {
     CacheCompared,
     /// Whether a category has switched its answers by meaning off.
     CacheOff,
+    /// Answers made while nobody waited for them, by who made them and what came of it.
+    CacheNight,
     /// Answers that are kept.
     CacheEntries,
     /// What they take in memory.
@@ -117,7 +119,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 52] = [
+    pub const ALL: [Self; 53] = [
         Self::TimeToFirstToken,
         Self::TimePerOutputToken,
         Self::GenerationDuration,
@@ -144,6 +146,7 @@ impl Metric {
         Self::CacheGone,
         Self::CacheCompared,
         Self::CacheOff,
+        Self::CacheNight,
         Self::CacheEntries,
         Self::CacheMemory,
         Self::CacheDisk,
@@ -273,6 +276,11 @@ impl Metric {
                 "endcap_cache_category_off",
                 None,
                 "1 where a category of questions has switched its answers by meaning off",
+            ),
+            Self::CacheNight => (
+                "endcap_cache_night",
+                None,
+                "Answers made while nobody waited for them, by maker and what came of it",
             ),
             Self::CacheEntries => ("endcap_cache_entries", None, "Answers that are kept"),
             Self::CacheMemory => {

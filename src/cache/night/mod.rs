@@ -2,190 +2,231 @@
 //!
 //! First those of which a soft fact has changed, as they were given once more on that promise; then
 //! those that died and were asked for often, hottest first. Whoever asks meanwhile goes before:
-//! the work is given up and taken up again later.
+//! the making of a dead answer is given up and begun again later.
 
-use std::collections::VecDeque;
+mod waiting;
+
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 use tokio::time::{Instant, interval, sleep};
 
 use super::exact::Found;
 use super::look::Ticket;
-use super::{Answer, Ask, Cache, Generate, Key, Look, Recipe, Vector};
+use super::room::Inner;
+use super::{Ask, Cache, Generate, Key, Recipe};
+use crate::facts::Standing;
+use waiting::{Grave, Renewal, Waiting};
 
-/// Renewals that may wait; the oldest is dropped for another.
-const MAX_RENEWALS: usize = 64;
-/// Dead answers that are remembered; the coldest is dropped for another.
-const MAX_GRAVES: usize = 256;
 /// An answer that was asked for less often is not made again by itself.
 const POPULAR: u32 = 2;
-/// A renewal does not wait for quiet longer than this.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How often it is looked whether the box is idle.
+/// How often it is looked whether the box is idle, while nothing is made.
 const LOOK: Duration = Duration::from_millis(250);
+/// The same while something is made, which then ends: about one step of a model.
+const GLANCE: Duration = Duration::from_millis(20);
 
-/// Makes answers again that nobody asks for just now.
+/// What can be made of a recipe now.
+pub enum Again {
+    /// The answer to this question, in this way.
+    Now(Ask, Generate),
+    /// Nothing, as what it takes is not in memory just now.
+    Later,
+    /// Nothing any more: it makes no sense with what is there now.
+    Never,
+}
+
+/// Makes answers again that nobody asks for just now. It brings no model into memory for it.
 pub trait Maker: Send + Sync {
-    /// The name in its recipes.
-    fn name(&self) -> &str;
-    /// The question and how its answer is made; `None` where it makes no sense any more.
-    fn again(&self, order: &[u8]) -> Option<(Ask, Option<Vector>, Generate)>;
+    /// What can be made of a recipe. A question with another key than the one that died is another
+    /// question, and is not answered.
+    fn again<'a>(&'a self, recipe: &'a Recipe) -> BoxFuture<'a, Again>;
+}
+
+/// What an answer takes over from the one before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Past {
+    /// How often that was asked for.
+    pub(super) asked: u32,
+    /// What its question means, as the semantic tier keeps it.
+    pub(super) meaning: Option<Arc<[u8]>>,
+}
+
+impl Past {
+    /// Half of what it was asked for counts for the new one, so that an answer that nobody asks for
+    /// any more is forgotten after some changes.
+    pub(super) fn inherited(&self) -> u32 {
+        (self.asked / 2).max(1)
+    }
+}
+
+/// What came of the making of a dead answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Made,
+    /// Somebody needed the box.
+    GaveWay,
+    /// Somebody asked for it first.
+    Lives,
+    Later,
+    Failed,
+    Dropped,
+}
+
+impl Outcome {
+    /// Its name in metrics, of what is counted there.
+    fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Made => Some("made"),
+            Self::GaveWay => Some("gave_way"),
+            Self::Failed => Some("failed"),
+            Self::Dropped => Some("dropped"),
+            Self::Lives | Self::Later => None,
+        }
+    }
 }
 
 /// What waits to be made.
 #[derive(Default)]
 pub(super) struct Night {
-    state: Mutex<Waiting>,
+    waiting: Mutex<Waiting>,
     wake: Notify,
-}
-
-#[derive(Default)]
-struct Waiting {
-    renewals: VecDeque<Renewal>,
-    graves: Vec<Grave>,
-    makers: Vec<Arc<dyn Maker>>,
-}
-
-struct Renewal {
-    ticket: Ticket,
-    generate: Generate,
-    since: Instant,
-}
-
-struct Grave {
-    key: Key,
-    recipe: Recipe,
-    asked: u32,
 }
 
 impl Night {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn register(&self, maker: Arc<dyn Maker>) {
-        self.lock().makers.push(maker);
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn renew(&self, ticket: Ticket, generate: Generate) {
-        let mut waiting = self.lock();
-        if waiting.renewals.len() == MAX_RENEWALS {
-            waiting.renewals.pop_front();
-        }
-        waiting.renewals.push_back(Renewal { ticket, generate, since: Instant::now() });
-        drop(waiting);
+        self.lock().renew(Renewal { ticket, generate, since: Instant::now() });
         self.wake.notify_one();
     }
 
-    /// Remembers an entry that is dead, where it was popular and can be made again.
-    pub(super) fn mourn(&self, found: &Found) {
+    pub(super) fn mourn(&self, grave: Option<Grave>) {
+        if let Some(grave) = grave {
+            self.lock().mourn(grave);
+            self.wake.notify_one();
+        }
+    }
+
+    /// Nothing waits any more.
+    pub(super) fn clear(&self) {
+        self.lock().clear();
+    }
+}
+
+impl Inner {
+    /// What is remembered of an entry that dies, where it was popular and can be made again.
+    pub(super) fn grave(&self, found: &Found) -> Option<Grave> {
+        let popular = found.tally.asked.load(Ordering::Relaxed) >= POPULAR;
+        let recipe = found.head.recipe.clone().filter(|_| popular)?;
+        Some(Grave::new(found.head.key, recipe, self.past(found)))
+    }
+
+    /// What another answer takes over from this one.
+    pub(super) fn past(&self, found: &Found) -> Past {
         let asked = found.tally.asked.load(Ordering::Relaxed);
-        let Some(recipe) = found.head.recipe.clone().filter(|_| asked >= POPULAR) else { return };
-        let key = found.head.key;
-        let mut waiting = self.lock();
-        waiting.graves.retain(|grave| grave.key != key);
-        waiting.graves.push(Grave { key, recipe, asked });
-        waiting.graves.sort_by_key(|grave| grave.asked);
-        if waiting.graves.len() > MAX_GRAVES {
-            waiting.graves.remove(0);
-        }
-        drop(waiting);
-        self.wake.notify_one();
+        Past { asked, meaning: self.semantic.meaning(&found.head.key) }
     }
 
-    /// The oldest renewal, where it may be made now.
-    fn renewal(&self, idle: bool) -> Option<Renewal> {
-        let mut waiting = self.lock();
-        let due = waiting.renewals.front().is_some_and(|r| idle || r.since.elapsed() > PATIENCE);
-        due.then(|| waiting.renewals.pop_front())?
-    }
-
-    /// The hottest of the dead, and who makes it.
-    fn grave(&self) -> Option<(Grave, Arc<dyn Maker>)> {
-        let mut waiting = self.lock();
-        while let Some(grave) = waiting.graves.pop() {
-            let maker = waiting.makers.iter().find(|maker| maker.name() == grave.recipe.maker);
-            if let Some(maker) = maker {
-                let maker = Arc::clone(maker);
-                return Some((grave, maker));
-            }
-        }
-        None
-    }
-
-    /// Puts back what could not be made for others' sake.
-    fn put_back(&self, grave: Grave) {
-        let mut waiting = self.lock();
-        waiting.graves.push(grave);
-        waiting.graves.sort_by_key(|grave| grave.asked);
-    }
-
-    fn is_empty(&self) -> bool {
-        let waiting = self.lock();
-        waiting.renewals.is_empty() && waiting.graves.is_empty()
+    /// Whether an answer of this key may be given.
+    fn lives(&self, key: &Key) -> bool {
+        let dead = |found: &Found| {
+            let standing = self.standing(&found.head.record);
+            matches!(standing, Standing::Dead { .. } | Standing::Expired { .. })
+        };
+        self.exact.get(key).is_some_and(|found| !dead(&found))
     }
 }
 
 impl Cache {
-    /// Who can make answers of a kind again.
-    pub fn register(&self, maker: Arc<dyn Maker>) {
-        self.0.night.register(maker);
-    }
-
-    /// Makes what waits whenever `idle` says that nobody needs the box but so many makings of our
-    /// own. Runs until dropped.
-    pub async fn work_at_night(self, idle: impl Fn(usize) -> bool + Send) {
+    /// Makes what waits whenever `idle` says that nobody uses a model but so many of our own.
+    /// Runs until dropped.
+    pub async fn work_at_night(
+        self,
+        maker: Arc<dyn Maker>,
+        idle: impl Fn(usize) -> bool + Send + Sync,
+    ) {
         let night = &self.0.night;
+        // Renewals hold the models that they were asked of.
+        let idle = |own: usize| idle(own + night.lock().renewals());
         loop {
-            if night.is_empty() {
+            if night.lock().is_empty() {
                 night.wake.notified().await;
             }
-            if let Some(Renewal { ticket, generate, .. }) = night.renewal(idle(0)) {
-                if let Ok(answer) = ticket.make(generate) {
-                    drop(answer.collect().await);
-                }
-            } else if idle(0)
-                && let Some((grave, maker)) = night.grave()
-            {
-                if let Some(answer) = self.begun_again(&grave, maker.as_ref()).await
-                    && !finished_before(answer, &idle).await
-                {
-                    night.put_back(grave);
-                }
-            } else {
-                sleep(LOOK).await;
+            let quiet = idle(0);
+            let (renewal, grave) = {
+                let mut waiting = night.lock();
+                let renewal = waiting.renewal(quiet);
+                let free = quiet && renewal.is_none();
+                (renewal, free.then(|| waiting.hottest(Instant::now())).flatten())
+            };
+            match (renewal, grave) {
+                (Some(renewal), _) => self.make_anew(renewal).await,
+                (None, Some(grave)) => self.revive(grave, maker.as_ref(), &idle).await,
+                (None, None) => sleep(LOOK).await,
             }
         }
     }
 
-    /// The making of a dead answer, unless it lives again.
-    async fn begun_again(&self, grave: &Grave, maker: &dyn Maker) -> Option<Answer> {
-        let (ask, vector, generate) = maker.again(&grave.recipe.order)?;
-        match self.look(ask).await {
-            Look::Miss(ticket) => ticket.with(vector).make(generate).ok(),
-            Look::Answer(_) | Look::Stale(..) => None,
+    async fn make_anew(&self, renewal: Renewal) {
+        let Renewal { ticket, generate, .. } = renewal;
+        let route = ticket.route().to_owned();
+        let made = match ticket.make(generate) {
+            Ok(answer) => answer.collect().await.is_ok(),
+            Err(_) => false,
+        };
+        let outcome = if made { Outcome::Made } else { Outcome::Failed };
+        outcome.name().iter().for_each(|name| self.0.metrics.at_night(&route, name));
+    }
+
+    /// Makes a dead answer, unless somebody needs the box before it is done.
+    async fn revive(
+        &self,
+        grave: Grave,
+        maker: &dyn Maker,
+        idle: &(impl Fn(usize) -> bool + Sync),
+    ) {
+        let outcome = tokio::select! {
+            biased;
+            () = needed(idle) => Outcome::GaveWay,
+            outcome = self.revived(&grave, maker) => outcome,
+        };
+        if let Some(name) = outcome.name() {
+            self.0.metrics.at_night(&grave.recipe.maker, name);
         }
+        self.0.night.lock().settle(grave, outcome, Instant::now());
+    }
+
+    async fn revived(&self, grave: &Grave, maker: &dyn Maker) -> Outcome {
+        if self.0.lives(&grave.key) {
+            return Outcome::Lives;
+        }
+        let (ask, generate) = match maker.again(&grave.recipe).await {
+            Again::Now(ask, generate) if ask.key == grave.key && ask.policy.write => {
+                (ask, generate)
+            }
+            Again::Now(..) | Again::Never => return Outcome::Dropped,
+            Again::Later => return Outcome::Later,
+        };
+        if let Ok(answer) = Ticket::at_night(self, ask, grave.past.clone()).make(generate) {
+            // What failed is seen by what is kept.
+            drop(answer.collect().await);
+        }
+        if self.0.lives(&grave.key) { Outcome::Made } else { Outcome::Failed }
     }
 }
 
-/// Reads an answer to its end; false where somebody else came before it.
-async fn finished_before(mut answer: Answer, idle: &impl Fn(usize) -> bool) -> bool {
-    let mut look = interval(LOOK);
+/// Waits until somebody but one making of ours needs the box.
+async fn needed(idle: &(impl Fn(usize) -> bool + Sync)) {
+    let mut glance = interval(GLANCE);
     loop {
-        tokio::select! {
-            part = answer.next() => {
-                if !matches!(part, Some(Ok(_))) {
-                    return true;
-                }
-            }
-            _ = look.tick() => {
-                if !idle(1) {
-                    return false;
-                }
-            }
+        glance.tick().await;
+        if !idle(1) {
+            return;
         }
     }
 }
