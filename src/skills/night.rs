@@ -131,7 +131,7 @@ mod tests {
 
     async fn now(clerk: &Clerk, recipe: &Recipe) -> Ask {
         match clerk.again(recipe).await {
-            Again::Now(ask, _) => ask,
+            Again::Now(ask, _) => *ask,
             Again::Later => panic!("later"),
             Again::Never => panic!("never"),
         }

@@ -65,7 +65,7 @@ impl<P: Fn() -> Plan + Send + Sync + 'static> Wanted<P> {
     /// The same, to be made when nobody asks.
     pub(super) fn again(self) -> Again {
         let (ask, generate) = self.generate();
-        Again::Now(ask, generate)
+        Again::Now(Box::new(ask), generate)
     }
 }
 

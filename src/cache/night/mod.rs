@@ -31,7 +31,7 @@ const GLANCE: Duration = Duration::from_millis(20);
 /// What can be made of a recipe now.
 pub enum Again {
     /// The answer to this question, in this way.
-    Now(Ask, Generate),
+    Now(Box<Ask>, Generate),
     /// Nothing, as what it takes is not in memory just now.
     Later,
     /// Nothing any more: it makes no sense with what is there now.
@@ -212,7 +212,7 @@ impl Cache {
             Again::Now(..) | Again::Never => return Outcome::Dropped,
             Again::Later => return Outcome::Later,
         };
-        if let Ok(answer) = Ticket::at_night(self, ask, grave.past.clone()).make(generate) {
+        if let Ok(answer) = Ticket::at_night(self, *ask, grave.past.clone()).make(generate) {
             // What failed is seen by what is kept.
             drop(answer.collect().await);
         }

@@ -91,7 +91,7 @@ async fn an_answer_made_at_night_is_found_by_its_meaning_without_an_encoder() {
         of(&cache, question(), &pricing(&facts, "41").0).await;
     }
     let (maker, known) = (night::Prices::of(&facts), facts.clone());
-    maker.will(move |_| Some(Again::Now(question(), pricing(&known, "41").0)));
+    maker.will(move |_| Some(Again::Now(question().into(), pricing(&known, "41").0)));
     let follow = tokio::spawn(cache.clone().follow_facts());
     let night = tokio::spawn(cache.clone().work_at_night(maker, |_| true));
     tokio::task::yield_now().await;

@@ -36,7 +36,7 @@ impl Maker for Prices {
         self.made.fetch_add(1, Ordering::SeqCst);
         let sku: String = recipe.order().unwrap();
         let comes = (self.comes.lock().unwrap())(&sku);
-        ready(comes.unwrap_or_else(|| Again::Now(asked(&sku), pricing(&self.facts, &sku).0)))
+        ready(comes.unwrap_or_else(|| Again::Now(asked(&sku).into(), pricing(&self.facts, &sku).0)))
             .boxed()
     }
 }
@@ -123,7 +123,7 @@ async fn what_died_and_was_popular_is_made_anew_when_the_box_is_idle() {
 async fn it_gives_way_to_whoever_comes_and_begins_again_later() {
     let shop = Shop::asked_for(&[("41", 3)]).await;
     let (generate, mut hand) = Hand::new();
-    shop.maker.will(move |sku| Some(Again::Now(asked(sku), Arc::clone(&generate))));
+    shop.maker.will(move |sku| Some(Again::Now(asked(sku).into(), Arc::clone(&generate))));
     price(&shop.facts, "41", 2.99);
     let say = hand.next().await;
     shop.others(2);
@@ -141,7 +141,7 @@ async fn it_gives_way_to_whoever_comes_and_begins_again_later() {
 async fn whoever_asks_for_what_is_being_made_at_night_gets_it() {
     let shop = Shop::asked_for(&[("41", 3)]).await;
     let (generate, mut hand) = Hand::new();
-    shop.maker.will(move |sku| Some(Again::Now(asked(sku), Arc::clone(&generate))));
+    shop.maker.will(move |sku| Some(Again::Now(asked(sku).into(), Arc::clone(&generate))));
     price(&shop.facts, "41", 2.99);
     let say = hand.next().await;
     let (by_day, _) = pricing(&shop.facts, "41");
@@ -159,8 +159,8 @@ async fn whoever_asks_for_what_is_being_made_at_night_gets_it() {
 async fn what_makes_no_sense_any_more_is_not_made() {
     for (comes, outcome) in [
         ((|_| Some(Again::Never)) as fn(&str) -> Option<Again>, "dropped"),
-        (|_| Some(Again::Now(ask("another question"), saying(words(&["?"])).0)), "dropped"),
-        (|sku| Some(Again::Now(asked(sku), saying(vec![Step::Unfit]).0)), "failed"),
+        (|_| Some(Again::Now(ask("another question").into(), saying(words(&["?"])).0)), "dropped"),
+        (|sku| Some(Again::Now(asked(sku).into(), saying(vec![Step::Unfit]).0)), "failed"),
     ] {
         let shop = Shop::asked_for(&[("41", 3)]).await;
         shop.maker.will(comes);
