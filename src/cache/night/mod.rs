@@ -27,6 +27,8 @@ const POPULAR: u32 = 2;
 const LOOK: Duration = Duration::from_millis(250);
 /// The same while something is made, which then ends: about one step of a model.
 const GLANCE: Duration = Duration::from_millis(20);
+/// Whoever came may come again: nothing is begun for so long, and little of what is begun is in vain.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// What can be made of a recipe now.
 pub enum Again {
@@ -199,6 +201,9 @@ impl Cache {
             self.0.metrics.at_night(&grave.recipe.maker, name);
         }
         self.0.night.lock().settle(grave, outcome, Instant::now());
+        if outcome == Outcome::GaveWay {
+            sleep(PAUSE).await;
+        }
     }
 
     async fn revived(&self, grave: &Grave, maker: &dyn Maker) -> Outcome {
