@@ -37,6 +37,10 @@ pub trait Speaker: Send + Sync {
     fn digest(&self) -> &str;
     /// Whether it was made for a language, as `en`; it is where nobody stated any.
     fn speaks(&self, language: &str) -> bool;
+    /// Skills that its card calls it fit for, as `ask`; none where nobody stated any.
+    fn skills(&self) -> &[String];
+    /// Weights that each token of a prompt is multiplied with.
+    fn weights(&self) -> u64;
     /// Begins to speak.
     fn say(&self, utterance: Utterance) -> BoxFuture<'_, Result<Speech, EngineError>>;
 }
