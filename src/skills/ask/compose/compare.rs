@@ -116,6 +116,7 @@ fn completed(
 
 /// What a side names: by its own words where they say what it is, else with the shared one.
 fn side(names: &[String], whole: Option<Vec<String>>, view: &mut View<'_>) -> Resolved {
+    let before = view.missed.len();
     let resolved = resolve::resolve(names, view);
     let clear = match &resolved {
         Resolved::One(product) => resolve::say_what(names, std::slice::from_ref(product)),
@@ -126,7 +127,7 @@ fn side(names: &[String], whole: Option<Vec<String>>, view: &mut View<'_>) -> Re
     let missed = view.missed.len();
     match resolve::resolve(&whole, view) {
         found @ (Resolved::One(_) | Resolved::Several(..)) => {
-            view.missed.truncate(missed.saturating_sub(1));
+            view.missed.truncate(before);
             found
         }
         _ => {
