@@ -114,6 +114,8 @@ pub struct ServedModel {
     pub begin: Option<TokenId>,
     /// Languages that it was made for, as `en`; none where its card states none.
     pub languages: Vec<String>,
+    /// Skills that it is fit for, as `ask`; none where its card states none.
+    pub skills: Vec<String>,
     /// What its package says of answers.
     pub defaults: Defaults,
     /// When the package was installed.

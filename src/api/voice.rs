@@ -100,6 +100,14 @@ impl Speaker for LentSpeaker {
         stated.is_empty() || stated.iter().any(|known| known == language)
     }
 
+    fn skills(&self) -> &[String] {
+        &self.0.skills
+    }
+
+    fn weights(&self) -> u64 {
+        self.0.model.report().multiply_adds_per_token
+    }
+
     fn say(&self, utterance: Utterance) -> BoxFuture<'_, Result<Speech, EngineError>> {
         let served = self.0.clone();
         async move {
@@ -159,5 +167,9 @@ impl voice::Meaning for Meaning {
             Some(vector.into())
         }
         .boxed()
+    }
+
+    fn is_at_hand(&self) -> bool {
+        Meaning::is_at_hand(self)
     }
 }

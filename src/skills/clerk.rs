@@ -193,12 +193,12 @@ impl Clerk {
     }
 }
 
-/// Says in an answer of facts alone why no model was asked.
-pub(super) fn unspoken(mut answer: Answer, speaker: Option<&Arc<dyn Speaker>>) -> Answer {
-    if let Some(speaker) = speaker {
+/// Says in an answer of facts alone which model was not asked, and why.
+pub(super) fn unspoken(mut answer: Answer, unable: Option<(&Arc<dyn Speaker>, Refused)>) -> Answer {
+    if let Some((speaker, why)) = unable {
         let named = (speaker.name().to_owned(), speaker.digest().to_owned());
         answer.provenance.model = Some(named);
-        answer.provenance.refused = vec![Refused::Language.name()];
+        answer.provenance.refused = vec![why.name()];
     }
     answer
 }

@@ -30,6 +30,7 @@ pub mod clerk;
 pub mod copy;
 pub mod embedding;
 mod figures;
+mod fitness;
 pub mod heads;
 pub mod language;
 mod making;

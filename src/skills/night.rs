@@ -44,8 +44,8 @@ mod tests {
 
     const OPEN: &str = "Which pastry goes well with the roast coffee?";
 
-    /// A model of this digest, where it is in memory.
-    struct Mute(Option<&'static str>);
+    /// A model of this digest, where it is in memory, and an encoder that is installed or not.
+    struct Mute(Option<&'static str>, bool);
 
     impl Speaker for Mute {
         fn name(&self) -> &str {
@@ -56,6 +56,12 @@ mod tests {
         }
         fn speaks(&self, language: &str) -> bool {
             language != "fr"
+        }
+        fn skills(&self) -> &[String] {
+            &[]
+        }
+        fn weights(&self) -> u64 {
+            u64::MAX
         }
         fn say(&self, _: Utterance) -> BoxFuture<'_, Result<Speech, EngineError>> {
             ready(Err(EngineError::Deadline)).boxed()
@@ -71,25 +77,33 @@ mod tests {
             panic!("nothing is loaded for the night shift")
         }
         fn at_hand(&self, _: Option<&str>) -> Option<Arc<dyn Speaker>> {
-            self.0.map(|digest| Arc::new(Mute(Some(digest))) as _)
+            self.0.map(|digest| Arc::new(Mute(Some(digest), self.1)) as _)
         }
     }
 
     impl Meaning for Mute {
         fn vector<'a>(&'a self, _: &'a str, _: Instant) -> BoxFuture<'a, Option<Arc<[f32]>>> {
-            panic!("nothing is loaded for the night shift")
+            assert!(!self.1, "nothing is loaded for the night shift");
+            ready(None).boxed()
+        }
+        fn is_at_hand(&self) -> bool {
+            !self.1
         }
     }
 
     fn clerk(model: Option<&'static str>, blocked: &[&str]) -> Clerk {
+        clerk_of(Mute(model, false), blocked)
+    }
+
+    fn clerk_of(Mute(model, encoder): Mute, blocked: &[&str]) -> Clerk {
         let facts = sample::shop();
         let blocked_terms = blocked.iter().map(|term| (*term).to_owned()).collect();
         Clerk::new(ClerkParts {
             search: Arc::new(sample::search(&facts)),
             cache: Cache::in_memory(Config::default(), facts.clone(), CacheMetrics::default()),
             facts,
-            voice: Arc::new(Mute(model)),
-            meaning: Arc::new(Mute(model)),
+            voice: Arc::new(Mute(model, encoder)),
+            meaning: Arc::new(Mute(model, encoder)),
             settings: Settings { blocked_terms, ..Settings::default() },
             metrics: SkillMetrics::default(),
         })
@@ -172,7 +186,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_makes_no_sense_is_never_made_and_what_is_not_in_memory_later() {
-        let clerk_of = clerk(Some("00"), &[]);
+        let here = clerk(Some("00"), &[]);
         let french = Asked { language: Some(Language::French), ..asked(OPEN) };
         for never in [
             // Rules know the answer.
@@ -184,12 +198,14 @@ mod tests {
             Recipe::of(ask::SKILL, &()).unwrap(),
             Recipe::of(copy::SKILL, &()).unwrap(),
         ] {
-            let again = clerk_of.again(&never).await;
+            let again = here.again(&never).await;
             assert!(matches!(again, Again::Never), "{never:?}");
         }
         let away = clerk(None, &[]);
         for later in [question(&asked(OPEN)), order(&ordered("1001"))] {
             assert!(matches!(away.again(&later).await, Again::Later), "{later:?}");
         }
+        let no_encoder = clerk_of(Mute(Some("00"), true), &[]);
+        assert!(matches!(no_encoder.again(&question(&asked(OPEN))).await, Again::Later));
     }
 }

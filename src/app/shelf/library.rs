@@ -246,7 +246,7 @@ fn language(model: Model, package: &Package, engine: &Config) -> Result<ServedMo
     let owned_by = owner(package);
     let version = manifest.version.clone();
     let digest = digest(package, engine);
-    let languages = package.card()?.languages;
+    let card = package.card()?;
     Ok(ServedModel {
         name,
         version,
@@ -254,7 +254,8 @@ fn language(model: Model, package: &Package, engine: &Config) -> Result<ServedMo
         model,
         template,
         begin,
-        languages,
+        languages: card.languages,
+        skills: card.skills,
         defaults,
         created,
         owned_by,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::answer::{Answer, Step};
-use super::checks::{Ground, Wording};
+use super::checks::{Ground, Refused, Wording};
 use super::clerk::{Clerk, SkillError, Wishes, unspoken};
 use super::language::Language;
 use super::making::{Order, Progress};
@@ -161,8 +161,8 @@ impl Clerk {
         let text = template::text(&order, &product, &view, Slots::of(&order, &view, now));
         let cited = vec![order.sku.clone()];
         let answer = self.of_facts(SKILL, kind, (text, cited), Step::Fallback, view);
-        let speaks = speaker.as_ref().is_some_and(|speaker| speaks(&speaker));
-        Ok(unspoken(answer, speaker.as_ref().filter(|_| !speaks)))
+        let unable = speaker.as_ref().filter(|speaker| !speaks(speaker));
+        Ok(unspoken(answer, unable.map(|speaker| (speaker, Refused::Language))))
     }
 
     /// What can be made now of an order that nobody gives.
