@@ -292,16 +292,13 @@ fn fallback(read: &Read, view: &mut View<'_>) -> Draft {
     compose::warned(related(&products, view), view)
 }
 
-/// The products that a question may be about. Where its meaning is known, those only that are near it.
+/// The products that a question may be about.
 fn retrieved(read: &Read, view: &mut View<'_>) -> Vec<Seen<Product>> {
     let query = read.query();
     if query.is_empty() {
         return Vec::new();
     }
-    let by_meaning = view.meanings.contains_key(&query);
-    let found = view.find(&query, MAX_RETRIEVED).into_iter();
-    let near = found.filter(|hit| !by_meaning || hit.cosine.is_some());
-    near.map(|hit| hit.product).collect()
+    view.find(&query, MAX_RETRIEVED).into_iter().map(|hit| hit.product).collect()
 }
 
 fn related(products: &[Seen<Product>], view: &View<'_>) -> Draft {
