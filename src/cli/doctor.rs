@@ -11,6 +11,7 @@ use super::output;
 use crate::config::{self, Config};
 use crate::engine::Model;
 use crate::packages::Package;
+use crate::telemetry::with_causes;
 use crate::units::Bytes;
 
 const EXAMPLES: &str = "\
@@ -194,7 +195,7 @@ fn package(folder: &Path, name: &str) -> Finding {
     });
     let package = match checked {
         Ok(package) => package,
-        Err(fault) => return Finding::new(what, State::Broken, chain(&fault)),
+        Err(fault) => return Finding::new(what, State::Broken, with_causes(&fault)),
     };
     match Model::check(&package.decoder()) {
         Ok(report) => {
@@ -206,7 +207,7 @@ fn package(folder: &Path, name: &str) -> Finding {
             );
             Finding::new(what, State::Ok, text)
         }
-        Err(fault) => Finding::new(what, State::Broken, chain(&fault)),
+        Err(fault) => Finding::new(what, State::Broken, with_causes(&fault)),
     }
 }
 
@@ -220,14 +221,4 @@ fn port(config: &Config) -> Finding {
         }
         Err(fault) => Finding::new("port", State::Broken, format!("{listen}: {fault}")),
     }
-}
-
-fn chain(fault: &dyn std::error::Error) -> String {
-    let mut text = fault.to_string();
-    let mut next = fault.source();
-    while let Some(cause) = next {
-        text.push_str(&format!(": {cause}"));
-        next = cause.source();
-    }
-    text
 }

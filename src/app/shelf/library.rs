@@ -14,7 +14,7 @@ use crate::engine::{Budget, Config, LoadError, Model, Network, Tokenizer, give_b
 use crate::packages::{GenerationDefaults, Package, PackageError, Store, Task};
 use crate::skills::chat::{ChatTemplate, TemplateError};
 use crate::skills::heads::{Elsewhere, Head, HeadError};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, with_causes};
 
 /// Tokens for whose keys and values there should be room, where the model takes as many.
 const WORTHWHILE_TOKENS: u64 = 1024;
@@ -79,8 +79,8 @@ impl Library {
 
     /// Inputs and outputs of a package, as its files declare them. Blocks for a moment.
     pub(super) fn ports(&self, name: &str) -> Result<Ports, String> {
-        let package = self.store.package(name).map_err(|fault| chain(&fault))?;
-        let [inputs, outputs] = package.ports().map_err(|fault| chain(&fault))?;
+        let package = self.store.package(name).map_err(|fault| with_causes(&fault))?;
+        let [inputs, outputs] = package.ports().map_err(|fault| with_causes(&fault))?;
         Ok(Ports { inputs, outputs })
     }
 
@@ -151,7 +151,7 @@ impl World for Library {
 }
 
 fn refusal(fault: Fault) -> Refusal {
-    let why = chain(&fault);
+    let why = with_causes(&fault);
     match fault {
         Fault::Package(PackageError::NotInstalled { .. }) => Refusal::NotInstalled,
         Fault::Load(LoadError::Memory { weight_bytes, .. }) => {
@@ -159,16 +159,6 @@ fn refusal(fault: Fault) -> Refusal {
         }
         _ => Refusal::Refused(why),
     }
-}
-
-fn chain(fault: &dyn std::error::Error) -> String {
-    let mut text = fault.to_string();
-    let mut next = fault.source();
-    while let Some(cause) = next {
-        text.push_str(&format!(": {cause}"));
-        next = cause.source();
-    }
-    text
 }
 
 fn size_of(model: &Model) -> Size {
