@@ -13,6 +13,7 @@
 //! **Not here**: what the rooms do; who started the server.
 
 mod error;
+mod recalls;
 mod shelf;
 mod signals;
 mod vectors;
@@ -77,6 +78,7 @@ pub async fn run(
     let mut beside = JoinSet::new();
     let meaning = Meaning::new(Arc::<PackageShelf>::clone(&shelf));
     beside.spawn(vectors::keep(Arc::clone(&search), meaning, cache.clone()));
+    beside.spawn(recalls::follow(facts.clone(), Arc::<PackageShelf>::clone(&shelf)));
     beside.spawn(cache.clone().follow_facts());
     beside.spawn(cache.clone().work_at_night(only_these(Arc::clone(&shelf))));
     let service = Service::new(ServiceParts {
