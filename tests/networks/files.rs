@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use endcap::engine::{Budget, Network};
 
 use super::{BUDGET, refusal, relu};
-use crate::support::onnx::{FLOAT, Graph, floats, node, port, source, stored, text, with};
+use crate::support::onnx::{FLOAT, Graph, floats, node, port, source, text, with};
 
 #[test]
 fn endless_and_broken_graphs_are_refused_in_time() {

@@ -5,9 +5,7 @@ use std::time::{Duration, Instant};
 use endcap::engine::{Array, Budget, Config, InferError, LoadError, Network};
 
 use super::{BUDGET, ask, load, ones, refusal};
-use crate::support::onnx::{
-    FLOAT, Graph, INT64, floats, integer, integers, node, port, source, stored, with,
-};
+use crate::support::onnx::{FLOAT, Graph, INT64, floats, integer, integers, node, port, with};
 
 #[test]
 fn arrays_made_of_nothing_are_refused_by_node_before_they_are_made() {

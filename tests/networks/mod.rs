@@ -8,7 +8,7 @@ mod times;
 
 use endcap::engine::{Array, Budget, Config, InferError, Inference, LoadError, Network};
 
-use crate::support::onnx::{FLOAT, Graph, axes, node, port, with};
+use crate::support::onnx::{FLOAT, Graph, node, port};
 
 const BUDGET: u64 = 64 << 20;
 

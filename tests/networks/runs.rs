@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use endcap::engine::{Array, Config, InferError, Inference, Network, Statistics};
 
 use super::{ask, asked, load, load_with};
-use crate::support::onnx::{FLOAT, Graph, INT64, axes, floats, integer, node, port, stored, with};
+use crate::support::onnx::{FLOAT, Graph, INT64, axes, floats, integer, node, port, with};
 
 /// `y = x · w` with 64 numbers a row, which takes long enough for requests to meet.
 fn product(rows: usize) -> Graph {

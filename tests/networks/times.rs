@@ -4,8 +4,7 @@ use std::time::Instant;
 
 use endcap::engine::{Array, Budget, Config, Inference, Network};
 
-use super::{ask, load};
-use crate::support::onnx::{port, source, with};
+use crate::support::onnx::source;
 
 /// `ENDCAP_NETWORKS` names graphs with their inputs' shapes, as `path=1x3x224x224,1x8 path=…`: how
 /// long each takes to load, alone, and eight at once, and in how much memory.
