@@ -48,6 +48,7 @@ mod stock;
 mod store;
 mod time;
 mod unit;
+mod weight;
 mod zone;
 
 pub use batch::{Batch, Change, Idempotency, Outcome, Outcomes, Written};

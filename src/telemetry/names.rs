@@ -85,6 +85,10 @@ pub enum Metric {
     InferenceFailed,
     /// Facts by table.
     Facts,
+    /// Memory for models and what stands beside them.
+    MemoryBudget,
+    /// What stands beside models, by what it is.
+    MemoryHeld,
     /// Revision of the facts' last change.
     FactsRevision,
     /// Memory that facts take.
@@ -117,7 +121,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 52] = [
+    pub const ALL: [Self; 54] = [
         Self::TimeToFirstToken,
         Self::TimePerOutputToken,
         Self::GenerationDuration,
@@ -156,6 +160,8 @@ impl Metric {
         Self::InferenceCancelled,
         Self::InferenceFailed,
         Self::Facts,
+        Self::MemoryBudget,
+        Self::MemoryHeld,
         Self::FactsRevision,
         Self::FactsMemory,
         Self::FactsFeedAge,
@@ -310,6 +316,16 @@ impl Metric {
                 "Requests for arrays that a graph refused, or that ran out of time",
             ),
             Self::Facts => ("endcap_facts", None, "Facts that are there"),
+            Self::MemoryBudget => (
+                "endcap_memory_budget",
+                Some(Bytes),
+                "Memory for models, facts, the index of products and their vectors",
+            ),
+            Self::MemoryHeld => (
+                "endcap_memory_held",
+                Some(Bytes),
+                "Memory of the budget that is not for models, by what has it",
+            ),
             Self::FactsRevision => {
                 ("endcap_facts_revision", None, "Revision of the last change of a fact")
             }

@@ -62,6 +62,11 @@ impl Library {
         Self { store, named, engine, budget, metrics }
     }
 
+    /// What packages share with what stands beside them.
+    pub(super) fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
     /// Every package that is served. Blocks for a moment.
     pub(super) fn all(&self) -> Result<Vec<Found>, PackageError> {
         let packages = match self.named.as_slice() {
@@ -131,6 +136,10 @@ impl World for Library {
             }
         }
         .boxed()
+    }
+
+    fn budget_bytes(&self) -> u64 {
+        self.budget.models_bytes()
     }
 
     fn lacking_bytes(&self) -> u64 {
