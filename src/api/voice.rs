@@ -9,7 +9,7 @@ use tokio::time::timeout_at;
 
 use super::meaning::Meaning;
 use super::service::{Served, ServedModel};
-use super::shelf::{Lent, Manner, Presence, Shelf, Shelved};
+use super::shelf::{Lease, Lent, Manner, Presence, Shelf, Shelved};
 use crate::engine::{Constraint, EngineError, Request, TokenId};
 use crate::skills::embedding::normalise;
 use crate::skills::voice::{self, Speaker, Speech, Utterance};
@@ -40,15 +40,13 @@ impl ShelfVoice {
 
     async fn lend(&self, name: &str) -> Option<Arc<dyn Speaker>> {
         match self.shelf.lend(name.into()).await {
-            Ok(lease) => match lease.served().clone() {
-                Served::Language(model) if model.template.is_some() => {
-                    Some(Arc::new(LentSpeaker(lease.of(model))))
-                }
-                _ => {
+            Ok(lease) => {
+                let speaker = speaker(lease);
+                if speaker.is_none() {
                     tracing::warn!(model = name, "has no chat template, so skills cannot use it");
-                    None
                 }
-            },
+                speaker
+            }
             Err(error) => {
                 tracing::warn!(model = name, %error, "skills answer without a model");
                 None
@@ -68,6 +66,20 @@ impl voice::Voice for ShelfVoice {
             timeout_at(deadline.into(), self.lend(&name)).await.ok().flatten()
         }
         .boxed()
+    }
+
+    fn at_hand(&self, model: Option<&str>) -> Option<Arc<dyn Speaker>> {
+        let name = model.map(str::to_owned).or_else(|| self.choice())?;
+        speaker(self.shelf.at_hand(name.as_str().into())?)
+    }
+}
+
+fn speaker(lease: Lease) -> Option<Arc<dyn Speaker>> {
+    match lease.served().clone() {
+        Served::Language(model) if model.template.is_some() => {
+            Some(Arc::new(LentSpeaker(lease.of(model))))
+        }
+        _ => None,
     }
 }
 

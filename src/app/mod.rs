@@ -26,7 +26,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::shelf::Shelf;
+use crate::api::shelf::{Shelf, Shelved};
 use crate::api::{self, Meaning, Service, ServiceParts};
 use crate::cache::Cache;
 use crate::config::Config;
@@ -86,7 +86,6 @@ pub async fn run(
     beside.spawn(memory::keep(held, facts.clone(), Arc::clone(&search)));
     beside.spawn(recalls::follow(facts.clone(), Arc::<PackageShelf>::clone(&shelf)));
     beside.spawn(cache.clone().follow_facts());
-    beside.spawn(cache.clone().work_at_night(only_these(Arc::clone(&shelf))));
     let service = Service::new(ServiceParts {
         shelf: Arc::<PackageShelf>::clone(&shelf),
         facts,
@@ -100,6 +99,8 @@ pub async fn run(
         cache: cache.clone(),
         search,
     });
+    let idle = only_these(Arc::clone(&shelf));
+    beside.spawn(cache.clone().work_at_night(service.maker(), idle));
     let router = api::router(Arc::new(service));
     announce(&started);
     tracing::info!(url = started.url, models = started.models.len(), "serving");
@@ -147,9 +148,11 @@ async fn open_search(config: &Config, facts: Facts) -> Result<Arc<Search>, AppEr
     Ok(Arc::new(opened?))
 }
 
-/// Whether nobody uses a model but so many makings of answers that nobody waits for.
-fn only_these(shelf: Arc<PackageShelf>) -> impl Fn(usize) -> bool + Send {
-    move |own| shelf.list().iter().map(|shelved| shelved.in_flight).sum::<usize>() <= own
+/// Whether nobody uses a model, or waits for one, but so many makings of answers that nobody waits
+/// for. A request has its model from before it queues until its answer is complete.
+fn only_these(shelf: Arc<PackageShelf>) -> impl Fn(usize) -> bool + Send + Sync {
+    let used = |shelved: &Shelved| shelved.in_flight + shelved.waiting;
+    move |own| shelf.list().iter().map(used).sum::<usize>() <= own
 }
 
 /// Tells a taken port before slow work is done in vain. Another process may still take it later.

@@ -33,10 +33,12 @@ mod figures;
 pub mod heads;
 pub mod language;
 mod making;
+mod night;
 pub mod pictures;
 mod slots;
 mod view;
 pub mod voice;
+mod wanted;
 mod wording;
 mod words;
 

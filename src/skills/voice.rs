@@ -50,6 +50,9 @@ pub trait Voice: Send + Sync {
         model: Option<&'a str>,
         deadline: Instant,
     ) -> BoxFuture<'a, Option<Arc<dyn Speaker>>>;
+
+    /// The same where it is in memory; loads nothing.
+    fn at_hand(&self, model: Option<&str>) -> Option<Arc<dyn Speaker>>;
 }
 
 /// What a text means, as a vector of length 1.

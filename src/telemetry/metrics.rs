@@ -356,6 +356,7 @@ mod tests {
         metrics.cache().making(2);
         metrics.cache().compared("hours", true);
         metrics.cache().by_meaning("hours", true);
+        metrics.cache().at_night("ask", "made");
         metrics.facts().store(7, 4096);
         metrics.facts().table("prices", 12, Some(30));
         metrics.facts().refused("invalid");
@@ -373,6 +374,7 @@ mod tests {
             "endcap_cache_answers_total{route=\"chat\",how=\"exact\"} 1",
             "endcap_cache_saved_tokens_total{route=\"chat\"} 30",
             "endcap_cache_gone_total{reason=\"outdated\"} 3",
+            "endcap_cache_night_total{maker=\"ask\",outcome=\"made\"} 1",
             "endcap_skill_answers_total{skill=\"ask\",step=\"template\"} 1",
             "endcap_skill_refused_total{skill=\"copy\",reason=\"money\"} 1",
             "endcap_cache_memory_bytes 4096",

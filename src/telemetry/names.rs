@@ -61,6 +61,8 @@ pub enum Metric {
     CacheCompared,
     /// Whether a category has switched its answers by meaning off.
     CacheOff,
+    /// Answers made while nobody waited for them, by who made them and what came of it.
+    CacheNight,
     /// Answers that are kept.
     CacheEntries,
     /// What they take in memory.
@@ -121,7 +123,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 54] = [
+    pub const ALL: [Self; 55] = [
         Self::TimeToFirstToken,
         Self::TimePerOutputToken,
         Self::GenerationDuration,
@@ -148,6 +150,7 @@ impl Metric {
         Self::CacheGone,
         Self::CacheCompared,
         Self::CacheOff,
+        Self::CacheNight,
         Self::CacheEntries,
         Self::CacheMemory,
         Self::CacheDisk,
@@ -279,6 +282,11 @@ impl Metric {
                 "endcap_cache_category_off",
                 None,
                 "1 where a category of questions has switched its answers by meaning off",
+            ),
+            Self::CacheNight => (
+                "endcap_cache_night",
+                None,
+                "Answers made while nobody waited for them, by maker and what came of it",
             ),
             Self::CacheEntries => ("endcap_cache_entries", None, "Answers that are kept"),
             Self::CacheMemory => {

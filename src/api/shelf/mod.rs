@@ -50,6 +50,9 @@ pub trait Shelf: Send + Sync {
     /// future ends the wait.
     fn lend<'a>(&'a self, wanted: Wanted<'a>) -> BoxFuture<'a, Result<Lease, ShelfError>>;
 
+    /// The same where it is in memory; loads nothing, and does not wait.
+    fn at_hand(&self, wanted: Wanted<'_>) -> Option<Lease>;
+
     /// Every package that can be asked for, by name. Loads nothing.
     fn list(&self) -> Vec<Shelved>;
 

@@ -32,6 +32,11 @@ impl Shelf for StillShelf {
         ready(self.found(wanted.name).map(|served| Lease::new(served.clone(), ()))).boxed()
     }
 
+    fn at_hand(&self, wanted: Wanted<'_>) -> Option<Lease> {
+        let found = self.found(wanted.name).ok()?;
+        Some(Lease::new(found.clone(), ()))
+    }
+
     fn list(&self) -> Vec<Shelved> {
         let shelved = |served: &Served| Shelved {
             name: served.name().to_owned(),

@@ -95,6 +95,14 @@ impl<T: Clone> Shared<T> {
         }
     }
 
+    /// The model of a package, where it is in memory.
+    pub(super) fn at_hand(self: &Arc<Self>, name: &str) -> Option<(T, Lending<T>)> {
+        match self.lock().ask(name, Instant::now()) {
+            Asked::Lent(item, id) => Some((item, Lending { shared: Arc::clone(self), id })),
+            Asked::Wait | Asked::Refused(_) => None,
+        }
+    }
+
     fn ask(self: &Arc<Self>, name: &str, waiting: &mut Option<Waiting<T>>) -> Asked<T> {
         let mut state = self.lock();
         let asked = state.ask(name, Instant::now());

@@ -214,6 +214,12 @@ impl Shelf for PackageShelf {
         .boxed()
     }
 
+    fn at_hand(&self, wanted: Wanted<'_>) -> Option<Lease> {
+        let package = self.package(wanted).ok()?;
+        let (served, lending) = self.shared.at_hand(&package)?;
+        Some(Lease::new(served, lending))
+    }
+
     fn list(&self) -> Vec<Shelved> {
         self.shared.lock().list(Instant::now())
     }

@@ -16,6 +16,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 pub use intent::{Aspect, Intent};
@@ -23,14 +24,15 @@ pub(super) use prompt::known;
 
 use super::answer::{Answer, Step};
 use super::checks::Wording;
-use super::clerk::{Clerk, Plan, Wanted, Wishes, seed, template_digest, unspoken};
+use super::clerk::{Clerk, Wishes, unspoken};
 use super::language::Language;
 use super::making::{Order, Progress};
 use super::view::View;
 use super::voice::Speaker;
-use super::wording::{self, Say};
+use super::wanted::{Plan, Terms, Wanted, at_night, seed};
+use super::wording::Say;
 use super::words::{Word, words};
-use crate::cache::{self, Ask, KeyBuilder, Policy, Scope};
+use crate::cache::{self, Again, Ask, Scope};
 use crate::engine::Sampling;
 use crate::facts::search::Search;
 use crate::facts::{Facts, UnixSeconds};
@@ -38,7 +40,7 @@ use compose::{Draft, Question, compose};
 use intent::understand;
 
 /// The skill's name in settings, keys and metrics.
-const SKILL: &str = "ask";
+pub(super) const SKILL: &str = "ask";
 /// Products that a model is told of.
 const MAX_RETRIEVED: usize = 4;
 /// Tokens and characters of a generated answer.
@@ -46,7 +48,7 @@ const MAX_TOKENS: usize = 120;
 const MAX_CHARS: usize = 500;
 
 /// A question as it comes.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Asked {
     /// Its words; personal data in it is taken out before anything is done with it.
     pub question: String,
@@ -57,8 +59,10 @@ pub struct Asked {
     /// The model to be asked where no rule answers.
     pub model: Option<String>,
     /// What is wanted of the cache.
+    #[serde(skip)]
     pub wishes: Wishes,
     /// The answer is there by then.
+    #[serde(skip, default = "at_night")]
     pub deadline: Instant,
 }
 
@@ -109,20 +113,26 @@ impl Clerk {
             return Ok(unspoken(answer, speaker.as_ref()));
         };
         let read = Arc::new(read);
-        let digest = template_digest(prompt::INSTRUCTION);
-        // What is kept may have a slot for what is not there any more; then it is made anew.
-        for fresh in [false, true] {
-            let wanted = self.wanted(&asked, &read, speaker, progress.clone(), fresh);
-            let (kept, status) = self.text(wanted).await?;
-            let by = (speaker, digest.clone());
-            if let Some(answer) = self.bound((SKILL, intent), kept, by, read.language, status) {
-                self.count(SKILL, &answer);
-                return Ok(answer);
-            }
+        let wanted = || self.wanted(&asked, &read, speaker, progress.clone());
+        if let Some(answer) = self.told((SKILL, intent), read.language, wanted).await? {
+            return Ok(answer);
         }
         let view = View::open(&self.facts, &self.search, read.language, UnixSeconds::now());
         let safe = Draft { sentences: vec![view.say(Say::Unanswered)], cited: Vec::new() };
         Ok(self.of_facts(SKILL, intent, joined(safe), Step::Fallback, view))
+    }
+
+    /// What can be made now of a question that nobody asks.
+    pub(super) async fn ask_again(&self, asked: Asked) -> Again {
+        let Some(speaker) = self.voice.at_hand(asked.model.as_deref()) else { return Again::Later };
+        let read = Read::of(&asked, self.settings.language);
+        self.catch_up().await;
+        // A rule may know by now what none knew then.
+        let by_rule = compose(&read.question(), &mut self.view(read.language)).is_some();
+        if by_rule || !speaker.speaks(read.language.code()) {
+            return Again::Never;
+        }
+        self.wanted(&asked, &Arc::new(read), &speaker, watch::Sender::default()).again()
     }
 
     fn wanted(
@@ -131,53 +141,37 @@ impl Clerk {
         read: &Arc<Read>,
         speaker: &Arc<dyn Speaker>,
         progress: watch::Sender<Progress>,
-        fresh: bool,
     ) -> Wanted<impl Fn() -> Plan + Send + Sync + 'static> {
-        let template = template_digest(prompt::INSTRUCTION);
-        let seed = seed(&[&template, read.language.code(), &read.text]);
-        let blocked = self.settings.blocked_terms.clone();
-        let language = read.language.code();
+        let terms = Terms {
+            skill: SKILL,
+            template: prompt::INSTRUCTION,
+            speaker,
+            language: read.language,
+            scope: asked.scope,
+            wishes: asked.wishes,
+        };
+        let seed = seed(&[terms.template, read.language.code(), &read.text]);
         let prices_old = self.view(read.language).is_old(crate::facts::Table::Prices);
-        let family = KeyBuilder::new(SKILL)
-            .field("model", speaker.digest())
-            .field("template", &template)
-            .field("wording", wording::digest(read.language))
-            .field("language", language)
-            .field("prices", if prices_old { "old" } else { "current" })
-            .list("blocked", blocked.iter());
+        let prices = if prices_old { "old" } else { "current" };
+        let family = self.family(&terms).field("prices", prices);
         let key = family.clone().field("question", &read.text).finish(asked.scope);
-        let policy = self.cache.policy(SKILL, speaker.name());
         // What is about something that must not be shared is asked of no vector.
         let category = cache::category(&read.text).filter(|category| category.may_share());
+        let order = Asked { question: read.text.clone(), ..asked.clone() };
         let ask = Ask {
-            key,
-            scope: asked.scope,
-            policy: Policy {
-                read: policy.read && asked.wishes.read && !fresh,
-                write: policy.write && asked.wishes.write,
-                ..policy
-            },
             question: category.map(|category| cache::Question {
                 text: read.text.as_str().into(),
                 category: category.as_str().into(),
                 family: family.finish(asked.scope),
             }),
-            provenance: cache::Provenance {
-                route: SKILL.to_owned(),
-                model: speaker.name().to_owned(),
-                model_digest: speaker.digest().to_owned(),
-                template_digest: template,
-                seed: Some(seed),
-                step: Some(Step::Model.name().to_owned()),
-            },
-            recipe: None,
+            ..self.asking(&terms, key, seed, &order)
         };
         let (facts, search) = (self.facts.clone(), Arc::clone(&self.search));
         let (read, deadline) = (Arc::clone(read), asked.deadline);
-        let question = category.map(|_| read.text.clone());
+        let blocked = self.settings.blocked_terms.clone();
         let scope = asked.scope.of_prompts();
         let plan = move || plan(&facts, &search, &read, &blocked, seed, scope, deadline);
-        Wanted { ask, question, speaker: Arc::clone(speaker), deadline, progress, plan }
+        Wanted { ask, speaker: Arc::clone(speaker), deadline, progress, plan }
     }
 
     fn view(&self, language: Language) -> View<'_> {

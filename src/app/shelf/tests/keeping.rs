@@ -110,6 +110,17 @@ async fn soon<T>(future: impl Future<Output = T>) -> T {
 }
 
 #[tokio::test]
+async fn what_is_at_hand_is_lent_and_nothing_is_loaded_for_it() {
+    let (shared, world) = house(&[("a", 60)], true);
+    assert!(shared.at_hand("a").is_none() && shared.at_hand("b").is_none());
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert!(world.loads.lock().unwrap().is_empty());
+    drop(soon(shared.lend("a")).await.unwrap());
+    let lent = shared.at_hand("a");
+    assert!(lent.is_some() && shared.lock().list(tokio::time::Instant::now())[0].in_flight == 1);
+}
+
+#[tokio::test]
 async fn a_herd_causes_one_load_and_all_of_it_is_served() {
     let (shared, world) = house(&[("a", 60)], false);
     let herd: Vec<_> = (0..50)
