@@ -346,6 +346,7 @@ mod tests {
         metrics.shelf().unloaded("tiny");
         metrics.shelf().loaded("tiny", 2048, Duration::from_millis(20));
         metrics.shelf().evicted("other");
+        metrics.shelf().memory(1 << 20, &[("facts", 4096)].into());
         metrics.cache().answered("chat", "exact");
         metrics.skills().answered("ask", "template");
         metrics.skills().refused("copy", "money");
@@ -389,6 +390,8 @@ mod tests {
             "endcap_model_weights_bytes{gen_ai_request_model=\"tiny\"} 2048",
             "endcap_model_unloads_total{gen_ai_request_model=\"tiny\"} 1",
             "endcap_model_evictions_total{gen_ai_request_model=\"other\"} 1",
+            "endcap_memory_budget_bytes 1048576",
+            "endcap_memory_held_bytes{holder=\"facts\"} 4096",
             "endcap_facts{table=\"prices\"} 12",
             "endcap_facts_revision 7",
             "endcap_facts_memory_bytes 4096",

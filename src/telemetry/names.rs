@@ -87,6 +87,10 @@ pub enum Metric {
     InferenceFailed,
     /// Facts by table.
     Facts,
+    /// Memory for models and what stands beside them.
+    MemoryBudget,
+    /// What stands beside models, by what it is.
+    MemoryHeld,
     /// Revision of the facts' last change.
     FactsRevision,
     /// Memory that facts take.
@@ -119,7 +123,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 53] = [
+    pub const ALL: [Self; 55] = [
         Self::TimeToFirstToken,
         Self::TimePerOutputToken,
         Self::GenerationDuration,
@@ -159,6 +163,8 @@ impl Metric {
         Self::InferenceCancelled,
         Self::InferenceFailed,
         Self::Facts,
+        Self::MemoryBudget,
+        Self::MemoryHeld,
         Self::FactsRevision,
         Self::FactsMemory,
         Self::FactsFeedAge,
@@ -318,6 +324,16 @@ impl Metric {
                 "Requests for arrays that a graph refused, or that ran out of time",
             ),
             Self::Facts => ("endcap_facts", None, "Facts that are there"),
+            Self::MemoryBudget => (
+                "endcap_memory_budget",
+                Some(Bytes),
+                "Memory for models, facts, the index of products and their vectors",
+            ),
+            Self::MemoryHeld => (
+                "endcap_memory_held",
+                Some(Bytes),
+                "Memory of the budget that is not for models, by what has it",
+            ),
             Self::FactsRevision => {
                 ("endcap_facts_revision", None, "Revision of the last change of a fact")
             }

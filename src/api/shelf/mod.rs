@@ -8,6 +8,7 @@ mod error;
 mod lease;
 mod still;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::BoxFuture;
@@ -61,8 +62,11 @@ pub trait Shelf: Send + Sync {
     /// What is in memory now. To look at, not to use: none of it is kept for the caller.
     fn loaded(&self) -> Vec<Served>;
 
-    /// Bytes for weights and pages of all packages.
+    /// Bytes for weights and pages of all packages, and for what the store holds beside them.
     fn budget_bytes(&self) -> u64;
+
+    /// What the store holds beside packages, by name.
+    fn held_bytes(&self) -> BTreeMap<&'static str, u64>;
 
     /// Takes up packages that were installed meanwhile.
     fn look_again(&self) -> BoxFuture<'_, Result<(), ShelfError>>;

@@ -41,6 +41,9 @@ pub(super) trait World: Send + Sync + 'static {
     /// Ends a model that nobody uses; done when its memory is given back.
     fn end(&self, item: Self::Item) -> BoxFuture<'static, ()>;
 
+    /// Bytes that models can have at most, as it is now.
+    fn budget_bytes(&self) -> u64;
+
     /// Bytes that models in memory wait for so that they can answer.
     fn lacking_bytes(&self) -> u64;
 }
@@ -148,12 +151,13 @@ impl<T: Clone> Drop for Waiting<T> {
 /// Makes memory follow the plan until the shelf is closed.
 pub(super) async fn keep<W: World>(shared: Arc<Shared<W::Item>>, world: Arc<W>) {
     loop {
-        let lacking_bytes = world.lacking_bytes();
+        let (budget_bytes, lacking_bytes) = (world.budget_bytes(), world.lacking_bytes());
         let (planned, departing) = {
             let mut state = shared.lock();
             if state.closed {
                 return;
             }
+            state.budget_bytes = budget_bytes;
             state.lacking_bytes = lacking_bytes;
             (plan(&state, Instant::now()), state.departing())
         };

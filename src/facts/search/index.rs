@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use tantivy::collector::TopDocs;
+use tantivy::directory::RamDirectory;
 use tantivy::indexer::{IndexWriterOptions, UserOperation};
 use tantivy::query::{
     BooleanQuery, BoostQuery, ConstScoreQuery, DisjunctionMaxQuery, Occur, Query, TermQuery,
@@ -23,6 +24,8 @@ use crate::facts::Product;
 
 /// What the writer collects before it makes a segment of it; the least that tantivy takes.
 const WRITER_BYTES: usize = 15_000_000;
+/// Memory of an index besides its files: its threads, what they keep, and what is open for reading.
+const OWN_BYTES: usize = 3 << 20;
 /// What a word counts for, by where it is found.
 const IN_NAME: f32 = 3.0;
 const IN_CATEGORY: f32 = 1.5;
@@ -64,6 +67,7 @@ pub(super) struct Found {
 
 pub(super) struct Index {
     fields: Fields,
+    files: RamDirectory,
     writer: Mutex<IndexWriter>,
     reader: IndexReader,
 }
@@ -117,7 +121,9 @@ impl Fields {
 impl Index {
     pub(super) fn new() -> Result<Self, SearchError> {
         let (schema, fields) = Fields::new();
-        let index = tantivy::Index::create_in_ram(schema);
+        let files = RamDirectory::create();
+        let settings = tantivy::IndexSettings::default();
+        let index = tantivy::Index::create(files.clone(), schema, settings)?;
         index.tokenizers().register("plain", language::plain());
         for (code, language) in STEMMED {
             index.tokenizers().register(&format!("stems-{code}"), language::stems(language));
@@ -129,7 +135,13 @@ impl Index {
             .build();
         let writer = Mutex::new(index.writer_with_options(options)?);
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-        Ok(Self { fields, writer, reader })
+        Ok(Self { fields, files, writer, reader })
+    }
+
+    /// Bytes of its files, which are in memory, of what is being written to them, and of what reads and
+    /// writes them.
+    pub(super) fn bytes(&self) -> usize {
+        self.files.total_mem_usage() + OWN_BYTES
     }
 
     /// Does all steps; from then on they are seen.

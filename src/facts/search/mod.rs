@@ -58,6 +58,15 @@ pub struct Hit {
     pub cosine: Option<f32>,
 }
 
+/// What a search takes in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SearchMemory {
+    /// Of the index of words.
+    pub index_bytes: usize,
+    /// Of the vectors.
+    pub vector_bytes: usize,
+}
+
 /// Search over the products of a shop.
 #[derive(Debug)]
 pub struct Search {
@@ -176,6 +185,17 @@ impl Search {
     pub fn coverage(&self) -> (usize, usize) {
         let vectors = self.vectors.read().unwrap_or_else(PoisonError::into_inner).len();
         (vectors, self.upkeep().len())
+    }
+
+    /// What it takes in memory. Blocks while the index catches up or vectors are written.
+    pub fn memory(&self) -> SearchMemory {
+        // An index of nothing has some kilobytes of files, which are no shop's.
+        let index_bytes = match self.upkeep().bytes() {
+            0 => 0,
+            slots => slots + self.index.bytes(),
+        };
+        let vectors = self.vectors.read().unwrap_or_else(PoisonError::into_inner);
+        SearchMemory { index_bytes, vector_bytes: vectors.bytes() }
     }
 
     fn upkeep(&self) -> MutexGuard<'_, Upkeep> {
