@@ -248,6 +248,10 @@ impl Reading {
         if section != Section::Quality && section != Section::Mark {
             self.elements.push(Element::Gap);
         }
+        // "sliced", "roasted": of a name, too, where several are compared.
+        if matches!(section, Section::Service | Section::Usage) {
+            self.elements.push(Element::Quality(concept));
+        }
         self.concepts.insert(concept, section);
         self.content(concept);
     }

@@ -96,6 +96,7 @@ fn reversed_meanings_are_kept_apart() {
         ("What time do you open on Sunday?", "What time do you close on Sunday?"),
         ("Until what time are you open?", "From what time are you open?"),
         ("How do I turn the lamp on?", "How do I turn the lamp off?"),
+        ("Is sliced bread sweeter than bread?", "Is bread sweeter than sliced bread?"),
         ("What's the check-in time?", "What's the check-out time?"),
         ("Ist Käse salziger als Wurst?", "Ist Wurst salziger als Käse?"),
         ("¿Puedo usar miel en lugar de sirope?", "¿Puedo usar sirope en lugar de miel?"),
