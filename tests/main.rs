@@ -26,6 +26,7 @@ mod inference;
 mod networks;
 mod onnx_nodes;
 mod perplexity;
+mod questions;
 mod reference;
 mod sharing;
 mod shelf;
