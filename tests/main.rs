@@ -27,6 +27,7 @@ mod memory;
 mod networks;
 mod onnx_nodes;
 mod perplexity;
+mod questions;
 mod reference;
 mod sharing;
 mod shelf;

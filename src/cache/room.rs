@@ -16,9 +16,6 @@ use super::{Ask, Config, Head, Key, Provenance};
 use crate::facts::{Facts, Record, Standing, UnixSeconds};
 use crate::telemetry::CacheMetrics;
 
-/// What questions by meaning may take in memory, as one part in so many of what answers may.
-const SEMANTIC_PART: u64 = 4;
-
 /// Answers that were made, each as long as the facts that it stands on hold. Clones are the same
 /// cache.
 #[derive(Clone)]
@@ -69,7 +66,7 @@ impl Reason {
 impl Cache {
     /// A cache in memory alone.
     pub fn in_memory(config: Config, facts: Facts, metrics: CacheMetrics) -> Self {
-        let room = Room { memory_bytes: config.memory_bytes, disk_bytes: 0 };
+        let room = Room { memory_bytes: config.answers_bytes(), disk_bytes: 0 };
         Self(Arc::new(Inner::new(config, facts, metrics, room)))
     }
 
@@ -96,7 +93,7 @@ impl Cache {
         metrics: CacheMetrics,
         (disk, kept): (Arc<Disk>, Vec<super::store::Kept>),
     ) -> Self {
-        let room = Room { memory_bytes: config.memory_bytes, disk_bytes: config.disk_bytes };
+        let room = Room { memory_bytes: config.answers_bytes(), disk_bytes: config.disk_bytes };
         let pause = config.write_pause;
         let inner = Inner::new(config, facts, metrics, room);
         if let Some(watched) = disk.watched() {
@@ -162,8 +159,7 @@ impl Cache {
 
 impl Inner {
     fn new(config: Config, facts: Facts, metrics: CacheMetrics, room: Room) -> Self {
-        let semantic_bytes = config.memory_bytes / SEMANTIC_PART;
-        let semantic = Semantic::new(semantic_bytes, metrics.clone());
+        let semantic = Semantic::new(config.questions_bytes(), metrics.clone());
         Self {
             config,
             facts,
