@@ -189,7 +189,7 @@ mod tests {
             (
                 Table::Products,
                 r#"{"names": {"en": "x"}, "attributes": {"code": 1234567890123456}}"#,
-                "attributes: it is not a text, a number of at most 15 digits, true or false",
+                "attributes.code: it is not a text, a number of at most 15 digits, true or false",
             ),
             (Table::Stock, r#"{"band": "out", "quantity": 3}"#, "band: `out` does not go"),
             (

@@ -138,10 +138,10 @@ impl Index {
         Ok(Self { fields, files, writer, reader })
     }
 
-    /// Bytes of its files, which are in memory, of what is being written to them, and of what reads and
-    /// writes them.
+    /// Bytes of its files, which are in memory, of what reads and writes them, and at most of what is
+    /// being written.
     pub(super) fn bytes(&self) -> usize {
-        self.files.total_mem_usage() + OWN_BYTES
+        self.files.total_mem_usage() + OWN_BYTES + WRITER_BYTES
     }
 
     /// Does all steps; from then on they are seen.
