@@ -130,11 +130,12 @@ impl Worker {
             queue = self.shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
         let room = self.running.len() < self.max_sequences && self.set_aside.is_empty();
-        let job = if room { queue.take() } else { None };
+        // What is to be forgotten is, before another prompt looks for its beginning.
+        let job = if room && !queue.forget { queue.take() } else { None };
         queue.running = self.running.len() + self.set_aside.len() + usize::from(job.is_some());
         match job {
             Some(job) => Found::Job(Box::new(job)),
-            None if std::mem::take(&mut queue.nudged) => Found::Nudge,
+            None if std::mem::take(&mut queue.nudged) || queue.forget => Found::Nudge,
             None => Found::Nothing,
         }
     }
