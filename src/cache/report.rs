@@ -143,6 +143,7 @@ impl Cache {
             Purge::All => {
                 let keys = inner.exact.clear();
                 inner.semantic.clear();
+                inner.night.clear();
                 if let Some(store) = &inner.store {
                     store.clear();
                 }

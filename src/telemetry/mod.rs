@@ -2,7 +2,7 @@
 //!
 //! [`Metrics`] holds every counter, gauge and histogram and writes them for Prometheus;
 //! [`Metrics::observe_model`] gives the engine the observer of one model. [`start`] sets up the
-//! log on standard error.
+//! log on standard error. [`with_causes`] tells an error on one line.
 //!
 //! **Invariants**
 //! - Every metric's name, help and unit stand in [`Metric`] and nowhere else.
@@ -13,6 +13,7 @@
 //! **Not here**: the route that shows the metrics, deciding what is worth counting.
 
 mod cache;
+mod error;
 mod facts;
 mod log;
 mod memory;
@@ -25,6 +26,7 @@ mod shelf;
 mod skills;
 
 pub use cache::CacheMetrics;
+pub use error::with_causes;
 pub use facts::FactsMetrics;
 pub use log::{LogError, LogFormat, start};
 pub use memory::{forget_peak_memory, peak_memory_bytes};

@@ -128,6 +128,15 @@ impl Semantic {
         }
     }
 
+    /// What [`Self::insert`] gave to be kept, where the entry's question is there still.
+    pub(in crate::cache) fn meaning(&self, key: &Key) -> Option<Arc<[u8]>> {
+        let state = self.lock();
+        let signature = state.entries.get(key)?.signature;
+        let (Partition { family, encoder, .. }, vector) = state.index.get(key)?;
+        let meaning = Meaning::of(family, encoder, signature, &vector);
+        meaning.to_bytes().map(Arc::from)
+    }
+
     /// Forgets an entry.
     pub(in crate::cache) fn remove(&self, key: &Key) {
         let mut state = self.lock();

@@ -91,6 +91,7 @@ impl Worker {
     /// Takes in what there is room for; waits where there is nothing to do. False at the end.
     fn admit(&mut self) -> bool {
         loop {
+            self.forget_where_told();
             self.decoder.kv().give_to_others();
             self.resume();
             match self.look() {
@@ -108,6 +109,12 @@ impl Worker {
                 }
                 Found::End => return false,
             }
+        }
+    }
+
+    fn forget_where_told(&mut self) {
+        if std::mem::take(&mut self.shared.lock().forget) {
+            self.decoder.kv().forget();
         }
     }
 

@@ -56,6 +56,12 @@ impl<P: Copy + Eq + Hash, Id: Copy + Eq + Hash> Index<P, Id> {
         self.places.contains_key(id)
     }
 
+    /// Where an entry is, and its vector.
+    pub(super) fn get(&self, id: &Id) -> Option<(P, Packed)> {
+        let (at, place) = self.places.get(id)?;
+        Some((*at, self.partitions.get(at)?.vector(*place)?))
+    }
+
     /// Takes up an entry's question; one of the same id is replaced. Answers with the entry that had
     /// to leave, if the index was full.
     pub(super) fn insert(&mut self, at: P, id: Id, key: u64, vector: &Packed) -> Option<Id> {

@@ -55,6 +55,12 @@ impl<Id: Copy> Partition<Id> {
         self.ids.get(place).copied()
     }
 
+    /// The vector of the entry at a place.
+    pub(super) fn vector(&self, place: u32) -> Option<Packed> {
+        let start = (place as usize).checked_mul(self.dimensions)?;
+        self.values.get(start..start.checked_add(self.dimensions)?).map(Packed::of_values)
+    }
+
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         self.values.capacity()
