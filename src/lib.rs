@@ -17,6 +17,7 @@ pub mod config;
 pub mod engine;
 pub mod http;
 pub mod packages;
+pub mod protocol;
 pub mod skills;
 pub mod telemetry;
 pub mod units;
