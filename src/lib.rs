@@ -19,5 +19,6 @@ pub mod http;
 pub mod packages;
 pub mod protocol;
 pub mod skills;
+pub mod state;
 pub mod telemetry;
 pub mod units;

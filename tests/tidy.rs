@@ -9,12 +9,13 @@ use crate::support::root;
 const LEAVES: [&str; 2] = ["telemetry", "units"];
 
 /// What a room may use besides the leaves. A new edge is a commit of its own with its reason.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 12] = [
     ("units", &[]),
     ("telemetry", &["engine"]),
     ("engine", &[]),
     ("packages", &["engine"]),
     ("protocol", &[]),
+    ("state", &["protocol"]),
     ("http", &[]),
     ("skills", &[]),
     ("api", &["engine", "http", "skills"]),
