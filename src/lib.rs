@@ -20,5 +20,6 @@ pub mod packages;
 pub mod protocol;
 pub mod skills;
 pub mod state;
+pub mod sync;
 pub mod telemetry;
 pub mod units;

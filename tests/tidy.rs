@@ -9,13 +9,14 @@ use crate::support::root;
 const LEAVES: [&str; 2] = ["telemetry", "units"];
 
 /// What a room may use besides the leaves. A new edge is a commit of its own with its reason.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("units", &[]),
     ("telemetry", &["engine"]),
     ("engine", &[]),
     ("packages", &["engine"]),
     ("protocol", &[]),
     ("state", &["protocol"]),
+    ("sync", &["protocol", "state"]),
     ("http", &[]),
     ("skills", &[]),
     ("api", &["engine", "http", "skills"]),
