@@ -12,11 +12,14 @@
 
 pub mod api;
 pub mod app;
+pub mod cache;
 pub mod cli;
 pub mod config;
 pub mod engine;
+pub mod facts;
 pub mod http;
 pub mod packages;
+pub mod privacy;
 pub mod protocol;
 pub mod skills;
 pub mod state;

@@ -32,8 +32,11 @@ fn operations(server: &Server) -> Vec<(String, String, bool)> {
         for (method, operation) in methods.as_object().unwrap() {
             let security = operation.get("security").unwrap_or(&default);
             let public = security.as_array().is_none_or(Vec::is_empty);
-            let path =
-                path.replace("{id}", MODEL).replace("{model}", MODEL).replace("{name}", MODEL);
+            let path = path
+                .replace("{table}", "prices")
+                .replace("{id}", MODEL)
+                .replace("{model}", MODEL)
+                .replace("{name}", MODEL);
             found.push((method.to_uppercase(), path, public));
         }
     }

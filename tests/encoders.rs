@@ -179,8 +179,10 @@ async fn encoders_become_a_few_nodes_of_ours() {
     }
 }
 
-/// Token ids and what goes with them, the same for every program that is compared.
-fn text(network: &Network, batch: usize, tokens: usize) -> Inference {
+/// Token ids and what goes with them, or a picture: the same for every program that is compared.
+fn same_for_all(network: &Network, shape: &[usize]) -> Inference {
+    let count = shape.iter().product::<usize>();
+    let tokens = *shape.last().unwrap();
     let inputs = network.inputs().iter().map(|port| {
         let value = |at: usize| {
             let (row, column) = (at / tokens, at % tokens);
@@ -190,9 +192,16 @@ fn text(network: &Network, batch: usize, tokens: usize) -> Inference {
                 _ => 1000 + ((row * 31 + column * 17) % 1000) as i64,
             }
         };
-        assert_eq!(port.element, ElementType::Int64, "{}", port.name);
-        let values: Vec<i64> = (0..batch * tokens).map(value).collect();
-        (port.name.clone(), Array::integers(vec![batch, tokens], &values).unwrap())
+        let array = if port.element == ElementType::Float32 {
+            let bytes =
+                (0..count).flat_map(|at| ((at * 37 % 255) as f32 / 127.5 - 1.0).to_le_bytes());
+            Array::new(ElementType::Float32, shape.to_vec(), bytes.collect()).unwrap()
+        } else {
+            assert_eq!(port.element, ElementType::Int64, "{}", port.name);
+            let values: Vec<i64> = (0..count).map(value).collect();
+            Array::integers(shape.to_vec(), &values).unwrap()
+        };
+        (port.name.clone(), array)
     });
     Inference { inputs: inputs.collect(), outputs: Vec::new(), deadline: None }
 }
@@ -201,17 +210,18 @@ fn variable(name: &str) -> Option<String> {
     std::env::var_os(name)?.into_string().ok()
 }
 
-/// Prints how long a text takes, and writes what comes out: `ENDCAP_ENCODER` names a graph,
-/// `ENDCAP_SHAPE` batch, tokens and threads.
+/// Prints how long a text or a picture takes, and writes what comes out: `ENDCAP_ENCODER` names a
+/// graph, `ENDCAP_SHAPE` the shape of its inputs (`8x32`), `ENDCAP_THREADS` how many compute.
 #[tokio::test]
 #[ignore = "needs a model; run by tests/bench"]
 #[allow(clippy::print_stdout, reason = "that is what it is for")]
 async fn an_encoders_time() {
-    let shape = variable("ENDCAP_SHAPE").unwrap_or_else(|| "1x32x1".to_owned());
+    let shape = variable("ENDCAP_SHAPE").unwrap_or_else(|| "1x32".to_owned());
     let shape: Vec<usize> = shape.split('x').map(|n| n.parse().unwrap()).collect();
-    let network = load(PathBuf::from(variable("ENDCAP_ENCODER").unwrap()), shape[2]);
+    let threads = variable("ENDCAP_THREADS").map_or(1, |n| n.parse().unwrap());
+    let network = load(PathBuf::from(variable("ENDCAP_ENCODER").unwrap()), threads);
     println!("{:?}", network.report().operators);
-    let inference = text(&network, shape[0], shape[1]);
+    let inference = same_for_all(&network, &shape);
     let outputs = network.infer(inference.clone()).await.unwrap();
     if let Some(path) = variable("ENDCAP_OUT") {
         std::fs::write(path, outputs[0].1.bytes().unwrap()).unwrap();

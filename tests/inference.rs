@@ -6,7 +6,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
-use crate::support::{ADD_SUB, Answer, Ask, IDENTITIES, MODEL, Server, VERSION, arrays};
+use crate::support::onnx::{Graph, node, port};
+use crate::support::{
+    ADD_SUB, Answer, Ask, IDENTITIES, MODEL, Server, VERSION, arrays, bare, install_graph,
+};
 
 fn serve(settings: &[(&str, &str)]) -> Server {
     Server::start_in(arrays(), settings)
@@ -231,4 +234,39 @@ fn requests_are_counted_under_the_pattern_of_their_route() {
     let counted = "http_route=\"/v2/models/{model}/infer\",http_response_status_code=\"200\"} 2";
     assert!(text.contains(counted), "{text}");
     assert!(!text.contains("/v2/models/int8"), "{text}");
+}
+
+#[test]
+fn brain_floats_go_in_and_come_out_as_binary_data() {
+    const BRAIN: i32 = 16;
+    let data = bare();
+    let graph = Graph {
+        inputs: vec![port("x", BRAIN, "n")],
+        outputs: vec![port("y", BRAIN, "n")],
+        nodes: vec![node("Abs", &["x"], &["y"])],
+        ..Graph::default()
+    };
+    install_graph(data.path(), "brain", graph.bytes(), &Value::Null, &[]);
+    let server = Server::start_in(data, &[]);
+    let told = server.ask(Ask::get("/v2/models/brain")).json();
+    assert_eq!(told["inputs"][0], json!({"name": "x", "datatype": "BF16", "shape": [-1]}));
+    let infer = |binary: bool| {
+        let json = json!({
+            "inputs": [{
+                "name": "x", "shape": [2], "datatype": "BF16", "parameters": {"binary_data_size": 4},
+            }],
+            "outputs": [{"name": "y", "parameters": {"binary_data": binary}}],
+        });
+        let json = json.to_string();
+        // −1.5 and 2.
+        let body = [json.as_bytes(), &[0xc0, 0xbf, 0x00, 0x40]].concat();
+        let ask = Ask::post_raw("/v2/models/brain/infer", body);
+        server.ask(ask.header("inference-header-content-length", &json.len().to_string()))
+    };
+    let answer = infer(true);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert!(answer.body.ends_with(&[0xc0, 0x3f, 0x00, 0x40]), "{:?}", answer.body);
+    let refused = infer(false);
+    assert_eq!(refused.status, 400, "{}", refused.text());
+    assert!(refused.text().contains("BF16 has no form in JSON"), "{}", refused.text());
 }

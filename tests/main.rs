@@ -9,12 +9,17 @@
 
 mod answers;
 mod api;
+mod ask;
+mod bombs;
+mod cache;
 mod cards;
 mod cli;
 mod clients;
 mod constraint;
+mod embeddings;
 mod encoders;
 mod engine;
+mod facts;
 mod forms;
 mod fuzz;
 mod inference;
@@ -24,8 +29,10 @@ mod perplexity;
 mod reference;
 mod sharing;
 mod shelf;
+mod shop;
 mod speed;
 mod stress;
 mod support;
+mod texts;
 mod tidy;
 mod vision;

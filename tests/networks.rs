@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use endcap::engine::{
-    Array, Budget, Config, InferError, Inference, LoadError, Network, Statistics,
+    Array, Budget, Config, ElementType, InferError, Inference, LoadError, Network, Statistics,
 };
 
 use crate::support::onnx::{
-    FLOAT, Graph, INT64, axes, floats, integer, integers, node, port, source, text, with,
+    BOOL, FLOAT, Graph, INT64, axes, floats, integer, integers, node, port, source, stored, text,
+    with,
 };
 
 const BUDGET: u64 = 64 << 20;
@@ -227,11 +228,118 @@ async fn a_request_that_takes_more_than_is_free_is_refused_and_the_next_is_serve
     assert_eq!(ask(&network, &both(8)).await.unwrap().shape(), [8, 8]);
     let error = ask(&network, &both(50_000)).await.unwrap_err();
     assert!(
-        matches!(error, InferError::Memory { bytes, free_bytes }
-            if bytes >= 10_000_000_000 && free_bytes <= BUDGET),
+        matches!(error, InferError::TooLarge { bytes, most_bytes }
+            if bytes >= 10_000_000_000 && most_bytes <= BUDGET),
         "{error}"
     );
     assert_eq!(ask(&network, &both(16)).await.unwrap().shape(), [16, 16]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_waits_for_memory_that_others_have() {
+    let graph = || Graph {
+        inputs: vec![port("a", FLOAT, "n 1"), port("b", FLOAT, "1 n")],
+        outputs: vec![port("y", FLOAT, "n n")],
+        nodes: vec![node("MatMul", &["a", "b"], &["y"])],
+        ..Graph::default()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let source = graph().write(folder.path());
+    let budget = Budget::new(BUDGET);
+    let config = Config { threads: 1, ..Config::default() };
+    let networks = [(); 3].map(|()| Network::load_within(&budget, &source, &config).unwrap());
+    // Each answer takes more than a third of the budget.
+    let n = 2500;
+    let asks = networks.clone().map(|network| {
+        tokio::spawn(async move {
+            let both = [("a", ones(&[n, 1])), ("b", ones(&[1, n]))];
+            for _ in 0..4 {
+                assert_eq!(ask(&network, &both).await.unwrap().shape(), [n, n]);
+            }
+        })
+    });
+    for ask in asks {
+        ask.await.unwrap();
+    }
+    assert_eq!(budget.lacking_bytes(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_the_run_can_tell_takes_its_memory_too() {
+    // How many places are not zero is not known before.
+    let graph = Graph {
+        inputs: vec![port("x", FLOAT, "n")],
+        outputs: vec![port("y", INT64, "1 m")],
+        nodes: vec![node("NonZero", &["x"], &["y"])],
+        ..Graph::default()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let budget = Budget::new(1 << 20);
+    let config = Config { threads: 1, ..Config::default() };
+    let network = Network::load_within(&budget, &graph.write(folder.path()), &config).unwrap();
+    assert_eq!(ask(&network, &[("x", ones(&[50_000]))]).await.unwrap().shape(), [1, 50_000]);
+    let error = ask(&network, &[("x", ones(&[200_000]))]).await.unwrap_err();
+    assert!(matches!(error, InferError::TooLarge { .. }), "{error}");
+    assert_eq!(budget.lacking_bytes(), 0);
+}
+
+#[tokio::test]
+async fn one_hot_is_all_off_where_a_place_is_outside() {
+    let graph = Graph {
+        inputs: vec![port("x", INT64, "n")],
+        outputs: vec![port("y", FLOAT, "n 3")],
+        nodes: vec![node("OneHot", &["x", "depth", "values"], &["y"])],
+        stored: vec![integers("depth", &[1], &[3]), floats("values", &[2], &[0.5, 2.0])],
+    };
+    let network = load(graph).unwrap();
+    let places = [1, -1, 3, -4, i64::MAX, 1 << 32, 0];
+    let x = Array::integers(vec![places.len()], &places).unwrap();
+    let y = ask(&network, &[("x", x)]).await.unwrap().to_floats().unwrap();
+    let off = [0.5; 3];
+    let row = |at: usize| {
+        let mut row = off;
+        row[at] = 2.0;
+        row
+    };
+    assert_eq!(y, [row(1), row(2), off, off, off, off, row(0)].concat());
+}
+
+#[tokio::test]
+async fn whether_any_or_all_are_true_is_a_reduction() {
+    for (operator, wanted) in
+        [("ReduceMax", [true, true, false]), ("ReduceMin", [true, false, false])]
+    {
+        let reduce = with(node(operator, &["x"], &["y"]), &[axes(&[1]), integer("keepdims", 0)]);
+        let graph = Graph {
+            inputs: vec![port("x", BOOL, "n 2")],
+            outputs: vec![port("y", BOOL, "n")],
+            nodes: vec![reduce],
+            ..Graph::default()
+        };
+        let network = load(graph).unwrap();
+        let x = Array::new(ElementType::Bool, vec![3, 2], vec![1, 1, 1, 0, 0, 0]).unwrap();
+        let y = ask(&network, &[("x", x)]).await.unwrap();
+        assert_eq!(y.bytes().unwrap(), wanted.map(u8::from), "{operator}");
+    }
+}
+
+#[tokio::test]
+async fn dropping_at_random_is_refused_by_the_nodes_name() {
+    let dropout = |mode: u8, share: f32| Graph {
+        inputs: vec![port("x", FLOAT, "n")],
+        outputs: vec![port("y", FLOAT, "n")],
+        nodes: vec![node("Dropout", &["x", "share", "training"], &["y"])],
+        stored: vec![floats("share", &[], &[share]), stored("training", BOOL, &[], vec![mode])],
+    };
+    let refused = refusal(dropout(1, 0.5));
+    assert!(refused.contains("make y") && refused.contains("at random"), "{refused}");
+    for harmless in [dropout(0, 0.5), dropout(1, 0.0)] {
+        let network = load(harmless).unwrap();
+        assert_eq!(
+            ask(&network, &[("x", ones(&[3]))]).await.unwrap().to_floats().unwrap(),
+            [1.0; 3]
+        );
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::support::root;
 const LEAVES: [&str; 2] = ["telemetry", "units"];
 
 /// What a room may use besides the leaves. A new edge is a commit of its own with its reason.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     ("units", &[]),
     ("telemetry", &["engine"]),
     ("engine", &[]),
@@ -17,12 +17,15 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("protocol", &[]),
     ("state", &["protocol"]),
     ("sync", &["protocol", "state"]),
+    ("facts", &[]),
+    ("cache", &["engine", "facts"]),
     ("http", &[]),
-    ("skills", &[]),
-    ("api", &["engine", "http", "skills"]),
-    ("config", &["api", "engine", "http"]),
-    ("app", &["api", "config", "engine", "http", "packages", "skills"]),
-    ("cli", &["app", "config", "engine", "http", "packages", "skills"]),
+    ("privacy", &[]),
+    ("skills", &["cache", "engine", "facts", "privacy"]),
+    ("api", &["cache", "engine", "facts", "http", "privacy", "skills"]),
+    ("config", &["api", "cache", "engine", "facts", "http", "skills"]),
+    ("app", &["api", "cache", "config", "engine", "facts", "http", "packages", "skills"]),
+    ("cli", &["app", "cache", "config", "engine", "facts", "http", "packages", "skills"]),
 ];
 
 /// Names that say nothing about what is inside.
@@ -59,6 +62,45 @@ fn rooms_use_only_what_the_table_allows() {
         faults.extend(forbidden_edges(&room, &path, &text));
     }
     assert!(faults.is_empty(), "edges that are not in the table:\n{}", faults.join("\n"));
+}
+
+/// What no module names is never compiled, and its tests never run.
+#[test]
+fn every_file_belongs_to_a_module() {
+    let mut files = Vec::new();
+    for top in ["src", "tests"] {
+        rust_files(&root().join(top), &mut files);
+    }
+    let orphans: Vec<_> = files.iter().filter(|file| !is_named(file)).collect();
+    assert!(orphans.is_empty(), "no module names {orphans:?}");
+}
+
+fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = entry.file_name().unwrap().to_str().unwrap();
+        if entry.is_dir() && !name.starts_with('.') && name != "node_modules" {
+            rust_files(&entry, found);
+        } else if name.ends_with(".rs") {
+            found.push(entry);
+        }
+    }
+}
+
+/// Whether the module that a file would belong to names it, or it is a crate's own root.
+fn is_named(file: &Path) -> bool {
+    let (mut folder, mut stem) = (file.parent().unwrap(), file.file_stem().unwrap());
+    if stem == "mod" {
+        stem = folder.file_name().unwrap();
+        folder = folder.parent().unwrap();
+    }
+    let stem = stem.to_str().unwrap();
+    let beside = folder.with_extension("rs");
+    let parents = ["lib.rs", "main.rs", "mod.rs"].map(|name| folder.join(name));
+    let parents =
+        parents.into_iter().chain([beside]).filter_map(|p| std::fs::read_to_string(p).ok());
+    let text: String = parents.collect();
+    let named = format!("mod {stem};");
+    ["lib", "main", "rten_side"].contains(&stem) || text.lines().any(|line| line.ends_with(&named))
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Ask, Server, bare, install, root};
@@ -206,6 +206,59 @@ fn what_cannot_be_honoured_is_refused_by_name() {
     }
     assert!(server.memory_bytes() < before + (32 << 20), "{before} {}", server.memory_bytes());
     assert!(!server.log().contains("ERROR"), "{}", server.log());
+}
+
+/// A PNG of no colour with a chunk before its pixels.
+fn png_with_chunk(side: u32, kind: &[u8; 4], chunk: &[u8]) -> Vec<u8> {
+    let plain = GrayImage::from_pixel(side, side, Luma([128]));
+    let mut png = Cursor::new(Vec::new());
+    DynamicImage::from(plain).write_to(&mut png, ImageFormat::Png).unwrap();
+    let mut png = png.into_inner();
+    let mut sum = flate2::Crc::new();
+    sum.update(kind);
+    sum.update(chunk);
+    let chunk =
+        [&(chunk.len() as u32).to_be_bytes()[..], kind, chunk, &sum.sum().to_be_bytes()].concat();
+    // Behind the signature and the head.
+    png.splice(33..33, chunk);
+    png
+}
+
+/// A colour profile that is 400 MB of nothing once it is inflated.
+fn profile_bomb() -> Vec<u8> {
+    let mut profile = b"bomb\0\0".to_vec();
+    let mut deflate = flate2::write::ZlibEncoder::new(&mut profile, flate2::Compression::best());
+    for _ in 0..400 {
+        std::io::Write::write_all(&mut deflate, &[0; 1 << 20]).unwrap();
+    }
+    deflate.finish().unwrap();
+    png_with_chunk(64, b"iCCP", &profile)
+}
+
+#[test]
+fn many_bombs_at_once_take_no_more_than_one_picture() {
+    let server = server(&[]);
+    // As many pixels as are allowed, and a hundred million.
+    let largest = png_with_chunk(6324, b"tEXt", b"Title\0largest");
+    assert_eq!(send(&server, "classify", "png", largest.clone()).status, 200);
+    let one = server.most_memory_bytes();
+    let bombs = [file("bomb.png"), profile_bomb(), largest];
+    std::thread::scope(|scope| {
+        for asker in 0..32 {
+            let (server, bomb) = (&server, &bombs[asker % bombs.len()]);
+            scope.spawn(move || {
+                for _ in 0..2 {
+                    let status = send(server, "classify", "png", bomb.clone()).status;
+                    assert!([200, 400, 413].contains(&status), "{status}");
+                }
+            });
+        }
+    });
+    let many = server.most_memory_bytes();
+    eprintln!("one picture: {} MiB, bombs: {} MiB at most", one >> 20, many >> 20);
+    // Beside one that is decoded some are being read, and answers written.
+    assert!(many < one + (96 << 20), "{} MiB, then {} MiB", one >> 20, many >> 20);
+    assert_eq!(server.ask(Ask::get("/health/ready")).status, 200);
 }
 
 #[test]

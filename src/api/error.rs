@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 
 use super::shelf::ShelfError;
+use crate::cache::Failure;
 use crate::engine::{ConstraintError, EngineError, InferError};
 use crate::http::{Kind, Problem};
 use crate::skills::chat::TemplateError;
@@ -14,8 +15,12 @@ use crate::skills::pictures::PictureError;
 const RESPONSE_FORMAT: &str = "response_format";
 /// When to come back to a server that is stopping: it may be a restart.
 const RESTART_WAIT: Duration = Duration::from_secs(10);
+/// When to come back where other requests have the memory that one needs.
+const MEMORY_WAIT: Duration = Duration::from_secs(1);
 /// When to come back where a model is in between.
 const LOAD_WAIT: Duration = Duration::from_secs(1);
+/// When to come back where what was asked about has just changed.
+const FACTS_WAIT: Duration = Duration::from_secs(1);
 
 /// What an engine's refusal means for the caller; `prompt` is the field the prompt came from.
 pub(super) fn of_engine(error: EngineError, prompt: &str) -> Problem {
@@ -48,6 +53,20 @@ pub(super) fn of_engine(error: EngineError, prompt: &str) -> Problem {
     }
 }
 
+/// What it means for the caller that an answer was not given to its end.
+pub(super) fn of_failure(failure: Failure, prompt: &str) -> Problem {
+    let message = failure.to_string();
+    match failure {
+        Failure::Engine(error) => of_engine(error, prompt),
+        Failure::Recalled { .. } | Failure::Overtaken { .. } => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, Kind::OverloadedError, message)
+                .code("facts_changed")
+                .retry_after(FACTS_WAIT)
+        }
+        Failure::TooLarge { .. } => Problem::internal(message),
+    }
+}
+
 /// What a network's refusal means for the caller.
 pub(super) fn of_inference(error: InferError) -> Problem {
     let message = error.to_string();
@@ -65,6 +84,11 @@ pub(super) fn of_inference(error: InferError) -> Problem {
                 .code("shutting_down")
                 .retry_after(RESTART_WAIT)
         }
+        InferError::Memory { .. } => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, Kind::OverloadedError, message)
+                .code("memory_full")
+                .retry_after(MEMORY_WAIT)
+        }
         InferError::Internal(cause) => Problem::internal(cause),
         InferError::UnknownInput { .. }
         | InferError::UnknownOutput { .. }
@@ -72,7 +96,7 @@ pub(super) fn of_inference(error: InferError) -> Problem {
         | InferError::Twice { .. }
         | InferError::Element { .. }
         | InferError::Shape { .. }
-        | InferError::Memory { .. }
+        | InferError::TooLarge { .. }
         | InferError::Refused { .. } => Problem::invalid(message).code("invalid_tensor"),
     }
 }
@@ -139,8 +163,14 @@ fn refused_by_shelf(error: ShelfError, message: String) -> Problem {
 /// What a network's refusal means for the caller, where we made its inputs.
 pub(super) fn of_own_inference(error: InferError, name: &str) -> Problem {
     match error {
-        InferError::QueueFull { .. } | InferError::Deadline | InferError::ShuttingDown => {
-            of_inference(error)
+        InferError::QueueFull { .. }
+        | InferError::Memory { .. }
+        | InferError::Deadline
+        | InferError::ShuttingDown => of_inference(error),
+        InferError::TooLarge { .. } => {
+            let message = format!("the model `{name}`: {error}");
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, Kind::OverloadedError, message)
+                .code("model_too_large")
         }
         error => Problem::internal(format!("{name}: {error}")),
     }
@@ -234,6 +264,25 @@ pub(super) fn over_limit(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_that_is_right_is_told_to_come_back_and_one_that_can_never_run_is_not() {
+        let full = InferError::Memory { bytes: 9, free_bytes: 8 };
+        let large = InferError::TooLarge { bytes: 9, most_bytes: 8 };
+        let told = of_inference(full.clone());
+        assert_eq!(
+            (told.status().as_u16(), told.body().code.as_deref()),
+            (503, Some("memory_full"))
+        );
+        assert_eq!(of_own_inference(full, "u2netp").body().code.as_deref(), Some("memory_full"));
+        assert_eq!(of_inference(large.clone()).status(), 400);
+        let told = of_own_inference(large, "u2netp");
+        assert_eq!(
+            (told.status().as_u16(), told.body().code.as_deref()),
+            (503, Some("model_too_large"))
+        );
+        assert!(told.body().message.contains("`u2netp`"));
+    }
 
     #[test]
     fn each_error_of_the_engine_has_its_status_and_code() {

@@ -1,7 +1,7 @@
 //! The store's door: what a device can ask for over HTTP, and in which form it is answered.
 //!
 //! [`router`] makes an axum router from [`Service`], which holds the [`shelf`] that models come
-//! from, limits, tokens and metrics. [`routes::ROUTES`] is the table that everything else is made of: the
+//! from, limits, tokens and metrics. [`routes::all`] is the table that everything else is made of: the
 //! router, who may use a route, `/openapi.json`, and the test that walks it.
 //!
 //! **Invariants**
@@ -20,9 +20,11 @@ mod encoder;
 mod error;
 mod inference;
 mod json;
+mod meaning;
 mod openai;
 mod openapi;
 mod operations;
+mod query;
 mod repository;
 pub mod routes;
 mod service;
@@ -30,6 +32,8 @@ pub mod shelf;
 mod store;
 mod text;
 mod vision;
+mod voice;
 
+pub use meaning::Meaning;
 pub use routes::router;
 pub use service::{Defaults, Limits, Served, ServedModel, ServedNetwork, Service, ServiceParts};

@@ -4,7 +4,7 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::routes::{Asked, Content, ROUTES, Route};
+use super::routes::{self, Asked, Content, Route};
 use crate::http::{Access, ErrorEnvelope, ErrorForm, PlainError};
 use crate::skills::pictures::Format;
 
@@ -16,7 +16,7 @@ pub(super) fn describe() -> Value {
     });
     let mut generator = settings.into_generator();
     let mut paths = Map::new();
-    for route in ROUTES {
+    for route in routes::all() {
         let method = route.method.method().as_str().to_ascii_lowercase();
         let operation = operation(route, &mut generator);
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
@@ -67,15 +67,15 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         json!({ "name": field.name, "in": "query", "description": field.about, "schema": schema })
     });
     let mut parameters: Vec<Value> = in_path.chain(in_query).collect();
-    if let Content::JsonOrBinary(_) = route.response {
-        parameters.push(header_length());
-    }
+    parameters.extend(headers(route));
     if !parameters.is_empty() {
         fields.insert("parameters".into(), Value::from(parameters));
     }
     let security = match route.access {
         Access::Public => json!([]),
         Access::Client => json!([{ "token": ["client", "admin"] }]),
+        Access::ClientOrFeed => json!([{ "token": ["client", "feed", "admin"] }]),
+        Access::Feed => json!([{ "token": ["feed", "admin"] }]),
         Access::Metrics => json!([{ "token": ["metrics", "admin"] }]),
         Access::Admin => json!([{ "token": ["admin"] }]),
     };
@@ -90,6 +90,16 @@ fn content_of(asked: &Asked, generator: &mut SchemaGenerator) -> Value {
             "application/json": { "schema": schema(generator) },
             "application/octet-stream": bytes(),
         }),
+        Asked::MergePatch => {
+            let object = json!({ "schema": { "type": "object" } });
+            json!({ "application/merge-patch+json": object, "application/json": object })
+        }
+        Asked::Lines(schema) => {
+            // A whole body is text; what stands in each of its lines is said beside it.
+            let line = schema(generator);
+            let [media_type, ..] = super::store::facts::batch::MEDIA_TYPES;
+            json!({ media_type: { "schema": { "type": "string" }, "x-line-schema": line } })
+        }
         Asked::Picture => {
             let file = json!({ "schema": { "type": "string", "format": "binary" } });
             let types = Format::ALL.map(|format| (format.media_type().to_owned(), file.clone()));
@@ -113,6 +123,7 @@ fn success(response: &Content, generator: &mut SchemaGenerator) -> Value {
             "image/png": { "schema": { "type": "string", "format": "binary" } },
             "application/json": { "schema": schema(generator) },
         }),
+        Content::Events(event) => json!({ "text/event-stream": { "schema": event(generator) } }),
         Content::Text(media_type) => json!({ *media_type: { "schema": { "type": "string" } } }),
     };
     json!({ "description": "The answer", "content": content })
@@ -123,14 +134,33 @@ fn bytes() -> Value {
     json!({ "schema": { "type": "string", "format": "binary" } })
 }
 
-fn header_length() -> Value {
-    json!({
-        "name": "Inference-Header-Content-Length",
-        "in": "header",
-        "required": false,
-        "description": "Bytes of the JSON, where bytes stand behind it",
-        "schema": { "type": "integer", "minimum": 0 },
-    })
+/// Headers that mean something to a route.
+fn headers(route: &Route) -> Vec<Value> {
+    let header = |name: &str, description: &str, schema: Value| {
+        json!({
+            "name": name,
+            "in": "header",
+            "required": false,
+            "description": description,
+            "schema": schema,
+        })
+    };
+    let mut headers = Vec::new();
+    if let Content::JsonOrBinary(_) = route.response {
+        let number = json!({ "type": "integer", "minimum": 0 });
+        let about = "Bytes of the JSON, where bytes stand behind it";
+        headers.push(header("Inference-Header-Content-Length", about, number));
+    }
+    if route.takes_key() {
+        let key = json!({ "type": "string", "pattern": "^[!#-~]{1,255}$" });
+        let about = "Names the request; where it comes again, it has no second effect";
+        headers.push(header("Idempotency-Key", about, key));
+    }
+    if let Content::Events(_) = route.response {
+        let id = json!({ "type": "string" });
+        headers.push(header("Last-Event-ID", "The id of the last event that was seen", id));
+    }
+    headers
 }
 
 fn operation_id(route: &Route) -> String {
@@ -159,7 +189,7 @@ mod tests {
     #[test]
     fn every_route_is_described_and_every_reference_leads_somewhere() {
         let document = describe();
-        for route in ROUTES {
+        for route in routes::all() {
             let method = route.method.method().as_str().to_ascii_lowercase();
             let operation = &document["paths"][route.path][&method];
             assert_eq!(operation["summary"], route.summary);

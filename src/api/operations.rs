@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::openapi;
 use super::service::Service;
+use crate::facts::UnixSeconds;
 use crate::http::{Problem, Stage};
 use crate::telemetry::Metrics;
 
@@ -46,8 +47,20 @@ pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
 
 /// Everything that is counted.
 pub(super) async fn metrics(State(service): State<Arc<Service>>) -> Result<Response, Problem> {
+    tell_facts(&service);
     let text = service.metrics.encode().map_err(Problem::internal)?;
     Ok(([(CONTENT_TYPE, Metrics::CONTENT_TYPE)], text).into_response())
+}
+
+/// How the facts are now.
+fn tell_facts(service: &Service) {
+    let (status, now) = (service.facts.status(), UnixSeconds::now());
+    let metrics = service.metrics.facts();
+    metrics.store(status.revision.0, status.memory_bytes);
+    for table in status.tables {
+        let age = table.heard.map(|heard| now.since(heard));
+        metrics.table(table.table.as_str(), table.facts, age);
+    }
 }
 
 /// This API as OpenAPI 3.1.

@@ -1,5 +1,8 @@
 //! Every route as data, and the router made of it.
 
+mod arrays;
+mod facts;
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -11,7 +14,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::{Schema, SchemaGenerator};
 
 use super::service::Service;
-use super::{inference, openai, operations, repository, store, text, vision};
+use super::{openai, operations, store, text, vision};
 use crate::http::{Access, Problem};
 
 /// How a type is described.
@@ -29,6 +32,8 @@ pub(super) enum Content {
     Text(&'static str),
     /// A PNG, or JSON of this form where it is asked for.
     PngOrJson(Described),
+    /// Events of this form, for as long as somebody listens.
+    Events(Described),
 }
 
 /// What a request's body is made of.
@@ -39,6 +44,10 @@ pub(super) enum Asked {
     JsonOrBinary(Described),
     /// A picture's file.
     Picture,
+    /// A patch of a JSON object (RFC 7396).
+    MergePatch,
+    /// JSON of this form in each line.
+    Lines(Described),
 }
 
 /// A field of a request's query.
@@ -70,6 +79,21 @@ pub enum RouteMethod {
     Get,
     /// Asks.
     Post,
+    /// Sets as a whole.
+    Put,
+    /// Sets in part.
+    Patch,
+    /// Removes.
+    Delete,
+}
+
+impl Route {
+    /// Whether a request may come again under a key and has no second effect then.
+    pub(super) fn takes_key(&self) -> bool {
+        use RouteMethod::{Delete, Patch, Put};
+        let writes = matches!(self.method, Put | Patch | Delete);
+        writes || matches!(self.request, Some(Asked::Lines(_)))
+    }
 }
 
 impl RouteMethod {
@@ -78,6 +102,9 @@ impl RouteMethod {
         match self {
             Self::Get => Method::GET,
             Self::Post => Method::POST,
+            Self::Put => Method::PUT,
+            Self::Patch => Method::PATCH,
+            Self::Delete => Method::DELETE,
         }
     }
 
@@ -85,6 +112,9 @@ impl RouteMethod {
         match self {
             Self::Get => MethodFilter::GET,
             Self::Post => MethodFilter::POST,
+            Self::Put => MethodFilter::PUT,
+            Self::Patch => MethodFilter::PATCH,
+            Self::Delete => MethodFilter::DELETE,
         }
     }
 }
@@ -93,9 +123,14 @@ fn of<T: schemars::JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
 }
 
-/// Every route there is. `/metrics` tells of load and model names, so it takes a token of role
+/// Every route there is.
+pub fn all() -> impl Iterator<Item = &'static Route> {
+    ROUTES.iter().chain(facts::ROUTES).chain(arrays::ROUTES)
+}
+
+/// Every route but those of [`facts`] and [`arrays`]. `/metrics` tells of load and model names, so it takes a token of role
 /// metrics or admin; `/openapi.json` says nothing that the documentation does not, so it is public.
-pub static ROUTES: &[Route] = &[
+static ROUTES: &[Route] = &[
     Route {
         method: RouteMethod::Get,
         path: "/health/live",
@@ -263,34 +298,70 @@ pub static ROUTES: &[Route] = &[
         response: Content::Json(of::<store::aliases::Aliases>),
     },
     Route {
-        method: RouteMethod::Post,
-        path: "/v2/repository/index",
+        method: RouteMethod::Get,
+        path: "/store/v1/cache/stats",
         access: Access::Admin,
-        summary: "Which packages are there",
-        handler: |filter| on(filter, repository::index),
+        summary: "How the cache of answers does",
+        handler: |filter| on(filter, store::cache::stats),
         query: &[],
-        request: Some(Asked::Json(of::<repository::IndexRequest>)),
-        response: Content::Json(of::<Vec<repository::Entry>>),
+        request: None,
+        response: Content::Json(of::<store::cache::Stats>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/store/v1/cache/why/{name}",
+        access: Access::Admin,
+        summary: "What is known of a kept answer",
+        handler: |filter| on(filter, store::cache::why),
+        query: &[],
+        request: None,
+        response: Content::Json(of::<store::cache::Explained>),
     },
     Route {
         method: RouteMethod::Post,
-        path: "/v2/repository/models/{name}/load",
+        path: "/store/v1/cache/purge",
         access: Access::Admin,
-        summary: "Brings a package into memory",
-        handler: |filter| on(filter, repository::load),
+        summary: "Forgets answers",
+        handler: |filter| on(filter, store::cache::purge),
         query: &[],
-        request: Some(Asked::Json(of::<repository::LoadRequest>)),
-        response: Content::Json(of::<repository::Done>),
+        request: Some(Asked::Json(of::<store::cache::PurgeRequest>)),
+        response: Content::Json(of::<store::cache::Purged>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/store/v1/search",
+        access: Access::Client,
+        summary: "Products that fit words and filters",
+        handler: |filter| on(filter, store::search::find),
+        query: store::search::FIND,
+        request: None,
+        response: Content::Json(of::<store::search::Found>),
     },
     Route {
         method: RouteMethod::Post,
-        path: "/v2/repository/models/{name}/unload",
-        access: Access::Admin,
-        summary: "Takes a package out of memory",
-        handler: |filter| on(filter, repository::unload),
+        path: "/store/v1/ask",
+        access: Access::Client,
+        summary: "A question about the shop, answered from its facts",
+        handler: |filter| on(filter, store::ask::answer),
         query: &[],
-        request: Some(Asked::Json(of::<repository::UnloadRequest>)),
-        response: Content::Json(of::<repository::Done>),
+        request: Some(Asked::Json(of::<store::ask::AskRequest>)),
+        response: Content::JsonOrEvents(
+            of::<store::ask::AskAnswer>,
+            of::<store::skilled::Told<store::ask::AskAnswer>>,
+        ),
+    },
+    Route {
+        method: RouteMethod::Post,
+        path: "/store/v1/copy",
+        access: Access::Client,
+        summary: "A text about a product, written from its facts",
+        handler: |filter| on(filter, store::copy::answer),
+        query: &[],
+        request: Some(Asked::Json(of::<store::copy::CopyRequest>)),
+        response: Content::JsonOrEvents(
+            of::<store::copy::CopyAnswer>,
+            of::<store::skilled::Told<store::copy::CopyAnswer>>,
+        ),
     },
     Route {
         method: RouteMethod::Post,
@@ -342,142 +413,12 @@ pub static ROUTES: &[Route] = &[
         request: Some(Asked::Picture),
         response: Content::Json(of::<vision::ocr::Page>),
     },
-    Route {
-        method: RouteMethod::Get,
-        path: "/v2",
-        access: Access::Public,
-        summary: "What this server is",
-        handler: |filter| on(filter, inference::server),
-        query: &[],
-        request: None,
-        response: Content::Json(of::<inference::ServerMetadata>),
-    },
-    Route {
-        method: RouteMethod::Get,
-        path: "/v2/",
-        access: Access::Public,
-        summary: "What this server is, as some clients write the path",
-        handler: |filter| on(filter, inference::server),
-        query: &[],
-        request: None,
-        response: Content::Json(of::<inference::ServerMetadata>),
-    },
-    Route {
-        method: RouteMethod::Get,
-        path: "/v2/health/live",
-        access: Access::Public,
-        summary: "Whether the process lives",
-        handler: |filter| on(filter, inference::live),
-        query: &[],
-        request: None,
-        response: Content::Json(of::<inference::ServerLive>),
-    },
-    Route {
-        method: RouteMethod::Get,
-        path: "/v2/health/ready",
-        access: Access::Public,
-        summary: "Whether requests are answered",
-        handler: |filter| on(filter, inference::ready),
-        query: &[],
-        request: None,
-        response: Content::Json(of::<inference::ServerReady>),
-    },
-    Route {
-        method: RouteMethod::Get,
-        path: "/v2/models/{model}",
-        access: Access::Client,
-        summary: "The arrays that a model takes and gives",
-        handler: |filter| on(filter, inference::model),
-        query: &[],
-        request: None,
-        response: Content::Json(of::<inference::ModelMetadata>),
-    },
-    Route {
-        method: RouteMethod::Get,
-        path: "/v2/models/{model}/ready",
-        access: Access::Client,
-        summary: "Whether a model answers",
-        handler: |filter| on(filter, inference::model_ready),
-        query: &[],
-        request: None,
-        response: Content::Json(of::<inference::ModelReady>),
-    },
-    Route {
-        method: RouteMethod::Post,
-        path: "/v2/models/{model}/infer",
-        access: Access::Client,
-        summary: "What a model computes of arrays",
-        handler: |filter| on(filter, inference::infer),
-        query: &[],
-        request: Some(Asked::JsonOrBinary(of::<inference::InferenceRequest>)),
-        response: Content::JsonOrBinary(of::<inference::Written<'static>>),
-    },
-    Route {
-        method: RouteMethod::Get,
-        path: "/v2/models/{model}/versions/{version}",
-        access: Access::Client,
-        summary: "The arrays that a model takes and gives in this version",
-        handler: |filter| on(filter, inference::model),
-        query: &[],
-        request: None,
-        response: Content::Json(of::<inference::ModelMetadata>),
-    },
-    Route {
-        method: RouteMethod::Get,
-        path: "/v2/models/{model}/versions/{version}/ready",
-        access: Access::Client,
-        summary: "Whether a model answers in this version",
-        handler: |filter| on(filter, inference::model_ready),
-        query: &[],
-        request: None,
-        response: Content::Json(of::<inference::ModelReady>),
-    },
-    Route {
-        method: RouteMethod::Post,
-        path: "/v2/models/{model}/versions/{version}/infer",
-        access: Access::Client,
-        summary: "What a model computes of arrays in this version",
-        handler: |filter| on(filter, inference::infer),
-        query: &[],
-        request: Some(Asked::JsonOrBinary(of::<inference::InferenceRequest>)),
-        response: Content::JsonOrBinary(of::<inference::Written<'static>>),
-    },
-    Route {
-        method: RouteMethod::Get,
-        path: "/v2/models/stats",
-        access: Access::Client,
-        summary: "What all models have computed",
-        handler: |filter| on(filter, inference::all_statistics),
-        query: &[],
-        request: None,
-        response: Content::Json(of::<inference::ModelStatistics>),
-    },
-    Route {
-        method: RouteMethod::Get,
-        path: "/v2/models/{model}/stats",
-        access: Access::Client,
-        summary: "What a model has computed",
-        handler: |filter| on(filter, inference::model_statistics),
-        query: &[],
-        request: None,
-        response: Content::Json(of::<inference::ModelStatistics>),
-    },
-    Route {
-        method: RouteMethod::Get,
-        path: "/v2/models/{model}/versions/{version}/stats",
-        access: Access::Client,
-        summary: "What a model has computed in this version",
-        handler: |filter| on(filter, inference::model_statistics),
-        query: &[],
-        request: None,
-        response: Content::Json(of::<inference::ModelStatistics>),
-    },
 ];
 
-/// The router of [`ROUTES`]: each behind its access check; everything else 404 or 405.
+/// The router of [`all`] routes: each behind its access check; everything else 404 or 405.
 pub fn router(service: Arc<Service>) -> Router {
     let mut router = Router::new();
-    for route in ROUTES {
+    for route in all() {
         let guard = from_fn_with_state((Arc::clone(&service), route.access), admit);
         router =
             router.route(route.path, (route.handler)(route.method.filter()).route_layer(guard));
@@ -506,7 +447,7 @@ async fn no_route(request: Request) -> Problem {
 async fn wrong_method(request: Request) -> Problem {
     let pattern = request.extensions().get::<axum::extract::MatchedPath>();
     let pattern = pattern.map(axum::extract::MatchedPath::as_str).unwrap_or_default();
-    let allowed = ROUTES.iter().filter(|route| route.path == pattern);
+    let allowed = all().filter(|route| route.path == pattern);
     let allowed: Vec<_> = allowed.map(|route| route.method.method().to_string()).collect();
     Problem::wrong_method(request.method().as_str(), &shown_path(&request), allowed.join(", "))
 }

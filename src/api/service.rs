@@ -5,23 +5,30 @@ use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::cache::Cache;
 use crate::engine::{EngineError, Model, Network, Sampling, TokenId, Tokenizer};
+use crate::facts::Facts;
+use crate::facts::search::Search;
 use crate::http::{BodyLimits, Health, Problem, Tokens};
 use crate::skills::chat::ChatTemplate;
+use crate::skills::clerk::{Clerk, ClerkParts, Settings};
 use crate::skills::heads::Head;
 use crate::telemetry::Metrics;
 
 use super::error;
 use super::inference::TensorMemory;
-use super::shelf::{Lease, Lent, Shelf, Wanted};
+use super::meaning::Meaning;
+use super::shelf::{Lease, Lent, Ports, Shelf, Wanted};
+use super::voice::ShelfVoice;
 
 /// Prompts below this are rendered and tokenised in place: it takes less than changing threads.
 const INLINE_PROMPT_BYTES: usize = 4 << 10;
 /// The grain in which room for pictures is given out.
 const PIXELS_PER_PERMIT: u64 = 1 << 16;
+/// Batches of facts that come at once; more wait.
+const MAX_BATCHES: usize = 4;
 /// As many as a semaphore can count, and a request can ask for.
 const MAX_PERMITS: u64 = 1 << 24;
 
@@ -97,12 +104,16 @@ pub struct ServedModel {
     pub name: String,
     /// The package's version.
     pub version: String,
+    /// Of everything that changes what it says: package, program, how it computes. Hexadecimal.
+    pub digest: String,
     /// The engine's handle.
     pub model: Model,
     /// Without one, only completions can be asked for.
     pub template: Option<ChatTemplate>,
     /// Comes before a prompt that is plain text, where the model was made so.
     pub begin: Option<TokenId>,
+    /// Languages that it was made for, as `en`; none where its card states none.
+    pub languages: Vec<String>,
     /// What its package says of answers.
     pub defaults: Defaults,
     /// When the package was installed.
@@ -114,10 +125,7 @@ pub struct ServedModel {
 impl ServedModel {
     /// Changes when the same request might be answered differently: other program, other package.
     pub(super) fn fingerprint(&self) -> String {
-        let seed = format!("{}|{}|{}", env!("CARGO_PKG_VERSION"), self.name, unix_s(self.created));
-        let digest = Sha256::digest(seed.as_bytes());
-        let hex: String = digest.iter().take(5).map(|b| format!("{b:02x}")).collect();
-        format!("fp_{hex}")
+        format!("fp_{}", self.digest.get(..10).unwrap_or(&self.digest))
     }
 }
 
@@ -165,6 +173,19 @@ impl Served {
         }
     }
 
+    /// What it takes and gives as arrays. A language model takes tokens and gives logits.
+    pub fn ports(&self) -> Ports {
+        match self {
+            Self::Language(model) => {
+                Ports { inputs: model.model.inputs(), outputs: model.model.outputs() }
+            }
+            Self::Network(network) => Ports {
+                inputs: network.network.inputs().to_vec(),
+                outputs: network.network.outputs().to_vec(),
+            },
+        }
+    }
+
     /// Waits until it has ended and its memory is given back, after [`Self::shut_down`].
     pub fn ended(&self) -> BoxFuture<'static, ()> {
         match self {
@@ -186,6 +207,10 @@ impl Served {
 pub struct ServiceParts {
     /// Where models come from.
     pub shelf: Arc<dyn Shelf>,
+    /// What the shop knows.
+    pub facts: Facts,
+    /// What the shop decides about its skills.
+    pub skills: Settings,
     /// What a request may ask for.
     pub limits: Limits,
     /// What a request's body may take.
@@ -198,29 +223,53 @@ pub struct ServiceParts {
     pub metrics: Arc<Metrics>,
     /// What the health routes show.
     pub health: Arc<Health>,
+    /// Answers that were made.
+    pub cache: Cache,
+    /// Search over the products.
+    pub search: Arc<Search>,
 }
 
 /// What the routes share.
 pub struct Service {
     pub(super) shelf: Arc<dyn Shelf>,
+    pub(super) facts: Facts,
+    pub(super) clerk: Clerk,
     pub(super) limits: Limits,
     pub(super) body: BodyLimits,
     pub(super) request_timeout: Duration,
     pub(super) tokens: Arc<Tokens>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) health: Arc<Health>,
+    pub(super) cache: Cache,
+    pub(super) search: Arc<Search>,
+    pub(super) meaning: Meaning,
     preparing: Arc<Semaphore>,
     /// Room for pictures, a permit for each [`PIXELS_PER_PERMIT`].
     pictures: Arc<Semaphore>,
     pub(super) tensor_memory: TensorMemory,
+    /// Turns of batches of facts, each of which takes room on the disk while it comes.
+    batches: Arc<Semaphore>,
 }
 
 impl Service {
     /// Shares these parts.
     pub fn new(parts: ServiceParts) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let usual = parts.skills.model.clone();
+        let clerk = Clerk::new(ClerkParts {
+            facts: parts.facts.clone(),
+            search: Arc::clone(&parts.search),
+            cache: parts.cache.clone(),
+            voice: Arc::new(ShelfVoice::new(Arc::clone(&parts.shelf), usual)),
+            meaning: Arc::new(Meaning::new(Arc::clone(&parts.shelf))),
+            settings: parts.skills,
+            metrics: parts.metrics.skills().clone(),
+        });
         Self {
+            meaning: Meaning::new(Arc::clone(&parts.shelf)),
             shelf: parts.shelf,
+            facts: parts.facts,
+            clerk,
             pictures: Arc::new(Semaphore::new(permits(parts.limits.max_picture_pixels as u64))),
             tensor_memory: TensorMemory::new(&parts.limits),
             limits: parts.limits,
@@ -229,7 +278,10 @@ impl Service {
             tokens: parts.tokens,
             metrics: parts.metrics,
             health: parts.health,
+            cache: parts.cache,
+            search: parts.search,
             preparing: Arc::new(Semaphore::new(cores)),
+            batches: Arc::new(Semaphore::new(MAX_BATCHES)),
         }
     }
 
@@ -288,6 +340,14 @@ impl Service {
             work()
         };
         tokio::task::spawn_blocking(work).await.map_err(Problem::internal)?
+    }
+
+    /// Waits for the turn of a batch of facts.
+    pub(super) async fn turn_for_batch(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let turn = Arc::clone(&self.batches).acquire_owned();
+        let turn = tokio::time::timeout(self.request_timeout, turn).await;
+        let turn = turn.map_err(|_| error::of_engine(EngineError::Deadline, ""))?;
+        turn.map_err(Problem::internal)
     }
 
     /// Waits for room for a picture of this size. Pictures that are in work at once have no more

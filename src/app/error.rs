@@ -1,6 +1,8 @@
 //! Why a server does not start.
 
 use crate::api::shelf::{AliasFault, ShelfError};
+use crate::facts::FactsError;
+use crate::facts::search::SearchError;
 use crate::http::HttpError;
 use crate::packages::PackageError;
 use crate::telemetry::LogError;
@@ -23,6 +25,12 @@ pub enum AppError {
     /// The doors cannot be opened.
     #[error("opening the doors")]
     Http(#[source] HttpError),
+    /// What the shop knows cannot be read.
+    #[error("opening the shop's facts")]
+    Facts(#[from] FactsError),
+    /// The products cannot be searched.
+    #[error("making the products searchable")]
+    Search(#[from] SearchError),
     /// A package cannot be opened.
     #[error("opening the model packages")]
     Packages(#[from] PackageError),

@@ -15,20 +15,30 @@
 mod error;
 mod shelf;
 mod signals;
+mod vectors;
 
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::shelf::Shelf;
-use crate::api::{self, Service, ServiceParts};
+use crate::api::{self, Meaning, Service, ServiceParts};
+use crate::cache::Cache;
 use crate::config::Config;
+use crate::facts::Facts;
+use crate::facts::search::{Search, SearchError};
 use crate::http::{Health, HttpError, Listener, Tokens};
 use crate::telemetry::{self, Metrics};
 
 pub use error::AppError;
 use shelf::PackageShelf;
+
+/// Answers that were made; may be deleted while no server runs.
+const ANSWERS_FILE: &str = "answers.redb";
+/// Vectors of the products' texts; may be deleted while no server runs.
+const VECTORS_FILE: &str = "vectors.redb";
 
 /// A server that is about to answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,10 +56,12 @@ pub async fn run(
     announce: impl FnOnce(&Started),
 ) -> Result<(), AppError> {
     telemetry::start(config.log.format, &config.log.filter)?;
+    let config = with_room_for_answers(config);
     let stop = CancellationToken::new();
     signals::watch(stop.clone())?;
     let listener = Listener::bind(config.server.clone()).await?;
     let metrics = Arc::new(Metrics::new());
+    let facts = open_facts(&config).await?;
     let shelf = PackageShelf::open(&config, Arc::clone(&metrics))?;
     tokio::select! {
         ready = shelf.ready() => ready?,
@@ -60,22 +72,86 @@ pub async fn run(
         models: shelf.list().into_iter().map(|shelved| shelved.name).collect(),
     };
     let health = Arc::new(Health::default());
+    let cache = open_cache(&config, facts.clone(), &metrics).await;
+    let search = open_search(&config, facts.clone()).await?;
+    let mut beside = JoinSet::new();
+    let meaning = Meaning::new(Arc::<PackageShelf>::clone(&shelf));
+    beside.spawn(vectors::keep(Arc::clone(&search), meaning, cache.clone()));
+    beside.spawn(cache.clone().follow_facts());
+    beside.spawn(cache.clone().work_at_night(only_these(Arc::clone(&shelf))));
     let service = Service::new(ServiceParts {
         shelf: Arc::<PackageShelf>::clone(&shelf),
+        facts,
+        skills: config.skills.clone(),
         limits: config.limits,
         body: config.server.body,
         request_timeout: config.server.request_timeout,
         tokens: Arc::new(tokens),
         metrics: Arc::clone(&metrics),
         health: Arc::clone(&health),
+        cache: cache.clone(),
+        search,
     });
     let router = api::router(Arc::new(service));
     announce(&started);
     tracing::info!(url = started.url, models = started.models.len(), "serving");
     let drained = listener.run(router, metrics, health, stop).await?;
     shelf.shut_down();
+    beside.shutdown().await;
+    // A panic in there was told by its thread.
+    let _ = tokio::task::spawn_blocking(move || cache.flush()).await;
     tracing::info!(cut = drained.cut, "stopped");
     Ok(())
+}
+
+/// Answers in memory are part of what the process takes of the machine where nobody says otherwise.
+fn with_room_for_answers(mut config: Config) -> Config {
+    if config.engine.memory_budget_bytes.is_none() {
+        let total = config.engine.budget().total_bytes();
+        let models = total.saturating_sub(config.cache.memory_bytes).max(total / 2);
+        config.engine.memory_budget_bytes = Some(models);
+    }
+    config
+}
+
+/// Reads everything the shop knows, off the async threads.
+async fn open_facts(config: &Config) -> Result<Facts, AppError> {
+    let (path, limits) = (config.facts_file(), config.facts.clone());
+    let open = move || Facts::open(&path, limits);
+    let opened = tokio::task::spawn_blocking(open).await;
+    let facts = opened.unwrap_or_else(|fault| std::panic::resume_unwind(fault.into_panic()))?;
+    let status = facts.status();
+    let count: usize = status.tables.iter().map(|table| table.facts).sum();
+    tracing::info!(facts = count, revision = status.revision.0, "the shop's facts are in memory");
+    Ok(facts)
+}
+
+/// Opening reads a file, so it is done off the async threads.
+async fn open_cache(config: &Config, facts: Facts, metrics: &Metrics) -> Cache {
+    let (settings, file) = (config.cache.clone(), config.data_dir.join(ANSWERS_FILE));
+    let (counts, again) = (metrics.cache().clone(), facts.clone());
+    let opened = move || Cache::open(settings, facts, counts, &file);
+    let opened = tokio::task::spawn_blocking(opened).await;
+    let in_memory = || Cache::in_memory(config.cache.clone(), again, metrics.cache().clone());
+    opened.unwrap_or_else(|_| in_memory())
+}
+
+/// Reads the vectors and makes the index, off the async threads.
+async fn open_search(config: &Config, facts: Facts) -> Result<Arc<Search>, AppError> {
+    let file = config.data_dir.join(VECTORS_FILE);
+    let open = move || -> Result<Search, SearchError> {
+        let search = Search::open(facts, Some(&file))?;
+        search.catch_up()?;
+        Ok(search)
+    };
+    let opened = tokio::task::spawn_blocking(open).await;
+    let opened = opened.unwrap_or_else(|fault| std::panic::resume_unwind(fault.into_panic()));
+    Ok(Arc::new(opened?))
+}
+
+/// Whether nobody uses a model but so many makings of answers that nobody waits for.
+fn only_these(shelf: Arc<PackageShelf>) -> impl Fn(usize) -> bool + Send {
+    move |own| shelf.list().iter().map(|shelved| shelved.in_flight).sum::<usize>() <= own
 }
 
 /// Tells a taken port before slow work is done in vain. Another process may still take it later.

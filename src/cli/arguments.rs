@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::bench::Bench;
+use super::cache::CacheCommand;
 use super::demo::Demo;
 use super::doctor::Doctor;
+use super::facts::FactsCommand;
 use super::models::ModelsCommand;
 use super::run::Run;
 use super::serve::Serve;
@@ -59,12 +61,22 @@ impl Common {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Pull the default model if it is missing, and serve it until Ctrl-C
+    /// Pull the default model if it is missing, and serve it and a sample shop until Ctrl-C
     Demo(Demo),
     /// Serve the installed models until Ctrl-C
     Serve(Serve),
     /// Pull, list, show, check, import and remove model packages
     Models(ModelsCommand),
+    /// Load, search and export what a running server knows of the shop
+    Facts {
+        #[command(subcommand)]
+        command: FactsCommand,
+    },
+    /// Look into a running server's cache of answers, or make it forget
+    Cache {
+        #[command(subcommand)]
+        command: CacheCommand,
+    },
     /// Ask a model in this process; the answer goes to standard output
     Run(Run),
     /// Measure time to first token and speed of a model on this box

@@ -1,5 +1,7 @@
 //! `endcap demo`: from nothing to a first answer, with one command.
 
+mod shop;
+
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -15,6 +17,18 @@ use crate::app::{self, Started};
 use crate::config::{self, Config};
 use crate::http::{Role, Tokens};
 use crate::packages::{Catalogue, DEFAULT_MODEL as MODEL, Store};
+
+/// Makes vectors of what is searched.
+const ENCODER: &str = "all-minilm-l6-v2";
+
+/// The sample shop has no feeds, so none of them is ever too old.
+const UNFED: [&str; 5] = [
+    "facts.prices_max_age_s",
+    "facts.promotions_max_age_s",
+    "facts.stock_max_age_s",
+    "facts.hours_max_age_s",
+    "facts.recalls_max_age_s",
+];
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,6 +49,7 @@ pub(super) struct Demo {
 
 pub(super) fn run(common: &Common, demo: &Demo) -> anyhow::Result<()> {
     let sources = demo.door.over(common.sources()).with_flag("models.serve", MODEL);
+    let sources = UNFED.into_iter().fold(sources, |sources, age| sources.with_flag(age, "0"));
     let config = config::load(&sources)?;
     let token = match sources.token() {
         Some(token) => {
@@ -47,23 +62,36 @@ pub(super) fn run(common: &Common, demo: &Demo) -> anyhow::Result<()> {
     on_runtime(async {
         // Before the pull: a taken port is better told at once than after a download.
         app::check_port(&config).await?;
-        pull(&config).await?;
+        pull(&config, MODEL).await?;
+        // Without it products are found by their words alone.
+        if let Err(error) = pull(&config, ENCODER).await {
+            output::note(&format!("note: search goes by words alone: {error:#}"));
+        }
+        shop::load(&config).await?;
+        let config = config::load(&sources.with_flag("models.serve", served(&config)?))?;
         app::run(config, tokens, |started| greet(started, &token)).await?;
         Ok(())
     })
 }
 
-async fn pull(config: &Config) -> anyhow::Result<()> {
+async fn pull(config: &Config, model: &str) -> anyhow::Result<()> {
     let store = Store::open(&config.data_dir)?;
-    if store.package(MODEL).is_ok() {
+    if store.package(model).is_ok() {
         return Ok(());
     }
     let catalogue = Catalogue::load(&config.data_dir)?;
     store
-        .pull(MODEL, &catalogue, Arc::new(Bars::new()))
+        .pull(model, &catalogue, Arc::new(Bars::new()))
         .await
-        .with_context(|| format!("pulling {MODEL}"))?;
+        .with_context(|| format!("pulling {model}"))?;
     Ok(())
+}
+
+/// The packages that are there, as the setting has them.
+fn served(config: &Config) -> anyhow::Result<String> {
+    let store = Store::open(&config.data_dir)?;
+    let there = [MODEL, ENCODER].into_iter().filter(|model| store.package(model).is_ok());
+    Ok(there.collect::<Vec<_>>().join(","))
 }
 
 fn greet(started: &Started, token: &str) {
@@ -72,12 +100,22 @@ fn greet(started: &Started, token: &str) {
         "{{\"model\": \"{MODEL}\", \"stream\": true, \"temperature\": 0, \"max_tokens\": 64, \"messages\": \
          [{{\"role\": \"user\", \"content\": \"What is the capital of France?\"}}]}}"
     );
+    let question = r#"{"question": "How much are the Fuji apples?"}"#;
+    let order = r#"{"sku": "901062", "kind": "shelf_talker"}"#;
     let text = format!(
-        "Endcap serves {MODEL} on {url}\n\
+        "Endcap serves {MODEL} and a sample shop on {url}\n\
          Token: {token}\n\
          Try it:\n\n  \
          curl -sN {url}/v1/chat/completions -H 'Authorization: Bearer {token}' \
-         -H 'Content-Type: application/json' -d '{body}'\n\n\
+         -H 'Content-Type: application/json' -d '{body}'\n\n  \
+         curl -s '{url}/store/v1/search?q=strawbery+yogurt&in_stock=true' \
+         -H 'Authorization: Bearer {token}'\n\n  \
+         curl -s '{url}/store/v1/search?q=helado&on_promotion=true&without=nuts&language=es' \
+         -H 'Authorization: Bearer {token}'\n\n  \
+         curl -s {url}/store/v1/ask -H 'Authorization: Bearer {token}' \
+         -H 'Content-Type: application/json' -d '{question}'\n\n  \
+         curl -s {url}/store/v1/copy -H 'Authorization: Bearer {token}' \
+         -H 'Content-Type: application/json' -d '{order}'\n\n\
          Ctrl-C stops it."
     );
     // Whoever read the address may have closed the pipe; the server goes on.

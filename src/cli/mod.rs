@@ -13,11 +13,14 @@
 
 mod arguments;
 mod bench;
+mod cache;
 mod configuration;
 mod demo;
 mod doctor;
+mod facts;
 mod models;
 mod output;
+mod place;
 mod progress;
 mod run;
 mod serve;
@@ -33,6 +36,7 @@ use arguments::{Cli, Command};
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    crate::engine::keep_few_arenas();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(usage) => {
@@ -58,6 +62,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(demo) => demo::run(&common, &demo).map(done),
         Command::Serve(serve) => serve::run(&common, &serve).map(done),
         Command::Models(models) => on_runtime(models.run(&common)),
+        Command::Facts { command } => on_runtime(command.run(&common)),
+        Command::Cache { command } => on_runtime(command.run(&common)).map(done),
         Command::Run(run) => run::run(&common, &run).map(done),
         Command::Bench(bench) => bench::run(&common, &bench).map(done),
         Command::Doctor(doctor) => doctor::run(&common, &doctor).map(done),

@@ -13,6 +13,7 @@
 //!
 //! **Not here**: what a room does with its values; settings that change while the server runs.
 
+mod facts;
 mod fault;
 mod kinds;
 mod raw;

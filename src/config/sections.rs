@@ -5,13 +5,17 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::kinds;
 use super::raw::{Given, Reader};
 use super::{Setting, default_data_dir};
+use super::{facts, kinds};
 use crate::api;
 use crate::api::shelf::Share;
+use crate::cache::{self, Tiers};
 use crate::engine::{self, Activation, KvType};
+use crate::facts::FactsConfig;
 use crate::http::{self, BodyLimits, TlsFiles};
+use crate::skills::clerk;
+use crate::skills::language::Language;
 use crate::telemetry::LogFormat;
 use crate::units::Bytes;
 
@@ -24,10 +28,16 @@ pub struct Config {
     pub server: http::Config,
     /// What one request may ask for.
     pub limits: api::Limits,
+    /// Limits of what the shop knows.
+    pub facts: FactsConfig,
     /// Limits of each loaded model.
     pub engine: engine::Config,
     /// What is served.
     pub models: Models,
+    /// Answers that are kept.
+    pub cache: cache::Config,
+    /// What the shop decides about its skills.
+    pub skills: clerk::Settings,
     /// How the server tells what it does.
     pub log: Log,
     /// Every setting in force, with who set it. Holds no secret.
@@ -72,6 +82,11 @@ const MIB: u64 = 1 << 20;
 const FILTER: &str = "info,tract_onnx=error";
 
 impl Config {
+    /// Where the shop's facts are kept.
+    pub fn facts_file(&self) -> PathBuf {
+        self.data_dir.join("facts.redb")
+    }
+
     /// Where the tokens' digests are kept.
     pub fn tokens_file(&self) -> PathBuf {
         self.data_dir.join("tokens.json")
@@ -86,8 +101,11 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Config> {
         data_dir: data_dir?,
         server: server(reader),
         limits: limits(reader),
+        facts: facts::read(reader),
         engine: engine(reader),
         models: models(reader),
+        cache: cache(reader),
+        skills: skills(reader),
         log: log(reader),
         settings: Vec::new(),
     };
@@ -328,7 +346,7 @@ fn path(
     reader.read(setting, default, parse, show)
 }
 
-fn number(
+pub(super) fn number(
     reader: &mut Reader<'_>,
     setting: &'static str,
     default: usize,
@@ -339,7 +357,13 @@ fn number(
     reader.read(setting, default as u64, parse, ToString::to_string) as usize
 }
 
-fn bytes(reader: &mut Reader<'_>, setting: &'static str, default: u64, low: u64, high: u64) -> u64 {
+pub(super) fn bytes(
+    reader: &mut Reader<'_>,
+    setting: &'static str,
+    default: u64,
+    low: u64,
+    high: u64,
+) -> u64 {
     let parse = |given: &Given| kinds::bytes(given, low..=high);
     reader.read(setting, default, parse, |bytes| Bytes(*bytes).to_string())
 }
@@ -358,7 +382,7 @@ fn bytes_or(
     reader.read(setting, None, parse, show)
 }
 
-fn seconds(
+pub(super) fn seconds(
     reader: &mut Reader<'_>,
     setting: &'static str,
     default: Duration,
@@ -385,6 +409,45 @@ fn models(reader: &mut Reader<'_>) -> Models {
         load: reader.read("models.load", LoadAt::Start, load, show),
         pin: names(reader, "models.pin"),
         aliases: reader.read_group("models.aliases", shares, |shares| show_shares(shares)),
+    }
+}
+
+fn cache(reader: &mut Reader<'_>) -> cache::Config {
+    let default = cache::Config::default();
+    let tiers = |given: &Given| kinds::text(given)?.parse::<Tiers>();
+    let show = |tiers: &Tiers| tiers.as_str().to_owned();
+    let answer = default.max_answer_bytes as u64;
+    let routes = [("chat", "cache.chat"), ("copy", "cache.copy"), ("ask", "cache.ask")];
+    let routes = routes.map(|(route, setting)| {
+        let default = default.routes.get(route).copied().unwrap_or(Tiers::Exact);
+        (route.to_owned(), reader.read(setting, default, tiers, show))
+    });
+    cache::Config {
+        memory_bytes: bytes(reader, "cache.memory", default.memory_bytes, 0, 1 << 40),
+        disk_bytes: bytes(reader, "cache.disk", default.disk_bytes, 0, 1 << 44),
+        max_answer_bytes: bytes(reader, "cache.max_answer", answer, 1024, 1 << 30) as usize,
+        max_age: seconds(reader, "cache.max_age_s", default.max_age, 0.0, 3.2e9),
+        routes: routes.into(),
+        models: reader.read_group("cache.models", tiers, show),
+        ..default
+    }
+}
+
+fn skills(reader: &mut Reader<'_>) -> clerk::Settings {
+    let known = Language::ALL.map(Language::code).join(", ");
+    let language = |given: &Given| {
+        let text = kinds::text(given)?;
+        let found = Language::ALL.into_iter().find(|language| language.code() == text);
+        found.ok_or_else(|| format!("`{text}` is none of {known}"))
+    };
+    let model = |given: &Given| kinds::text(given).map(Some);
+    let show = |model: &Option<String>| model.clone().unwrap_or_else(|| "any".to_owned());
+    clerk::Settings {
+        model: reader.read("skills.model", None, model, show),
+        language: reader.read("skills.language", Language::default(), language, |language| {
+            language.code().to_owned()
+        }),
+        blocked_terms: list(reader, "skills.blocked_terms"),
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Each model has an [`Account`]. Weights are held as long as the model is loaded; pages come and
 //! go. Who finds too little says so, and is heard by all others: they give back what they only keep
-//! in case it is wanted again.
+//! in case it is wanted again. What a load or the run of a graph waits for is also heard by whoever
+//! decides which models stay, see [`Budget::lacking_bytes`].
 
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -26,6 +27,8 @@ struct State {
     weights: u64,
     members: Vec<Member>,
     next: u64,
+    /// Is told when loads and runs begin and cease to lack bytes.
+    keeper: Option<Wake>,
 }
 
 type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -34,6 +37,8 @@ struct Member {
     id: u64,
     /// Bytes it asked for in vain.
     short: u64,
+    /// Bytes that it waits for, to load or to run.
+    awaited: u64,
     wake: Option<Wake>,
 }
 
@@ -64,12 +69,25 @@ impl Budget {
         self.shared.total - self.shared.lock().used
     }
 
+    /// Bytes that loads and runs wait for and that nobody has given back yet. Models that nobody uses should
+    /// leave for them.
+    pub fn lacking_bytes(&self) -> u64 {
+        let state = self.shared.lock();
+        let awaited: u64 = state.members.iter().map(|member| member.awaited).sum();
+        awaited.saturating_sub(self.shared.total - state.used)
+    }
+
+    /// Calls `wake` whenever [`Self::lacking_bytes`] may have become another number.
+    pub fn when_lacking(&self, wake: impl Fn() + Send + Sync + 'static) {
+        self.shared.lock().keeper = Some(Arc::new(wake));
+    }
+
     /// A model's part in it, empty at first.
     pub(crate) fn open(&self) -> Account {
         let mut state = self.shared.lock();
         let id = state.next;
         state.next += 1;
-        state.members.push(Member { id, short: 0, wake: None });
+        state.members.push(Member { id, short: 0, awaited: 0, wake: None });
         Account { shared: Arc::clone(&self.shared), id, pages: 0, weights: 0, wanting: false }
     }
 }
@@ -100,23 +118,67 @@ pub(crate) struct Account {
 
 impl Account {
     /// Takes `bytes` for weights, waiting at most `patience` for others to give back what they only
-    /// keep. False where that was not enough.
+    /// keep, for runs to end and for models that nobody uses to leave. False where that was not
+    /// enough.
     pub(crate) fn hold_weights(&mut self, bytes: u64, patience: Duration) -> bool {
-        let until = Instant::now() + patience;
-        loop {
-            if self.take(bytes, bytes, |state| state.weights += bytes) {
-                self.weights += bytes;
-                return true;
+        let possible = |account: &Self| bytes <= account.most_for_pages();
+        let held = self.wait(bytes, patience, possible, |state| state.weights += bytes);
+        self.weights += if held { bytes } else { 0 };
+        held
+    }
+
+    /// Takes `bytes` for a run, as pages are taken, waiting at most `patience` for runs of others to
+    /// end and for models that nobody uses to leave. False where that was not enough.
+    pub(crate) fn hold_run(&mut self, bytes: u64, patience: Duration) -> bool {
+        let possible = |account: &Self| bytes <= account.most_for_run();
+        let held = self.wait(bytes, patience, possible, |_| ());
+        self.pages += if held { bytes } else { 0 };
+        held
+    }
+
+    /// Bytes that a run can have at most, when everybody else has left.
+    pub(crate) fn most_for_run(&self) -> u64 {
+        self.shared.total.saturating_sub(self.weights + self.pages)
+    }
+
+    /// Says that so many bytes are waited for; none is that they are no more.
+    fn await_bytes(&self, bytes: u64) {
+        let mut state = self.shared.lock();
+        state.members.iter_mut().filter(|m| m.id == self.id).for_each(|m| m.awaited = bytes);
+        let keeper = state.keeper.clone();
+        drop(state);
+        keeper.iter().for_each(|wake| wake());
+    }
+
+    /// Tries to take `bytes` until it succeeds, `patience` is over, or it is not `possible`.
+    fn wait(
+        &mut self,
+        bytes: u64,
+        patience: Duration,
+        possible: impl Fn(&Self) -> bool,
+        also: impl Fn(&mut State),
+    ) -> bool {
+        let (until, mut awaiting) = (Instant::now() + patience, false);
+        let held = loop {
+            if self.take(bytes, bytes, &also) {
+                break true;
             }
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() || bytes > self.most_for_pages() {
+            if left.is_zero() || !possible(self) {
                 self.wants_no_more();
-                return false;
+                break false;
+            }
+            if !std::mem::replace(&mut awaiting, true) {
+                self.await_bytes(bytes);
             }
             // What was given back before this wait is found at its end, at the latest.
             let nap = left.min(Duration::from_millis(20));
             drop(self.shared.freed.wait_timeout(self.shared.lock(), nap));
+        };
+        if awaiting {
+            self.await_bytes(0);
         }
+        held
     }
 
     /// Takes `bytes` for a page, or asks the others for `wanted` bytes in all and returns false.
@@ -258,6 +320,31 @@ mod tests {
         assert_eq!(count(1), 1, "who lacked bytes hears that some are free");
         assert!(b.take_pages(30, 30));
         assert_eq!(a.wanted_by_others(), 0);
+    }
+
+    #[test]
+    fn a_run_waits_for_others_and_says_what_it_lacks() {
+        let budget = Budget::new(100);
+        let (mut a, mut b) = (budget.open(), budget.open());
+        assert!(a.hold_weights(30, Duration::ZERO) && b.hold_weights(50, Duration::ZERO));
+        assert!(!a.hold_run(71, Duration::from_secs(20)), "more than it can ever have");
+        assert!(!a.hold_run(40, Duration::ZERO) && budget.lacking_bytes() == 0);
+        let told = Arc::new(AtomicUsize::new(0));
+        let calls = Arc::clone(&told);
+        budget.when_lacking(move || {
+            calls.fetch_add(1, Ordering::SeqCst);
+        });
+        std::thread::scope(|scope| {
+            let running = scope.spawn(|| a.hold_run(40, Duration::from_secs(20)));
+            while budget.lacking_bytes() != 20 {
+                std::thread::yield_now();
+            }
+            drop(b);
+            assert!(running.join().unwrap());
+        });
+        assert_eq!((budget.lacking_bytes(), told.load(Ordering::SeqCst)), (0, 2));
+        a.give_pages(40);
+        assert_eq!(budget.free_bytes(), 70);
     }
 
     #[test]

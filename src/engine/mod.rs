@@ -37,7 +37,7 @@ mod tokenizer;
 pub use activation::Activation;
 pub use budget::Budget;
 pub use constraint::{Constraint, ConstraintError, Form};
-pub use heap::give_back_freed_memory;
+pub use heap::{give_back_freed_memory, keep_few_arenas};
 pub use kv::KvType;
 pub use limits::Limits;
 pub use model::{Generation, Model};
@@ -50,6 +50,8 @@ pub use tokenizer::Tokenizer;
 
 use std::path::PathBuf;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 /// A token of a model's vocabulary.
 pub type TokenId = u32;
@@ -213,7 +215,7 @@ pub struct Request {
 }
 
 /// A token with its log-probability under the model (before temperature and filters).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TokenLogprob {
     /// The token.
     pub token: TokenId,
@@ -224,7 +226,7 @@ pub struct TokenLogprob {
 }
 
 /// A generated token with what was asked to be reported of it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TokenReport {
     /// The token that was chosen.
     pub chosen: TokenLogprob,
@@ -233,7 +235,7 @@ pub struct TokenReport {
 }
 
 /// Why an answer ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FinishReason {
     /// An end token or a stop text.
     Stop,
@@ -242,7 +244,7 @@ pub enum FinishReason {
 }
 
 /// What an answer took.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// Tokens of the prompt.
     pub prompt_tokens: usize,
@@ -253,7 +255,7 @@ pub struct Usage {
 }
 
 /// The next part of an answer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Chunk {
     /// New text; may be empty while a character or a possible stop text is incomplete.
     pub text: String,
@@ -264,7 +266,7 @@ pub struct Chunk {
 }
 
 /// A node that this engine cannot run.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NodeFault {
     /// Name of the node in the graph.
     pub node: String,
@@ -414,7 +416,7 @@ pub trait Observer: Send + Sync {
 }
 
 /// What a model needs and which kernels would run it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// Kernels chosen for this processor.
     pub kernel: &'static str,

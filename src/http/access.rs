@@ -20,11 +20,13 @@ pub enum Role {
     Client,
     /// A collector: may read metrics.
     Metrics,
+    /// A feed: may write and read the shop's facts.
+    Feed,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 3] = [Self::Admin, Self::Client, Self::Metrics];
+    pub const ALL: [Self; 4] = [Self::Admin, Self::Client, Self::Metrics, Self::Feed];
 
     /// Its name in files and on the command line.
     pub fn name(self) -> &'static str {
@@ -32,6 +34,7 @@ impl Role {
             Self::Admin => "admin",
             Self::Client => "client",
             Self::Metrics => "metrics",
+            Self::Feed => "feed",
         }
     }
 }
@@ -44,7 +47,7 @@ impl fmt::Display for Role {
 
 /// Text that names no role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a role; there are admin, client and metrics")]
+#[error("`{0}` is not a role; there are admin, client, metrics and feed")]
 pub struct ParseRoleError(String);
 
 impl FromStr for Role {
@@ -63,6 +66,10 @@ pub enum Access {
     Public,
     /// Clients and admins.
     Client,
+    /// Clients, feeds and admins.
+    ClientOrFeed,
+    /// Feeds and admins.
+    Feed,
     /// Collectors and admins.
     Metrics,
     /// Admins.
@@ -84,6 +91,8 @@ impl Access {
         match self {
             Self::Public => true,
             Self::Client => matches!(role, Role::Client | Role::Admin),
+            Self::ClientOrFeed => matches!(role, Role::Client | Role::Feed | Role::Admin),
+            Self::Feed => matches!(role, Role::Feed | Role::Admin),
             Self::Metrics => matches!(role, Role::Metrics | Role::Admin),
             Self::Admin => role == Role::Admin,
         }
@@ -136,7 +145,8 @@ mod tests {
         let tokens = Tokens::in_memory()
             .with_fixed("the-admin", Role::Admin, "fixed")
             .with_fixed("a-client", Role::Client, "fixed")
-            .with_fixed("a-collector", Role::Metrics, "fixed");
+            .with_fixed("a-collector", Role::Metrics, "fixed")
+            .with_fixed("a-feed", Role::Feed, "fixed");
         let status = |access: Access, header: Option<&str>| {
             let headers = header
                 .map(|h| (AUTHORIZATION, HeaderValue::from_str(h).unwrap()))
@@ -147,19 +157,22 @@ mod tests {
                 Err(problem) => problem.status().as_u16(),
             }
         };
-        for (header, public, client, metrics, admin) in [
-            (None, 200, 401, 401, 401),
-            (Some("Bearer nobody"), 200, 401, 401, 401),
-            (Some("Bearer "), 200, 401, 401, 401),
-            (Some("Basic the-admin"), 200, 401, 401, 401),
-            (Some("Bearer a-client"), 200, 200, 403, 403),
-            (Some("bearer a-client"), 200, 200, 403, 403),
-            (Some("Bearer a-collector"), 200, 403, 200, 403),
-            (Some("Bearer the-admin"), 200, 200, 200, 200),
+        for (header, public, client, either, feed, metrics, admin) in [
+            (None, 200, 401, 401, 401, 401, 401),
+            (Some("Bearer nobody"), 200, 401, 401, 401, 401, 401),
+            (Some("Bearer "), 200, 401, 401, 401, 401, 401),
+            (Some("Basic the-admin"), 200, 401, 401, 401, 401, 401),
+            (Some("Bearer a-client"), 200, 200, 200, 403, 403, 403),
+            (Some("bearer a-client"), 200, 200, 200, 403, 403, 403),
+            (Some("Bearer a-collector"), 200, 403, 403, 403, 200, 403),
+            (Some("Bearer a-feed"), 200, 403, 200, 200, 403, 403),
+            (Some("Bearer the-admin"), 200, 200, 200, 200, 200, 200),
         ] {
             let table = [
                 (Access::Public, public),
                 (Access::Client, client),
+                (Access::ClientOrFeed, either),
+                (Access::Feed, feed),
                 (Access::Metrics, metrics),
                 (Access::Admin, admin),
             ];

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderName, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{
+    AGE, CACHE_CONTROL, CONTENT_LENGTH, HeaderName, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::{HeaderValue, Method};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -50,7 +52,7 @@ fn cors(origins: &[String]) -> Result<CorsLayer, HttpError> {
         .allow_origin(AllowOrigin::list(origins))
         .allow_methods([Method::GET, Method::POST])
         .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers([REQUEST_ID, HeaderName::from_static("retry-after")])
+        .expose_headers([REQUEST_ID, RETRY_AFTER, AGE, HeaderName::from_static("cache-status")])
         .max_age(PREFLIGHT_AGE))
 }
 

@@ -44,5 +44,5 @@ pub use door::{dress, is_origin};
 pub use health::{Health, Stage};
 pub use listener::{Drained, Listener};
 pub use problem::{ErrorBody, ErrorEnvelope, ErrorForm, Kind, PlainError, Problem};
-pub use request_id::RequestId;
+pub use request_id::{RequestId, fresh_id};
 pub use tokens::{Created, TokenError, TokenInfo, Tokens};

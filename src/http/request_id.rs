@@ -1,6 +1,10 @@
 //! A request's id, by which client, log and operator speak of the same thing.
 
+use std::cell::RefCell;
+
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// The header that carries it, in and out.
 pub(super) const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -22,11 +26,7 @@ impl RequestId {
 
     /// A new, random one.
     pub fn new() -> Self {
-        let mut bytes = [0u8; 12];
-        // An id that repeats is worth less, but no reason to fail a request.
-        let _ = getrandom::fill(&mut bytes);
-        let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-        Self(format!("req_{hex}"))
+        Self(fresh_id::<12>("req_"))
     }
 
     /// Its text.
@@ -43,6 +43,28 @@ impl Default for RequestId {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// A new id of so many random bytes behind a prefix. Ids are told apart by it and guard nothing, so
+/// each thread draws them from a generator of its own, which the system has seeded.
+pub fn fresh_id<const BYTES: usize>(prefix: &str) -> String {
+    thread_local! {
+        static RANDOM: RefCell<ChaCha8Rng> = RefCell::new(seeded());
+    }
+    let mut bytes = [0; BYTES];
+    RANDOM.with_borrow_mut(|random| random.fill_bytes(&mut bytes));
+    let mut id = String::with_capacity(prefix.len() + 2 * BYTES);
+    id.push_str(prefix);
+    let digit = |digit: u8| char::from_digit(digit.into(), 16).unwrap_or('0');
+    id.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+    id
+}
+
+fn seeded() -> ChaCha8Rng {
+    let mut seed = [0; 32];
+    // Ids that repeat are worth less, but no reason to fail a request.
+    let _ = getrandom::fill(&mut seed);
+    ChaCha8Rng::from_seed(seed)
 }
 
 fn is_sound(id: &str) -> bool {
@@ -70,5 +92,8 @@ mod tests {
             assert!(is_sound(id.as_str()));
         }
         assert_ne!(RequestId::new(), RequestId::new());
+        let other = std::thread::spawn(RequestId::new).join().unwrap();
+        assert_ne!(RequestId::new(), other);
+        assert_eq!(fresh_id::<3>("a-").len(), 8);
     }
 }

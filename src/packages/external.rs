@@ -5,12 +5,11 @@
 //! strings are wanted.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io;
 use std::path::Path;
 
-use super::disk::open_file;
 use super::error::PackageError;
+use super::protobuf::{Fields, bad};
 
 const MAX_TENSORS: usize = 1 << 20;
 const MAX_NAME_BYTES: u64 = 4096;
@@ -42,19 +41,16 @@ fn pairs(
     max_text_bytes: u64,
 ) -> Result<Vec<(String, String)>, PackageError> {
     let refuse = |why: String| PackageError::Import { path: onnx.to_owned(), why };
-    let file = open_file(onnx)?;
-    let bytes = file.metadata().map_err(|e| refuse(e.to_string()))?.len();
-    let reader = BufReader::new(file);
-    let mut walk = Walk { reader, path, max_text_bytes, at: 0, tensors: 0, found: Vec::new() };
-    walk.message(bytes, 0).map_err(|e| refuse(format!("it is not a readable ONNX model: {e}")))?;
+    let (fields, end) = Fields::open(onnx)?;
+    let mut walk = Walk { fields, path, max_text_bytes, tensors: 0, found: Vec::new() };
+    walk.message(end, 0).map_err(|e| refuse(format!("it is not a readable ONNX model: {e}")))?;
     Ok(walk.found)
 }
 
 struct Walk {
-    reader: BufReader<File>,
+    fields: Fields,
     path: &'static [u64],
     max_text_bytes: u64,
-    at: u64,
     tensors: usize,
     found: Vec<(String, String)>,
 }
@@ -63,34 +59,16 @@ impl Walk {
     /// Reads the message that ends at `end`; `depth` is how far along the path it lies.
     fn message(&mut self, end: u64, depth: usize) -> io::Result<()> {
         let (mut key, mut value) = (String::new(), String::new());
-        while self.at < end {
-            let tag = self.varint()?;
-            match tag & 7 {
-                0 => {
-                    self.varint()?;
+        while let Some((number, field_end)) = self.fields.next(end)? {
+            match self.path.get(depth) {
+                Some(field) if *field == number => {
+                    self.count(depth)?;
+                    self.message(field_end, depth + 1)?;
                 }
-                1 => self.skip(8, end)?,
-                5 => self.skip(4, end)?,
-                2 => {
-                    let length = self.varint()?;
-                    let field_end = self.at.checked_add(length).filter(|e| *e <= end);
-                    let field_end =
-                        field_end.ok_or_else(|| bad("a field is longer than its message"))?;
-                    match self.path.get(depth) {
-                        Some(field) if *field == tag >> 3 => {
-                            self.count(depth)?;
-                            self.message(field_end, depth + 1)?;
-                        }
-                        None if tag >> 3 == 1 => key = self.text(length)?,
-                        None if tag >> 3 == 2 => value = self.text(length)?,
-                        _ => self.skip(length, end)?,
-                    }
-                }
-                _ => return Err(bad("an unknown wire type")),
+                None if number == 1 => key = self.fields.text(field_end, self.max_text_bytes)?,
+                None if number == 2 => value = self.fields.text(field_end, self.max_text_bytes)?,
+                _ => self.fields.skip_to(field_end)?,
             }
-        }
-        if self.at != end {
-            return Err(bad("a field crosses the end of its message"));
         }
         if depth == self.path.len() {
             self.found.push((key, value));
@@ -102,45 +80,6 @@ impl Walk {
         self.tensors += usize::from(depth == 1);
         if self.tensors > MAX_TENSORS { Err(bad("too many tensors")) } else { Ok(()) }
     }
-
-    fn varint(&mut self) -> io::Result<u64> {
-        let mut value = 0_u64;
-        for shift in (0..64).step_by(7) {
-            let mut byte = [0];
-            self.reader.read_exact(&mut byte)?;
-            self.at += 1;
-            value |= u64::from(byte[0] & 0x7f) << shift;
-            if byte[0] < 0x80 {
-                return Ok(value);
-            }
-        }
-        Err(bad("a number is too long"))
-    }
-
-    fn skip(&mut self, bytes: u64, end: u64) -> io::Result<()> {
-        let to = self.at.checked_add(bytes).filter(|to| *to <= end);
-        self.at = to.ok_or_else(|| bad("a field is longer than its message"))?;
-        // Small steps stay in the reader's buffer.
-        let far = i64::try_from(bytes).map_err(|_| bad("a field is too long"))?;
-        self.reader.seek_relative(far)
-    }
-
-    fn text(&mut self, bytes: u64) -> io::Result<String> {
-        if bytes > self.max_text_bytes {
-            return Err(bad("a name is too long"));
-        }
-        let mut text = Vec::new();
-        (&mut self.reader).take(bytes).read_to_end(&mut text)?;
-        self.at += text.len() as u64;
-        if text.len() as u64 != bytes {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        String::from_utf8(text).map_err(|_| bad("a name is not UTF-8"))
-    }
-}
-
-fn bad(why: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
 #[cfg(test)]

@@ -11,9 +11,12 @@ use super::digest;
 use super::disk::read_bounded;
 use super::error::{At, ManifestError, PackageError};
 use super::external;
-use super::manifest::{FileEntry, MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest, Role};
+use super::manifest::{FileEntry, MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest, Role, Task};
+use super::ports;
 use super::progress::{Progress, Silent};
-use crate::engine::{Derived, ModelSource, NetworkSource, TokenId, Tokenizer};
+use crate::engine::{
+    Derived, Model, ModelSource, Network, NetworkSource, Port, TokenId, Tokenizer,
+};
 
 /// Not one of the package's files: the engine makes it, and makes it again where it is missing.
 const DERIVED_FILE: &str = "packed.bin";
@@ -142,6 +145,18 @@ impl Package {
         }
     }
 
+    /// What it takes and gives as arrays, as its files declare it: inputs, then outputs. Reads no
+    /// weights.
+    pub fn ports(&self) -> Result<[Vec<Port>; 2], PackageError> {
+        let path = self.network().onnx;
+        let graph = ports::outline(&path)?;
+        let declared = match self.manifest.task {
+            Task::Tensors => Network::declared(&graph),
+            Task::Chat => Model::declared(&graph),
+        };
+        declared.map_err(|error| PackageError::Damaged { path, why: error.to_string() })
+    }
+
     /// The tokeniser's file, where the package has one.
     pub fn tokenizer(&self) -> Option<PathBuf> {
         self.manifest.file(Role::Tokenizer).map(|f| self.folder.join(&f.path))
@@ -165,6 +180,15 @@ impl Package {
         let path = self.network().onnx;
         let why = format!("its metadata has no `{key}`");
         external::metadata(&path, key)?.ok_or(PackageError::Damaged { path, why })
+    }
+
+    /// Digest of the digests of all its files, hexadecimal.
+    pub fn digest(&self) -> String {
+        let mut hasher = digest::Hasher::default();
+        for file in &self.manifest.files {
+            hasher.update(format!("{:?} {} {}\n", file.role, file.path, file.sha256).as_bytes());
+        }
+        hasher.finish()
     }
 
     /// Where the engine keeps what it makes of the files; gone with the package.

@@ -17,6 +17,8 @@ const OUTPUT_LIMIT_BYTES: usize = 8 << 20;
 /// Bytes of template source.
 const SOURCE_LIMIT_BYTES: usize = 256 << 10;
 const NAME: &str = "chat_template";
+/// By which a template asks for the time.
+const CLOCK: &str = "strftime_now";
 
 /// Who speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -65,6 +67,7 @@ pub struct ChatTemplate {
     environment: Environment<'static>,
     bos_token: String,
     eos_token: String,
+    tells_time: bool,
 }
 
 impl ChatTemplate {
@@ -84,12 +87,18 @@ impl ChatTemplate {
         environment
             .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         environment.add_function("raise_exception", raise_exception);
-        environment.add_function("strftime_now", strftime_now);
+        environment.add_function(CLOCK, strftime_now);
         environment.add_filter("tojson", to_json);
         environment
             .add_template_owned(NAME, source.to_owned())
             .map_err(|e| TemplateError::Compile(e.to_string()))?;
-        Ok(Self { environment, bos_token: bos.to_owned(), eos_token: eos.to_owned() })
+        let tells_time = source.contains(CLOCK);
+        Ok(Self { environment, bos_token: bos.to_owned(), eos_token: eos.to_owned(), tells_time })
+    }
+
+    /// Whether the same messages may become another prompt at another time.
+    pub fn tells_time(&self) -> bool {
+        self.tells_time
     }
 
     /// The prompt for these messages; it ends where the assistant is to speak. `guard` is given

@@ -11,11 +11,14 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use super::cache::CacheMetrics;
+use super::facts::FactsMetrics;
 use super::model::ModelObserver;
 use super::names::Metric;
 use super::network::NetworkCounts;
 use super::process::Process;
 use super::shelf::ShelfMetrics;
+use super::skills::SkillMetrics;
 
 /// Bounds of `gen_ai.server.time_to_first_token`, as the convention has them.
 const FIRST_TOKEN_S: [f64; 17] = [
@@ -125,6 +128,9 @@ pub struct Metrics {
     registry: Registry,
     models: ModelFamilies,
     shelf: ShelfMetrics,
+    cache: CacheMetrics,
+    facts: FactsMetrics,
+    skills: SkillMetrics,
     networks: NetworkFamilies,
     http: Histograms<HttpLabels>,
     http_active: Gauge,
@@ -183,6 +189,9 @@ impl Metrics {
             metric.register(&mut registry, family.clone());
         }
         let shelf = ShelfMetrics::register(&mut registry);
+        let cache = CacheMetrics::register(&mut registry);
+        let facts = FactsMetrics::register(&mut registry);
+        let skills = SkillMetrics::register(&mut registry);
         let networks = NetworkFamilies::register(&mut registry, &models);
         let http = histograms(|| Histogram::new(HTTP_S));
         Metric::HttpDuration.register(&mut registry, http.clone());
@@ -204,6 +213,9 @@ impl Metrics {
             registry,
             models,
             shelf,
+            cache,
+            facts,
+            skills,
             networks,
             http,
             http_active,
@@ -222,6 +234,21 @@ impl Metrics {
     /// What tells of models that come into memory and leave it.
     pub fn shelf(&self) -> &ShelfMetrics {
         &self.shelf
+    }
+
+    /// What tells of the shop's facts.
+    pub fn facts(&self) -> &FactsMetrics {
+        &self.facts
+    }
+
+    /// By which skills report.
+    pub fn skills(&self) -> &SkillMetrics {
+        &self.skills
+    }
+
+    /// By which the cache of answers reports.
+    pub fn cache(&self) -> &CacheMetrics {
+        &self.cache
     }
 
     /// The observer by which a network reports.
@@ -319,6 +346,18 @@ mod tests {
         metrics.shelf().unloaded("tiny");
         metrics.shelf().loaded("tiny", 2048, Duration::from_millis(20));
         metrics.shelf().evicted("other");
+        metrics.cache().answered("chat", "exact");
+        metrics.skills().answered("ask", "template");
+        metrics.skills().refused("copy", "money");
+        metrics.cache().saved("chat", Duration::from_secs(90), 30, 700);
+        metrics.cache().gone("outdated", 3);
+        metrics.cache().kept(5, 4096, 8192);
+        metrics.cache().making(2);
+        metrics.cache().compared("hours", true);
+        metrics.cache().by_meaning("hours", true);
+        metrics.facts().store(7, 4096);
+        metrics.facts().table("prices", 12, Some(30));
+        metrics.facts().refused("invalid");
         let text = metrics.encode().unwrap();
         for metric in Metric::ALL {
             assert!(text.contains(metric.name()), "{}\n{text}", metric.name());
@@ -330,6 +369,12 @@ mod tests {
             "endcap_tokens_total{gen_ai_request_model=\"tiny\",gen_ai_token_type=\"output\"} 2",
             "endcap_answers_cancelled_total{gen_ai_request_model=\"tiny\"} 1",
             "endcap_queue_waiting{gen_ai_request_model=\"tiny\"} 3",
+            "endcap_cache_answers_total{route=\"chat\",how=\"exact\"} 1",
+            "endcap_cache_saved_tokens_total{route=\"chat\"} 30",
+            "endcap_cache_gone_total{reason=\"outdated\"} 3",
+            "endcap_skill_answers_total{skill=\"ask\",step=\"template\"} 1",
+            "endcap_skill_refused_total{skill=\"copy\",reason=\"money\"} 1",
+            "endcap_cache_memory_bytes 4096",
             "endcap_inference_duration_seconds_count{gen_ai_request_model=\"mask\"} 1",
             "endcap_inference_runs_total{gen_ai_request_model=\"mask\"} 1",
             "endcap_inference_rows_total{gen_ai_request_model=\"mask\"} 8",
@@ -342,6 +387,11 @@ mod tests {
             "endcap_model_weights_bytes{gen_ai_request_model=\"tiny\"} 2048",
             "endcap_model_unloads_total{gen_ai_request_model=\"tiny\"} 1",
             "endcap_model_evictions_total{gen_ai_request_model=\"other\"} 1",
+            "endcap_facts{table=\"prices\"} 12",
+            "endcap_facts_revision 7",
+            "endcap_facts_memory_bytes 4096",
+            "endcap_facts_feed_age_seconds{table=\"prices\"} 30",
+            "endcap_facts_writes_refused_total{reason=\"invalid\"} 1",
             "http_server_active_requests 0",
             "endcap_http_connections_refused_total 1",
             concat!("endcap_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),

@@ -12,6 +12,8 @@
 //!
 //! **Not here**: the route that shows the metrics, deciding what is worth counting.
 
+mod cache;
+mod facts;
 mod log;
 mod memory;
 mod metrics;
@@ -20,7 +22,10 @@ mod names;
 mod network;
 mod process;
 mod shelf;
+mod skills;
 
+pub use cache::CacheMetrics;
+pub use facts::FactsMetrics;
 pub use log::{LogError, LogFormat, start};
 pub use memory::{forget_peak_memory, peak_memory_bytes};
 pub use metrics::{HttpRequest, Metrics};
@@ -28,3 +33,4 @@ pub use model::ModelObserver;
 pub use names::Metric;
 pub use network::NetworkCounts;
 pub use shelf::ShelfMetrics;
+pub use skills::SkillMetrics;

@@ -47,6 +47,32 @@ pub enum Metric {
     ModelEvictions,
     /// How long loading took.
     ModelLoadDuration,
+    /// Answers by how they were come by: kept, joined, made.
+    CacheAnswers,
+    /// Tokens that hits saved.
+    CacheSavedTokens,
+    /// Milliseconds that hits saved.
+    CacheSavedMs,
+    /// How old answers were when they were given again.
+    CacheAge,
+    /// Entries that are gone, by reason.
+    CacheGone,
+    /// Answers given by meaning that were also made, by whether they say the same.
+    CacheCompared,
+    /// Whether a category has switched its answers by meaning off.
+    CacheOff,
+    /// Answers that are kept.
+    CacheEntries,
+    /// What they take in memory.
+    CacheMemory,
+    /// What they take on disk.
+    CacheDisk,
+    /// Answers that are being made.
+    CacheMaking,
+    /// Answers of skills by the step that gave them.
+    SkillAnswers,
+    /// Generated texts that checks refused, by reason.
+    SkillRefused,
     /// Times of requests to networks.
     InferenceDuration,
     /// Runs of networks; requests that were joined share one.
@@ -57,6 +83,16 @@ pub enum Metric {
     InferenceCancelled,
     /// Requests to networks that failed.
     InferenceFailed,
+    /// Facts by table.
+    Facts,
+    /// Revision of the facts' last change.
+    FactsRevision,
+    /// Memory that facts take.
+    FactsMemory,
+    /// How long the feed of each table is silent.
+    FactsFeedAge,
+    /// Writes of facts that were refused, by reason.
+    FactsRefused,
     /// `http.server.request.duration`, up to the last byte of the answer.
     HttpDuration,
     /// `http.server.active_requests`.
@@ -81,7 +117,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 52] = [
         Self::TimeToFirstToken,
         Self::TimePerOutputToken,
         Self::GenerationDuration,
@@ -101,11 +137,29 @@ impl Metric {
         Self::ModelUnloads,
         Self::ModelEvictions,
         Self::ModelLoadDuration,
+        Self::CacheAnswers,
+        Self::CacheSavedTokens,
+        Self::CacheSavedMs,
+        Self::CacheAge,
+        Self::CacheGone,
+        Self::CacheCompared,
+        Self::CacheOff,
+        Self::CacheEntries,
+        Self::CacheMemory,
+        Self::CacheDisk,
+        Self::CacheMaking,
+        Self::SkillAnswers,
+        Self::SkillRefused,
         Self::InferenceDuration,
         Self::InferenceRuns,
         Self::InferenceRows,
         Self::InferenceCancelled,
         Self::InferenceFailed,
+        Self::Facts,
+        Self::FactsRevision,
+        Self::FactsMemory,
+        Self::FactsFeedAge,
+        Self::FactsRefused,
         Self::HttpDuration,
         Self::HttpActive,
         Self::Connections,
@@ -193,6 +247,49 @@ impl Metric {
             Self::ModelLoadDuration => {
                 ("endcap_model_load_duration", Some(Seconds), "Time to bring a model into memory")
             }
+            Self::CacheAnswers => {
+                ("endcap_cache_answers", None, "Answers by how they were come by")
+            }
+            Self::CacheSavedTokens => (
+                "endcap_cache_saved_tokens",
+                None,
+                "Tokens that need not be generated, as an answer was kept",
+            ),
+            Self::CacheSavedMs => (
+                "endcap_cache_saved_milliseconds",
+                None,
+                "Time that need not be spent, as an answer was kept",
+            ),
+            Self::CacheAge => {
+                ("endcap_cache_age", Some(Seconds), "Age of kept answers when they were given")
+            }
+            Self::CacheGone => ("endcap_cache_gone", None, "Kept answers that are gone, by reason"),
+            Self::CacheCompared => (
+                "endcap_cache_compared",
+                None,
+                "Answers given by meaning that were also made, by whether they say the same",
+            ),
+            Self::CacheOff => (
+                "endcap_cache_category_off",
+                None,
+                "1 where a category of questions has switched its answers by meaning off",
+            ),
+            Self::CacheEntries => ("endcap_cache_entries", None, "Answers that are kept"),
+            Self::CacheMemory => {
+                ("endcap_cache_memory", Some(Bytes), "What kept answers take in memory")
+            }
+            Self::CacheDisk => ("endcap_cache_disk", Some(Bytes), "What kept answers take on disk"),
+            Self::SkillAnswers => {
+                ("endcap_skill_answers", None, "Answers of skills, by the step that gave them")
+            }
+            Self::SkillRefused => (
+                "endcap_skill_refused",
+                None,
+                "Generated texts that were not said, by the check that refused them",
+            ),
+            Self::CacheMaking => {
+                ("endcap_cache_making", None, "Answers that are being made through the cache")
+            }
             Self::InferenceDuration => (
                 "endcap_inference_duration",
                 Some(Seconds),
@@ -212,6 +309,23 @@ impl Metric {
                 None,
                 "Requests for arrays that a graph refused, or that ran out of time",
             ),
+            Self::Facts => ("endcap_facts", None, "Facts that are there"),
+            Self::FactsRevision => {
+                ("endcap_facts_revision", None, "Revision of the last change of a fact")
+            }
+            Self::FactsMemory => (
+                "endcap_facts_memory",
+                Some(Bytes),
+                "Memory of all facts, as it is counted against the limit",
+            ),
+            Self::FactsFeedAge => (
+                "endcap_facts_feed_age",
+                Some(Seconds),
+                "Time since the feed of a table was last heard of",
+            ),
+            Self::FactsRefused => {
+                ("endcap_facts_writes_refused", None, "Writes of facts that were refused")
+            }
             Self::HttpDuration => (
                 "http_server_request_duration",
                 Some(Seconds),

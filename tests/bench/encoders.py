@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Compares the time that an encoder takes for a text: ours, ONNX Runtime's and rten's.
+"""Compares the time that a text or a picture takes: ours, ONNX Runtime's and rten's.
 
-    tests/bench/encoders.py MODEL.onnx… [--rten PROGRAM] [--rounds 7] [--shapes 1x32,8x32]
+    tests/bench/encoders.py MODEL.onnx[=SHAPE,…]… [--rten PROGRAM] [--rounds 7] [--threads 1,2]
 
+SHAPE is that of the inputs: 8x32 are eight texts of 32 tokens, 1x3x320x320 is a picture. It
 needs `pip install -r tests/bench/requirements.txt` and the test program of this repository (`cargo
 test --release --no-run`). rten is a crate; PROGRAM is built beside from `rten_side.rs`, which says
 how. A round runs each program once in a process of its own, one after the other; figures are medians
@@ -39,10 +40,10 @@ def figure(text):
     return float(found[1])
 
 
-def ours(program, model, batch, tokens, threads, seconds):
+def ours(program, model, shape, threads, seconds):
     command = [program, "--ignored", "--nocapture", "--exact", "encoders::an_encoders_time"]
-    shape = f"{batch}x{tokens}x{threads}"
-    env = {"ENDCAP_ENCODER": str(model), "ENDCAP_SHAPE": shape, "ENDCAP_SECONDS": str(seconds)}
+    env = {"ENDCAP_ENCODER": str(model), "ENDCAP_SHAPE": shape}
+    env |= {"ENDCAP_THREADS": threads, "ENDCAP_SECONDS": str(seconds)}
     done = subprocess.run(command, env=os.environ | env, capture_output=True, text=True)
     return figure(done.stdout + done.stderr)
 
@@ -54,23 +55,26 @@ def theirs(command, *case):
     return figure(done.stdout) if done.returncode == 0 else None
 
 
-def onnxruntime_side(model, batch, tokens, threads, seconds):
+def onnxruntime_side(model, shape, threads, seconds):
     import numpy
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = int(threads)
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    shape = int(batch), int(tokens)
-    row, column = numpy.arange(shape[0])[:, None], numpy.arange(shape[1])[None]
+    shape = tuple(map(int, shape.split("x")))
+    at, tokens = numpy.arange(numpy.prod(shape)).reshape(shape), shape[-1]
+    row, column = at // tokens, at % tokens
     feeds = {}
     for port in session.get_inputs():
-        value = 1000 + (row * 31 + column * 17) % 1000
-        if "mask" in port.name:
-            value = (row == 0) | (column < shape[1] - row % 3)
+        value, number = 1000 + (row * 31 + column * 17) % 1000, numpy.int64
+        if port.type == "tensor(float)":
+            value, number = at * 37 % 255 / 127.5 - 1, numpy.float32
+        elif "mask" in port.name:
+            value = (row == 0) | (column < tokens - row % 3)
         elif "type" in port.name:
             value = numpy.zeros(shape)
-        feeds[port.name] = value.astype(numpy.int64)
+        feeds[port.name] = value.astype(number)
     session.run(None, feeds)
     times, end = [], time.perf_counter() + float(seconds)
     while time.perf_counter() < end:
@@ -82,28 +86,33 @@ def onnxruntime_side(model, batch, tokens, threads, seconds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("models", type=Path, nargs="+")
+    parser.add_argument("models", nargs="+", metavar="MODEL[=SHAPE,…]")
     parser.add_argument("--rten", type=Path)
+    parser.add_argument("--program", type=Path, help="the test program, where it is built already")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=1.0, help="of each program in a round")
-    parser.add_argument("--shapes", default="1x32,8x32")
+    parser.add_argument("--shapes", default="1x32,8x32", help="for models that come without")
     parser.add_argument("--threads", default="1,2")
     options = parser.parse_args()
-    program = test_program()
+    program = options.program or test_program()
     peers = {"onnxruntime": [sys.executable, __file__, "--side"]}
     if options.rten:
         peers["rten"] = [options.rten]
-    for model in options.models:
-        for shape in options.shapes.split(","):
-            batch, tokens = shape.split("x")
+    cases = []
+    for told in options.models:
+        model, _, shapes = told.partition("=")
+        for shape in (shapes or options.shapes).split(","):
             for threads in options.threads.split(","):
-                case = model.resolve(), batch, tokens, threads, options.seconds
-                rounds = []
-                for _ in range(options.rounds):
-                    one = {"ours": ours(program, *case)}
-                    one |= {name: theirs(command, *case) for name, command in peers.items()}
-                    rounds.append(one)
-                report(f"{model.parent.name} {shape}, {threads} threads", rounds)
+                cases.append((Path(model).resolve(), shape, threads, options.seconds))
+    rounds = {case: [] for case in cases}
+    for _ in range(options.rounds):
+        for case in cases:
+            one = {"ours": ours(program, *case)}
+            one |= {name: theirs(command, *case) for name, command in peers.items()}
+            rounds[case].append(one)
+    for (model, shape, threads, _), figures in rounds.items():
+        name = model.parent.name if model.stem == "model" else model.stem
+        report(f"{name} {shape}, {threads} threads", figures)
 
 
 def report(case, rounds):

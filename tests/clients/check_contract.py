@@ -1,11 +1,11 @@
-"""Requests made from a description of /v2, by the hundred: no answer may be a fault of the server
-or another than described.
+"""Requests made from a description, by the hundred: no answer may be a fault of the server or
+another than described.
 
     ENDCAP_URL=http://127.0.0.1:8080 ENDCAP_TOKEN=… ENDCAP_MODEL=tiny ENDCAP_EXAMPLES=10 \\
         python check_contract.py
 
-Two descriptions: the server's own, and the protocol's as Seldon publishes it with its server (the
-`mlserver` package, Apache-2.0; only the document is read). ENDCAP_EXAMPLES is how many requests of
+Three descriptions: the server's own of /v2 and of the shop's facts, and the protocol's as Seldon
+publishes it with its server (the `mlserver` package, Apache-2.0; only the document is read). ENDCAP_EXAMPLES is how many requests of
 each kind are made; ENDCAP_SEED chooses them. The server has what `check_inference.py` asks for.
 """
 
@@ -33,10 +33,15 @@ CHECKS = [
 ]
 
 
+def described():
+    """What the server says of itself."""
+    with urllib.request.urlopen(f"{URL}/openapi.json") as answer:
+        return json.load(answer)
+
+
 def own():
     """The server's own description of the protocol's paths."""
-    with urllib.request.urlopen(f"{URL}/openapi.json") as answer:
-        document = json.load(answer)
+    document = described()
     kept = {path: item for path, item in document["paths"].items() if path.startswith("/v2")}
     assert len(kept) >= 8, list(kept)
     for path in kept.values():
@@ -45,6 +50,25 @@ def own():
                 if parameter["in"] == "path":
                     there = ["7", "8"] if parameter["name"] == "version" else [*MODELS, MODEL]
                     parameter["schema"] = {"enum": there}
+    return {**document, "paths": kept}
+
+
+def facts():
+    """The server's own description of the shop's facts, but for those that are no plain JSON."""
+    document = described()
+    streams = ("/changes", "/batch")
+    kept = {
+        path: item
+        for path, item in document["paths"].items()
+        if path.startswith("/store/v1/facts") and not path.endswith(streams)
+    }
+    assert sum(len(item) for item in kept.values()) == 6, list(kept)
+    there = {"table": ["products", "prices", "stock", "nothing"], "id": ["0041", "0042", "a b"]}
+    for path in kept.values():
+        for operation in path.values():
+            for parameter in operation.get("parameters", []):
+                if parameter["in"] == "path":
+                    parameter["schema"] = {"enum": there[parameter["name"]]}
     return {**document, "paths": kept}
 
 
@@ -89,6 +113,7 @@ def conforms(name, document, mode):
 def main():
     results = [
         conforms("its own description", own(), "all"),
+        conforms("its own description of facts", facts(), "all"),
         # It has no word for content that is none of its own.
         conforms("the protocol's description", public(), "positive"),
     ]

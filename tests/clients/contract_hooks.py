@@ -12,7 +12,8 @@ TAKEN = {"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [[0.5, -1]]}
 def map_body(context, body):
     """Chooses by what was generated, so that a case comes again."""
     choice = sum(repr(body).encode()) % 4
-    if isinstance(body, dict) and choice < 2:
+    graphs = context.operation is None or context.operation.path.startswith("/v2")
+    if graphs and isinstance(body, dict) and choice < 2:
         body["inputs"] = [dict(TAKEN)]
         if choice == 0:
             body.pop("outputs", None)

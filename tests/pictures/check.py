@@ -7,9 +7,7 @@ with what was written on them. The fonts are Debian's fonts-dejavu-core.
 
 import io
 import json
-import subprocess
 import sys
-import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +18,9 @@ from PIL import Image
 from rapidocr_onnxruntime import RapidOCR
 
 from invoice import invoice
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "support"))
+from serving import Server
 
 MODELS = [
     "pp-ocrv6-det",
@@ -35,23 +36,12 @@ SCENES = Path(sklearn.datasets.__file__).parent / "images"
 PICTURES = [SHOWN / "astronaut.png", SHOWN / "coffee.png", SHOWN / "rocket.jpg", SCENES / "flower.jpg"]
 
 
-class Server:
-    def __init__(self, program, data):
-        token = [program, "token", "create", "--role", "client", "--data", data]
-        self.token = subprocess.run(token, check=True, stdout=subprocess.PIPE, text=True).stdout.split()[-1]
-        serve = [program, "serve", "--listen", "127.0.0.1:0", "--data", data]
-        self.process = subprocess.Popen(serve, stdout=subprocess.PIPE, text=True)
-        line = self.process.stdout.readline()
-        self.url = next(word for word in line.split() if word.startswith("http"))
-
-    def ask(self, path, kind, body):
-        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": f"image/{kind}"}
-        request = urllib.request.Request(f"{self.url}/store/v1/vision/{path}", body, headers)
-        return urllib.request.urlopen(request, timeout=300).read()
-
-
 def kind(path):
     return "png" if path.suffix == ".png" else "jpeg"
+
+
+def ask(server, path, form, body):
+    return server.ask(f"/store/v1/vision/{path}", f"image/{form}", body)
 
 
 def session(data, name):
@@ -71,7 +61,7 @@ def check_masks(server, data):
         wanted = run(model, pixels.transpose(2, 0, 1)[None])[0, 0]
         wanted = (wanted - wanted.min()) / (wanted.max() - wanted.min())
         wanted = Image.fromarray((wanted * 255).astype(np.uint8)).resize(image.size, Image.LANCZOS)
-        found = Image.open(io.BytesIO(server.ask("segment", kind(path), path.read_bytes())))
+        found = Image.open(io.BytesIO(ask(server, "segment", kind(path), path.read_bytes())))
         gaps = np.abs(np.asarray(found).astype(int) - np.asarray(wanted).astype(int))
         print(f"mask {path.name}: {gaps.mean():.3f} of 255 apart, {gaps.max()} at most")
         # JPEG decoders differ by a step or two.
@@ -84,7 +74,7 @@ def check_scores(server, data):
         pixels = Image.open(path).convert("RGB").resize((256, 256), Image.BILINEAR)
         pixels = np.asarray(pixels)[16:240, 16:240, ::-1] - np.array([104.0, 117.0, 123.0])
         wanted = run(model, pixels[None])[0]
-        found = json.loads(server.ask("classify", kind(path), path.read_bytes()))["results"]
+        found = json.loads(ask(server, "classify", kind(path), path.read_bytes()))["results"]
         found = {result["label"]: result["score"] for result in found}
         print(f"score {path.name}: {found['unsafe']:.4f}, ONNX Runtime {wanted[1]:.4f}")
         assert abs(found["unsafe"] - wanted[1]) < 0.01, path
@@ -104,14 +94,14 @@ def check_pages(server):
         image, wanted = invoice(german)
         file = io.BytesIO()
         image.save(file, "png")
-        page = json.loads(server.ask("ocr?model=pp-ocrv6-det", "png", file.getvalue()))
+        page = json.loads(ask(server, "ocr?model=pp-ocrv6-det", "png", file.getvalue()))
         errors = distance(wanted, page["text"]) / len(wanted)
         print(f"page, version 6, German {german}: {errors:.2%} of {len(wanted)} characters wrong")
         assert errors <= 0.02
     image, wanted = invoice(False)
     file = io.BytesIO()
     image.save(file, "png")
-    page = json.loads(server.ask("ocr?model=pp-ocrv4-det", "png", file.getvalue()))
+    page = json.loads(ask(server, "ocr?model=pp-ocrv4-det", "png", file.getvalue()))
     letters = lambda text: "".join(text.split())
     errors = distance(letters(wanted), letters(page["text"])) / len(letters(wanted))
     print(f"page, version 4, without spaces: {errors:.2%} wrong")
@@ -128,16 +118,10 @@ def check_pages(server):
 
 
 def main(program, data):
-    for name in MODELS:
-        subprocess.run([program, "models", "pull", name, "--data", data], check=True)
-    server = Server(program, data)
-    try:
+    with Server(program, data, MODELS) as server:
         check_masks(server, data)
         check_scores(server, data)
         check_pages(server)
-    finally:
-        server.process.terminate()
-        server.process.wait()
 
 
 if __name__ == "__main__":

@@ -1,13 +1,18 @@
 //! Packages at work: which are in memory, when, and under which name.
 
 mod names;
+mod real;
 mod storm;
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Ask, LONG, MODEL, SHELF, Server, endcap, shelf, stderr, stdout};
+use crate::support::onnx::{FLOAT, Graph, node, port};
+use crate::support::{
+    ADD_SUB, Answer, Ask, IDENTITIES, LONG, MODEL, SHELF, Server, arrays, endcap, install_graph,
+    shelf, stderr, stdout,
+};
 
 /// Room for `large` alone, or for the five others together.
 const TIGHT: (&str, &str) = ("ENDCAP_ENGINE_MEMORY_BUDGET", "1 MiB");
@@ -156,6 +161,61 @@ fn an_unloaded_model_finishes_what_it_began_and_comes_back_when_asked() {
     assert_eq!(state(&server, MODEL), "loaded");
     assert_eq!(act(&server, MODEL, "unload").status, 200);
     until(&server, MODEL, "away");
+}
+
+#[test]
+fn what_a_model_takes_and_has_done_is_told_without_loading_it() {
+    let server = Server::start_in(arrays(), &[ON_DEMAND]);
+    let get = |path: &str| {
+        let answer = server.ask(Ask::get(&format!("/v2/models/{path}")));
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        answer.json()
+    };
+    let names = IDENTITIES.iter().chain([&ADD_SUB, &MODEL]);
+    let before: Vec<Value> = names.clone().map(|name| get(name)).collect();
+    assert_eq!(before[0]["inputs"][0]["datatype"], "BOOL", "{}", before[0]);
+    assert_eq!(get("fp32/stats")["model_stats"][0]["inference_count"], 0);
+    assert_eq!(server.metric("endcap_model_loads_total", ""), 0.0, "looking loads nothing");
+    for (name, before) in names.zip(before) {
+        assert_eq!(act(&server, name, "load").status, 200);
+        assert_eq!(get(name), before, "in memory it is the same");
+    }
+    let chat = server.ask(Ask::get(&format!("/v2/models/{MODEL}/stats")));
+    assert_eq!(chat.status, 400, "{}", chat.text());
+}
+
+#[test]
+fn models_that_nobody_uses_leave_for_an_answer_that_needs_the_room() {
+    let data = shelf();
+    let graph = |elements: &str| Graph {
+        inputs: vec![port("x", FLOAT, elements)],
+        outputs: vec![port("y", FLOAT, elements)],
+        nodes: vec![node("Relu", &["x"], &["y"])],
+        ..Graph::default()
+    };
+    install_graph(data.path(), "wide", graph("n").bytes(), &Value::Null, &[]);
+    let server = Server::start_in(data, &[ON_DEMAND, TIGHT]);
+    for model in ["one", "two", "three", "four", "five"] {
+        ask(&server, model);
+    }
+    let infer = |numbers: usize| {
+        let json = json!({"inputs": [{
+            "name": "x", "shape": [numbers], "datatype": "FP32",
+            "parameters": {"binary_data_size": 4 * numbers},
+        }], "outputs": [{"name": "y", "parameters": {"binary_data": true}}]});
+        let json = json.to_string();
+        let body = [json.as_bytes(), &vec![0; 4 * numbers]].concat();
+        let ask = Ask::post_raw("/v2/models/wide/infer", body);
+        server.ask(ask.header("inference-header-content-length", &json.len().to_string()))
+    };
+    let answer = infer(80_000);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert!(server.metric("endcap_model_evictions_total", "") >= 2.0);
+    assert_eq!((state(&server, "one"), state(&server, "wide")), ("away".into(), "loaded".into()));
+    let refused = infer(300_000);
+    assert_eq!(refused.status, 400, "{}", refused.text());
+    assert!(refused.text().contains("can be had at most"), "{}", refused.text());
+    ask(&server, "one");
 }
 
 #[test]

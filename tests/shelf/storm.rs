@@ -43,6 +43,16 @@ fn storm(duration: Duration) {
     });
     let loads = server.metric("endcap_model_loads_total", "");
     let evictions = server.metric("endcap_model_evictions_total", "");
+    let asked = asked.load(Ordering::SeqCst);
+    eprintln!("{duration:?}: {asked} answers, {loads} loads, {evictions} evictions");
+    assert!(loads > 50.0 && evictions > 10.0 && asked > 100);
+    assert_eq!(server.metric("endcap_model_load_failures_total", ""), 0.0);
+    flat(&resident);
+    assert_eq!(server.ask(Ask::get("/health/ready")).status, 200);
+}
+
+/// Panics where memory grew from the second third to the last.
+fn flat(resident: &[u64]) {
     let warm = (resident.len() as f64 * WARM) as usize;
     let middle = |part: &[u64]| {
         let mut part = part.to_vec();
@@ -52,15 +62,15 @@ fn storm(duration: Duration) {
     let late = resident.len() - warm;
     let (early, late) = (middle(&resident[warm..2 * warm]), middle(&resident[late..]));
     let most = resident.iter().max().unwrap() >> 10;
-    let asked = asked.load(Ordering::SeqCst);
-    eprintln!(
-        "{duration:?}: {asked} answers, {loads} loads, {evictions} evictions, \
-         {early} KiB then {late} KiB, {most} KiB at most"
-    );
-    assert!(loads > 50.0 && evictions > 10.0 && asked > 100);
-    assert_eq!(server.metric("endcap_model_load_failures_total", ""), 0.0);
+    eprintln!("memory: {early} KiB then {late} KiB, {most} KiB at most");
     assert!(late < early + early / 20 + 2048, "memory grows: {early} KiB, then {late} KiB");
-    assert_eq!(server.ask(Ask::get("/health/ready")).status, 200);
+}
+
+/// How long a long storm takes: `ENDCAP_STRESS_MINUTES`; 10 without it.
+pub(super) fn minutes() -> Duration {
+    let minutes = std::env::var_os("ENDCAP_STRESS_MINUTES");
+    let minutes = minutes.map_or(10.0, |m| m.to_str().unwrap().parse::<f64>().unwrap());
+    Duration::from_secs_f64(minutes * 60.0)
 }
 
 #[test]
@@ -68,11 +78,8 @@ fn in_a_storm_of_loads_every_request_is_answered_and_memory_stays_flat() {
     storm(Duration::from_secs(20));
 }
 
-/// `ENDCAP_STRESS_MINUTES` says for how long; 10 without it.
 #[test]
 #[ignore = "takes ten minutes: tests/run --full"]
 fn in_a_long_storm_of_loads_every_request_is_answered_and_memory_stays_flat() {
-    let minutes = std::env::var_os("ENDCAP_STRESS_MINUTES");
-    let minutes = minutes.map_or(10.0, |m| m.to_str().unwrap().parse::<f64>().unwrap());
-    storm(Duration::from_secs_f64(minutes * 60.0));
+    storm(minutes());
 }

@@ -48,7 +48,12 @@ impl Ask {
 
     /// Without saying what the body is.
     pub(crate) fn post_raw(path: &str, body: Vec<u8>) -> Self {
-        Self { body, ..Self::new("POST", path) }
+        Self::raw("POST", path, body)
+    }
+
+    /// The same by any method.
+    pub(crate) fn raw(method: &str, path: &str, body: Vec<u8>) -> Self {
+        Self { body, ..Self::new(method, path) }
     }
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {

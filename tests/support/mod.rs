@@ -1,6 +1,7 @@
 //! What the journeys share: where things are, a server to talk to, and a plain HTTP client.
 
 mod arrays;
+pub(crate) mod group;
 mod http;
 pub(crate) mod onnx;
 mod packages;
@@ -12,7 +13,7 @@ use std::sync::OnceLock;
 
 pub(crate) use arrays::{ADD_SUB, IDENTITIES, VERSION, arrays, graph};
 pub(crate) use http::{Answer, Ask, Events};
-pub(crate) use packages::install;
+pub(crate) use packages::{install, install_graph};
 pub(crate) use server::{MODEL, Server};
 
 /// Tokens of an answer that is not over while a test looks on, however fast the engine and however
@@ -168,7 +169,8 @@ fn copy_of(template: &Path) -> tempfile::TempDir {
     data
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Copies a folder with all that is in it.
+pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

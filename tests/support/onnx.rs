@@ -11,6 +11,7 @@ use tract_onnx::pb::{
 
 pub(crate) const FLOAT: i32 = 1;
 pub(crate) const INT64: i32 = 7;
+pub(crate) const BOOL: i32 = 9;
 
 /// A node called after what it makes first.
 pub(crate) fn node(operator: &str, inputs: &[&str], outputs: &[&str]) -> NodeProto {
@@ -53,7 +54,7 @@ pub(crate) fn floats(name: &str, shape: &[i64], values: &[f32]) -> TensorProto {
     stored(name, FLOAT, shape, raw_data)
 }
 
-fn stored(name: &str, data_type: i32, shape: &[i64], raw_data: Vec<u8>) -> TensorProto {
+pub(crate) fn stored(name: &str, data_type: i32, shape: &[i64], raw_data: Vec<u8>) -> TensorProto {
     let (name, dims) = (name.to_owned(), shape.to_vec());
     TensorProto { name, data_type, dims, raw_data, ..Default::default() }
 }

@@ -6,6 +6,7 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::group::Limit;
 use super::{Answer, Ask, data, endcap};
 
 /// The name under which the tests serve the tiny model.
@@ -46,7 +47,19 @@ impl Server {
 
     /// Serves what a data folder holds.
     pub(crate) fn start_in(data: tempfile::TempDir, settings: &[(&str, &str)]) -> Self {
-        let mut command: Command = endcap();
+        Self::start_limited(data, settings, None)
+    }
+
+    /// Serves what a data folder holds, with no more memory than a group may have.
+    pub(crate) fn start_limited(
+        data: tempfile::TempDir,
+        settings: &[(&str, &str)],
+        limit: Option<&Limit>,
+    ) -> Self {
+        let mut command = match limit {
+            Some(limit) => limited(limit),
+            None => endcap(),
+        };
         let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data.path())
@@ -142,9 +155,24 @@ impl Server {
 
     /// Resident memory in bytes.
     pub(crate) fn memory_bytes(&self) -> u64 {
+        self.status("VmRSS")
+    }
+
+    /// The most resident memory so far, in bytes.
+    pub(crate) fn most_memory_bytes(&self) -> u64 {
+        self.status("VmHWM")
+    }
+
+    /// Resident memory that is no file's, in bytes.
+    pub(crate) fn private_bytes(&self) -> u64 {
+        self.status("RssAnon")
+    }
+
+    fn status(&self, what: &str) -> u64 {
         let path = PathBuf::from(format!("/proc/{}/status", self.child.id()));
         let status = std::fs::read_to_string(path).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+        let line = status.lines().find(|line| line.starts_with(what));
+        let line = line.unwrap_or_else(|| panic!("the server is gone: {}", self.log()));
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
     }
 
@@ -152,6 +180,13 @@ impl Server {
     pub(crate) fn interrupt(&self) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    }
+
+    /// Ends it at once, as a power cut does; gives its data folder.
+    pub(crate) fn kill(mut self) -> tempfile::TempDir {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        std::mem::replace(&mut self.data, tempfile::tempdir().unwrap())
     }
 
     /// Waits for the end.
@@ -172,4 +207,19 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The binary under test, which enters the group before it begins.
+fn limited(limit: &Limit) -> Command {
+    let endcap = endcap();
+    let mut command = Command::new("sh");
+    command.args(["-c", "echo $$ >\"$0\" && exec \"$@\""]).arg(limit.members());
+    command.arg(endcap.get_program());
+    for (name, value) in endcap.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command
 }

@@ -2,7 +2,7 @@
 
 use crate::api::service::{Served, ServedModel, ServedNetwork};
 use crate::api::shelf::{Lease, Lent};
-use crate::engine::{Array, InferError, Inference, Port};
+use crate::engine::{Array, InferError, Inference};
 use crate::skills::heads::Head;
 
 /// A graph, or a language model by the tokens it reads and the logits it makes of them.
@@ -31,20 +31,6 @@ impl AskedModel {
         match self {
             Self::Network(network) => &network.version,
             Self::Language(model) => &model.version,
-        }
-    }
-
-    pub(super) fn inputs(&self) -> Vec<Port> {
-        match self {
-            Self::Network(network) => network.network.inputs().to_vec(),
-            Self::Language(model) => model.model.inputs(),
-        }
-    }
-
-    pub(super) fn outputs(&self) -> Vec<Port> {
-        match self {
-            Self::Network(network) => network.network.outputs().to_vec(),
-            Self::Language(model) => model.model.outputs(),
         }
     }
 

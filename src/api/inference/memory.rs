@@ -1,4 +1,4 @@
-//! How much of requests' tensors is in memory at once.
+//! How much of requests' tensors and pictures' files is in memory at once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +32,7 @@ impl TensorMemory {
 
     /// Waits for room for so many bytes, in order of arrival; the room is free again when what is
     /// returned is dropped. 503 when none was free in time.
-    pub(super) async fn hold(
+    pub(in crate::api) async fn hold(
         &self,
         bytes: usize,
         patience: Duration,
@@ -45,7 +45,7 @@ impl TensorMemory {
 
     fn full(&self) -> Problem {
         let message = format!(
-            "the tensors of other requests take all of {} (max_tensor_bytes_at_once)",
+            "the bodies of other requests take all of {} (max_tensor_bytes_at_once)",
             Bytes(self.total_bytes as u64)
         );
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, Kind::OverloadedError, message)

@@ -8,9 +8,10 @@ use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::asked::AskedModel;
-use super::target::Target;
+use super::target::{self, Target};
+use crate::api::error::of_shelf;
 use crate::api::service::Service;
+use crate::api::shelf::Ports;
 use crate::engine::{Dim, Port};
 use crate::http::{Kind, Problem, Stage};
 
@@ -106,7 +107,7 @@ pub(in crate::api) async fn model_ready(
     State(service): State<Arc<Service>>,
     target: Target,
 ) -> Result<Json<ModelReady>, Problem> {
-    let shelved = target.look(&service)?;
+    let shelved = target.look(&service).await?;
     check_ready(&service)?;
     if shelved.failure.is_some() {
         let why = format!("the model `{}` cannot be loaded just now", shelved.name);
@@ -128,16 +129,20 @@ fn not_ready(why: impl Into<String>) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, Kind::OverloadedError, why).code("not_ready")
 }
 
-/// `GET /v2/models/{model}`. A language model takes tokens and gives logits.
+/// `GET /v2/models/{model}`. A language model takes tokens and gives logits. Asking this loads nothing:
+/// of a model that is not in memory is told what its files declare.
 pub(in crate::api) async fn model(
     State(service): State<Arc<Service>>,
     target: Target,
 ) -> Result<Json<ModelMetadata>, Problem> {
-    let asked = AskedModel::of(target.find(&service).await?);
-    let (inputs, outputs) = (asked.inputs(), asked.outputs());
+    let shelved = target.look(&service).await?;
+    let Ports { inputs, outputs } = match target::loaded(&service, &shelved) {
+        Some(served) => served.ports(),
+        None => service.shelf.ports(&shelved.name).await.map_err(of_shelf)?,
+    };
     Ok(Json(ModelMetadata {
-        name: asked.name().to_owned(),
-        versions: vec![asked.version().to_owned()],
+        name: shelved.name,
+        versions: vec![shelved.about.version],
         platform: PLATFORM,
         inputs: inputs.iter().map(TensorMetadata::of).collect(),
         outputs: outputs.iter().map(TensorMetadata::of).collect(),

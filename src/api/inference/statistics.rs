@@ -8,9 +8,10 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::target::Target;
+use super::target::{self, Target};
 use crate::api::error::not_a_network;
 use crate::api::service::{Served, ServedNetwork, Service};
+use crate::api::shelf::Manner;
 use crate::engine::{BatchStatistics, Statistics, Total};
 use crate::http::Problem;
 
@@ -75,16 +76,19 @@ impl From<Total> for DurationStat {
 
 impl ModelStat {
     fn of(network: &ServedNetwork) -> Self {
-        let told = network.network.statistics();
+        Self::told(&network.name, &network.version, &network.network.statistics())
+    }
+
+    fn told(name: &str, version: &str, told: &Statistics) -> Self {
         let batch_stats = told.batches.iter().map(|(rows, batch)| BatchStat::of(*rows, *batch));
         Self {
-            name: network.name.clone(),
-            version: network.version.clone(),
+            name: name.to_owned(),
+            version: version.to_owned(),
             last_inference: told.last_inference.map_or(0, unix_ms),
             inference_count: told.inference_count,
             execution_count: told.execution_count,
             batch_stats: batch_stats.collect(),
-            inference_stats: InferenceStats::of(&told),
+            inference_stats: InferenceStats::of(told),
         }
     }
 }
@@ -125,17 +129,20 @@ fn unix_ms(time: SystemTime) -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// `GET /v2/models/{model}/stats`.
+/// `GET /v2/models/{model}/stats`, since it came into memory. Asking this loads nothing.
 pub(in crate::api) async fn of_model(
     State(service): State<Arc<Service>>,
     target: Target,
 ) -> Result<Json<ModelStatistics>, Problem> {
-    match target.find(&service).await?.served() {
-        Served::Network(network) => {
-            Ok(Json(ModelStatistics { model_stats: vec![ModelStat::of(network)] }))
-        }
-        Served::Language(model) => Err(not_a_network(&model.name)),
+    let shelved = target.look(&service).await?;
+    if shelved.about.manner == Manner::Chat {
+        return Err(not_a_network(&shelved.name));
     }
+    let told = match target::loaded(&service, &shelved) {
+        Some(Served::Network(network)) => ModelStat::of(&network),
+        _ => ModelStat::told(&shelved.name, &shelved.about.version, &Statistics::default()),
+    };
+    Ok(Json(ModelStatistics { model_stats: vec![told] }))
 }
 
 /// `GET /v2/models/stats`: of every model in memory that is asked with arrays.

@@ -8,8 +8,8 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::Deserialize;
 
-use crate::api::error::unknown_model;
-use crate::api::service::Service;
+use crate::api::error::{of_shelf, unknown_model};
+use crate::api::service::{Served, Service};
 use crate::api::shelf::{Lease, Shelved};
 use crate::http::{Kind, Problem};
 
@@ -30,13 +30,20 @@ impl Target {
     }
 
     /// What is known of the model without loading it; of an alias, of its first package.
-    pub(super) fn look(&self, service: &Service) -> Result<Shelved, Problem> {
+    pub(super) async fn look(&self, service: &Service) -> Result<Shelved, Problem> {
         let aliases = service.shelf.aliases();
         let alias = aliases.iter().find(|alias| alias.name == self.model);
         let share = alias.and_then(|alias| alias.shares.first());
         let name = share.map_or(self.model.as_str(), |share| share.package.as_str());
-        let (mut found, others): (Vec<_>, Vec<_>) =
-            service.shelf.list().into_iter().partition(|shelved| shelved.name == name);
+        let look = || -> (Vec<_>, Vec<_>) {
+            service.shelf.list().into_iter().partition(|shelved| shelved.name == name)
+        };
+        let (mut found, mut others) = look();
+        if found.is_empty() {
+            // It may have been installed meanwhile.
+            service.shelf.look_again().await.map_err(of_shelf)?;
+            (found, others) = look();
+        }
         let Some(shelved) = found.pop() else {
             let others: Vec<String> = others.into_iter().map(|shelved| shelved.name).collect();
             return Err(unknown_model(name, others.iter()));
@@ -51,6 +58,11 @@ impl Target {
             _ => Ok(()),
         }
     }
+}
+
+/// The model of a package where it is in memory, to look at and not to use.
+pub(super) fn loaded(service: &Service, shelved: &Shelved) -> Option<Served> {
+    service.shelf.loaded().into_iter().find(|served| served.name() == shelved.name)
 }
 
 fn other_version(name: &str, version: &str, asked: &str) -> Problem {

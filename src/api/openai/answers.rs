@@ -8,10 +8,12 @@ use tokio::time::timeout_at;
 
 use crate::api::service::ServedModel;
 use crate::api::shelf::Lent;
+use crate::cache::{self, Event, Failure, Generating, Step};
 use crate::engine::{Chunk, EngineError, FinishReason, Generation, Request, TokenReport, Usage};
+use crate::privacy;
 
 /// Chunks of one answer, each with the answer's index.
-pub(super) type Numbered = BoxStream<'static, (usize, Result<Chunk, EngineError>)>;
+pub(super) type Numbered = BoxStream<'static, (usize, Result<Chunk, Failure>)>;
 
 /// Answers in progress. Dropping them stops their work.
 pub(super) struct Answers {
@@ -20,6 +22,44 @@ pub(super) struct Answers {
     deadline: Instant,
     /// The model stays in memory until the answers are complete.
     _lent: Option<Lent<ServedModel>>,
+}
+
+/// Queues all requests; where one is refused, none goes on. The model stays in memory as long as
+/// the stream lives. An answer with personal data in it is not fit to be kept.
+pub(super) fn generate(
+    served: &Lent<ServedModel>,
+    requests: Vec<Request>,
+) -> Result<Generating, EngineError> {
+    let generations: Vec<_> =
+        requests.into_iter().map(|r| served.model.generate(r)).collect::<Result<_, _>>()?;
+    let streams = generations.into_iter().zip(0..).map(|(generation, choice)| {
+        let making = Making { generation, choice, text: String::new(), _lent: served.clone() };
+        unfold(making, |mut making| async move { Some((making.next().await?, making)) }).boxed()
+    });
+    Ok(streams.collect::<SelectAll<_>>().boxed())
+}
+
+/// One choice in the making.
+struct Making {
+    generation: Generation,
+    choice: u32,
+    /// All that was said so far.
+    text: String,
+    _lent: Lent<ServedModel>,
+}
+
+impl Making {
+    async fn next(&mut self) -> Option<Result<Step, EngineError>> {
+        let Some(next) = self.generation.next().await else {
+            let text = std::mem::take(&mut self.text);
+            return (!privacy::find(&text).is_empty()).then_some(Ok(Step::Unfit));
+        };
+        let choice = self.choice;
+        Some(next.map(|chunk| {
+            self.text.push_str(&chunk.text);
+            Step::Event(Event::Chunk { choice, chunk })
+        }))
+    }
 }
 
 impl Answers {
@@ -37,19 +77,35 @@ impl Answers {
         Ok(Self { _lent: Some(served.clone()), ..Self::join(streams, deadline) })
     }
 
+    /// What the cache answers, of so many choices.
+    pub(super) fn of_cache(answer: cache::Answer, choices: usize, deadline: Instant) -> Self {
+        let stream = unfold(answer, |mut answer| async move {
+            loop {
+                match answer.next().await? {
+                    Ok(Event::Chunk { choice, chunk }) => {
+                        return Some(((choice as usize, Ok(chunk)), answer));
+                    }
+                    Ok(Event::Note(_)) => {}
+                    Err(failure) => return Some(((0, Err(failure)), answer)),
+                }
+            }
+        });
+        Self { unfinished: choices, ..Self::join(vec![stream.boxed()], deadline) }
+    }
+
     pub(super) fn join(streams: Vec<Numbered>, deadline: Instant) -> Self {
         let unfinished = streams.len();
         Self { streams: streams.into_iter().collect(), unfinished, deadline, _lent: None }
     }
 
     /// The next chunk of any answer with the answer's index; `None` when all are complete.
-    pub(super) async fn next(&mut self) -> Option<Result<(usize, Chunk), EngineError>> {
+    pub(super) async fn next(&mut self) -> Option<Result<(usize, Chunk), Failure>> {
         if self.unfinished == 0 {
             return None;
         }
         let next = match timeout_at(self.deadline.into(), self.streams.next()).await {
-            Err(_) => Err(EngineError::Deadline),
-            Ok(None) => Err(EngineError::Internal("an answer has no end".into())),
+            Err(_) => Err(EngineError::Deadline.into()),
+            Ok(None) => Err(EngineError::Internal("an answer has no end".into()).into()),
             Ok(Some((_, Err(error)))) => Err(error),
             Ok(Some((index, Ok(chunk)))) => {
                 self.unfinished -= usize::from(chunk.finish.is_some());
@@ -64,7 +120,7 @@ impl Answers {
     }
 
     /// All answers, whole, in order.
-    pub(super) async fn collect(mut self) -> Result<Vec<Whole>, EngineError> {
+    pub(super) async fn collect(mut self) -> Result<Vec<Whole>, Failure> {
         let mut answers: Vec<Whole> =
             std::iter::repeat_with(Whole::default).take(self.unfinished).collect();
         while let Some(next) = self.next().await {
@@ -80,7 +136,7 @@ impl Answers {
 fn numbered(index: usize, generation: Generation) -> Numbered {
     unfold(generation, move |mut generation| async move {
         let next = generation.next().await?;
-        Some(((index, next), generation))
+        Some(((index, next.map_err(Failure::from)), generation))
     })
     .boxed()
 }
@@ -91,6 +147,21 @@ pub(super) struct Whole {
     pub(super) text: String,
     pub(super) tokens: Vec<TokenReport>,
     pub(super) finish: Option<(FinishReason, Usage)>,
+}
+
+/// A kept answer's choices, whole, in order.
+pub(super) fn whole(events: &[Event], choices: usize) -> Vec<Whole> {
+    let mut answers: Vec<Whole> = std::iter::repeat_with(Whole::default).take(choices).collect();
+    for event in events {
+        if let Event::Chunk { choice, chunk } = event
+            && let Some(answer) = answers.get_mut(*choice as usize)
+        {
+            answer.text.push_str(&chunk.text);
+            answer.tokens.extend(chunk.tokens.iter().cloned());
+            answer.finish = chunk.finish.or(answer.finish);
+        }
+    }
+    answers
 }
 
 impl Whole {
@@ -124,7 +195,7 @@ pub(super) mod tests {
     }
 
     pub(in crate::api::openai) fn scripted(
-        scripts: Vec<Vec<Result<Chunk, EngineError>>>,
+        scripts: Vec<Vec<Result<Chunk, Failure>>>,
         deadline: Duration,
     ) -> Answers {
         let streams = scripts.into_iter().enumerate().map(|(index, script)| {
@@ -151,12 +222,12 @@ pub(super) mod tests {
 
     #[tokio::test]
     async fn one_that_fails_or_has_no_end_ends_all() {
-        let failed = scripted(vec![vec![Err(EngineError::ShuttingDown)]], LONG);
-        assert_eq!(failed.collect().await, Err(EngineError::ShuttingDown));
+        let failed = scripted(vec![vec![Err(EngineError::ShuttingDown.into())]], LONG);
+        assert_eq!(failed.collect().await, Err(EngineError::ShuttingDown.into()));
         let stuck = scripted(vec![vec![]], Duration::from_millis(20));
-        assert_eq!(stuck.collect().await, Err(EngineError::Deadline));
+        assert_eq!(stuck.collect().await, Err(EngineError::Deadline.into()));
         let short =
             Answers::join(vec![futures_util::stream::empty().boxed()], Instant::now() + LONG);
-        assert!(matches!(short.collect().await, Err(EngineError::Internal(_))));
+        assert!(matches!(short.collect().await, Err(Failure::Engine(EngineError::Internal(_)))));
     }
 }

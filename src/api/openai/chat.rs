@@ -8,18 +8,22 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 
-use super::answers::Answers;
-use super::chat_request::{ChatRequest, Form as Delivery};
+use super::answers::{self, Answers, Whole};
+use super::cached;
+use super::chat_request::{Chat, ChatRequest, Form as Delivery};
 use super::chat_response::{ChatCompletion, ChatTranscript};
 use super::events;
 use super::plan::fresh_seed;
-use super::usage::Label;
+use super::usage::{Label, Source};
 use crate::api::answered;
-use crate::api::error::{no_template, of_constraint, of_engine, of_template};
+use crate::api::error::{no_template, of_constraint, of_engine, of_failure, of_template};
 use crate::api::json::Asked;
 use crate::api::service::{ServedModel, Service};
+use crate::api::shelf::Lent;
+use crate::cache::{self, Look};
 use crate::engine::{Constraint, Form, Request, TokenId};
 use crate::http::{Problem, RequestId};
+use crate::privacy;
 use crate::skills::chat::Message;
 
 /// The field that errors of the prompt name.
@@ -36,27 +40,75 @@ pub(in crate::api) async fn answer(
     let wanted = answered::wanted(&chat.model, &headers, chat.user.as_deref());
     let served = service.language(wanted).await?;
     chat.plan.check_tokens(served.model.tokenizer().vocabulary())?;
-    let prompt = prompt_tokens(&service, &served, chat.messages, deadline).await?;
-    let seed = fresh_seed()?;
-    let constraint = constraint(&service, &served, chat.shape, deadline).await?;
-    let requests = chat.plan.requests(&prompt, &served.defaults, &service.limits, seed, deadline);
-    let requests =
-        requests.into_iter().map(|r| Request { constraint: constraint.clone(), ..r }).collect();
-    let refused = |error| of_engine(error, PROMPT);
-    let answers = Answers::start(&served, requests, deadline).map_err(refused)?;
-    let label = Label::new("chatcmpl", &served)?;
-    let with_logprobs = chat.logprobs.is_some();
-    let response = match chat.form {
+    let label = Label::new("chatcmpl-", &served);
+    let (form, n, with_logprobs) = (chat.form, chat.plan.n, chat.logprobs.is_some());
+    let name = served.name.clone();
+    let answer = found_or_made(&service, served, &headers, chat, deadline).await?;
+    let status = answer.status().clone();
+    let source = Source::of(&status);
+    let response = match form {
         Delivery::Whole => {
-            let answers = answers.collect().await.map_err(refused)?;
-            Json(ChatCompletion::of(label, answers, with_logprobs)).into_response()
+            let answers = whole(answer, n, deadline).await?;
+            Json(ChatCompletion::of(label, answers, with_logprobs, source)).into_response()
         }
         Delivery::Stream { include_usage } => {
-            let transcript = ChatTranscript::new(label, chat.plan.n, with_logprobs, include_usage);
+            let transcript = ChatTranscript::new(label, n, with_logprobs, include_usage, source);
+            let answers = Answers::of_cache(answer, n, deadline);
             events::respond(answers, transcript, id.map(|Extension(id)| id), PROMPT)
         }
     };
-    Ok(answered::by(response, &served.name))
+    Ok(cached::told(answered::by(response, &name), &status))
+}
+
+/// What the cache has, or what the model says.
+async fn found_or_made(
+    service: &Service,
+    served: Lent<ServedModel>,
+    headers: &HeaderMap,
+    chat: Chat,
+    deadline: Instant,
+) -> Result<cache::Answer, Problem> {
+    let alike = chat.plan.request(&[], &served.defaults, &service.limits, 0, deadline);
+    let dated = served.template.as_ref().is_some_and(|template| template.tells_time());
+    let early = match dated {
+        true => Some(prompt_tokens(service, &served, chat.messages.clone(), deadline).await?),
+        false => None,
+    };
+    let ask = cached::ask(service, &served, headers, &chat, &alike, early.as_deref());
+    let ticket = match service.cache.look(ask).await {
+        Look::Answer(answer) | Look::Stale(answer, _) => return Ok(answer),
+        Look::Miss(ticket) if is_personal(&chat.messages) => ticket.past_the_cache(),
+        Look::Miss(ticket) => ticket,
+    };
+    let prompt = match early {
+        Some(tokens) => tokens,
+        None => prompt_tokens(service, &served, chat.messages, deadline).await?,
+    };
+    let constraint = constraint(service, &served, chat.shape, deadline).await?;
+    let seed = fresh_seed()?;
+    let requests = chat.plan.requests(&prompt, &served.defaults, &service.limits, seed, deadline);
+    let with = |request| Request { constraint: constraint.clone(), ..request };
+    let requests: Vec<_> = requests.into_iter().map(with).collect();
+    let generate = move || answers::generate(&served, requests.clone());
+    ticket.make(Arc::new(generate)).map_err(|failure| of_failure(failure, PROMPT))
+}
+
+/// Whether there is personal data in what is said. What was made of it is for nobody else.
+fn is_personal(messages: &[Message]) -> bool {
+    messages.iter().any(|message| !privacy::find(&message.content).is_empty())
+}
+
+/// All choices, at the end of the answer.
+async fn whole(
+    answer: cache::Answer,
+    choices: usize,
+    deadline: Instant,
+) -> Result<Vec<Whole>, Problem> {
+    if let Some(events) = answer.whole() {
+        return Ok(answers::whole(events, choices));
+    }
+    let answers = Answers::of_cache(answer, choices, deadline).collect().await;
+    answers.map_err(|failure| of_failure(failure, PROMPT))
 }
 
 /// The form that the answer must have, ready for this model.

@@ -188,6 +188,8 @@ pub(super) struct Chat {
     pub(super) form: Form,
     /// What the answer must be.
     pub(super) shape: Option<engine::Form>,
+    /// As it was written; it chooses nothing where there are no tools.
+    pub(super) tool_choice: String,
 }
 
 impl ChatRequest {
@@ -198,8 +200,9 @@ impl ChatRequest {
         let form = check_form(self.stream, self.stream_options.as_ref())?;
         let shape = self.response_format.map(|format| format.0.check(limits)).transpose()?;
         let messages = check_messages(self.messages, limits)?;
-        let (model, user) = (self.model, self.user);
-        Ok(Chat { model, user, messages, plan, logprobs, form, shape: shape.flatten() })
+        let (model, user, shape) = (self.model, self.user, shape.flatten());
+        let tool_choice = self.tool_choice.map(|choice| choice.to_string()).unwrap_or_default();
+        Ok(Chat { model, user, messages, plan, logprobs, form, shape, tool_choice })
     }
 
     /// Fields of which only the value passes that says what this server does anyway.

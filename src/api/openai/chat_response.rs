@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::answers::Whole;
 use super::events::Transcript;
 use super::logprobs::ChatLogprobs;
-use super::usage::{Finish, Label, Usage};
+use super::usage::{Finish, Label, Source, Usage};
 use crate::engine::{self, Chunk};
 
 /// There is one tier of service.
@@ -43,9 +43,14 @@ struct AnswerMessage {
 }
 
 impl ChatCompletion {
-    pub(super) fn of(label: Label, answers: Vec<Whole>, with_logprobs: bool) -> Self {
+    pub(super) fn of(
+        label: Label,
+        answers: Vec<Whole>,
+        with_logprobs: bool,
+        source: Source,
+    ) -> Self {
         let usages: Vec<_> = answers.iter().map(Whole::usage).collect();
-        let usage = Usage::of(&usages, usages.len());
+        let usage = Usage::of(&usages, usages.len()).from(source);
         let choice = |(index, answer): (usize, Whole)| ChatChoice {
             index,
             logprobs: with_logprobs.then(|| ChatLogprobs::of(&answer.tokens)),
@@ -106,12 +111,19 @@ pub(super) struct ChatTranscript {
     label: Label,
     with_logprobs: bool,
     include_usage: bool,
+    source: Source,
     usages: Vec<Option<engine::Usage>>,
 }
 
 impl ChatTranscript {
-    pub(super) fn new(label: Label, n: usize, with_logprobs: bool, include_usage: bool) -> Self {
-        Self { label, with_logprobs, include_usage, usages: vec![None; n] }
+    pub(super) fn new(
+        label: Label,
+        n: usize,
+        with_logprobs: bool,
+        include_usage: bool,
+        source: Source,
+    ) -> Self {
+        Self { label, with_logprobs, include_usage, source, usages: vec![None; n] }
     }
 
     fn part(&self, choices: Vec<ChunkChoice>, usage: Option<Usage>) -> ChatCompletionChunk {
@@ -162,7 +174,7 @@ impl Transcript for ChatTranscript {
     }
 
     fn end(&mut self) -> Vec<ChatCompletionChunk> {
-        let usage = Usage::of(&self.usages, self.usages.len());
+        let usage = Usage::of(&self.usages, self.usages.len()).from(self.source);
         self.include_usage.then(|| self.part(Vec::new(), Some(usage))).into_iter().collect()
     }
 }
@@ -177,7 +189,8 @@ mod tests {
     use crate::engine::FinishReason;
 
     fn stream(include_usage: bool) -> Vec<Value> {
-        let mut transcript = ChatTranscript::new(Label::example(), 1, false, include_usage);
+        let mut transcript =
+            ChatTranscript::new(Label::example(), 1, false, include_usage, Source::Made);
         let mut parts = transcript.begin();
         for chunk in chunks(&["Hel", "", "lo"], FinishReason::Stop) {
             parts.extend(transcript.push(0, chunk));
@@ -220,7 +233,7 @@ mod tests {
             tokens: vec![example(b"Hello", -0.5, &[])],
             finish: Some((FinishReason::Length, usage)),
         };
-        let completion = ChatCompletion::of(Label::example(), vec![answer], true);
+        let completion = ChatCompletion::of(Label::example(), vec![answer], true, Source::Made);
         assert_eq!(
             serde_json::to_value(completion).unwrap(),
             json!({

@@ -17,7 +17,7 @@ use super::fields::Prompts;
 use super::plan::fresh_seed;
 use super::usage::Label;
 use crate::api::answered;
-use crate::api::error::of_engine;
+use crate::api::error::{of_engine, of_failure};
 use crate::api::json::Asked;
 use crate::api::service::{ServedModel, Service};
 use crate::engine::TokenId;
@@ -45,16 +45,17 @@ pub(in crate::api) async fn answer(
         .collect();
     let refused = |error| of_engine(error, PROMPT);
     let answers = Answers::start(&served, requests, deadline).map_err(refused)?;
+    let failed = |failure| of_failure(failure, PROMPT);
     let echoes = prompts.iter().flat_map(|p| std::iter::repeat_n(p.text(&served), plan.n));
     let shape = Shape {
-        label: Label::new("cmpl", &served)?,
+        label: Label::new("cmpl-", &served),
         choices_per_prompt: plan.n,
         with_logprobs: asked.logprobs.is_some(),
         echoes: if asked.echo { echoes.collect() } else { Vec::new() },
     };
     let response = match asked.form {
         Form::Whole => {
-            let answers = answers.collect().await.map_err(refused)?;
+            let answers = answers.collect().await.map_err(failed)?;
             Json(shape.whole(&answers)).into_response()
         }
         Form::Stream { include_usage } => {

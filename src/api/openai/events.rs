@@ -80,7 +80,7 @@ impl<T: Transcript> Telling<T> {
                     let parts = self.transcript.push(index, chunk);
                     self.tell(parts);
                 }
-                Some(Err(error)) => self.fail(error::of_engine(error, self.prompt)),
+                Some(Err(error)) => self.fail(error::of_failure(error, self.prompt)),
                 None => {
                     let last = self.transcript.end();
                     self.tell(last);
@@ -120,6 +120,7 @@ mod tests {
 
     use super::super::answers::tests::{chunks, scripted};
     use super::*;
+    use crate::cache::Failure;
     use crate::engine::{EngineError, FinishReason};
 
     struct Plain;
@@ -137,7 +138,7 @@ mod tests {
         }
     }
 
-    async fn wire(script: Vec<Result<Chunk, EngineError>>) -> String {
+    async fn wire(script: Vec<Result<Chunk, Failure>>) -> String {
         let answers = scripted(vec![script], Duration::from_secs(60));
         let response = respond(answers, Plain, Some(RequestId::new()), "messages");
         assert_eq!(response.headers()["content-type"], "text/event-stream");
@@ -158,7 +159,7 @@ mod tests {
     #[tokio::test]
     async fn an_error_midway_is_said_and_ends_the_stream() {
         let first = chunks(&["so", "far"], FinishReason::Stop).swap_remove(0);
-        let text = wire(vec![Ok(first), Err(EngineError::Internal("NaN".into()))]).await;
+        let text = wire(vec![Ok(first), Err(EngineError::Internal("NaN".into()).into())]).await;
         let events: Vec<_> = text.trim_end().split("\n\n").collect();
         assert_eq!(events.len(), 3, "{text}");
         assert!(

@@ -28,10 +28,15 @@
 //! | `echo` | honoured, but not with `logprobs` |
 //! | `tools` `functions` `parallel_tool_calls` `audio` `prediction` `reasoning_effort` `verbosity` `web_search_options` `metadata` `prompt_cache_key` `prompt_cache_retention` `moderation` `suffix` | refused |
 //!
+//! Chats whose answers are determined (temperature 0, or a seed) go through the cache of answers:
+//! `Cache-Status` and `Age` say what it did, and a request's `cache-control` is honoured
+//! (`no-store`, `no-cache`, `max-age`).
+//!
 //! Errors midway in a stream are an event `{"error": …}`, after which the stream ends without
 //! `[DONE]`.
 
 mod answers;
+pub(super) mod cached;
 pub(super) mod chat;
 pub(super) mod chat_request;
 pub(super) mod chat_response;

@@ -91,20 +91,37 @@ impl Plan {
         seed: u64,
         deadline: Instant,
     ) -> Vec<Request> {
+        let seed = self.seed.unwrap_or(seed);
+        let of = |choice| derived_seed(seed, choice);
+        let one = |choice| self.request(prompt, defaults, limits, of(choice), deadline);
+        (0..self.n).map(one).collect()
+    }
+
+    /// One choice, drawn with this seed.
+    pub(super) fn request(
+        &self,
+        prompt: &[TokenId],
+        defaults: &Defaults,
+        limits: &Limits,
+        seed: u64,
+        deadline: Instant,
+    ) -> Request {
         let max_tokens = self.max_tokens.or(defaults.max_new_tokens);
-        let max_tokens = max_tokens.unwrap_or(usize::MAX).clamp(1, limits.max_completion_tokens);
-        let one = |choice| Request {
+        Request {
             prompt: prompt.to_vec(),
-            sampling: self
-                .sampling(&defaults.sampling, derived_seed(self.seed.unwrap_or(seed), choice)),
-            max_tokens,
+            sampling: self.sampling(&defaults.sampling, seed),
+            max_tokens: max_tokens.unwrap_or(usize::MAX).clamp(1, limits.max_completion_tokens),
             stop: self.stop.clone(),
             logprobs: self.logprobs,
             deadline: Some(deadline),
             scope: Scope::Public,
             constraint: None,
-        };
-        (0..self.n).map(one).collect()
+        }
+    }
+
+    /// The seed that the request names.
+    pub(super) fn seed(&self) -> Option<u64> {
+        self.seed
     }
 
     /// Biases are for tokens that the model has.

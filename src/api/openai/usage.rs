@@ -6,8 +6,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::api::service::{ServedModel, unix_s};
+use crate::cache::Status;
 use crate::engine::{self, FinishReason};
-use crate::http::Problem;
+use crate::http::fresh_id;
 
 /// What an answer took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
@@ -16,6 +17,31 @@ pub(in crate::api) struct Usage {
     pub(super) completion_tokens: usize,
     pub(super) total_tokens: usize,
     pub(super) prompt_tokens_details: PromptTokensDetails,
+    /// Only of an answer that was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) completion_tokens_details: Option<CompletionTokensDetails>,
+}
+
+/// What of the answers was there already. Not OpenAI's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
+pub(in crate::api) struct CompletionTokensDetails {
+    /// Tokens that need not be generated, as the answer was kept.
+    pub(super) cached_tokens: usize,
+}
+
+/// Where an answer comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// It was kept from an earlier one.
+    Kept,
+    /// It is made now.
+    Made,
+}
+
+impl Source {
+    pub(super) fn of(status: &Status) -> Self {
+        if status.how.is_hit() { Self::Kept } else { Self::Made }
+    }
 }
 
 /// What of the prompts was there already.
@@ -42,6 +68,22 @@ impl Usage {
             completion_tokens,
             total_tokens: prompt_tokens + completion_tokens,
             prompt_tokens_details: PromptTokensDetails { cached_tokens },
+            completion_tokens_details: None,
+        }
+    }
+
+    /// The same, where nothing of it had to be computed for an answer that was kept.
+    pub(super) fn from(self, source: Source) -> Self {
+        let (prompt, completion) = (self.prompt_tokens, self.completion_tokens);
+        match source {
+            Source::Made => self,
+            Source::Kept => Self {
+                prompt_tokens_details: PromptTokensDetails { cached_tokens: prompt },
+                completion_tokens_details: Some(CompletionTokensDetails {
+                    cached_tokens: completion,
+                }),
+                ..self
+            },
         }
     }
 }
@@ -74,16 +116,13 @@ pub(super) struct Label {
 
 impl Label {
     /// For a new answer; `prefix` tells chats from completions.
-    pub(super) fn new(prefix: &str, model: &ServedModel) -> Result<Self, Problem> {
-        let mut bytes = [0u8; 14];
-        getrandom::fill(&mut bytes).map_err(Problem::internal)?;
-        let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-        Ok(Self {
-            id: format!("{prefix}-{hex}"),
+    pub(super) fn new(prefix: &str, model: &ServedModel) -> Self {
+        Self {
+            id: fresh_id::<14>(prefix),
             created: unix_s(SystemTime::now()),
             model: model.name.clone(),
             system_fingerprint: model.fingerprint(),
-        })
+        }
     }
 
     #[cfg(test)]

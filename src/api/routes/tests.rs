@@ -9,10 +9,15 @@ use tower::ServiceExt;
 use super::*;
 use crate::api::shelf::StillShelf;
 use crate::api::{Limits, ServiceParts};
+use crate::cache::{self, Cache};
+use crate::facts::search::Search;
+use crate::facts::{Facts, FactsConfig};
 use crate::http::{BodyLimits, ErrorForm, Health, Role, Stage, Tokens, dress};
+use crate::skills::clerk::Settings;
 use crate::telemetry::Metrics;
 
-const ROLES: [Option<Role>; 4] = [None, Some(Role::Admin), Some(Role::Client), Some(Role::Metrics)];
+const ROLES: [Option<Role>; 5] =
+    [None, Some(Role::Admin), Some(Role::Client), Some(Role::Metrics), Some(Role::Feed)];
 
 /// A house with everything but a model.
 fn house() -> (Router, Arc<Health>) {
@@ -20,22 +25,28 @@ fn house() -> (Router, Arc<Health>) {
         tokens.with_fixed(&format!("a-token-of-{role}"), role, "test")
     });
     let (metrics, health) = (Arc::new(Metrics::new()), Arc::new(Health::default()));
+    let facts = Facts::in_memory(FactsConfig::default()).unwrap();
     let service = Service::new(ServiceParts {
         shelf: Arc::new(StillShelf::of(Vec::new())),
+        facts: facts.clone(),
+        skills: Settings::default(),
         limits: Limits::default(),
         body: BodyLimits { bytes: 4096, timeout: Duration::from_secs(5) },
-        request_timeout: Duration::from_secs(5),
+        request_timeout: Duration::from_secs(1),
         tokens: Arc::new(tokens),
         metrics: Arc::clone(&metrics),
         health: Arc::clone(&health),
+        cache: Cache::in_memory(cache::Config::default(), facts.clone(), metrics.cache().clone()),
+        search: Arc::new(Search::open(facts, None).unwrap()),
     });
     (dress(router(Arc::new(service)), &[], &metrics).unwrap(), health)
 }
 
 fn at(route: &Route) -> Builder {
+    let path = route.path.replace("{table}", "prices");
     let path = ["{id}", "{model}", "{version}", "{name}"]
         .iter()
-        .fold(route.path.to_owned(), |path, name| path.replace(name, "tiny"));
+        .fold(path, |path, name| path.replace(name, "tiny"));
     Request::builder().method(route.method.method()).uri(path)
 }
 
@@ -63,7 +74,7 @@ fn message<'a>(path: &str, body: &'a Value) -> Option<&'a str> {
 #[tokio::test]
 async fn every_route_asks_who_is_there_unless_it_is_public() {
     let (router, _) = house();
-    for route in ROUTES {
+    for route in all() {
         for role in ROLES {
             let request = shown_as(at(route), role).body(Body::empty()).unwrap();
             let (head, body) = ask(&router, request).await;

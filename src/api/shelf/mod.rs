@@ -20,6 +20,7 @@ pub use lease::{Lease, Lent};
 pub use still::StillShelf;
 
 use super::service::Served;
+use crate::engine::Port;
 
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +52,9 @@ pub trait Shelf: Send + Sync {
     /// Every package that can be asked for, by name. Loads nothing.
     fn list(&self) -> Vec<Shelved>;
 
+    /// Inputs and outputs of a package, as its files declare them. Loads nothing.
+    fn ports<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Ports, ShelfError>>;
+
     /// What is in memory now. To look at, not to use: none of it is kept for the caller.
     fn loaded(&self) -> Vec<Served>;
 
@@ -81,6 +85,15 @@ pub trait Shelf: Send + Sync {
         name: &'a str,
         shares: Vec<Share>,
     ) -> BoxFuture<'a, Result<(), ShelfError>>;
+}
+
+/// What a package takes and gives as arrays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ports {
+    /// What a request brings.
+    pub inputs: Vec<Port>,
+    /// What it is answered.
+    pub outputs: Vec<Port>,
 }
 
 /// Whether a package is kept in memory.

@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 
 use super::{
-    About, Alias, Lease, Manner, Pin, Presence, Share, Shelf, ShelfError, Shelved, Wanted,
+    About, Alias, Lease, Manner, Pin, Ports, Presence, Share, Shelf, ShelfError, Shelved, Wanted,
 };
 use crate::api::service::Served;
 
@@ -58,6 +58,10 @@ impl Shelf for StillShelf {
             failure: None,
         };
         self.0.iter().map(shelved).collect()
+    }
+
+    fn ports<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Ports, ShelfError>> {
+        ready(self.found(name).map(Served::ports)).boxed()
     }
 
     fn loaded(&self) -> Vec<Served> {

@@ -1,6 +1,13 @@
-//! What an administrator asks of packages and aliases while the server runs, under `/store/v1`.
+//! What stands under `/store/v1`: search over the products, and what is asked of packages, aliases, facts
+//! and the cache of answers while the server runs.
 //!
 //! Triton's own words for some of it are in [`repository`](super::repository).
 
 pub(super) mod aliases;
+pub(super) mod ask;
+pub(super) mod cache;
+pub(super) mod copy;
+pub(super) mod facts;
 pub(super) mod models;
+pub(super) mod search;
+pub(super) mod skilled;

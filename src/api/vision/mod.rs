@@ -8,7 +8,6 @@
 
 pub(super) mod classify;
 pub(super) mod ocr;
-mod query;
 mod run;
 pub(super) mod segment;
 mod upload;

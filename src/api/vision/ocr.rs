@@ -9,9 +9,9 @@ use axum::extract::{Request, State};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::query::{self, Query};
 use super::{PictureSize, Timing, run, upload};
 use crate::api::choice::{Chosen, choose};
+use crate::api::query::{self, Query};
 use crate::api::routes::QueryField;
 use crate::api::service::Service;
 use crate::http::Problem;

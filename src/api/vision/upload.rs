@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use tokio::sync::OwnedSemaphorePermit;
@@ -36,15 +36,24 @@ pub(super) async fn receive(
 ) -> Result<Upload, Problem> {
     let format = format(&head.headers)?;
     let limits = BodyLimits { bytes: service.limits.max_picture_bytes, ..service.body };
+    // The file is in memory until its pixels are.
+    let room = announced(&head.headers, limits.bytes);
+    let _held = service.tensor_memory.hold(room, limits.timeout).await?;
     let bytes = read_body(&head.headers, body, limits).await?;
     let decoding = Instant::now();
     let limit_pixels = service.limits.max_picture_pixels as u64;
-    let announced = move || Announced::read(format, bytes, limit_pixels).map_err(of_picture);
-    let announced = service.prepare(ALWAYS_OFF_THREAD, deadline, announced).await?;
+    let read = move || Announced::read(format, bytes, limit_pixels).map_err(of_picture);
+    let announced = service.prepare(ALWAYS_OFF_THREAD, deadline, read).await?;
     let room = service.room_for_picture(announced.pixels(), deadline).await?;
     let decode = move || announced.decode().map_err(of_picture);
     let picture = service.prepare(ALWAYS_OFF_THREAD, deadline, decode).await?;
     Ok(Upload { picture: Arc::new(picture), decoding, decoded: Instant::now(), _room: room })
+}
+
+/// Bytes that the body takes in memory at most.
+fn announced(headers: &HeaderMap, limit_bytes: usize) -> usize {
+    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    length.map_or(limit_bytes, |bytes: usize| bytes.min(limit_bytes))
 }
 
 /// What the body is said to be.

@@ -40,6 +40,9 @@ pub(super) trait World: Send + Sync + 'static {
 
     /// Ends a model that nobody uses; done when its memory is given back.
     fn end(&self, item: Self::Item) -> BoxFuture<'static, ()>;
+
+    /// Bytes that models in memory wait for so that they can answer.
+    fn lacking_bytes(&self) -> u64;
 }
 
 /// What requests and the loop share.
@@ -72,8 +75,7 @@ impl<T: Clone> Shared<T> {
 
     /// The model of a package, waiting for it to be loaded.
     pub(super) async fn lend(self: &Arc<Self>, name: &str) -> Result<(T, Lending<T>), ShelfError> {
-        let mut told = self.told.subscribe();
-        let mut waiting = None;
+        let (mut told, mut waiting) = (None, None);
         loop {
             match self.ask(name, &mut waiting) {
                 Asked::Lent(item, id) => {
@@ -82,8 +84,10 @@ impl<T: Clone> Shared<T> {
                 Asked::Refused(error) => return Err(error),
                 Asked::Wait => {}
             }
-            if told.changed().await.is_err() {
-                return Err(ShelfError::ShuttingDown);
+            match &mut told {
+                // Most need not wait. Who does looks again, as something may have happened since.
+                None => told = Some(self.told.subscribe()),
+                Some(told) => told.changed().await.map_err(|_| ShelfError::ShuttingDown)?,
             }
         }
     }
@@ -108,8 +112,15 @@ pub(super) struct Lending<T: Clone> {
 
 impl<T: Clone> Drop for Lending<T> {
     fn drop(&mut self) {
-        self.shared.lock().take_back(self.id, Instant::now());
-        self.shared.happened.notify_one();
+        let restless = {
+            let mut state = self.shared.lock();
+            state.take_back(self.id, Instant::now());
+            state.is_restless()
+        };
+        // Waking the loop for each request would cost more than many a request.
+        if restless {
+            self.shared.happened.notify_one();
+        }
     }
 }
 
@@ -129,11 +140,13 @@ impl<T: Clone> Drop for Waiting<T> {
 /// Makes memory follow the plan until the shelf is closed.
 pub(super) async fn keep<W: World>(shared: Arc<Shared<W::Item>>, world: Arc<W>) {
     loop {
+        let lacking_bytes = world.lacking_bytes();
         let (planned, departing) = {
             let mut state = shared.lock();
             if state.closed {
                 return;
             }
+            state.lacking_bytes = lacking_bytes;
             (plan(&state, Instant::now()), state.departing())
         };
         let moved = !planned.moves.is_empty();

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use sha2::{Digest, Sha256};
 
 use super::keeper::{Arrival, Refusal, World};
 use super::title::Size;
-use crate::api::shelf::{About, Manner};
+use crate::api::shelf::{About, Manner, Ports};
 use crate::api::{Defaults, Served, ServedModel, ServedNetwork};
 use crate::engine::{Budget, Config, LoadError, Model, Network, Tokenizer, give_back_freed_memory};
 use crate::packages::{GenerationDefaults, Package, PackageError, Store, Task};
@@ -76,6 +77,13 @@ impl Library {
         served.then(|| self.store.package(name).ok()).flatten().as_ref().map(found)
     }
 
+    /// Inputs and outputs of a package, as its files declare them. Blocks for a moment.
+    pub(super) fn ports(&self, name: &str) -> Result<Ports, String> {
+        let package = self.store.package(name).map_err(|fault| chain(&fault))?;
+        let [inputs, outputs] = package.ports().map_err(|fault| chain(&fault))?;
+        Ok(Ports { inputs, outputs })
+    }
+
     fn load_now(
         store: &Store,
         name: &str,
@@ -89,7 +97,7 @@ impl Library {
                 let observer = Arc::new(metrics.observe_model(name));
                 let model = Model::load_within(budget, &package.decoder(), engine, observer)?;
                 let size = size_of(&model);
-                (Served::Language(Arc::new(language(model, &package)?)), size)
+                (Served::Language(Arc::new(language(model, &package, engine)?)), size)
             }
             Task::Tensors => {
                 let observer = Arc::new(metrics.observe_network(name));
@@ -123,6 +131,10 @@ impl World for Library {
             }
         }
         .boxed()
+    }
+
+    fn lacking_bytes(&self) -> u64 {
+        self.budget.lacking_bytes()
     }
 
     fn end(&self, item: Served) -> BoxFuture<'static, ()> {
@@ -221,7 +233,7 @@ fn head(package: &Package) -> Result<Option<Head>, Fault> {
     Ok(Some(Head::parse(&written)?.complete(read)?))
 }
 
-fn language(model: Model, package: &Package) -> Result<ServedModel, Fault> {
+fn language(model: Model, package: &Package, engine: &Config) -> Result<ServedModel, Fault> {
     let manifest = package.manifest();
     let name = package.name().to_owned();
     let template = package
@@ -233,7 +245,28 @@ fn language(model: Model, package: &Package) -> Result<ServedModel, Fault> {
     let begin = package.begin_token(model.tokenizer());
     let owned_by = owner(package);
     let version = manifest.version.clone();
-    Ok(ServedModel { name, version, model, template, begin, defaults, created, owned_by })
+    let digest = digest(package, engine);
+    let languages = package.card()?.languages;
+    Ok(ServedModel {
+        name,
+        version,
+        digest,
+        model,
+        template,
+        begin,
+        languages,
+        defaults,
+        created,
+        owned_by,
+    })
+}
+
+/// Of all that decides what a model says of the same request.
+fn digest(package: &Package, engine: &Config) -> String {
+    let (files, program) = (package.digest(), env!("CARGO_PKG_VERSION"));
+    let (activation, kv) = (engine.activation.name(), engine.kv_type);
+    let seed = format!("{files}|endcap {program}|cpu|{activation}|{kv:?}");
+    Sha256::digest(seed.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn defaults(package: &GenerationDefaults) -> Defaults {

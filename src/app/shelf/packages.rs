@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -13,7 +14,9 @@ use super::kept::{self, Kept};
 use super::library::{Found, Library};
 use super::state::State;
 use crate::api::Served;
-use crate::api::shelf::{Alias, Lease, Pin, Presence, Share, Shelf, ShelfError, Shelved, Wanted};
+use crate::api::shelf::{
+    Alias, Lease, Pin, Ports, Presence, Share, Shelf, ShelfError, Shelved, Wanted,
+};
 use crate::app::AppError;
 use crate::config::{Config, LoadAt};
 use crate::packages::Store;
@@ -21,6 +24,9 @@ use crate::telemetry::Metrics;
 
 /// Name of the file with what was said while the server ran.
 const KEPT_FILE: &str = "shelf.json";
+
+/// When to come back where a package's files could not be read.
+const PORTS_WAIT: Duration = Duration::from_secs(1);
 
 /// Installed packages, of which those that are needed are in memory.
 pub(in crate::app) struct PackageShelf {
@@ -51,7 +57,7 @@ impl PackageShelf {
         let budget = engine.budget();
         tracing::info!(bytes = budget.total_bytes(), "memory for weights and KV pages");
         let mut state = State::new(budget.total_bytes());
-        let library = Library::new(store, named, engine, budget, Arc::clone(&metrics));
+        let library = Library::new(store, named, engine, budget.clone(), Arc::clone(&metrics));
         for Found { name, about, size } in library.all()? {
             state.add(&name, about, size);
         }
@@ -70,6 +76,10 @@ impl PackageShelf {
             file,
             writing: tokio::sync::Mutex::default(),
         };
+        let happened = Arc::downgrade(&shelf.shared);
+        budget.when_lacking(move || {
+            happened.upgrade().iter().for_each(|shared| shared.happened.notify_one());
+        });
         tokio::spawn(keep(Arc::clone(&shelf.shared), Arc::clone(&shelf.library)));
         Ok(Arc::new(shelf))
     }
@@ -207,6 +217,20 @@ impl Shelf for PackageShelf {
 
     fn loaded(&self) -> Vec<Served> {
         self.shared.lock().loaded()
+    }
+
+    fn ports<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Ports, ShelfError>> {
+        async move {
+            let (library, wanted) = (Arc::clone(&self.library), name.to_owned());
+            let ports = tokio::task::spawn_blocking(move || library.ports(&wanted)).await;
+            let ports = ports.map_err(|error| ShelfError::Internal(error.to_string()))?;
+            ports.map_err(|why| ShelfError::Failing {
+                name: name.to_owned(),
+                why,
+                retry_after: PORTS_WAIT,
+            })
+        }
+        .boxed()
     }
 
     fn budget_bytes(&self) -> u64 {

@@ -23,10 +23,20 @@ pub(super) enum Move {
 }
 
 /// One package is loaded at a time, in the order in which they were missed. Those used longest ago
-/// leave first, and of them first those that nobody uses.
+/// leave first, and of them first those that nobody uses. What runs wait for comes before loads, as
+/// who runs holds memory already.
 pub(super) fn plan<T: Clone>(state: &State<T>, now: Instant) -> Plan {
-    let loading = state.titles.values().any(|title| matches!(title.place, Place::Loading));
-    if state.closed || loading {
+    if state.closed {
+        return Plan::default();
+    }
+    if state.lacking_bytes > 0 {
+        let coming_bytes = coming_bytes(state);
+        let moves = room_for_runs(state, state.lacking_bytes.saturating_sub(coming_bytes));
+        if !moves.is_empty() || coming_bytes > 0 {
+            return Plan { moves, again: None };
+        }
+    }
+    if state.titles.values().any(|title| matches!(title.place, Place::Loading)) {
         return Plan::default();
     }
     let missed = state.titles.iter().filter(|(_, title)| title.is_missed());
@@ -36,6 +46,30 @@ pub(super) fn plan<T: Clone>(state: &State<T>, now: Instant) -> Plan {
         return Plan { moves: Vec::new(), again };
     };
     Plan { moves: make_room(state, name, title), again }
+}
+
+/// What models that are just ending have.
+fn coming_bytes<T: Clone>(state: &State<T>) -> u64 {
+    let ending = state.leaving.values().filter(|leaving| leaving.held == 0);
+    ending.map(|leaving| leaving.weight_bytes).sum()
+}
+
+/// Models that nobody uses, those used longest ago first, until what they have is enough.
+fn room_for_runs<T: Clone>(state: &State<T>, lacking_bytes: u64) -> Vec<Move> {
+    let mut coming = 0_u64;
+    let unused = |title: &Title<T>| title.loaded().is_some_and(|copy| copy.held == 0);
+    let mut idle: Vec<_> =
+        state.titles.iter().filter(|(_, title)| leaves(title) && unused(title)).collect();
+    idle.sort_by_key(|(_, title)| title.used);
+    let mut evicted = Vec::new();
+    for (name, title) in idle {
+        if coming >= lacking_bytes {
+            break;
+        }
+        coming = coming.saturating_add(title.size.weight_bytes);
+        evicted.push(Move::Evict(name.clone()));
+    }
+    evicted
 }
 
 fn make_room<T: Clone>(state: &State<T>, name: &str, wanted: &Title<T>) -> Vec<Move> {

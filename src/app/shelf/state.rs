@@ -21,7 +21,7 @@ pub(super) enum Asked<T> {
 pub(super) struct Leaving<T> {
     name: String,
     pub(super) weight_bytes: u64,
-    held: usize,
+    pub(super) held: usize,
     /// `None` once it was told to end.
     item: Option<T>,
 }
@@ -33,13 +33,15 @@ pub(super) struct State<T> {
     pub(super) titles: BTreeMap<String, Title<T>>,
     pub(super) leaving: BTreeMap<CopyId, Leaving<T>>,
     pub(super) closed: bool,
+    /// Bytes that models in memory wait for so that they can answer, when last looked at.
+    pub(super) lacking_bytes: u64,
     counted: u64,
 }
 
 impl<T: Clone> State<T> {
     pub(super) fn new(budget_bytes: u64) -> Self {
         let (titles, leaving) = Default::default();
-        Self { budget_bytes, titles, leaving, closed: false, counted: 0 }
+        Self { budget_bytes, titles, leaving, closed: false, lacking_bytes: 0, counted: 0 }
     }
 
     fn count(&mut self) -> u64 {
@@ -135,6 +137,13 @@ impl<T: Clone> State<T> {
                 title.used = Some(now);
             }
         }
+    }
+
+    /// Whether a lease that is over may be what something waits for.
+    pub(super) fn is_restless(&self) -> bool {
+        self.lacking_bytes > 0
+            || !self.leaving.is_empty()
+            || self.titles.values().any(Title::is_missed)
     }
 
     /// Whether it is to be in memory always.

@@ -1,31 +1,14 @@
 //! Commands that talk to a running server: which packages are in memory, and under which names.
 
-use std::time::Duration;
-
-use anyhow::{Context as _, bail};
-use clap::{Args, Subcommand};
-use reqwest::{Client, Method};
+use anyhow::bail;
+use clap::Subcommand;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::cli::output;
-use crate::config::{self, Sources};
+use crate::cli::place::Place;
+use crate::config::Sources;
 use crate::units::Bytes;
-
-/// Until a server takes the connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// A large package that is packed for the first time takes minutes.
-const TIMEOUT: Duration = Duration::from_secs(600);
-
-/// Where the server is and who asks.
-#[derive(Debug, Args)]
-pub(super) struct Place {
-    /// Address of the server [default: http:// and the configured server.listen]
-    #[arg(long, value_name = "URL")]
-    server: Option<String>,
-    /// An admin token; better in ENDCAP_TOKEN, as others can see a command's arguments
-    #[arg(long)]
-    token: Option<String>,
-}
 
 /// What is asked of a running server.
 #[derive(Debug, Subcommand)]
@@ -129,50 +112,6 @@ impl Running {
                 (place, Method::POST, alias(&name), Some(json!({ "packages": packages })))
             }
         })
-    }
-}
-
-impl Place {
-    async fn ask(
-        &self,
-        sources: &Sources,
-        method: Method,
-        path: &str,
-        body: Option<Value>,
-    ) -> anyhow::Result<Value> {
-        let server = match &self.server {
-            Some(server) => server.clone(),
-            None => format!("http://{}", config::load(sources)?.server.listen),
-        };
-        let url = format!("{}{path}", server.trim_end_matches('/'));
-        let token = self.token.as_deref().or(sources.token()).context(
-            "an admin token is needed, in ENDCAP_TOKEN; `endcap token create --role admin` makes one",
-        )?;
-        // An error means that the program has chosen one already.
-        let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
-            .user_agent(concat!("endcap/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT)
-            // The server is on this box or beside it.
-            .no_proxy()
-            .build()?;
-        let mut request = client.request(method, &url).bearer_auth(token);
-        if let Some(body) = body {
-            let json = "application/json";
-            request = request.header("content-type", json).body(body.to_string());
-        }
-        let answer = request.send().await.with_context(|| format!("asking {server}"))?;
-        let status = answer.status();
-        let text = answer.text().await.with_context(|| format!("reading from {server}"))?;
-        let value: Value = serde_json::from_str(&text).unwrap_or_default();
-        if status.is_success() {
-            return Ok(value);
-        }
-        match value.pointer("/error/message").and_then(Value::as_str) {
-            Some(message) => bail!("{message}"),
-            None => bail!("{server} answered {status}"),
-        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! A language model asked with arrays: tokens in, the logits after each of them out.
 
-use super::{Array, ArrayError, Dim, ElementType, InferError, Inference, Port, ports};
-use crate::engine::{EngineError, Model, TokenId};
+use tract_onnx::pb::GraphProto;
+
+use super::{Array, ArrayError, Dim, ElementType, InferError, Inference, Network, Port, ports};
+use crate::engine::{EngineError, LoadError, Model, TokenId};
 
 /// Names as exporters have them.
 const TOKENS: &str = "input_ids";
@@ -10,15 +12,21 @@ const LOGITS: &str = "logits";
 impl Model {
     /// Its input as an array: the tokens of one text.
     pub fn inputs(&self) -> Vec<Port> {
-        let dims = Some(vec![Dim::Fixed(1), Dim::Free("tokens".to_owned())]);
-        vec![Port { name: TOKENS.to_owned(), element: ElementType::Int64, dims }]
+        vec![tokens_port()]
     }
 
     /// Its output as an array: after each token, a logit for every token it knows.
     pub fn outputs(&self) -> Vec<Port> {
-        let vocabulary = Dim::Fixed(self.vocabulary());
-        let dims = Some(vec![Dim::Fixed(1), Dim::Free("tokens".to_owned()), vocabulary]);
-        vec![Port { name: LOGITS.to_owned(), element: ElementType::Float32, dims }]
+        vec![logits_port(Dim::Fixed(self.vocabulary()))]
+    }
+
+    /// What [`Self::inputs`] and [`Self::outputs`] will be, as far as the graph declares it.
+    pub fn declared(graph: &GraphProto) -> Result<[Vec<Port>; 2], LoadError> {
+        let [_, outputs] = Network::declared(graph)?;
+        let logits = outputs.into_iter().find(|port| port.name == LOGITS);
+        let vocabulary = logits.and_then(|port| port.dims).and_then(|mut dims| dims.pop());
+        let vocabulary = vocabulary.unwrap_or_else(|| Dim::Free("vocabulary".to_owned()));
+        Ok([vec![tokens_port()], vec![logits_port(vocabulary)]])
     }
 
     /// Computes the logits of a text's tokens, as [`super::Network::infer`] computes its outputs.
@@ -32,6 +40,16 @@ impl Model {
         let array = Array::floats(shape, &logits).map_err(fault)?;
         Ok(wanted.into_iter().map(|_| (LOGITS.to_owned(), array.clone())).collect())
     }
+}
+
+fn tokens_port() -> Port {
+    let dims = Some(vec![Dim::Fixed(1), Dim::Free("tokens".to_owned())]);
+    Port { name: TOKENS.to_owned(), element: ElementType::Int64, dims }
+}
+
+fn logits_port(vocabulary: Dim) -> Port {
+    let dims = Some(vec![Dim::Fixed(1), Dim::Free("tokens".to_owned()), vocabulary]);
+    Port { name: LOGITS.to_owned(), element: ElementType::Float32, dims }
 }
 
 fn tokens(array: &Array) -> Result<Vec<TokenId>, InferError> {

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
+use tract_onnx::pb::GraphProto;
 
 pub use array::{Array, ArrayError, ElementType};
 pub use statistics::{BatchStatistics, NetworkObserver, Statistics, Total};
@@ -146,10 +147,18 @@ pub enum InferError {
         /// Which node, and why.
         why: String,
     },
-    /// It takes more memory than there is.
+    /// It takes more memory than the budget can ever give it.
+    #[error("this request takes {bytes} bytes while it runs; {most_bytes} can be had at most")]
+    TooLarge {
+        /// What it takes.
+        bytes: u64,
+        /// What the budget has beside the model's own weights.
+        most_bytes: u64,
+    },
+    /// It takes more memory than is to be had just now.
     #[error(
         "this request takes {bytes} bytes while it runs, and {free_bytes} are free of the memory \
-         budget"
+         budget just now"
     )]
     Memory {
         /// What it takes.
@@ -244,6 +253,11 @@ impl Network {
     /// refuse is only found by [`Self::check`].
     pub fn faults(source: &NetworkSource) -> Result<Vec<NodeFault>, LoadError> {
         NetworkPlan::faults(source)
+    }
+
+    /// Inputs and outputs as a graph declares them, in its order. Planning may find more lengths.
+    pub fn declared(graph: &GraphProto) -> Result<[Vec<Port>; 2], LoadError> {
+        NetworkPlan::declared(graph)
     }
 
     /// What it has done since it was loaded.

@@ -7,6 +7,7 @@ use super::{Card, MAX_CARD_BYTES};
 
 const QUANTISATION: &str = "endcap:quantisation";
 const OWNER: &str = "endcap:owner";
+const LANGUAGES: &str = "endcap:languages";
 const HEAD: &str = "endcap:head";
 
 impl Card {
@@ -40,6 +41,7 @@ impl Card {
             owner: property(model, OWNER),
             architecture: text(model, "/modelCard/modelParameters/architectureFamily"),
             quantisation: property(model, QUANTISATION),
+            languages: listed(&property(model, LANGUAGES)),
             task: text(model, "/modelCard/modelParameters/task"),
             inputs: formats(model, "/modelCard/modelParameters/inputs"),
             outputs: formats(model, "/modelCard/modelParameters/outputs"),
@@ -83,10 +85,15 @@ impl Card {
                 ],
             },
         });
-        if let (Some(head), Some(properties)) =
-            (&self.head, model.pointer_mut("/modelCard/properties").and_then(Value::as_array_mut))
-        {
-            properties.push(json!({"name": HEAD, "value": head.to_string()}));
+        let properties = model.pointer_mut("/modelCard/properties").and_then(Value::as_array_mut);
+        if let Some(properties) = properties {
+            if let Some(head) = &self.head {
+                properties.push(json!({"name": HEAD, "value": head.to_string()}));
+            }
+            if !self.languages.is_empty() {
+                let languages = self.languages.join(" ");
+                properties.push(json!({"name": LANGUAGES, "value": languages}));
+            }
         }
         if let Some(object) = model.as_object_mut() {
             if !self.description.is_empty() {
@@ -187,6 +194,11 @@ fn digests(bom: &Value) -> Vec<(String, String)> {
         .collect()
 }
 
+/// Words with spaces between, one by one.
+fn listed(text: &str) -> Vec<String> {
+    text.split_ascii_whitespace().map(str::to_owned).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -204,6 +216,7 @@ mod tests {
             owner: "The shop".into(),
             architecture: "llama".into(),
             quantisation: "4-bit".into(),
+            languages: vec!["en".into(), "de".into()],
             intended_use: vec!["tests".into()],
             limits: vec!["knows nothing".into()],
             head: Some(json!({"task": "classify", "scale": [0.5, 1.0]})),

@@ -48,6 +48,9 @@ pub struct Card {
     /// How the weights are stored.
     #[serde(default)]
     pub quantisation: String,
+    /// Languages that it was made for, as `en`; none where nobody stated any.
+    #[serde(default)]
+    pub languages: Vec<String>,
     /// What it may be used for.
     #[serde(default)]
     pub intended_use: Vec<String>,

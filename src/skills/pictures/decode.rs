@@ -15,6 +15,10 @@ use super::Picture;
 const DECODER_BYTES_PER_PIXEL: u64 = 16;
 /// What a decoder may take whatever the size: tables, a chunk with a colour profile.
 const DECODER_BYTES: u64 = 8 << 20;
+/// Bytes that the head of a PNG may take for each pixel of a row: two rows of the widest pixels.
+const ROW_BYTES_PER_PIXEL: u64 = 16;
+/// Where a PNG says how wide it is.
+const PNG_WIDTH: std::ops::Range<usize> = 16..20;
 
 /// The forms of files that are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +110,8 @@ impl Announced {
         if format == Format::Jpeg && !jpeg_is_whole(&bytes) {
             return Err(PictureError::Truncated);
         }
-        let limits = limits(limit_pixels);
+        // Reading the head already makes rows, and inflates a colour profile.
+        let limits = head_limits(&bytes);
         let file = Cursor::new(bytes);
         let decoder = match format {
             Format::Jpeg => Decoder::Jpeg(Box::new(JpegDecoder::new(file).map_err(head)?)),
@@ -157,6 +162,14 @@ impl Decoder {
             Self::WebP(decoder) => decoder.has_animation(),
         }
     }
+}
+
+fn head_limits(png: &[u8]) -> Limits {
+    let width = png.get(PNG_WIDTH).and_then(<[u8]>::first_chunk);
+    let width = width.map_or(0, |width| u64::from(u32::from_be_bytes(*width)));
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(width.saturating_mul(ROW_BYTES_PER_PIXEL) + DECODER_BYTES);
+    limits
 }
 
 fn limits(pixels: u64) -> Limits {

@@ -33,6 +33,7 @@ struct Numbers {
     loading: Arc<AtomicUsize>,
     bytes: Arc<AtomicU64>,
     most_bytes: Arc<AtomicU64>,
+    lacking: AtomicU64,
 }
 
 type House = (Arc<Shared<Thing>>, Arc<Numbers>);
@@ -50,6 +51,7 @@ fn house(sizes: &[(&str, u64)], open: bool) -> House {
         loading: Arc::default(),
         bytes: Arc::default(),
         most_bytes: Arc::default(),
+        lacking: AtomicU64::new(0),
     });
     let shared = Shared::new(state, Arc::new(Metrics::new()));
     tokio::spawn(keep(Arc::clone(&shared), Arc::clone(&world)));
@@ -58,6 +60,10 @@ fn house(sizes: &[(&str, u64)], open: bool) -> House {
 
 impl World for Numbers {
     type Item = Thing;
+
+    fn lacking_bytes(&self) -> u64 {
+        self.lacking.load(Ordering::SeqCst)
+    }
 
     fn load(&self, name: &str) -> BoxFuture<'static, Result<Arrival<Thing>, Refusal>> {
         self.loads.lock().unwrap().push(name.to_owned());

@@ -33,12 +33,24 @@ impl Desk {
 
     /// Moves of a plan, as `+a` for a load, `-a` for an eviction, `!a` for a refusal.
     fn moves(&self) -> String {
+        Self::shown(&self.plan())
+    }
+
+    /// The same while runs lack so many bytes.
+    fn moves_for_runs(&mut self, lacking_bytes: u64) -> String {
+        self.state.lacking_bytes = lacking_bytes;
+        let moves = self.moves();
+        self.state.lacking_bytes = 0;
+        moves
+    }
+
+    fn shown(plan: &Plan) -> String {
         let shown = |step: &Move| match step {
             Move::Load(name) => format!("+{name}"),
             Move::Evict(name) => format!("-{name}"),
             Move::Refuse { name, .. } => format!("!{name}"),
         };
-        self.plan().moves.iter().map(shown).collect::<Vec<_>>().join(" ")
+        plan.moves.iter().map(shown).collect::<Vec<_>>().join(" ")
     }
 
     /// A request: its lease, or `None` where it waits.
@@ -290,4 +302,26 @@ fn the_start_waits_for_all_that_is_required_and_keeps_it() {
     desk.state.settle();
     desk.ask("b");
     assert_eq!(desk.moves(), "-a", "once the server answers, all may leave");
+}
+
+#[test]
+fn a_run_that_lacks_bytes_gets_those_of_models_that_nobody_uses() {
+    let mut desk = Desk::new(&[("a", 30), ("b", 30), ("c", 30), ("d", 20)]);
+    for name in ["a", "b", "c"] {
+        desk.ask(name);
+        desk.pass(1);
+        desk.follow();
+        desk.state.wait_no_more(name);
+    }
+    let held = desk.ask("a").unwrap();
+    assert_eq!(desk.moves_for_runs(10), "-b", "`a` is in use, and `b` was used longest ago");
+    assert_eq!(desk.moves_for_runs(40), "-b -c");
+    desk.state.set_pinned("b", true);
+    assert_eq!(desk.moves_for_runs(10), "-c");
+    desk.ask("d");
+    assert!(desk.state.leave("c"));
+    assert_eq!(desk.moves_for_runs(10), "", "what leaves is for the run, and `d` waits");
+    desk.leave();
+    assert_eq!(desk.moves_for_runs(10), "+d", "where nothing can leave, loads go on");
+    desk.state.take_back(held, desk.now);
 }

@@ -4,6 +4,7 @@
 //! that tract makes of some convolutions are no longer known as such.
 
 mod deconvolution;
+mod margins;
 mod pictures;
 mod region;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use super::ops::convolution::{ConvolutionNode, Described, Weights};
 pub(super) fn replace(model: &mut TypedModel) -> TractResult<()> {
     // A bias is cast as it is read, and is known to be constant only then.
     model.prop_consts()?;
+    margins::replace(model)?;
     for id in 0..model.nodes.len() {
         let patch = match taken(model, id)? {
             None => deconvolution::taken(model, id)?,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
 use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
 use tract_onnx::tract_core::ops::math::{Add, Div, Max, Min, Mul, Sub};
-use tract_onnx::tract_core::ops::nn::{HardSwish, LeakyRelu, Sigmoid, Silu};
+use tract_onnx::tract_core::ops::nn::{GeluExact, HardSwish, LeakyRelu, Sigmoid, Silu};
 use tract_onnx::tract_hir::internal::*;
 
 use crate::engine::cpu::kernels::convolution::{Function, Instruction, Operand, Tail};
@@ -235,6 +235,7 @@ fn function(node: &TypedNode) -> Option<Function> {
         op if op.is::<Sigmoid>() => Function::Sigmoid,
         op if op.is::<Silu>() => Function::Silu,
         op if op.is::<HardSwish>() => Function::HardSwish,
+        op if op.is::<GeluExact>() => Function::Gelu,
         op => Function::LeakyRelu(op.downcast_ref::<LeakyRelu>()?.alpha),
     })
 }

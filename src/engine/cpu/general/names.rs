@@ -1,29 +1,48 @@
 //! Every node has a name, by which a refusal can call it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tract_onnx::pb::GraphProto;
 
 /// Names nodes that have none after what they make; of two with one name, the later gets another.
 pub(super) fn give(graph: &mut GraphProto) {
-    let mut taken = BTreeSet::new();
-    give_below(graph, &mut taken);
+    give_below(graph, &mut Names::default());
 }
 
-fn give_below(graph: &mut GraphProto, taken: &mut BTreeSet<String>) {
+#[derive(Default)]
+struct Names {
+    taken: BTreeSet<String>,
+    /// Of names that were wanted again, the last number: so many of one name take no longer than as
+    /// many of different ones.
+    numbers: BTreeMap<String, usize>,
+}
+
+impl Names {
+    /// The name that is wanted, or another like it.
+    fn take(&mut self, wanted: &str) -> String {
+        if self.taken.insert(wanted.to_owned()) {
+            return wanted.to_owned();
+        }
+        let number = self.numbers.entry(wanted.to_owned()).or_insert(1);
+        loop {
+            *number += 1;
+            let name = format!("{wanted}_{number}");
+            if self.taken.insert(name.clone()) {
+                return name;
+            }
+        }
+    }
+}
+
+fn give_below(graph: &mut GraphProto, names: &mut Names) {
     for (at, node) in graph.node.iter_mut().enumerate() {
         if node.name.is_empty() {
             let made = node.output.iter().find(|name| !name.is_empty());
             node.name = made.cloned().unwrap_or_else(|| format!("{}_{at}", node.op_type));
         }
-        let wanted = node.name.clone();
-        let mut number = 1;
-        while !taken.insert(node.name.clone()) {
-            number += 1;
-            node.name = format!("{wanted}_{number}");
-        }
+        node.name = names.take(&node.name);
         let bodies = node.attribute.iter_mut().flat_map(|a| a.g.iter_mut().chain(&mut a.graphs));
-        bodies.for_each(|body| give_below(body, taken));
+        bodies.for_each(|body| give_below(body, names));
     }
 }
 
@@ -40,10 +59,12 @@ mod tests {
             output: vec![output.into()],
             ..Default::default()
         };
-        let nodes = vec![node("", "y"), node("same", "a"), node("same", "b"), node("", "")];
+        let nodes = ["y", "a", "b", "c", ""];
+        let named = ["", "same", "same", "same_2", ""];
+        let nodes = named.iter().zip(nodes).map(|(name, output)| node(name, output)).collect();
         let mut graph = GraphProto { node: nodes, ..Default::default() };
         give(&mut graph);
         let names: Vec<_> = graph.node.iter().map(|node| node.name.as_str()).collect();
-        assert_eq!(names, ["y", "same", "same_2", "Relu_3"]);
+        assert_eq!(names, ["y", "same", "same_2", "same_2_2", "Relu_4"]);
     }
 }

@@ -1,5 +1,7 @@
 //! Arrays of requests as tensors of tract, and back.
 
+use std::borrow::Cow;
+
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::*;
@@ -73,7 +75,7 @@ pub(super) fn array(value: &Tensor, kind: Kind) -> TractResult<Array> {
     let shape = value.shape().to_vec();
     // Sizes and quantised numbers are integers to whoever asks.
     let same = value.datum_type().unquantized() == kind.datum;
-    let value = if same { value.clone() } else { value.cast_to_dt(kind.datum)?.into_owned() };
+    let value = if same { Cow::Borrowed(value) } else { value.cast_to_dt(kind.datum)? };
     let view = value.try_as_plain_ram()?;
     if kind.element == ElementType::Bytes {
         let texts = view.as_slice::<String>()?.iter().map(|text| text.clone().into_bytes());

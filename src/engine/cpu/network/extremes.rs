@@ -1,21 +1,26 @@
-//! The largest and the smallest along axes, of infinite numbers too: tract begins with the largest
-//! finite one, which is then what it makes of nothing but infinities.
+//! The largest and the smallest along axes, of infinite numbers and of truth values too: tract begins
+//! with the largest finite one, which is then what it makes of nothing but infinities, and takes truth
+//! for no number.
 
 use tract_onnx::prelude::tract_ndarray::Dimension;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::*;
 use tract_onnx::tract_hir::tract_core::ops::nn::{Reduce, Reducer};
 
-/// Puts our reduction in the place of tract's for floats.
+/// Puts our reductions in the place of tract's for floats and truth values.
 pub(super) fn replace(model: &mut TypedModel) -> TractResult<()> {
     for id in 0..model.nodes().len() {
         let node = model.node(id);
         let Some(reduce) = node.op_as::<Reduce>() else { continue };
         let element = model.node_input_facts(id)?.first().map(|fact| fact.datum_type);
-        if matches!(reduce.reducer, Reducer::Max | Reducer::Min) && element == Some(DatumType::F32)
-        {
-            let extreme = Extreme { inner: reduce.clone() };
-            model.node_mut(id).op = Box::new(extreme);
+        if !matches!(reduce.reducer, Reducer::Max | Reducer::Min) {
+            continue;
+        }
+        let inner = reduce.clone();
+        match element {
+            Some(DatumType::F32) => model.node_mut(id).op = Box::new(Extreme { inner }),
+            Some(DatumType::Bool) => model.node_mut(id).op = Box::new(Truth { inner }),
+            _ => {}
         }
     }
     Ok(())
@@ -82,6 +87,45 @@ impl EvalOp for Extreme {
 }
 
 impl TypedOp for Extreme {
+    as_op!();
+
+    fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
+        self.inner.output_facts(inputs)
+    }
+}
+
+/// Whether any is true, or all are.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Truth {
+    inner: Reduce,
+}
+
+impl Op for Truth {
+    fn name(&self) -> StaticName {
+        self.inner.name()
+    }
+
+    fn info(&self) -> TractResult<Vec<String>> {
+        self.inner.info()
+    }
+
+    op_as_typed_op!();
+}
+
+impl EvalOp for Truth {
+    op_out_of_plan!();
+
+    fn eval(&self, ctx: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+        let truth = |value: TValue, element: DatumType| -> TractResult<TValue> {
+            Ok(value.cast_to_dt(element)?.into_owned().into_tvalue())
+        };
+        let bytes = inputs.into_iter().map(|value| truth(value, DatumType::U8));
+        let reduced = self.inner.eval(ctx, bytes.collect::<TractResult<_>>()?)?;
+        reduced.into_iter().map(|value| truth(value, DatumType::Bool)).collect()
+    }
+}
+
+impl TypedOp for Truth {
     as_op!();
 
     fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {

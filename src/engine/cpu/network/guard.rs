@@ -1,6 +1,7 @@
 //! Arrays that a graph makes of nothing are measured before anybody allocates them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::infer::Factoid;
@@ -9,9 +10,13 @@ use tract_onnx::tract_hir::ops::konst::Const;
 use tract_onnx::tract_hir::ops::scan::InferenceScan;
 use tract_onnx::tract_hir::ops::source::Source;
 
+/// Bytes of all that a graph computes of constants, before anything is asked.
+const MAX_COMPUTED_BYTES: u64 = 512 << 20;
+
 /// Puts a guard before each node of a graph and its bodies that lets no array pass that takes more
-/// than `limit` bytes.
+/// than `limit` bytes, and no more constants be computed than are allowed in all.
 pub(in crate::engine::cpu) fn guard(model: &mut InferenceModel, limit: u64) {
+    let computed = Arc::new(Computed::default());
     for node in model.nodes_mut() {
         if let Some(branches) = node.op_as_mut::<tract_onnx::ops::logic::If>() {
             guard(&mut branches.then_body, limit);
@@ -19,7 +24,8 @@ pub(in crate::engine::cpu) fn guard(model: &mut InferenceModel, limit: u64) {
         } else if let Some(scan) = node.op_as_mut::<InferenceScan>() {
             guard(&mut scan.body, limit);
         } else if !node.op_is::<Source>() && !node.op_is::<Const>() {
-            node.op = Box::new(Guarded { inner: node.op.clone(), limit });
+            let (inner, computed) = (node.op.clone(), Arc::clone(&computed));
+            node.op = Box::new(Guarded { inner, limit, node: node.id, computed });
         }
     }
 }
@@ -35,14 +41,56 @@ pub(super) fn bytes(element: DatumType, shape: &[TDim]) -> Option<u64> {
     Some(bytes)
 }
 
+/// Bytes of what a node makes, as far as they are known.
+fn known_bytes(outputs: &[InferenceFact]) -> u64 {
+    let known = outputs
+        .iter()
+        .filter_map(|fact| bytes(fact.datum_type.concretize()?, &fact.shape.concretize()?));
+    known.fold(0, u64::saturating_add)
+}
+
 /// An operator behind a guard.
 #[derive(Debug, Clone)]
 struct Guarded {
     inner: Box<dyn InferenceOp>,
     limit: u64,
+    node: usize,
+    computed: Arc<Computed>,
+}
+
+/// Bytes of constants that each node of a graph has computed. A node may do so several times, as
+/// more becomes known and for each plan, of which the last counts.
+#[derive(Debug, Default)]
+struct Computed {
+    bytes: Mutex<BTreeMap<usize, u64>>,
+}
+
+impl Computed {
+    fn count(&self, node: usize, bytes: u64) -> TractResult<()> {
+        let mut counted = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.insert(node, bytes);
+        let all = counted.values().fold(0, |all: u64, bytes| all.saturating_add(*bytes));
+        ensure!(
+            all <= MAX_COMPUTED_BYTES,
+            "constants of {all} bytes would be computed in all; {MAX_COMPUTED_BYTES} are allowed"
+        );
+        Ok(())
+    }
 }
 
 impl Guarded {
+    /// What tract makes as soon as it knows a shape.
+    fn check_made_of_a_shape(&self, inputs: &[&InferenceFact]) -> TractResult<()> {
+        if self.inner.name() != "EyeLike" {
+            return Ok(());
+        }
+        let shape = inputs.first().and_then(|fact| fact.shape.concretize());
+        match shape.and_then(|shape| bytes(DatumType::F64, &shape)) {
+            Some(bytes) => self.computed.count(self.node, bytes),
+            None => Ok(()),
+        }
+    }
+
     fn check(&self, facts: &TVec<InferenceFact>) -> TractResult<()> {
         for fact in facts {
             let shape = fact.shape.concretize();
@@ -156,11 +204,13 @@ impl InferenceOp for Guarded {
         outputs: TVec<&InferenceFact>,
         observed: TVec<&InferenceFact>,
     ) -> TractResult<Facts> {
+        self.check_made_of_a_shape(&inputs)?;
         let facts = self.inner.infer_facts(inputs.clone(), outputs.clone(), observed.clone())?;
         self.check(&facts.1)?;
         self.check_values(&inputs)?;
         if facts.0.iter().all(|fact| fact.value.concretize().is_some()) {
             // Only now may it be computed.
+            self.computed.count(self.node, known_bytes(&facts.1))?;
             return self.inner.infer(inputs, outputs, observed);
         }
         Ok(facts)
@@ -180,6 +230,7 @@ impl InferenceOp for Guarded {
         outputs: TVec<&InferenceFact>,
         observed: TVec<&InferenceFact>,
     ) -> TractResult<Facts> {
+        self.check_made_of_a_shape(&inputs)?;
         self.inner.infer_facts(inputs, outputs, observed)
     }
 

@@ -72,10 +72,14 @@ pub(super) struct Peak {
     pub(super) open: bool,
 }
 
-/// The peak of a run with these lengths, and the node that makes more than can be counted.
-pub(super) fn peak(plan: &TypedSimplePlan, symbols: &SymbolValues) -> TractResult<Peak> {
-    let model = plan.model();
-    let order = plan.order_without_consts();
+/// Bytes of a value's elements.
+pub(super) fn bytes_of(value: &TValue) -> u64 {
+    (value.len() * value.datum_type().size_of()) as u64
+}
+
+/// For each node the last step of the plan that needs what it makes; outputs are needed beyond all.
+pub(super) fn last_uses(plan: &TypedSimplePlan) -> TractResult<Vec<usize>> {
+    let (model, order) = (plan.model(), plan.order_without_consts());
     let mut needed_until = vec![0; model.nodes().len()];
     for (step, &id) in order.iter().enumerate() {
         for input in &model.node(id).inputs {
@@ -85,6 +89,13 @@ pub(super) fn peak(plan: &TypedSimplePlan, symbols: &SymbolValues) -> TractResul
     for output in model.output_outlets()? {
         needed_until.get_mut(output.node).into_iter().for_each(|until| *until = order.len());
     }
+    Ok(needed_until)
+}
+
+/// The peak of a run with these lengths, and the node that makes more than can be counted.
+pub(super) fn peak(plan: &TypedSimplePlan, symbols: &SymbolValues) -> TractResult<Peak> {
+    let (model, order, needed_until) =
+        (plan.model(), plan.order_without_consts(), last_uses(plan)?);
     let mut ends: Vec<u64> = vec![0; order.len() + 1];
     let (mut alive, mut peak, mut open) = (0_u64, 0_u64, false);
     for (step, &id) in order.iter().enumerate() {
@@ -117,7 +128,6 @@ pub(super) fn about_to_make(node: &TypedNode, inputs: &[TValue]) -> u64 {
         let value: &TValue = inputs.get(at)?;
         value.cast_to_scalar::<f64>().ok()
     };
-    let bytes = |value: &TValue| (value.len() * value.datum_type().size_of()) as u64;
     match &*node.op().name() {
         "Range" => {
             let ends = (number(0), number(1), number(2));
@@ -129,7 +139,7 @@ pub(super) fn about_to_make(node: &TypedNode, inputs: &[TValue]) -> u64 {
             let times = times.iter().filter_map(|times| times.try_as_plain_ram().ok());
             let times = times.flat_map(|view| view.as_slice::<i64>().map(<[i64]>::to_vec));
             let times = times.flatten().map(i64::unsigned_abs);
-            times.fold(inputs.first().map_or(0, bytes), u64::saturating_mul)
+            times.fold(inputs.first().map_or(0, bytes_of), u64::saturating_mul)
         }
         // The place of each element that is not zero.
         "NonZero" => inputs.first().map_or(0, |x| (8 * x.rank() * x.len()) as u64),

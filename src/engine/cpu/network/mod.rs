@@ -10,17 +10,20 @@ mod decisive;
 mod extremes;
 pub(in crate::engine::cpu) mod guard;
 mod memory;
+mod meter;
+mod one_hot;
 mod parsed;
 mod places;
 mod probe;
 mod runner;
+mod training;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tract_onnx::pb::ModelProto;
+use tract_onnx::pb::{GraphProto, ModelProto};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::*;
 
@@ -40,6 +43,8 @@ use crate::engine::{Activation, Config, LoadError, NodeFault};
 pub(in crate::engine) const STACK_BYTES: usize = 256 << 20;
 /// Plans that are kept for shapes and values of requests.
 const MAX_PLANS: usize = 8;
+/// How long a graph that loads waits for others to give back what they only keep.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes that inputs may have whose values decide a plan.
 const MAX_DECISIVE_BYTES: usize = 1 << 20;
 
@@ -71,6 +76,15 @@ pub(in crate::engine) struct NetworkState {
     particular: Vec<(Vec<Given>, Runner, u64)>,
 }
 
+/// What came of trying a plan.
+enum Settled {
+    Ready,
+    /// For weights and trial there is too little of the budget just now.
+    NoRoom {
+        bytes: u64,
+    },
+}
+
 /// What an answer took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::engine) struct Took {
@@ -83,8 +97,8 @@ pub(in crate::engine) struct Took {
 }
 
 impl NetworkPlan {
-    /// Reads and plans a graph; what cannot run is refused here. No array that it makes, nor its
-    /// weights, may take more than what is free of `budget`.
+    /// Reads and plans a graph, and tries it; what cannot run is refused here. No array that it makes
+    /// may take more than all of `budget`; weights and trial wait for what they need of it.
     pub(in crate::engine) fn load(
         source: &NetworkSource,
         budget: &Budget,
@@ -100,16 +114,16 @@ impl NetworkPlan {
 
     fn load_here(source: &NetworkSource, budget: &Budget) -> Result<Self, LoadError> {
         let path = &source.onnx;
-        let limit = budget.free_bytes();
+        let limit = budget.total_bytes();
         let folder = path.parent().unwrap_or(Path::new("."));
         let mut proto = read(path)?;
         tensors::check(path, &proto)?;
         let graph = proto.graph.as_ref();
         let graph = graph.ok_or_else(|| LoadError::Unsound { why: "it has no graph".into() })?;
         let weight_bytes = memory::declared(graph);
-        if weight_bytes > limit {
-            let (free_bytes, budget_bytes) = (limit, budget.total_bytes());
-            return Err(LoadError::Memory { weight_bytes, free_bytes, budget_bytes });
+        let mut loading = budget.open();
+        if !loading.hold_run(weight_bytes, PATIENCE) {
+            return Err(no_room(budget, weight_bytes));
         }
         let [inputs, outputs] = Parsed::ports(graph)?;
         general::prepare(&mut proto, folder)?;
@@ -127,9 +141,20 @@ impl NetworkPlan {
         let parsed = Some(parsed);
         let mut plan =
             Self { whole, parsed, weights, kernel, inputs, outputs, decisive, batched, report };
-        plan.settle(limit).map_err(|error| unplannable(&proto, &error))?;
+        // From here on what there really is is held.
+        drop(loading);
+        let tried = plan.settle(budget).map_err(|error| unplannable(&proto, &error))?;
         plan.report.weight_bytes = plan.weight_bytes();
-        Ok(plan)
+        match tried {
+            Settled::Ready => Ok(plan),
+            Settled::NoRoom { bytes } => Err(no_room(budget, bytes)),
+        }
+    }
+
+    /// Inputs and outputs as a graph declares them.
+    pub(in crate::engine) fn declared(graph: &GraphProto) -> Result<[Vec<Port>; 2], LoadError> {
+        let ports = |declared: Vec<Declared>| declared.into_iter().map(|d| d.port).collect();
+        Ok(Parsed::ports(graph)?.map(ports))
     }
 
     /// All nodes of a graph that cannot run for what they are, whatever else is wrong.
@@ -139,25 +164,32 @@ impl NetworkPlan {
     }
 
     /// Tries the plan for all shapes, and keeps what is needed from now on.
-    fn settle(&mut self, limit: u64) -> TractResult<()> {
-        let Some(parsed) = &self.parsed else { return Ok(()) };
+    fn settle(&mut self, budget: &Budget) -> TractResult<Settled> {
+        let Some(parsed) = &self.parsed else { return Ok(Settled::Ready) };
         if let Some(whole) = &self.whole {
             let step = self.step(Arc::new(Pool::new(1)), Activation::default());
-            match probe::probe(whole, step, &self.inputs, self.batched, limit)? {
+            let (weights, mut account) = (self.weight_bytes(), budget.open());
+            if !account.hold_run(weights, PATIENCE) {
+                return Ok(Settled::NoRoom { bytes: weights });
+            }
+            match probe::probe(whole, step, &self.inputs, self.batched, &mut account)? {
                 probe::Outcome::Fails => self.whole = None,
+                probe::Outcome::NoRoom { bytes } => {
+                    return Ok(Settled::NoRoom { bytes: weights.saturating_add(bytes) });
+                }
                 probe::Outcome::Runs { joins } => {
                     self.batched = joins;
                     self.parsed = None;
-                    return Ok(());
+                    return Ok(Settled::Ready);
                 }
             }
         }
         self.batched = false;
         // Without a value there is nothing to try.
-        if parsed.decisive.contains(&true) {
-            return Ok(());
+        if !parsed.decisive.contains(&true) {
+            probe::some_shape(parsed, &self.inputs)?;
         }
-        probe::some_shape(parsed, &self.inputs)
+        Ok(Settled::Ready)
     }
 
     fn step(&self, pool: Arc<Pool>, activation: Activation) -> Step {
@@ -267,7 +299,16 @@ impl NetworkState {
             Some(at) => self.particular.remove(at),
             None => self.particular(given)?,
         };
-        let computed = plan.1.run(left, &mut self.account);
+        let mut computed = plan.1.run(left.clone(), &mut self.account);
+        if matches!(&computed, Err(InferError::TooLarge { .. } | InferError::Memory { .. }))
+            && !self.particular.is_empty()
+        {
+            // Plans of other requests are only kept in case those come again.
+            while !self.particular.is_empty() {
+                self.drop_oldest();
+            }
+            computed = plan.1.run(left, &mut self.account);
+        }
         self.particular.push(plan);
         computed
     }
@@ -305,6 +346,11 @@ impl NetworkState {
     pub(in crate::engine) fn joins(&self) -> bool {
         self.plan.joins()
     }
+}
+
+fn no_room(budget: &Budget, weight_bytes: u64) -> LoadError {
+    let (free_bytes, budget_bytes) = (budget.free_bytes(), budget.total_bytes());
+    LoadError::Memory { weight_bytes, free_bytes, budget_bytes }
 }
 
 /// Gives our operators what they compute better, and takes their weights out of the graph.

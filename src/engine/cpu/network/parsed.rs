@@ -12,7 +12,7 @@ use tract_onnx::tract_hir::internal::*;
 use tract_onnx::tract_hir::ops::konst::Const;
 
 use super::arrays::Kind;
-use super::{casts, decisive, extremes, guard, places};
+use super::{casts, decisive, extremes, guard, one_hot, places, training};
 use crate::engine::LoadError;
 use crate::engine::cpu::convolutions;
 use crate::engine::cpu::general;
@@ -127,8 +127,10 @@ impl Parsed {
         guard::check(&model, self.limit)?;
         convolutions::replace(&mut model)?;
         guard::check(&model, self.limit)?;
+        training::check(&model)?;
         casts::widen(&mut model)?;
         extremes::replace(&mut model)?;
+        one_hot::replace(&mut model);
         places::check(&mut model);
         Ok(model)
     }

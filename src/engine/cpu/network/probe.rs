@@ -1,5 +1,6 @@
 //! A plan is tried before anybody relies on it: that it runs, and that its rows are independent.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use tract_onnx::prelude::*;
@@ -7,10 +8,10 @@ use tract_onnx::prelude::*;
 use super::arrays::{Kind, tensor};
 use super::parsed::{Declared, Given, Parsed};
 use super::runner::Runner;
-use crate::engine::budget::Budget;
+use crate::engine::budget::Account;
 use crate::engine::cpu::caught;
 use crate::engine::cpu::ops::Step;
-use crate::engine::network::{Array, Dim, ElementType};
+use crate::engine::network::{Array, Dim, ElementType, InferError};
 
 /// Lengths that free axes are tried with, until one fits.
 const LENGTHS: [usize; 6] = [4, 1, 32, 64, 224, 640];
@@ -24,33 +25,48 @@ pub(super) enum Outcome {
     Fails,
     /// It runs, or could not be tried; `joins` says whether rows are independent.
     Runs { joins: bool },
+    /// There is no room for so many bytes just now.
+    NoRoom { bytes: u64 },
 }
 
-/// Tries the plan for all shapes, with two rows and each of them alone where it is `batched`.
+/// Tries the plan for all shapes, with two rows and each of them alone where it is `batched`, within
+/// what `account` can have.
 pub(super) fn probe(
     plan: &Arc<TypedSimplePlan>,
     step: Step,
     inputs: &[Declared],
     batched: bool,
-    limit: u64,
+    account: &mut Account,
 ) -> TractResult<Outcome> {
     let mut runner = Runner::new(Arc::clone(plan), step)?;
-    let mut account = Budget::new(limit).open();
     let kinds: Vec<Kind> = inputs.iter().map(|input| input.kind).collect();
+    let lacked = Cell::new(None);
     let mut run = |arrays: &[Array]| -> Option<Vec<Tensor>> {
         let tensors =
             arrays.iter().zip(&kinds).map(|(a, kind)| Ok(tensor(a, *kind)?.into_tvalue()));
         let tensors = tensors.collect::<TractResult<_>>().ok()?;
-        let outputs = runner.run(tensors, &mut account).ok()?;
-        Some(outputs.into_iter().map(TValue::into_tensor).collect())
+        match runner.run(tensors, account) {
+            Ok(outputs) => Some(outputs.into_iter().map(TValue::into_tensor).collect()),
+            Err(error) => {
+                if let InferError::Memory { bytes, .. } = error {
+                    lacked.set(Some(bytes));
+                }
+                None
+            }
+        }
     };
     for length in LENGTHS {
         let rows: Option<Vec<Vec<Array>>> = (0..2)
             .map(|row| inputs.iter().map(|input| sample(input, length, batched, row)).collect())
             .collect();
         let Some(rows) = rows else { break };
-        let Some(first) = rows.first().and_then(|row| run(row)) else { continue };
-        let second = rows.get(1).and_then(|row| run(row));
+        let first = rows.first().and_then(|row| run(row));
+        // Where no rows are joined, that it runs is all there is to know.
+        let second = rows.get(1).filter(|_| batched && first.is_some()).and_then(|row| run(row));
+        if let Some(bytes) = lacked.get() {
+            return Ok(Outcome::NoRoom { bytes });
+        }
+        let Some(first) = first else { continue };
         let joins = batched
             && second.is_some_and(|second| {
                 let pairs =
@@ -60,7 +76,10 @@ pub(super) fn probe(
                 let both = both.and_then(|both| run(&both));
                 both.is_some_and(|both| independent(&both, &first, &second))
             });
-        return Ok(Outcome::Runs { joins });
+        return Ok(match lacked.get() {
+            Some(bytes) => Outcome::NoRoom { bytes },
+            None => Outcome::Runs { joins },
+        });
     }
     Ok(Outcome::Fails)
 }

@@ -223,8 +223,10 @@ impl TypedOp for ConvolutionNode {
             return Ok(None);
         }
         let input = node.inputs.first().context("a convolution without input")?;
-        let input = model.outlet_fact(*input)?.shape.as_concrete().and_then(|shape| shape.get(2..));
-        let size = input.map(|places| extent(&described.weights.geometry, places).output);
+        // The number of images need not be known.
+        let places = model.outlet_fact(*input)?.shape.iter().skip(2);
+        let places: Option<TVec<usize>> = places.map(|dim| dim.to_usize().ok()).collect();
+        let size = places.map(|places| extent(&described.weights.geometry, &places).output);
         let packed = described.pack(size).with_context(|| format!("node {}", node.name))?;
         // What was packed is not needed any more; the shape of the weights is.
         let empty = Tensor::zero::<f32>(&[0])?.into_arc_tensor();

@@ -1,4 +1,5 @@
 mod integers;
+mod margins;
 mod measure;
 
 use std::collections::BTreeSet;
@@ -9,6 +10,7 @@ use tract_onnx::tract_core::ops::array::TypedConcat;
 use tract_onnx::tract_core::ops::cnn::conv::{Conv, KernelFormat};
 use tract_onnx::tract_core::ops::cnn::{Deconv, MaxPool, PaddingSpec, PoolSpec, SumPool};
 use tract_onnx::tract_core::ops::math::{add, max, min, mul};
+use tract_onnx::tract_core::ops::nn::gelu_exact::gelu_exact;
 use tract_onnx::tract_core::ops::nn::resize::{CoordTransformer, Interpolator, Nearest, Resize};
 use tract_onnx::tract_core::ops::nn::{DataFormat, Reduce, Reducer, sigmoid};
 
@@ -119,7 +121,7 @@ fn everything() -> TypedModel {
     let deep = s.gated(deep, 24);
     let deep = s.conv(deep, 1, [24, 40], [1, 1, 0]);
     let zero = s.scalar(0.0);
-    let deep = s.wire(max(), &[deep, zero]);
+    let deep = s.wire(gelu_exact(), &[deep]);
     let wide = s.conv(deep, 1, [40, 40], [3, 1, 1]);
     let deep = s.wire(add(), &[wide, deep]);
     let largest =

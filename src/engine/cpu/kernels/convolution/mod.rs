@@ -3,7 +3,9 @@
 //! Pictures are planes, one a channel. A thread takes a block of outputs, copies what it reads into
 //! a buffer that stays in its cache, zeros around the picture included, and goes through the
 //! outputs eight at a time. Rows of the buffer follow one another without a gap, so that a vector
-//! of sixteen places may reach over the end of a row; what it computes there is not written.
+//! of sixteen places may reach over the end of a row; what it computes there is not written. Nothing
+//! is copied for a window of one place where whole vectors can be read from the picture itself, and
+//! a picture that is one block is copied once for all threads, each of which computes some outputs.
 //!
 //! Each output is one chain of fused multiply-adds that begins with its bias: channels first to
 //! last, in each the window's rows and columns.
@@ -162,7 +164,7 @@ impl Convolution {
         let output = Output::new(self, extent.output, pictures, out);
         match &self.weights {
             Weights::Plain(weights) => {
-                let plan = Plan::plain(self, extent, images, pool.threads());
+                let plan = Plan::plain(self, extent, images, sources.len(), pool.threads());
                 let run = Run { convolution: self, extent, sources, plan: &plan, weights, output };
                 run.plain(kernel, pool);
             }

@@ -12,6 +12,7 @@ pub(super) struct Output<'a> {
     size: [usize; 2],
     out: *mut f32,
     len: usize,
+    chain: bool,
 }
 
 // SAFETY: pieces write disjoint parts, and each piece is computed by one thread.
@@ -25,7 +26,8 @@ impl<'a> Output<'a> {
         pictures: &'a [Picture<'a>],
         out: &'a mut [f32],
     ) -> Self {
-        Self { convolution, pictures, size, len: out.len(), out: out.as_mut_ptr() }
+        let chain = convolution.tail.is_chain() && convolution.parts() == 1;
+        Self { convolution, pictures, size, len: out.len(), out: out.as_mut_ptr(), chain }
     }
 
     /// Where sums begin, with the places of all channels one after the other.
@@ -45,22 +47,59 @@ impl<'a> Output<'a> {
     pub(super) fn finish(
         &self,
         kernel: Kernel,
-        [image, channel]: [usize; 2],
+        of: [usize; 2],
         at: Option<usize>,
         sums: &mut [f32],
         rows: &mut Rows,
     ) {
+        let pictures = self.pictures_at(of, at, sums.len());
+        let channel = of[1] / self.convolution.parts();
+        let around = Around { channel, pictures: &pictures };
+        self.convolution.tail.run(kernel, &around, rows, sums);
+    }
+
+    /// What the tail reads of each picture at so many sums that begin at `at`.
+    fn pictures_at(
+        &self,
+        [image, channel]: [usize; 2],
+        at: Option<usize>,
+        len: usize,
+    ) -> [Picture<'a>; MOST_PICTURES] {
         let convolution = self.convolution;
-        let channel = channel / convolution.parts();
-        let plane = image * convolution.outputs() + channel;
+        let plane = image * convolution.outputs() + channel / convolution.parts();
         let mut pictures = [&[][..]; MOST_PICTURES];
         for (around, picture) in pictures.iter_mut().zip(self.pictures) {
             *around = match at {
-                Some(at) if picture.len() == self.len => &picture[at..at + sums.len()],
+                Some(at) if picture.len() == self.len => &picture[at..at + len],
                 _ => &picture[plane..=plane],
             };
         }
-        convolution.tail.run(kernel, &Around { channel, pictures: &pictures }, rows, sums);
+        pictures
+    }
+
+    /// Finishes sums and writes them: a part of a row, or whole rows, which begins at `at`.
+    ///
+    /// # Safety
+    /// As for [`Self::write`].
+    pub(super) unsafe fn put(
+        &self,
+        kernel: Kernel,
+        of: [usize; 2],
+        at: usize,
+        sums: &mut [f32],
+        rows: &mut Rows,
+    ) {
+        if !self.chain {
+            self.finish(kernel, of, Some(at), sums, rows);
+            // SAFETY: the caller's promise.
+            return unsafe { self.write(of[1], at, sums) };
+        }
+        assert!(at + sums.len() <= self.len);
+        let pictures = self.pictures_at(of, Some(at), sums.len());
+        let around = Around { channel: of[1], pictures: &pictures };
+        // SAFETY: the part lies within the output; the caller vouches for the rest.
+        let out = unsafe { std::slice::from_raw_parts_mut(self.out.add(at), sums.len()) };
+        self.convolution.tail.run_chain_to(kernel, &around, sums, out);
     }
 
     /// Writes a part of a row of a channel's sums, which begins at `at`.

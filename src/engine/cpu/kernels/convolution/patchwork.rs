@@ -2,22 +2,27 @@
 
 use super::super::pool::Pool;
 use super::super::{Kernel, LANES, compiled_for_each_kernel};
-use super::gather::Block;
-use super::piece::{Buffers, Run};
+use super::gather::{self, Block};
+use super::piece::{Buffers, LONG, Run};
 use super::plan::Piece;
-use super::tile::{self, OUTPUTS, Tile};
+use super::tile::{self, OUTPUTS, SLACK, Tile};
 use super::winograd::{self, NUMBERS, PATCH, STEP};
 
 /// Sums of numbers begin at zero: a bias is added to outputs.
 const ZEROS: [f32; OUTPUTS] = [0.0; OUTPUTS];
+
+/// Floats from one number of transformed patches to the next: a cache line more than they are, or all
+/// 36 that are written together might fall into the same few lines of the cache.
+fn apart(channels: usize, padded: usize) -> usize {
+    channels * padded + LANES
+}
 
 impl Run<'_> {
     /// Computes the convolution in patches.
     pub(super) fn patches(&self, kernel: Kernel, pool: &Pool) {
         self.pieces(pool, |piece, buffers| {
             let places = self.places(piece);
-            self.gather(&PATCH, piece, &mut buffers.input);
-            self.enter(kernel, places, buffers);
+            self.enter(kernel, piece, places, buffers);
             for tile in piece.tiles.clone() {
                 self.patch_tile(kernel, piece, tile, buffers);
             }
@@ -28,19 +33,24 @@ impl Run<'_> {
         (piece.block.rows - 1) * self.plan.layout.pitch + piece.block.columns
     }
 
-    /// Transforms the input: numbers × channels × places.
-    fn enter(&self, kernel: Kernel, places: usize, buffers: &mut Buffers) {
+    /// Transforms the input: numbers × channels × places. One channel at a time is copied, which
+    /// the first cache holds.
+    fn enter(&self, kernel: Kernel, piece: &Piece, places: usize, buffers: &mut Buffers) {
         let [channels, _] = self.convolution.channels;
         let layout = &self.plan.layout;
         let padded = places.next_multiple_of(LANES);
-        buffers.numbers.resize(NUMBERS * channels * padded, 0.0);
-        for channel in 0..channels {
-            let input = &buffers.input[channel * layout.channel()..];
-            let out = &mut buffers.numbers[channel * padded..];
-            winograd::enter(kernel, input, &layout.taps, places, out, channels * padded);
+        let apart = apart(channels, padded);
+        let Buffers { input, numbers, offsets, cuts, .. } = buffers;
+        input.resize(layout.channel() + SLACK);
+        numbers.resize(NUMBERS * apart);
+        let gather = self.gathering(&PATCH, piece, cuts);
+        for (channel, picture) in self.planes(piece).enumerate() {
+            gather::channel(kernel, &gather, picture, &mut input[..layout.channel()]);
+            let out = &mut numbers[channel * padded..];
+            winograd::enter(kernel, input, &layout.taps, places, out, apart);
         }
-        buffers.offsets.clear();
-        buffers.offsets.extend((0..channels).map(|channel| channel * padded));
+        offsets.clear();
+        offsets.extend((0..channels).map(|channel| channel * padded));
     }
 
     fn patch_tile(&self, kernel: Kernel, piece: &Piece, tile: usize, buffers: &mut Buffers) {
@@ -49,13 +59,13 @@ impl Run<'_> {
         let count = OUTPUTS.min(outputs - first);
         let places = self.places(piece);
         let padded = places.next_multiple_of(LANES);
-        buffers.sums.resize(NUMBERS * OUTPUTS * padded, 0.0);
+        buffers.sums.resize(NUMBERS * OUTPUTS * padded);
         let size = channels * OUTPUTS;
         for (number, sums) in buffers.sums.chunks_exact_mut(OUTPUTS * padded).enumerate() {
             let operands = Tile {
                 weights: &self.weights[(number * tiles + tile) * size..][..size],
                 bias: &ZEROS[..count],
-                input: &buffers.numbers[number * channels * padded..][..channels * padded],
+                input: &buffers.numbers[number * apart(channels, padded)..][..channels * padded],
                 offsets: &buffers.offsets,
                 furthest: (channels - 1) * padded,
             };
@@ -82,11 +92,11 @@ impl Run<'_> {
     ) {
         let Buffers { outputs, rows, line, .. } = buffers;
         let of = [piece.image, channel];
-        let by_row = self.output.by_row();
+        let Block { top, left, rows: down, columns: across } = piece.block;
+        let by_row = self.output.by_row() || across * STEP >= LONG;
         if !by_row {
             self.output.finish(kernel, of, None, outputs, rows);
         }
-        let Block { top, left, rows: down, columns: across } = piece.block;
         let [height, width] = self.extent.output;
         let pitch = self.plan.layout.pitch;
         line.resize(across * STEP, 0.0);
@@ -96,12 +106,15 @@ impl Run<'_> {
             join(kernel, [part(0), part(1), part(2), part(3)], line);
             let line = &mut line[..(across * STEP).min(width - left * STEP)];
             let at = self.output.at(piece.image, channel, [y, left * STEP]);
-            if by_row {
-                self.output.finish(kernel, of, Some(at), line, rows);
-            }
             // SAFETY: the block lies within the output, and its places of this channel belong to
             // this piece.
-            unsafe { self.output.write(channel, at, line) };
+            unsafe {
+                if by_row {
+                    self.output.put(kernel, of, at, line, rows);
+                } else {
+                    self.output.write(channel, at, line);
+                }
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Programs at work: see [`Tail`].
 
-use super::super::function::sigmoid;
+use super::super::function::{gelu, sigmoid};
 use super::super::pool::Pool;
 use super::super::{Kernel, LANES, Lanes, compiled_for_each_kernel};
 use super::tail::{Function, Instruction, Operand, Tail};
@@ -49,7 +49,7 @@ impl Tail {
     }
 
     /// Whether each instruction reads the value before it and no other.
-    fn is_chain(&self) -> bool {
+    pub(super) fn is_chain(&self) -> bool {
         self.instructions.iter().enumerate().all(|(at, instruction)| {
             let left = instruction.left == Operand::Value(at);
             left && !matches!(instruction.right, Operand::Value(_))
@@ -60,19 +60,54 @@ impl Tail {
     fn run_chain(&self, kernel: Kernel, around: &Around<'_>, row: &mut [f32]) {
         let whole = row.len() / LANES * LANES;
         let (row, rest) = row.split_at_mut(whole);
-        let run = |from: usize, len: usize, out: &mut [f32]| {
-            for Instruction { function, right, .. } in &self.instructions {
-                step(kernel, *function, Fetched::Own, around.at(right, from, len), &[], out);
-            }
-        };
         for (chunk, row) in row.chunks_mut(CHUNK).enumerate() {
-            run(chunk * CHUNK, row.len(), row);
+            self.links(kernel, around, [chunk * CHUNK, row.len()], Fetched::Own, row);
         }
         if !rest.is_empty() {
             let mut lanes = [0.0; LANES];
             lanes[..rest.len()].copy_from_slice(rest);
-            run(whole, rest.len(), &mut lanes);
+            self.links(kernel, around, [whole, rest.len()], Fetched::Own, &mut lanes);
             rest.copy_from_slice(&lanes[..rest.len()]);
+        }
+    }
+
+    /// Runs a chain on `row` and writes what comes of it to `out`.
+    pub(super) fn run_chain_to(
+        &self,
+        kernel: Kernel,
+        around: &Around<'_>,
+        row: &[f32],
+        out: &mut [f32],
+    ) {
+        if self.instructions.is_empty() {
+            return out.copy_from_slice(row);
+        }
+        let whole = row.len() / LANES * LANES;
+        let (out, rest) = out.split_at_mut(whole);
+        for (chunk, (out, row)) in out.chunks_mut(CHUNK).zip(row[..whole].chunks(CHUNK)).enumerate()
+        {
+            self.links(kernel, around, [chunk * CHUNK, row.len()], Fetched::Picture(row), out);
+        }
+        if !rest.is_empty() {
+            let mut lanes = [0.0; LANES];
+            let row = Fetched::Picture(&row[whole..]);
+            self.links(kernel, around, [whole, rest.len()], row, &mut lanes);
+            rest.copy_from_slice(&lanes[..rest.len()]);
+        }
+    }
+
+    /// Runs a chain that begins with `row`, so many places from one on; `out` is whole sixteens.
+    fn links(
+        &self,
+        kernel: Kernel,
+        around: &Around<'_>,
+        [from, len]: [usize; 2],
+        mut row: Fetched<'_>,
+        out: &mut [f32],
+    ) {
+        for Instruction { function, right, .. } in &self.instructions {
+            step(kernel, *function, row, around.at(right, from, len), &[], out);
+            row = Fetched::Own;
         }
     }
 }
@@ -179,6 +214,7 @@ fn step_body(
         Function::Max => two(values, left, right, out, |a, b| if b > a { b } else { a }),
         Function::Min => two(values, left, right, out, |a, b| if b < a { b } else { a }),
         Function::Sigmoid => one(values, left, out, sigmoid),
+        Function::Gelu => one(values, left, out, gelu),
         Function::Silu => one(values, left, out, |x| x * sigmoid(x)),
         Function::HardSwish => {
             one(values, left, out, |x| x * (x * (1.0 / 6.0) + 0.5).clamp(0.0, 1.0))

@@ -32,6 +32,8 @@ pub(in crate::engine::cpu) enum Function {
     Silu,
     /// x · clamp(x / 6 + 1/2, 0, 1)
     HardSwish,
+    /// x / 2 · (1 + erf(x / √2))
+    Gelu,
     /// x where x ≥ 0, else x times this
     LeakyRelu(f32),
     /// No less than the first and no more than the second

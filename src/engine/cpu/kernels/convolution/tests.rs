@@ -1,3 +1,4 @@
+use super::super::function::gelu;
 use super::*;
 
 /// A convolution as its definition says it, in 64 bits, and the sum of its terms' sizes.
@@ -81,7 +82,12 @@ fn cases() -> Vec<Case> {
         case(([3, 2], [3, 2], [1, 2]), ([0, 1], [1, 0]), (1, [4, 5]), (2, [11, 12])),
         case(([1, 1], [1, 1], [1, 1]), ([0, 0], [0, 0]), (1, [19, 23]), (2, [7, 7])),
         case(([1, 1], [1, 1], [1, 1]), ([0, 0], [0, 0]), (1, [300, 40]), (1, [21, 31])),
+        case(([1, 1], [1, 1], [1, 1]), ([0, 0], [0, 0]), (2, [38, 50]), (2, [4, 20])),
+        case(([1, 1], [1, 1], [1, 1]), ([0, 0], [0, 0]), (1, [900, 24]), (1, [6, 80])),
+        case(([1, 1], [1, 1], [1, 1]), ([0, 0], [0, 0]), (1, [3, 20]), (1, [16, 32])),
         case(([1, 1], [2, 2], [1, 1]), ([0, 0], [0, 0]), (1, [16, 10]), (1, [9, 14])),
+        case(([1, 1], [2, 2], [1, 1]), ([0, 0], [0, 0]), (1, [70, 90]), (2, [28, 29])),
+        case(([1, 1], [1, 1], [1, 1]), ([0, 0], [0, 0]), (3, [30, 120]), (2, [7, 7])),
         case(([1, 1], [1, 1], [1, 1]), ([0, 0], [0, 0]), (1, [24, 6]), (1, [1, 1])),
         case(([1, 3], [1, 1], [1, 1]), ([0, 1], [0, 1]), (1, [480, 60]), (1, [1, 40])),
         case(([1, 5], [1, 3], [1, 2]), ([0, 4], [0, 0]), (2, [6, 4]), (3, [1, 100])),
@@ -184,6 +190,7 @@ fn a_tail_is_applied_to_every_output() {
             instruction(Div, Value(7), Gate(0)),
             instruction(LeakyRelu(0.1), Value(8), Scalar(0.0)),
             instruction(Add, Value(9), Value(0)),
+            instruction(Gelu, Value(10), Scalar(0.0)),
         ],
     };
     let case = case(([3, 3], [1, 1], [1, 1]), ([1, 1], [1, 1]), (1, [3, 10]), (2, [5, 290]));
@@ -209,7 +216,8 @@ fn a_tail_is_applied_to_every_output() {
         let v5 = v1 * (v1 + 3.0).clamp(0.0, 6.0);
         let v6 = v5 / (1.0 + (-v5).exp());
         let v8 = (f64::from(picture[at]) - v6) / f64::from(gate[plane]);
-        let want = if v8 < 0.0 { v8 * 0.1 } else { v8 } + f64::from(*sum);
+        let v10 = if v8 < 0.0 { v8 * 0.1 } else { v8 } + f64::from(*sum);
+        let want = f64::from(gelu(v10 as f32));
         assert!((f64::from(*got) - want).abs() < 1e-5 * (1.0 + want.abs()), "{got} for {want}");
     }
     for kernel in Kernel::available() {

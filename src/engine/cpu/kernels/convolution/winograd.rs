@@ -33,8 +33,8 @@ const WEIGHTS: [[f64; 3]; REACH] = [
 /// Channels in and out for which transforms cost less than the multiplications they save.
 const WORTH: usize = 16;
 
-/// Patches that fill enough lanes of a vector.
-const FEWEST: usize = 12;
+/// Patches for which weights, four times as many, are worth reading.
+const FEWEST: usize = 40;
 
 /// Whether a convolution of one group gains by it, for outputs of this size where it is known.
 pub(super) fn gains(window: &Window, channels: [usize; 2], output: Option<[usize; 2]>) -> bool {

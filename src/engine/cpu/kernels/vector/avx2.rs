@@ -48,6 +48,14 @@ impl Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn evens_8(x: __m256, y: __m256) -> __m256 {
+        unsafe {
+            let pairs = _mm256_castps_pd(_mm256_shuffle_ps::<0b10_00_10_00>(x, y));
+            _mm256_castpd_ps(_mm256_permute4x64_pd::<0b11_01_10_00>(pairs))
+        }
+    }
+
+    #[inline(always)]
     unsafe fn narrow_8(x: __m256) -> __m128i {
         unsafe {
             let within = _mm256_min_ps(x, _mm256_set1_ps(65504.0));
@@ -135,6 +143,10 @@ impl Vector for Avx2 {
     #[inline(always)]
     unsafe fn exp(self) -> Self {
         unsafe { Self(Self::exp_8(self.0), Self::exp_8(self.1)) }
+    }
+    #[inline(always)]
+    unsafe fn evens(self, b: Self) -> Self {
+        Self(unsafe { Self::evens_8(self.0, self.1) }, unsafe { Self::evens_8(b.0, b.1) })
     }
     #[inline(always)]
     fn prefetch(at: *const u8) {

@@ -94,6 +94,15 @@ impl Vector for Avx512 {
         }
     }
     #[inline(always)]
+    unsafe fn evens(self, b: Self) -> Self {
+        unsafe {
+            let even = _mm512_slli_epi32::<1>(_mm512_setr_epi32(
+                0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+            ));
+            Self(_mm512_permutex2var_ps(self.0, even, b.0))
+        }
+    }
+    #[inline(always)]
     fn prefetch(at: *const u8) {
         // SAFETY: a hint, which reads nothing.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }

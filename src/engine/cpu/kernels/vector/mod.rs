@@ -82,6 +82,11 @@ pub(super) trait Vector: Copy {
     /// # Safety
     /// See [`Self::load`].
     unsafe fn exp(self) -> Self;
+    /// Every second lane: of this, then of `b`.
+    ///
+    /// # Safety
+    /// See [`Self::load`].
+    unsafe fn evens(self, b: Self) -> Self;
     /// Asks for the cache line at `at`, which need not exist.
     fn prefetch(at: *const u8);
 
@@ -170,6 +175,7 @@ mod tests {
                 a.keep(0, 0.0),
                 a.keep(16, 0.0),
                 a.exp(),
+                a.evens(a.mul(b)),
                 a.mul(V::splat(30.0)).exp(),
                 V::splat(f32::NEG_INFINITY).exp(),
                 V::load_halves(halves.as_ptr()),
@@ -193,8 +199,9 @@ mod tests {
             try_all(kernel, &x, &bytes, &mut out);
             let bits: Vec<u32> = out.iter().map(|x| x.to_bits()).collect();
             assert_eq!(&bits, first.get_or_insert(bits.clone()), "{kernel:?}");
-            assert_eq!(out[16 * 16 + 1], f32::from(bytes[1] as i8));
-            assert!(out[14 * 16] > 0.0 && out[14 * 16] < 1e-37, "e^-inf is tiny, not a NaN");
+            assert_eq!([out[13 * 16 + 1], out[13 * 16 + 9]], [x[2], x[2] * -0.37]);
+            assert_eq!(out[17 * 16 + 1], f32::from(bytes[1] as i8));
+            assert!(out[15 * 16] > 0.0 && out[15 * 16] < 1e-37, "e^-inf is tiny, not a NaN");
         }
     }
 }

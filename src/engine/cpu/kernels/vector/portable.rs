@@ -82,5 +82,9 @@ impl Vector for Portable {
         Self::each(|lane| exp(self.0[lane]))
     }
     #[inline(always)]
+    unsafe fn evens(self, b: Self) -> Self {
+        Self::each(|lane| if lane < 8 { self.0[2 * lane] } else { b.0[2 * lane - LANES] })
+    }
+    #[inline(always)]
     fn prefetch(_at: *const u8) {}
 }

@@ -1,0 +1,85 @@
+//! How much is kept, and for whom.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Policy;
+
+/// Which tiers may answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tiers {
+    /// None: every answer is made.
+    Off,
+    /// Only the same question.
+    Exact,
+    /// Questions of the same meaning too.
+    Semantic,
+}
+
+impl Tiers {
+    /// As settings have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Exact => "exact",
+            Self::Semantic => "semantic",
+        }
+    }
+}
+
+impl std::str::FromStr for Tiers {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let all = [Self::Off, Self::Exact, Self::Semantic];
+        let found = all.into_iter().find(|tiers| tiers.as_str() == text);
+        found.ok_or_else(|| format!("`{text}` is not off, exact or semantic"))
+    }
+}
+
+/// Settings of the cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Of entries in memory.
+    pub memory_bytes: u64,
+    /// Of entries on disk; 0 keeps none there.
+    pub disk_bytes: u64,
+    /// Of one answer; a larger one is not kept.
+    pub max_answer_bytes: usize,
+    /// Entries older than this are not given.
+    pub max_age: Duration,
+    /// What is not written yet is written after this time.
+    pub write_pause: Duration,
+    /// By route (`chat`, `copy`, `ask`); others have [`Tiers::Exact`].
+    pub routes: BTreeMap<String, Tiers>,
+    /// By package; the narrower of route and package counts.
+    pub models: BTreeMap<String, Tiers>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            memory_bytes: 64 << 20,
+            disk_bytes: 512 << 20,
+            max_answer_bytes: 2 << 20,
+            max_age: Duration::from_secs(30 * 24 * 3600),
+            write_pause: Duration::from_secs(1),
+            routes: BTreeMap::from([("ask".to_owned(), Tiers::Semantic)]),
+            models: BTreeMap::new(),
+        }
+    }
+}
+
+impl Config {
+    /// What asks of this route and package may use.
+    pub fn policy(&self, route: &str, model: &str) -> Policy {
+        let route = self.routes.get(route).copied().unwrap_or(Tiers::Exact);
+        let model = self.models.get(model).copied().unwrap_or(Tiers::Semantic);
+        let policy = match route.min(model) {
+            Tiers::Off => Policy::BYPASS,
+            Tiers::Exact => Policy::EXACT,
+            Tiers::Semantic => Policy::SEMANTIC,
+        };
+        Policy { max_age: Some(self.max_age), ..policy }
+    }
+}

@@ -1,0 +1,297 @@
+//! The cache as a whole: its tiers, and what keeps them true.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use super::clock::now_ms;
+use super::entry::Tally;
+use super::exact::{Exact, Found, Kept, Room};
+use super::flight::{Flight, Landed, Tower};
+use super::night::Night;
+use super::semantic::{Calibration, Semantic, Vector};
+use super::store::{Disk, Store};
+use super::{Ask, Config, Head, Key, Provenance};
+use crate::facts::{Facts, Record, Standing, UnixSeconds};
+use crate::telemetry::CacheMetrics;
+
+/// What questions by meaning may take in memory, as one part in so many of what answers may.
+const SEMANTIC_PART: u64 = 4;
+
+/// Answers that were made, each as long as the facts that it stands on hold. Clones are the same
+/// cache.
+#[derive(Clone)]
+pub struct Cache(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) config: Config,
+    pub(super) facts: Facts,
+    pub(super) metrics: CacheMetrics,
+    pub(super) exact: Exact,
+    pub(super) semantic: Semantic,
+    pub(super) store: Option<Store>,
+    pub(super) night: Night,
+    flights: Mutex<HashMap<Key, Arc<Flight>>>,
+    purges: AtomicU64,
+}
+
+/// Why entries are gone, as metrics have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// A fact that they stand on has changed.
+    Outdated,
+    /// Others needed the room.
+    Evicted,
+    /// Somebody said so.
+    Purged,
+    /// What they tell of was recalled.
+    Recalled,
+    /// They cannot be read any more.
+    Lost,
+}
+
+impl Reason {
+    pub(super) const ALL: [Self; 5] =
+        [Self::Outdated, Self::Evicted, Self::Purged, Self::Recalled, Self::Lost];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Outdated => "outdated",
+            Self::Evicted => "evicted",
+            Self::Purged => "purged",
+            Self::Recalled => "recalled",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+impl Cache {
+    /// A cache in memory alone.
+    pub fn in_memory(config: Config, facts: Facts, metrics: CacheMetrics) -> Self {
+        let room = Room { memory_bytes: config.memory_bytes, disk_bytes: 0 };
+        Self(Arc::new(Inner::new(config, facts, metrics, room)))
+    }
+
+    /// A cache that also keeps its answers in this file, or in memory alone where that cannot be.
+    /// Blocks while it reads what is there.
+    pub fn open(config: Config, facts: Facts, metrics: CacheMetrics, file: &Path) -> Self {
+        if config.disk_bytes == 0 {
+            return Self::in_memory(config, facts, metrics);
+        }
+        match Store::open(file) {
+            Ok(opened) => Self::of_disk(config, facts, metrics, opened),
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, "answers are kept in memory only");
+                Self::in_memory(config, facts, metrics)
+            }
+        }
+    }
+
+    /// A cache that goes on with what a file holds.
+    pub(super) fn of_disk(
+        config: Config,
+        facts: Facts,
+        metrics: CacheMetrics,
+        (disk, kept): (Arc<Disk>, Vec<super::store::Kept>),
+    ) -> Self {
+        let room = Room { memory_bytes: config.memory_bytes, disk_bytes: config.disk_bytes };
+        let pause = config.write_pause;
+        let inner = Inner::new(config, facts, metrics, room);
+        if let Some(watched) = disk.watched() {
+            inner.semantic.go_on_watching(&watched);
+        }
+        let entries = kept.into_iter().map(|kept| {
+            if let Some(meaning) = &kept.meaning {
+                inner.semantic.take_up(kept.head.key, kept.head.scope, meaning);
+            }
+            (kept.head, kept.tally, kept.bytes)
+        });
+        let gone = inner.exact.take_up(entries);
+        let inner = Arc::new_cyclic(|weak: &Weak<Inner>| {
+            let weak = Weak::clone(weak);
+            let written = move |stored: &[(Key, u64, u64)]| {
+                if let Some(inner) = weak.upgrade() {
+                    inner.stored(stored);
+                }
+            };
+            Inner { store: Some(Store::start(disk, pause, Box::new(written))), ..inner }
+        });
+        inner.forget(&gone, Reason::Evicted);
+        inner.tell_kept();
+        Self(inner)
+    }
+
+    /// How much is kept.
+    pub fn kept(&self) -> Kept {
+        self.0.exact.kept()
+    }
+
+    /// What one answer may take at most.
+    pub fn max_answer_bytes(&self) -> usize {
+        self.0.config.max_answer_bytes
+    }
+
+    /// Lets answers be given to other questions of the same meaning, as far as these thresholds for
+    /// the vectors of one encoder allow it.
+    pub fn calibrate(&self, calibration: Calibration) {
+        self.0.semantic.calibrate(calibration);
+    }
+
+    /// What asks of this route and package may use.
+    pub fn policy(&self, route: &str, model: &str) -> super::Policy {
+        self.0.config.policy(route, model)
+    }
+
+    /// Waits until everything so far is on disk. Blocks.
+    pub fn flush(&self) {
+        self.write_counts();
+        if let Some(store) = &self.0.store {
+            store.flush();
+        }
+    }
+
+    /// Has it written how often answers were asked for.
+    pub(super) fn write_counts(&self) {
+        let Some(store) = &self.0.store else { return };
+        let counted = self.0.exact.all().into_iter();
+        store.count(counted.filter_map(|found| Some((found.head.key, found.tally.unwritten()?))));
+    }
+}
+
+impl Inner {
+    fn new(config: Config, facts: Facts, metrics: CacheMetrics, room: Room) -> Self {
+        let semantic_bytes = config.memory_bytes / SEMANTIC_PART;
+        let semantic = Semantic::new(semantic_bytes, metrics.clone());
+        Self {
+            config,
+            facts,
+            metrics,
+            exact: Exact::new(room),
+            semantic,
+            store: None,
+            night: Night::default(),
+            flights: Mutex::default(),
+            purges: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn flights(&self) -> MutexGuard<'_, HashMap<Key, Arc<Flight>>> {
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How often entries were purged or recalled. What was begun before the last time is not kept,
+    /// as it may stand on what was meant.
+    pub(super) fn purges(&self) -> u64 {
+        self.purges.load(Ordering::SeqCst)
+    }
+
+    /// Comes before entries are looked through for those that are meant.
+    pub(super) fn count_purge(&self) {
+        self.purges.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Whether what rests on these facts may be given.
+    pub(super) fn standing(&self, record: &Record) -> Standing {
+        if record.is_empty() {
+            return Standing::Current;
+        }
+        self.facts.check(record, UnixSeconds::now())
+    }
+
+    /// Forgets entries in every tier but the first, which they have left already.
+    pub(super) fn forget(&self, keys: &[Key], reason: Reason) {
+        if keys.is_empty() {
+            return;
+        }
+        keys.iter().for_each(|key| self.semantic.remove(key));
+        if let Some(store) = &self.store {
+            store.drop_all(keys.iter().copied());
+        }
+        self.metrics.gone(reason.name(), keys.len() as u64);
+        self.tell_kept();
+    }
+
+    /// Forgets an entry that must not be given any more.
+    pub(super) fn bury(&self, head: &Head, reason: Reason) {
+        if let Some(found) = self.exact.remove(&head.key, Some(head.made_ms)) {
+            self.forget(&[head.key], reason);
+            self.night.mourn(&found);
+        }
+    }
+
+    fn stored(&self, stored: &[(Key, u64, u64)]) {
+        let gone = self.exact.stored(stored);
+        self.forget(&gone, Reason::Evicted);
+        self.tell_kept();
+    }
+
+    fn keep(&self, flight: &Flight, ask: &Ask, vector: Option<&Vector>, answer: Landed) {
+        let Landed { events, bytes, record, cost } = answer;
+        let now = now_ms();
+        let head = Head {
+            key: ask.key,
+            scope: ask.scope,
+            provenance: self.exact.shared(Provenance { seed: None, ..ask.provenance.clone() }),
+            seed: ask.provenance.seed,
+            record: Arc::unwrap_or_clone(record),
+            recipe: ask.recipe.clone(),
+            made_ms: now,
+            cost,
+            bytes: bytes as u64,
+        };
+        let found = Found::of(head, Tally::new(1, now));
+        let gone = self.exact.insert(&found, Arc::clone(&events));
+        let question = ask.question.as_ref().zip(vector);
+        let meaning = question.and_then(|(question, vector)| {
+            self.semantic.insert(ask.key, ask.scope, question, vector)
+        });
+        if let Some(store) = &self.store {
+            store.keep(&found, &events, meaning);
+        }
+        self.forget(&gone, Reason::Evicted);
+        self.tell_kept();
+        if flight.purges() != self.purges() {
+            self.bury(&found.head, Reason::Purged);
+        }
+    }
+
+    pub(super) fn tell_kept(&self) {
+        let Kept { entries, memory_bytes, disk_bytes } = self.exact.kept();
+        self.metrics.kept(entries, memory_bytes, disk_bytes);
+    }
+}
+
+/// What a flight asks of the cache.
+pub(super) struct Control {
+    pub(super) inner: Arc<Inner>,
+    pub(super) ask: Ask,
+    pub(super) vector: Option<Vector>,
+}
+
+impl Tower for Control {
+    fn changed(&self, record: &Record) -> Option<String> {
+        match self.inner.standing(record) {
+            Standing::Dead { name: Some(name) } => Some(name.to_string()),
+            Standing::Dead { name: None } => Some("everything".to_owned()),
+            Standing::Expired { at } => Some(format!("what held until {at}")),
+            Standing::Current | Standing::TooOld { .. } | Standing::Soft { .. } => None,
+        }
+    }
+
+    fn may_keep(&self, record: &Record) -> bool {
+        matches!(self.inner.standing(record), Standing::Current)
+    }
+
+    fn landed(&self, flight: &Arc<Flight>, answer: Option<Landed>) {
+        if let Some(answer) = answer {
+            self.inner.keep(flight, &self.ask, self.vector.as_ref(), answer);
+        }
+        let mut flights = self.inner.flights();
+        if flights.get(&self.ask.key).is_some_and(|current| Arc::ptr_eq(current, flight)) {
+            flights.remove(&self.ask.key);
+        }
+        self.inner.metrics.making(flights.len());
+    }
+}

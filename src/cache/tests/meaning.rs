@@ -1,0 +1,78 @@
+//! Answers to other questions of the same meaning, through the whole cache.
+
+use super::*;
+use crate::cache::evaluation::Threshold;
+
+fn calibration() -> Calibration {
+    let least = Threshold { similarity: 0.6, hits: 1000, false_hits: 0 };
+    Calibration {
+        encoder: "e".into(),
+        budget: 0.005,
+        thresholds: [(Category::Usage, least)].into(),
+    }
+}
+
+fn asked(scope: Scope, text: &str) -> Ask {
+    let family = KeyBuilder::new("test").finish(scope);
+    let question = Question { text: text.into(), category: "usage".into(), family };
+    Ask { policy: Policy::SEMANTIC, question: Some(question), ..ask_in(scope, text) }
+}
+
+async fn of(cache: &Cache, ask: Ask, generate: &Generate) -> (&'static str, String) {
+    // Every text has the same vector: only the guards tell them apart.
+    let vector: Vector = std::iter::once(1.0).chain([0.0; 383]).collect();
+    let vector = std::future::ready(Some(vector));
+    text(cache.ask(ask, vector, Arc::clone(generate)).await.unwrap()).await
+}
+
+#[tokio::test]
+async fn the_same_meaning_in_the_same_scope_gets_the_kept_answer() {
+    let cache = cache_of(&facts());
+    cache.calibrate(calibration());
+    let (generate, made) = saying(words(&["yes"]));
+    let first = asked(Scope::Store, "Can I freeze oat milk?");
+    assert_eq!(of(&cache, first, &generate).await, ("miss", "yes".into()));
+    let same = || asked(Scope::Store, "is it possible to freeze oat milk");
+    assert_eq!(of(&cache, same(), &generate).await, ("semantic", "yes".into()));
+    let before = made.load(Ordering::SeqCst);
+    let (other, other_made) = saying(words(&["no"]));
+    for ask in [
+        asked(Scope::Store, "Can I freeze soy milk?"),
+        asked(Scope::Store, "Can I not freeze oat milk?"),
+        asked(Scope::Shopper(ScopeId::of("b")), "Can oat milk be frozen?"),
+        Ask { policy: Policy::EXACT, ..asked(Scope::Store, "Can you freeze oat milk?") },
+    ] {
+        assert_eq!(of(&cache, ask, &other).await, ("miss", "no".into()));
+    }
+    assert_eq!(other_made.load(Ordering::SeqCst), 4);
+    assert!(made.load(Ordering::SeqCst) >= before);
+}
+
+#[tokio::test]
+async fn hits_that_prove_false_switch_their_category_off() {
+    let cache = cache_of(&facts());
+    cache.calibrate(calibration());
+    let (generate, _) = saying(words(&["for ", "3 ", "months"]));
+    of(&cache, asked(Scope::Store, "Can I freeze oat milk?"), &generate).await;
+    // What would be made for the other question is something else.
+    let (other, _) = saying(words(&["for ", "6 ", "months"]));
+    let same = || asked(Scope::Store, "is it possible to freeze oat milk");
+    assert_eq!(of(&cache, same(), &other).await.0, "semantic");
+    let off = async {
+        while of(&cache, same(), &other).await.0 == "semantic" {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), off).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_that_is_gone_is_not_given_by_its_meaning() {
+    let cache = cache_of(&facts());
+    cache.calibrate(calibration());
+    let (generate, _) = saying(words(&["yes"]));
+    of(&cache, asked(Scope::Store, "Can I freeze oat milk?"), &generate).await;
+    cache.purge(&Purge::All);
+    let same = asked(Scope::Store, "is it possible to freeze oat milk");
+    assert_eq!(of(&cache, same, &generate).await.0, "miss");
+}

@@ -1,0 +1,82 @@
+//! A running server, asked over HTTP.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::Value;
+
+use crate::config::{self, Sources};
+
+/// Until a server takes the connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A large package that is packed for the first time takes minutes.
+const TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Where the server is and who asks.
+#[derive(Debug, Args)]
+pub(super) struct Place {
+    /// Address of the server [default: http:// and the configured server.listen]
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+    /// An admin token; better in ENDCAP_TOKEN, as others can see a command's arguments
+    #[arg(long)]
+    token: Option<String>,
+}
+
+impl Place {
+    /// What the server answers, or why it does not.
+    pub(super) async fn ask(
+        &self,
+        sources: &Sources,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> anyhow::Result<Value> {
+        let with_body = |request: RequestBuilder| match body {
+            Some(body) => request.header("content-type", "application/json").body(body.to_string()),
+            None => request,
+        };
+        self.send(sources, method, path, with_body).await
+    }
+
+    /// The same with a request that the caller completes.
+    pub(super) async fn send(
+        &self,
+        sources: &Sources,
+        method: Method,
+        path: &str,
+        complete: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> anyhow::Result<Value> {
+        let server = match &self.server {
+            Some(server) => server.clone(),
+            None => format!("http://{}", config::load(sources)?.server.listen),
+        };
+        let url = format!("{}{path}", server.trim_end_matches('/'));
+        let token = self.token.as_deref().or(sources.token()).context(
+            "an admin token is needed, in ENDCAP_TOKEN; `endcap token create --role admin` makes one",
+        )?;
+        // An error means that the program has chosen one already.
+        let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
+        let client = Client::builder()
+            .user_agent(concat!("endcap/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TIMEOUT)
+            // The server is on this box or beside it.
+            .no_proxy()
+            .build()?;
+        let request = complete(client.request(method, &url).bearer_auth(token));
+        let answer = request.send().await.with_context(|| format!("asking {server}"))?;
+        let status = answer.status();
+        let text = answer.text().await.with_context(|| format!("reading from {server}"))?;
+        let value: Value = serde_json::from_str(&text).unwrap_or_default();
+        if status.is_success() {
+            return Ok(value);
+        }
+        match value.pointer("/error/message").and_then(Value::as_str) {
+            Some(message) => bail!("{message}"),
+            None => bail!("{server} answered {status}"),
+        }
+    }
+}

@@ -1,0 +1,5 @@
+mod find;
+mod quality;
+mod shop;
+mod upkeep;
+mod vectors;

@@ -1,0 +1,106 @@
+//! What a product is, and what else is known of it.
+
+use super::super::intent::Aspect;
+use super::super::resolve::{Resolved, same};
+use super::{Draft, Question, found, sku, warned};
+use crate::facts::{Attribute, Product, Seen, Table};
+use crate::skills::bind::price_slot;
+use crate::skills::figures;
+use crate::skills::view::View;
+use crate::skills::wording::Say;
+use crate::skills::words::words;
+
+/// Words of one meaning: those of questions, and of the names of attributes.
+const MEANINGS: [&str; 14] = [
+    "vegan vegane veganer veganes vegano vegana vegane",
+    "vegetarian vegetarisch vegetariano vegetariana vegetarien vegetarienne",
+    "organic bio ecologico ecologica biologique",
+    "kosher koscher casher",
+    "halal",
+    "origin origen origine herkunft provenance country made hergestellt kommt woher hecho hecha \
+     fabricado fabrique vient viennent from donde pais",
+    "calories kalorien calorias kcal energy energie brennwert",
+    "sugar sugars zucker azucar sucre sucres",
+    "protein proteins eiweiss proteina proteinas proteines",
+    "fat fats fett grasa grasas graisses",
+    "salt sodium salz sal sel",
+    "caffeine koffein cafeina cafeine",
+    "alcohol alkohol alkoholgehalt alcool abv",
+    "ingredients ingredient zutaten inhaltsstoffe ingredientes ingrediente",
+];
+
+/// One thing that is to be known of products.
+pub(super) fn aspect(
+    question: &Question<'_>,
+    aspect: Aspect,
+    products: &[Seen<Product>],
+    view: &mut View<'_>,
+) -> Draft {
+    let mut draft = Draft::default();
+    for product in products {
+        draft.cite(product);
+        // With the size in the name it would be said twice.
+        let name = view.language.text(&product.names).to_owned();
+        let (label, name) = (view.label(product), name.as_str());
+        match (aspect, &product.size, &product.brand) {
+            (Aspect::Size, Some(size), _) => draft.say(view, Say::Size { name, size: &size.text }),
+            (Aspect::Size, None, _) => draft.say(view, Say::NoSize { name }),
+            (Aspect::Brand, _, Some(brand)) => {
+                draft.say(view, Say::Brand { name: &label, brand });
+            }
+            (Aspect::Brand, _, None) => draft.say(view, Say::NoBrand { name: &label }),
+            (Aspect::Other, ..) => attribute(question, product, &label, &mut draft, view),
+        }
+    }
+    draft
+}
+
+/// Tells the attribute that a question's words name.
+fn attribute(
+    question: &Question<'_>,
+    product: &Product,
+    name: &str,
+    draft: &mut Draft,
+    view: &View<'_>,
+) {
+    let meant = |key: &str| question.words.iter().any(|word| means(&word.folded, key));
+    let found = product.attributes.iter().find(|(key, _)| meant(key));
+    match found {
+        Some((what, Attribute::Flag(true))) => draft.say(view, Say::Is { name, what }),
+        Some((what, Attribute::Flag(false))) => draft.say(view, Say::IsNot { name, what }),
+        Some((what, value)) => {
+            let value = match value {
+                Attribute::Number(number) => figures::number(number, view.language),
+                other => other.to_string(),
+            };
+            draft.say(view, Say::Attribute { name, what, value: &value });
+        }
+        None => draft.say(view, Say::AttributeUnknown { name }),
+    }
+}
+
+/// Whether a word of a question means an attribute.
+fn means(asked: &str, key: &str) -> bool {
+    words(key).iter().any(|key| {
+        let both = |list: &&str| {
+            let has = |word: &str| list.split_ascii_whitespace().any(|known| known == word);
+            has(asked) && has(&key.folded)
+        };
+        asked.len() > 3 && same(asked, &key.folded) || MEANINGS.iter().any(both)
+    })
+}
+
+/// What the shop itself says of a product; none where it says nothing, or the product is not clear.
+pub(super) fn known(question: &Question<'_>, view: &mut View<'_>) -> Option<Draft> {
+    let names = question.names();
+    let Resolved::One(product) = found(question, &names, view) else { return None };
+    let description = view.language.own_text(&product.descriptions)?.to_owned();
+    let mut draft = Draft { sentences: vec![description], cited: Vec::new() };
+    draft.cite(&product);
+    let priced = !view.is_old(Table::Prices) && view.reader.price(sku(&product)).is_some();
+    if priced {
+        let (name, price) = (view.label(&product), price_slot(sku(&product)));
+        draft.say(view, Say::Costs { name: &name, price: &price });
+    }
+    Some(warned(draft, view))
+}

@@ -1,0 +1,42 @@
+//! How people ask for things, by language. The number is how much a phrase weighs against others.
+
+use super::intent::Intent;
+use crate::skills::language::Language;
+
+mod english;
+mod french;
+mod german;
+mod spanish;
+
+/// What phrases of one weight ask for; the patterns are those of `pattern`, with `|` between.
+pub(super) type Phrases = (Intent, u8, &'static str);
+
+/// All phrases of a language.
+pub(super) fn of(language: Language) -> &'static [Phrases] {
+    match language {
+        Language::English => english::PHRASES,
+        Language::German => german::PHRASES,
+        Language::Spanish => spanish::PHRASES,
+        Language::French => french::PHRASES,
+    }
+}
+
+/// Words besides function words that say nothing about which product is meant.
+pub(super) fn noise(language: Language) -> &'static str {
+    match language {
+        Language::English => english::NOISE,
+        Language::German => german::NOISE,
+        Language::Spanish => spanish::NOISE,
+        Language::French => french::NOISE,
+    }
+}
+
+/// Words that stand between two things that are compared.
+pub(super) fn between(language: Language) -> &'static [&'static str] {
+    match language {
+        Language::English => &["or", "and", "than", "vs", "versus"],
+        Language::German => &["oder", "und", "als", "vs"],
+        Language::Spanish => &["o", "y", "que", "vs"],
+        Language::French => &["ou", "et", "que", "vs"],
+    }
+}

@@ -1,0 +1,105 @@
+//! The facts of one moment, as one language says them.
+
+use super::figures;
+use super::language::Language;
+use super::wording::{self, Say};
+use crate::facts::search::{Query, Search};
+use crate::facts::{Facts, Product, Promotion, Reader, Seen, Table, UnixSeconds, Zone};
+
+/// What an answer is made from: a reader, and how it is said.
+pub(super) struct View<'a> {
+    pub(super) facts: &'a Facts,
+    search: &'a Search,
+    pub(super) reader: Reader,
+    pub(super) language: Language,
+    pub(super) now: UnixSeconds,
+}
+
+impl<'a> View<'a> {
+    /// The facts as they are now.
+    pub(super) fn open(
+        facts: &'a Facts,
+        search: &'a Search,
+        language: Language,
+        now: UnixSeconds,
+    ) -> Self {
+        Self { facts, search, reader: facts.reader(now), language, now }
+    }
+
+    /// The products that a search for these words finds, best first.
+    pub(super) fn find(&mut self, words: &str, limit: usize) -> Vec<Seen<Product>> {
+        let mut query = Query::of(words, limit);
+        query.language = self.language.code().parse().ok();
+        match self.search.find(&mut self.reader, &query, None) {
+            Ok(hits) => hits.into_iter().map(|hit| hit.product).collect(),
+            Err(error) => {
+                tracing::warn!(%error, "the products could not be searched");
+                Vec::new()
+            }
+        }
+    }
+
+    pub(super) fn say(&self, say: Say<'_>) -> String {
+        wording::say(self.language, say)
+    }
+
+    /// Whether a table's feed is silent for longer than it may be. One that never spoke is not:
+    /// what it could tell is not there.
+    pub(super) fn is_old(&self, table: Table) -> bool {
+        let age = self.facts.feed_age(table, self.now);
+        let limit = self.facts.config().max_age(table);
+        matches!((age, limit), (Some(age), Some(limit)) if age > limit)
+    }
+
+    pub(super) fn zone(&self) -> Zone {
+        self.facts.config().zone
+    }
+
+    /// A product by which it is told from others: its name, with its size where the name has none.
+    pub(super) fn label(&self, product: &Product) -> String {
+        label(product, self.language)
+    }
+
+    /// What a promotion gives, to whom and until when.
+    pub(super) fn offer(&self, promotion: &Seen<Promotion>) -> String {
+        offer(promotion, self.language, self.zone())
+    }
+}
+
+/// A product's name, with its size where the name has none.
+pub(super) fn label(product: &Product, language: Language) -> String {
+    let name = language.text(&product.names);
+    match &product.size {
+        Some(size) if !name.contains(&size.text) => format!("{name} ({})", size.text),
+        _ => name.to_owned(),
+    }
+}
+
+/// What a promotion gives, to whom and until when: `20% off, from 2 pieces, until December 24`.
+pub(super) fn offer(promotion: &Promotion, language: Language, zone: Zone) -> String {
+    let mut parts = vec![figures::offer(&promotion.offer, language)];
+    if let Some(least) = promotion.conditions.min_quantity.filter(|least| *least > 1) {
+        parts.push(match language {
+            Language::English => format!("from {least} pieces"),
+            Language::German => format!("ab {least} Stück"),
+            Language::Spanish => format!("a partir de {least} unidades"),
+            Language::French => format!("à partir de {least} pièces"),
+        });
+    }
+    if promotion.conditions.loyalty_only {
+        let only = [
+            "with the loyalty card",
+            "mit Kundenkarte",
+            "con la tarjeta de cliente",
+            "avec la carte de fidélité",
+        ];
+        parts.push(language.pick(only).to_owned());
+    }
+    if let Some(ends) = promotion.ends {
+        // The last day is the one before the moment at which it is over.
+        let last = zone.local(UnixSeconds(ends.0.saturating_sub(1)));
+        let until = language.pick(["until", "bis", "hasta el", "jusqu’au"]);
+        parts.push(format!("{until} {}", figures::day(last.date(), language)));
+    }
+    parts.join(", ")
+}

@@ -1,0 +1,59 @@
+//! Who speaks and who understands: the models behind the skills, as the skills see them.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+
+use super::chat::Message;
+use crate::engine::{Chunk, EngineError, Form, Sampling, Scope};
+
+/// What a model is to say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Utterance {
+    /// What it is told.
+    pub messages: Vec<Message>,
+    /// The form that its answer must have.
+    pub form: Option<Form>,
+    /// How its tokens are chosen.
+    pub sampling: Sampling,
+    /// Tokens of its answer at most.
+    pub max_tokens: usize,
+    /// With whom the beginning of its prompt is shared.
+    pub scope: Scope,
+    /// It is done by then, or it fails.
+    pub deadline: Instant,
+}
+
+/// What a model says, piece by piece; dropping it stops the work.
+pub type Speech = BoxStream<'static, Result<Chunk, EngineError>>;
+
+/// A model that is in memory and stays there as long as this is held.
+pub trait Speaker: Send + Sync {
+    /// By which requests call it.
+    fn name(&self) -> &str;
+    /// Of everything that changes what it says, hexadecimal.
+    fn digest(&self) -> &str;
+    /// Whether it was made for a language, as `en`; it is where nobody stated any.
+    fn speaks(&self, language: &str) -> bool;
+    /// Begins to speak.
+    fn say(&self, utterance: Utterance) -> BoxFuture<'_, Result<Speech, EngineError>>;
+}
+
+/// Where speakers come from.
+pub trait Voice: Send + Sync {
+    /// The model of this name, or the one that speaks where none is named; none where it cannot be
+    /// had. It may have to be loaded first.
+    fn speaker<'a>(
+        &'a self,
+        model: Option<&'a str>,
+        deadline: Instant,
+    ) -> BoxFuture<'a, Option<Arc<dyn Speaker>>>;
+}
+
+/// What a text means, as a vector of length 1.
+pub trait Meaning: Send + Sync {
+    /// The vector; none where no encoder is there, or it takes too long.
+    fn vector<'a>(&'a self, text: &'a str, deadline: Instant) -> BoxFuture<'a, Option<Arc<[f32]>>>;
+}
