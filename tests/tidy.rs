@@ -23,8 +23,14 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ("privacy", &[]),
     ("skills", &["cache", "engine", "facts", "privacy"]),
     ("api", &["cache", "engine", "facts", "http", "privacy", "skills"]),
-    ("config", &["api", "cache", "engine", "facts", "http", "skills"]),
-    ("app", &["api", "cache", "config", "engine", "facts", "http", "packages", "skills"]),
+    ("config", &["api", "cache", "engine", "facts", "http", "protocol", "skills", "state", "sync"]),
+    (
+        "app",
+        &[
+            "api", "cache", "config", "engine", "facts", "http", "packages", "protocol", "skills",
+            "state", "sync",
+        ],
+    ),
     ("cli", &["app", "cache", "config", "engine", "facts", "http", "packages", "skills"]),
 ];
 

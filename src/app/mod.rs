@@ -8,11 +8,13 @@
 //!   must be in memory is loaded.
 //! - The first SIGINT or SIGTERM begins the drain: no new connection, running answers finish within
 //!   the configured time, then models stop. The second ends the process with code 130.
+//! - The line to HQ is beside all this: without it, or with a fault in it, everything is answered.
 //! - No other room joins two rooms that do not know each other.
 //!
 //! **Not here**: what the rooms do; who started the server.
 
 mod error;
+mod line;
 mod shelf;
 mod signals;
 mod vectors;
@@ -20,6 +22,7 @@ mod vectors;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -33,12 +36,16 @@ use crate::http::{Health, HttpError, Listener, Tokens};
 use crate::telemetry::{self, Metrics};
 
 pub use error::AppError;
+use line::Line;
 use shelf::PackageShelf;
 
 /// Answers that were made; may be deleted while no server runs.
 const ANSWERS_FILE: &str = "answers.redb";
 /// Vectors of the products' texts; may be deleted while no server runs.
 const VECTORS_FILE: &str = "vectors.redb";
+
+/// Warnings that wait to be told to HQ; more are in the log only.
+const MAX_WARNED: usize = 256;
 
 /// A server that is about to answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +62,8 @@ pub async fn run(
     tokens: Tokens,
     announce: impl FnOnce(&Started),
 ) -> Result<(), AppError> {
-    telemetry::start(config.log.format, &config.log.filter)?;
+    let (warn, warned) = mpsc::channel(MAX_WARNED);
+    telemetry::start(config.log.format, &config.log.filter, Some(warn))?;
     let config = with_room_for_answers(config);
     let stop = CancellationToken::new();
     signals::watch(stop.clone())?;
@@ -79,6 +87,13 @@ pub async fn run(
     beside.spawn(vectors::keep(Arc::clone(&search), meaning, cache.clone()));
     beside.spawn(cache.clone().follow_facts());
     beside.spawn(cache.clone().work_at_night(only_these(Arc::clone(&shelf))));
+    let looked_at = line::LookedAt {
+        metrics: Arc::clone(&metrics),
+        facts: facts.clone(),
+        shelf: Arc::<PackageShelf>::clone(&shelf),
+        warned,
+    };
+    let line = Line::start(&config, looked_at).await;
     let service = Service::new(ServiceParts {
         shelf: Arc::<PackageShelf>::clone(&shelf),
         facts,
@@ -91,11 +106,13 @@ pub async fn run(
         health: Arc::clone(&health),
         cache: cache.clone(),
         search,
+        line: line.view(),
     });
     let router = api::router(Arc::new(service));
     announce(&started);
     tracing::info!(url = started.url, models = started.models.len(), "serving");
     let drained = listener.run(router, metrics, health, stop).await?;
+    line.end().await;
     shelf.shut_down();
     beside.shutdown().await;
     // A panic in there was told by its thread.

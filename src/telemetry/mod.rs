@@ -14,6 +14,7 @@
 
 mod cache;
 mod facts;
+mod line;
 mod log;
 mod memory;
 mod metrics;
@@ -23,9 +24,12 @@ mod network;
 mod process;
 mod shelf;
 mod skills;
+mod sums;
+mod tap;
 
 pub use cache::CacheMetrics;
 pub use facts::FactsMetrics;
+pub use line::LineMetrics;
 pub use log::{LogError, LogFormat, start};
 pub use memory::{forget_peak_memory, peak_memory_bytes};
 pub use metrics::{HttpRequest, Metrics};
@@ -34,3 +38,5 @@ pub use names::Metric;
 pub use network::NetworkCounts;
 pub use shelf::ShelfMetrics;
 pub use skills::SkillMetrics;
+pub use sums::Sums;
+pub use tap::Warned;
