@@ -23,6 +23,7 @@ mod facts;
 mod forms;
 mod fuzz;
 mod inference;
+mod line;
 mod memory;
 mod networks;
 mod onnx_nodes;

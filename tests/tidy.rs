@@ -9,19 +9,28 @@ use crate::support::root;
 const LEAVES: [&str; 2] = ["telemetry", "units"];
 
 /// What a room may use besides the leaves. A new edge is a commit of its own with its reason.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     ("units", &[]),
     ("telemetry", &["engine"]),
     ("engine", &[]),
     ("packages", &["engine"]),
+    ("protocol", &[]),
+    ("state", &["protocol"]),
+    ("sync", &["protocol", "state"]),
     ("facts", &[]),
     ("cache", &["engine", "facts"]),
     ("http", &[]),
     ("privacy", &[]),
     ("skills", &["cache", "engine", "facts", "privacy"]),
     ("api", &["cache", "engine", "facts", "http", "privacy", "skills"]),
-    ("config", &["api", "cache", "engine", "facts", "http", "skills"]),
-    ("app", &["api", "cache", "config", "engine", "facts", "http", "packages", "skills"]),
+    ("config", &["api", "cache", "engine", "facts", "http", "protocol", "skills", "state", "sync"]),
+    (
+        "app",
+        &[
+            "api", "cache", "config", "engine", "facts", "http", "packages", "protocol", "skills",
+            "state", "sync",
+        ],
+    ),
     ("cli", &["app", "cache", "config", "engine", "facts", "http", "packages", "skills"]),
 ];
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::cache::{Cache, Maker};
 use crate::engine::{EngineError, Model, Network, Sampling, TokenId, Tokenizer};
@@ -21,6 +21,7 @@ use super::error;
 use super::inference::TensorMemory;
 use super::meaning::Meaning;
 use super::shelf::{Lease, Lent, Ports, Shelf, Wanted};
+use super::store::line::LineView;
 use super::voice::ShelfVoice;
 
 /// Prompts below this are rendered and tokenised in place: it takes less than changing threads.
@@ -229,6 +230,8 @@ pub struct ServiceParts {
     pub cache: Cache,
     /// Search over the products.
     pub search: Arc<Search>,
+    /// How the line to HQ is.
+    pub line: watch::Receiver<LineView>,
 }
 
 /// What the routes share.
@@ -244,6 +247,7 @@ pub struct Service {
     pub(super) health: Arc<Health>,
     pub(super) cache: Cache,
     pub(super) search: Arc<Search>,
+    pub(super) line: watch::Receiver<LineView>,
     pub(super) meaning: Meaning,
     preparing: Arc<Semaphore>,
     /// Room for pictures, a permit for each [`PIXELS_PER_PERMIT`].
@@ -282,6 +286,7 @@ impl Service {
             health: parts.health,
             cache: parts.cache,
             search: parts.search,
+            line: parts.line,
             preparing: Arc::new(Semaphore::new(cores)),
             batches: Arc::new(Semaphore::new(MAX_BATCHES)),
         }

@@ -9,11 +9,13 @@
 //! - The first SIGINT or SIGTERM begins the drain: no new connection, running answers finish within
 //!   the configured time, then models stop. The second ends the process with code 130.
 //! - What facts and search take is counted from the memory budget before models get the rest.
+//! - The line to HQ is beside all this: without it, or with a fault in it, everything is answered.
 //! - No other room joins two rooms that do not know each other.
 //!
 //! **Not here**: what the rooms do; who started the server.
 
 mod error;
+mod line;
 mod memory;
 mod recalls;
 mod shelf;
@@ -23,6 +25,7 @@ mod vectors;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -36,6 +39,7 @@ use crate::http::{Health, HttpError, Listener, Tokens};
 use crate::telemetry::{self, Metrics};
 
 pub use error::AppError;
+use line::Line;
 pub use memory::{Memory, measure};
 use shelf::PackageShelf;
 
@@ -43,6 +47,9 @@ use shelf::PackageShelf;
 const ANSWERS_FILE: &str = "answers.redb";
 /// Vectors of the products' texts; may be deleted while no server runs.
 const VECTORS_FILE: &str = "vectors.redb";
+
+/// Warnings that wait to be told to HQ; more are in the log only.
+const MAX_WARNED: usize = 256;
 
 /// A server that is about to answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +66,8 @@ pub async fn run(
     tokens: Tokens,
     announce: impl FnOnce(&Started),
 ) -> Result<(), AppError> {
-    telemetry::start(config.log.format, &config.log.filter)?;
+    let (warn, warned) = mpsc::channel(MAX_WARNED);
+    telemetry::start(config.log.format, &config.log.filter, Some(warn))?;
     let stop = CancellationToken::new();
     signals::watch(stop.clone())?;
     let listener = Listener::bind(config.server.clone()).await?;
@@ -86,6 +94,13 @@ pub async fn run(
     beside.spawn(memory::keep(held, facts.clone(), Arc::clone(&search)));
     beside.spawn(recalls::follow(facts.clone(), Arc::<PackageShelf>::clone(&shelf)));
     beside.spawn(cache.clone().follow_facts());
+    let looked_at = line::LookedAt {
+        metrics: Arc::clone(&metrics),
+        facts: facts.clone(),
+        shelf: Arc::<PackageShelf>::clone(&shelf),
+        warned,
+    };
+    let line = Line::start(&config, looked_at).await;
     let service = Service::new(ServiceParts {
         shelf: Arc::<PackageShelf>::clone(&shelf),
         facts,
@@ -98,6 +113,7 @@ pub async fn run(
         health: Arc::clone(&health),
         cache: cache.clone(),
         search,
+        line: line.view(),
     });
     let idle = only_these(Arc::clone(&shelf));
     beside.spawn(cache.clone().work_at_night(service.maker(), idle));
@@ -105,6 +121,7 @@ pub async fn run(
     announce(&started);
     tracing::info!(url = started.url, models = started.models.len(), "serving");
     let drained = listener.run(router, metrics, health, stop).await?;
+    line.end().await;
     shelf.shut_down();
     beside.shutdown().await;
     // A panic in there was told by its thread.

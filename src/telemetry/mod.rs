@@ -15,6 +15,7 @@
 mod cache;
 mod error;
 mod facts;
+mod line;
 mod log;
 mod memory;
 mod metrics;
@@ -24,10 +25,13 @@ mod network;
 mod process;
 mod shelf;
 mod skills;
+mod sums;
+mod tap;
 
 pub use cache::CacheMetrics;
 pub use error::with_causes;
 pub use facts::FactsMetrics;
+pub use line::LineMetrics;
 pub use log::{LogError, LogFormat, start};
 pub use memory::{forget_peak_memory, peak_memory_bytes};
 pub use metrics::{HttpRequest, Metrics};
@@ -36,3 +40,5 @@ pub use names::Metric;
 pub use network::NetworkCounts;
 pub use shelf::ShelfMetrics;
 pub use skills::SkillMetrics;
+pub use sums::Sums;
+pub use tap::Warned;

@@ -99,6 +99,20 @@ pub enum Metric {
     FactsFeedAge,
     /// Writes of facts that were refused, by reason.
     FactsRefused,
+    /// Which phase the line to HQ is in.
+    LinePhase,
+    /// Connections to the broker.
+    LineConnections,
+    /// Messages of HQ that were not taken, by reason.
+    LineRefused,
+    /// Messages that wait for HQ, by stream.
+    OutboxEntries,
+    /// Their bytes.
+    OutboxBytes,
+    /// How long the oldest of them has waited.
+    OutboxAge,
+    /// Events and values that could not be written down for HQ.
+    NotesLost,
     /// `http.server.request.duration`, up to the last byte of the answer.
     HttpDuration,
     /// `http.server.active_requests`.
@@ -123,7 +137,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 55] = [
+    pub const ALL: [Self; 62] = [
         Self::TimeToFirstToken,
         Self::TimePerOutputToken,
         Self::GenerationDuration,
@@ -169,6 +183,13 @@ impl Metric {
         Self::FactsMemory,
         Self::FactsFeedAge,
         Self::FactsRefused,
+        Self::LinePhase,
+        Self::LineConnections,
+        Self::LineRefused,
+        Self::OutboxEntries,
+        Self::OutboxBytes,
+        Self::OutboxAge,
+        Self::NotesLost,
         Self::HttpDuration,
         Self::HttpActive,
         Self::Connections,
@@ -350,6 +371,29 @@ impl Metric {
             Self::FactsRefused => {
                 ("endcap_facts_writes_refused", None, "Writes of facts that were refused")
             }
+            Self::LinePhase => {
+                ("endcap_line_phase", None, "1 for the phase that the line to HQ is in")
+            }
+            Self::LineConnections => {
+                ("endcap_line_connections", None, "Connections that the broker took")
+            }
+            Self::LineRefused => (
+                "endcap_line_messages_refused",
+                None,
+                "Messages from the broker that were not taken, by reason",
+            ),
+            Self::OutboxEntries => ("endcap_outbox_entries", None, "Messages that wait for HQ"),
+            Self::OutboxBytes => ("endcap_outbox", Some(Bytes), "Messages that wait for HQ"),
+            Self::OutboxAge => (
+                "endcap_outbox_oldest_age",
+                Some(Seconds),
+                "Age of the oldest message that waits for HQ",
+            ),
+            Self::NotesLost => (
+                "endcap_notes_lost",
+                None,
+                "Events and values that could not be written down for HQ",
+            ),
             Self::HttpDuration => (
                 "http_server_request_duration",
                 Some(Seconds),

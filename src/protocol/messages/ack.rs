@@ -1,0 +1,53 @@
+//! How far a stream has come.
+
+use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::bounded::List;
+use crate::protocol::error::ProtocolError;
+use crate::protocol::limits::MAX_RUNS;
+use crate::protocol::octets::Ledger;
+use crate::protocol::stream::Stream;
+use crate::protocol::watermark::{Run, Watermark};
+
+/// What the receiver has stored of a stream. Only `through` lets the sender forget; `above` spares it
+/// sending what is there already.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[cbor(map)]
+#[serde(deny_unknown_fields)]
+pub struct Ack {
+    /// Whose numbers these are.
+    #[n(0)]
+    pub ledger: Ledger,
+    /// Which stream.
+    #[n(1)]
+    pub stream: Stream,
+    /// All up to this number are stored.
+    #[n(2)]
+    pub through: u64,
+    /// Runs stored beyond it.
+    #[n(3)]
+    #[serde(default)]
+    pub above: List<Run, MAX_RUNS>,
+}
+
+impl Ack {
+    /// What a watermark says.
+    pub fn of(ledger: Ledger, stream: Stream, mark: &Watermark) -> Result<Self, ProtocolError> {
+        let above = List::new(mark.above().to_vec())?;
+        Ok(Self { ledger, stream, through: mark.through(), above })
+    }
+}
+
+/// These numbers never come: their messages were dropped for room or age. Its own number is `last`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[cbor(map)]
+#[serde(deny_unknown_fields)]
+pub struct Gap {
+    /// The first that is missing.
+    #[n(0)]
+    pub first: u64,
+    /// The last that is missing.
+    #[n(1)]
+    pub last: u64,
+}

@@ -1,0 +1,222 @@
+//! What HQ says: believed or not, and recorded. Nothing is acted on here.
+
+use super::error::LineError;
+use super::machine::{Input, Standing};
+use super::session::{Now, Session};
+use crate::protocol::{
+    Ack, Clock, Command, CommandState, Envelope, FactsHead, Fields, Message, MessageId, Outcome,
+    Pointer, Run, Signed, Snapshot, Stream, Topic, UnixMillis,
+};
+use crate::state::{Acknowledged, Received, StateError, Writing};
+
+impl Session {
+    /// Takes a message and tells what the machine must know of it.
+    pub(super) fn receive(
+        &mut self,
+        topic: &str,
+        payload: &[u8],
+        now: Now,
+    ) -> Result<Vec<Input>, LineError> {
+        let read = topic.parse::<Topic>().and_then(|topic| {
+            let envelope = Envelope::parse(payload)?;
+            envelope.message_at(&topic).map(|message| (envelope, message))
+        });
+        let (envelope, message) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                tracing::debug!(%error, "a message from the broker was left aside");
+                self.refuse("form");
+                return Ok(Vec::new());
+            }
+        };
+        match message {
+            Message::Ack(ack) => self.acknowledge(&ack),
+            Message::Desired(signed) => self.desired(&signed, now).map(|()| Vec::new()),
+            Message::FactsHead(signed) => self.head(&signed).map(|()| Vec::new()),
+            Message::Command(signed) => self.command(&envelope, &signed, now).map(|()| Vec::new()),
+            Message::Gap(gap) => {
+                let run = Run { first: gap.first, last: gap.last };
+                self.counted(&envelope, run, |_| Ok(()))?;
+                Ok(Vec::new())
+            }
+            Message::Snapshot(snapshot) => self.snapshot(&envelope, snapshot, now),
+            _ => {
+                self.refuse("meaning");
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    fn refuse(&mut self, why: &'static str) {
+        *self.refused.entry(why).or_default() += 1;
+    }
+
+    /// How late it certainly is.
+    fn at_least(&self) -> UnixMillis {
+        self.floor.floor()
+    }
+
+    fn acknowledge(&mut self, ack: &Ack) -> Result<Vec<Input>, LineError> {
+        let known = self.store.write(|writing| writing.acknowledge(ack))?;
+        Ok(match known {
+            Acknowledged::Forgotten(_) | Acknowledged::Known => vec![Input::Acked {
+                stream: ack.stream,
+                through: ack.through,
+                above: ack.above.to_vec(),
+            }],
+            Acknowledged::Foreign => {
+                self.refuse("ledger");
+                Vec::new()
+            }
+            // Only an answer to our own question may make us count anew.
+            Acknowledged::Ahead => {
+                self.refuse("ahead");
+                Vec::new()
+            }
+        })
+    }
+
+    fn desired(&mut self, signed: &Signed<Pointer>, now: Now) -> Result<(), LineError> {
+        let Ok(pointer) = self.trust.keys.verify(signed, self.at_least()) else {
+            self.refuse("signature");
+            return Ok(());
+        };
+        let clock = self.clock(now);
+        let who = &self.trust.who;
+        match self.store.write(|writing| writing.record_desired(who, clock, signed, &pointer)) {
+            Ok(_) => self.floor.raise(pointer.issued),
+            Err(StateError::Unfit(error)) => {
+                tracing::warn!(%error, document = %pointer.document, "a desired document was refused");
+                self.refuse("document");
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    fn head(&mut self, signed: &Signed<FactsHead>) -> Result<(), LineError> {
+        let Ok(head) = self.trust.keys.verify(signed, self.at_least()) else {
+            self.refuse("signature");
+            return Ok(());
+        };
+        let ours = head.tenant == self.place().tenant
+            && self.trust.catalogues.contains(&head.catalogue)
+            && head.expires.is_none_or(|expires| self.at_least() < expires);
+        if !ours {
+            self.refuse("document");
+            return Ok(());
+        }
+        match self.store.write(|writing| writing.record_head(signed, &head)) {
+            Ok(_) => self.floor.raise(head.issued),
+            Err(StateError::Unfit(_)) => self.refuse("document"),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    fn command(
+        &mut self,
+        envelope: &Envelope,
+        signed: &Signed<Command>,
+        now: Now,
+    ) -> Result<(), LineError> {
+        let (keys, at_least) = (self.trust.keys.clone(), self.at_least());
+        let (Clock::Known(late) | Clock::Unknown { at_least: late }) = self.clock(now);
+        let Some(counted) = envelope.counted else { return Ok(()) };
+        let received = self.counted(envelope, Run::of(counted.seq), |writing| {
+            let command = keys.verify(signed, at_least).map_err(|error| error.to_string())?;
+            writing.record_command(late, signed, &command).map_err(|error| error.to_string())?;
+            if late >= command.expires {
+                let (id, outcome) = (command.id, Outcome::Expired);
+                let expired = CommandState { id, outcome, at: late, details: Fields::default() };
+                writing.set_outcome(&expired).map_err(|error| error.to_string())?;
+            }
+            Ok(())
+        })?;
+        // HQ asks again as it has not heard what became of it.
+        if received == Some(Received::Known)
+            && let Ok(command) = signed.unverified()
+        {
+            self.told.forget(command.id);
+        }
+        Ok(())
+    }
+
+    fn counted(
+        &mut self,
+        envelope: &Envelope,
+        run: Run,
+        effect: impl FnOnce(&Writing<'_>) -> Result<(), String>,
+    ) -> Result<Option<Received<()>>, LineError> {
+        let Some(counted) = envelope.counted else { return Ok(None) };
+        let received = self.store.receive(envelope, counted, run, effect)?;
+        match &received {
+            Received::Failed { tries, why } => {
+                tracing::debug!(tries, why, "a message could not be taken");
+                self.refuse("effect");
+            }
+            Received::LaidAside { why } => {
+                tracing::warn!(why, stream = %counted.stream, "a message was laid aside");
+                self.refuse("laid aside");
+            }
+            _ => {}
+        }
+        Ok(Some(received))
+    }
+
+    /// Applies HQ's answer: first the time, then what is newer, then how far the streams are.
+    fn snapshot(
+        &mut self,
+        envelope: &Envelope,
+        snapshot: Snapshot,
+        now: Now,
+    ) -> Result<Vec<Input>, LineError> {
+        let question = self.machine.question();
+        let Some(question) = question.filter(|open| envelope.correlation == Some(*open)) else {
+            self.refuse("question");
+            return Ok(Vec::new());
+        };
+        let Ok(time) = self.trust.keys.verify(&snapshot.time, self.at_least()) else {
+            self.refuse("signature");
+            return Ok(Vec::new());
+        };
+        self.floor.anchor(time.at, now.steady_ms);
+        self.hq_time = Some(time.at);
+        let clock = self.clock(now);
+        self.store.write(|writing| {
+            writing.hear(envelope.time, now.wall)?;
+            writing.raise_floor(time.at)?;
+            writing.drop_aged(clock)
+        })?;
+        for signed in snapshot.desired.iter() {
+            self.desired(signed, now)?;
+        }
+        for signed in snapshot.facts.iter() {
+            self.head(signed)?;
+        }
+        self.resume(question, &snapshot)
+    }
+
+    fn resume(
+        &mut self,
+        question: MessageId,
+        snapshot: &Snapshot,
+    ) -> Result<Vec<Input>, LineError> {
+        let ledger = self.store.ledger()?;
+        let mut streams = Vec::new();
+        for stream in Stream::UP {
+            let said = snapshot.acks.iter().find(|a| a.stream == stream && a.ledger == ledger);
+            let unknown = Ack { ledger, stream, through: 0, above: Default::default() };
+            let ack = said.cloned().unwrap_or(unknown);
+            if self.store.write(|writing| writing.resume(&ack))? == Acknowledged::Ahead {
+                tracing::warn!(%stream, "HQ knows more of this box than the box: counting anew");
+                self.store.write(|writing| writing.begin_ledger())?;
+                return Ok(vec![Input::Renumbered]);
+            }
+            let next = self.store.position(stream)?.next;
+            let (through, above) = (ack.through, ack.above.to_vec());
+            streams.push(Standing { stream, next, through, above });
+        }
+        Ok(vec![Input::Answered { question, streams }])
+    }
+}

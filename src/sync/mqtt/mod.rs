@@ -1,0 +1,20 @@
+//! A session's messages to a broker and back.
+//!
+//! [`run`] keeps a node on the line. [`Client`] is one connection to a broker, for whoever speaks to
+//! one without a session: HQ. [`Embedded`] is a broker within this process, for demonstrations.
+
+mod broker;
+mod client;
+mod driver;
+mod embedded;
+mod outlet;
+mod status;
+mod tls;
+mod versions;
+
+pub use broker::{Address, Broker, Credentials, Version};
+pub use client::{Client, Seen};
+pub use driver::run;
+pub use embedded::Embedded;
+pub use outlet::{Outlet, Unsent};
+pub use status::Status;
