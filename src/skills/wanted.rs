@@ -98,6 +98,7 @@ impl Clerk {
             policy: Policy {
                 read: policy.read && wishes.read,
                 write: policy.write && wishes.write,
+                max_age: [policy.max_age, wishes.max_age].into_iter().flatten().min(),
                 ..policy
             },
             question: None,
@@ -107,14 +108,14 @@ impl Clerk {
                 model_digest: speaker.digest().to_owned(),
                 template_digest: template_digest(terms.template),
                 seed: Some(seed),
-                step: Some(Step::Model.name().to_owned()),
+                step: None,
             },
             recipe: recipe.flatten(),
         }
     }
 
     /// The answer from the cache, or as the model gives it; none where it has a slot for what is not
-    /// there.
+    /// there, or its facts change again and again.
     pub(super) async fn told<P>(
         &self,
         about: (&'static str, &'static str),
@@ -124,13 +125,17 @@ impl Clerk {
     where
         P: Fn() -> Plan + Send + Sync + 'static,
     {
-        // What is kept may have a slot for what is not there any more; then it is made anew.
+        // What is kept may have a slot for what is not there any more, and facts may change while a
+        // text is made; then it is made anew.
         for fresh in [false, true] {
             let mut wanted = wanted();
             wanted.ask.policy.read &= !fresh;
             let speaker = Arc::clone(&wanted.speaker);
             let template_digest = wanted.ask.provenance.template_digest.clone();
-            let (kept, status) = self.text(wanted).await?;
+            let (kept, status) = match self.text(wanted).await {
+                Err(cache::Failure::Overtaken { .. }) => continue,
+                told => told?,
+            };
             let by = (&speaker, template_digest);
             if let Some(answer) = self.bound(about, kept, by, language, status) {
                 self.count(about.0, &answer);
@@ -173,6 +178,8 @@ fn generating(
 ) -> Generating {
     let Plan { order, cited, record } = plan;
     let read = record.read.clone();
+    // Nothing was said yet: where the facts have changed meanwhile, it is made anew.
+    let still = record.clone();
     let work = async move {
         let made = making::make(&order, &speaker, &progress).await;
         let (made, fit) = match made {
@@ -197,11 +204,14 @@ fn generating(
         let note = serde_json::to_string(&kept).map(|text| cache::Step::Event(Event::Note(text)));
         let note = note.map_err(|error| EngineError::Internal(error.to_string()));
         let unfit = (!fit).then_some(Ok(cache::Step::Unfit));
+        let particular = (kept.step != Step::Model).then_some(Ok(cache::Step::Particular));
         // By this the cache knows what its making took.
         let finish = Some((FinishReason::Stop, usage));
         let took = Chunk { text: String::new(), tokens: Vec::new(), finish };
         let took = Ok(cache::Step::Event(Event::Chunk { choice: 0, chunk: took }));
-        unfit.into_iter().chain([note, took]).collect::<Vec<_>>()
+        let by = Ok(cache::Step::By(kept.step.name()));
+        let before = [Some(Ok(cache::Step::Read(still))), Some(by), unfit, particular];
+        before.into_iter().flatten().chain([note, took]).collect::<Vec<_>>()
     };
     let first = stream::iter([Ok(cache::Step::Read(record))]);
     first.chain(stream::once(work).flat_map(stream::iter)).boxed()
