@@ -9,7 +9,7 @@ use crate::support::root;
 const LEAVES: [&str; 2] = ["telemetry", "units"];
 
 /// What a room may use besides the leaves. A new edge is a commit of its own with its reason.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("units", &[]),
     ("telemetry", &["engine"]),
     ("engine", &[]),
@@ -19,6 +19,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ("sync", &["protocol", "state"]),
     ("facts", &[]),
     ("cache", &["engine", "facts"]),
+    ("reconcile", &["facts", "protocol", "state"]),
     ("http", &[]),
     ("privacy", &[]),
     ("skills", &["cache", "engine", "facts", "privacy"]),

@@ -14,6 +14,7 @@
 
 mod cache;
 mod facts;
+mod figures;
 mod log;
 mod memory;
 mod metrics;
@@ -26,6 +27,7 @@ mod skills;
 
 pub use cache::CacheMetrics;
 pub use facts::FactsMetrics;
+pub use figures::ModelFigures;
 pub use log::{LogError, LogFormat, start};
 pub use memory::{forget_peak_memory, peak_memory_bytes};
 pub use metrics::{HttpRequest, Metrics};
