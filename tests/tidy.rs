@@ -24,8 +24,14 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("privacy", &[]),
     ("skills", &["cache", "engine", "facts", "privacy"]),
     ("api", &["cache", "engine", "facts", "http", "privacy", "skills"]),
-    ("config", &["api", "cache", "engine", "facts", "http", "skills"]),
-    ("app", &["api", "cache", "config", "engine", "facts", "http", "packages", "skills"]),
+    ("config", &["api", "cache", "engine", "facts", "http", "protocol", "skills", "state", "sync"]),
+    (
+        "app",
+        &[
+            "api", "cache", "config", "engine", "facts", "http", "packages", "protocol",
+            "reconcile", "skills", "state", "sync",
+        ],
+    ),
     ("cli", &["app", "cache", "config", "engine", "facts", "http", "packages", "skills"]),
 ];
 

@@ -9,15 +9,12 @@ use super::clock::now_ms;
 use super::entry::Tally;
 use super::exact::{Exact, Found, Kept, Room};
 use super::flight::{Flight, Landed, Tower};
-use super::night::Night;
+use super::night::{Night, Past};
 use super::semantic::{Calibration, Semantic, Vector};
 use super::store::{Disk, Store};
 use super::{Ask, Config, Head, Key, Provenance};
 use crate::facts::{Facts, Record, Standing, UnixSeconds};
 use crate::telemetry::CacheMetrics;
-
-/// What questions by meaning may take in memory, as one part in so many of what answers may.
-const SEMANTIC_PART: u64 = 4;
 
 /// Answers that were made, each as long as the facts that it stands on hold. Clones are the same
 /// cache.
@@ -69,7 +66,7 @@ impl Reason {
 impl Cache {
     /// A cache in memory alone.
     pub fn in_memory(config: Config, facts: Facts, metrics: CacheMetrics) -> Self {
-        let room = Room { memory_bytes: config.memory_bytes, disk_bytes: 0 };
+        let room = Room { memory_bytes: config.answers_bytes(), disk_bytes: 0 };
         Self(Arc::new(Inner::new(config, facts, metrics, room)))
     }
 
@@ -96,7 +93,7 @@ impl Cache {
         metrics: CacheMetrics,
         (disk, kept): (Arc<Disk>, Vec<super::store::Kept>),
     ) -> Self {
-        let room = Room { memory_bytes: config.memory_bytes, disk_bytes: config.disk_bytes };
+        let room = Room { memory_bytes: config.answers_bytes(), disk_bytes: config.disk_bytes };
         let pause = config.write_pause;
         let inner = Inner::new(config, facts, metrics, room);
         if let Some(watched) = disk.watched() {
@@ -162,8 +159,7 @@ impl Cache {
 
 impl Inner {
     fn new(config: Config, facts: Facts, metrics: CacheMetrics, room: Room) -> Self {
-        let semantic_bytes = config.memory_bytes / SEMANTIC_PART;
-        let semantic = Semantic::new(semantic_bytes, metrics.clone());
+        let semantic = Semantic::new(config.questions_bytes(), metrics.clone());
         Self {
             config,
             facts,
@@ -216,8 +212,9 @@ impl Inner {
     /// Forgets an entry that must not be given any more.
     pub(super) fn bury(&self, head: &Head, reason: Reason) {
         if let Some(found) = self.exact.remove(&head.key, Some(head.made_ms)) {
+            let grave = (reason != Reason::Purged).then(|| self.grave(&found)).flatten();
             self.forget(&[head.key], reason);
-            self.night.mourn(&found);
+            self.night.mourn(grave);
         }
     }
 
@@ -227,7 +224,8 @@ impl Inner {
         self.tell_kept();
     }
 
-    fn keep(&self, flight: &Flight, ask: &Ask, vector: Option<&Vector>, answer: Landed) {
+    fn keep(&self, flight: &Flight, control: &Control, answer: Landed) {
+        let Control { ask, vector, past, .. } = control;
         let Landed { events, bytes, record, cost } = answer;
         let now = now_ms();
         let head = Head {
@@ -241,12 +239,17 @@ impl Inner {
             cost,
             bytes: bytes as u64,
         };
-        let found = Found::of(head, Tally::new(1, now));
+        let asked = past.as_ref().map_or(1, Past::inherited);
+        let found = Found::of(head, Tally::new(asked, now));
         let gone = self.exact.insert(&found, Arc::clone(&events));
-        let question = ask.question.as_ref().zip(vector);
-        let meaning = question.and_then(|(question, vector)| {
-            self.semantic.insert(ask.key, ask.scope, question, vector)
-        });
+        let question = ask.question.as_ref().zip(vector.as_ref());
+        let meaning = match question {
+            Some((question, vector)) => self.semantic.insert(ask.key, ask.scope, question, vector),
+            None => past.as_ref().and_then(|past| past.meaning.clone()),
+        };
+        if let (None, Some(meaning)) = (question, &meaning) {
+            self.semantic.take_up(ask.key, ask.scope, meaning);
+        }
         if let Some(store) = &self.store {
             store.keep(&found, &events, meaning);
         }
@@ -268,6 +271,7 @@ pub(super) struct Control {
     pub(super) inner: Arc<Inner>,
     pub(super) ask: Ask,
     pub(super) vector: Option<Vector>,
+    pub(super) past: Option<Past>,
 }
 
 impl Tower for Control {
@@ -286,7 +290,7 @@ impl Tower for Control {
 
     fn landed(&self, flight: &Arc<Flight>, answer: Option<Landed>) {
         if let Some(answer) = answer {
-            self.inner.keep(flight, &self.ask, self.vector.as_ref(), answer);
+            self.inner.keep(flight, self, answer);
         }
         let mut flights = self.inner.flights();
         if flights.get(&self.ask.key).is_some_and(|current| Arc::ptr_eq(current, flight)) {

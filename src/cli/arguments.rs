@@ -12,6 +12,7 @@ use super::facts::FactsCommand;
 use super::models::ModelsCommand;
 use super::run::Run;
 use super::serve::Serve;
+use super::status::Status;
 use super::token::TokenCommand;
 use crate::config;
 
@@ -77,6 +78,8 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: CacheCommand,
     },
+    /// Show how a running server's line to HQ does
+    Status(Status),
     /// Ask a model in this process; the answer goes to standard output
     Run(Run),
     /// Measure time to first token and speed of a model on this box

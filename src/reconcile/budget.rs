@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn a_restart_gives_no_second_day() {
         let place = "acme/store-1/box-a".parse().unwrap();
-        let backend = redb::backends::InMemoryBackend::new();
+        let backend = redb::backends::InMemoryBackend::new;
         let store = Store::on(backend, place, StateConfig::default()).unwrap();
         let ask = |bytes, millis| grant(&store, bytes, Some(100), at(millis)).unwrap();
         assert_eq!(ask(90, 0), Ok(()));

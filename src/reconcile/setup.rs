@@ -20,6 +20,9 @@ use crate::protocol::documents::{ConfigDoc, TimeOfDay};
 use crate::protocol::{Clock, Keys, Label, UnixMillis};
 use crate::state::Store;
 
+/// The settings that take effect while the program runs.
+const HONOURED: [&str; 2] = ["install_hours", "wan_bytes_per_day"];
+
 /// What a box has.
 pub struct Setup {
     /// The state.
@@ -53,7 +56,8 @@ pub struct Setup {
 impl Setup {
     /// The loops, and the settings for whoever follows them. Blocks on the disk.
     pub fn open(self) -> Result<(Reconciler, ConfigRoom), ReconcileError> {
-        let room = ConfigRoom::open(self.store.clone(), self.settings.clone(), self.time.time().0)?;
+        let (store, settings) = (self.store.clone(), self.settings.clone());
+        let room = ConfigRoom::open(store, settings, &HONOURED, self.time.time().0)?;
         let around = self.surroundings(&room);
         let line = self.data_dir.join("line");
         let fetcher = |name: &str| {

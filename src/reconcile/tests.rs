@@ -93,10 +93,10 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let store = Store::on(InMemoryBackend::new(), place(), StateConfig::default()).unwrap();
+        let store = Store::on(InMemoryBackend::new, place(), StateConfig::default()).unwrap();
         let clock = Clock::Known(NOW);
         let mut world = Self {
-            room: ConfigRoom::open(store.clone(), ConfigDoc::default(), clock).unwrap(),
+            room: ConfigRoom::open(store.clone(), ConfigDoc::default(), &[], clock).unwrap(),
             store,
             facts: Facts::in_memory(FactsConfig::default()).unwrap(),
             hq: ArtefactStore::start().await,

@@ -132,6 +132,20 @@ impl<'de> Deserialize<'de> for TimeOfDay {
 }
 
 impl ConfigDoc {
+    /// The names of what it sets.
+    #[must_use]
+    pub fn sets(&self) -> Vec<&'static str> {
+        let named = [
+            ("blocked_terms", self.blocked_terms.is_some()),
+            ("default_language", self.default_language.is_some()),
+            ("cache", !self.cache.is_empty()),
+            ("install_hours", self.install_hours.is_some()),
+            ("wan_bytes_per_day", self.wan_bytes_per_day.is_some()),
+            ("log_level", self.log_level.is_some()),
+        ];
+        named.into_iter().filter(|(_, set)| *set).map(|(name, _)| name).collect()
+    }
+
     /// Its bytes: JSON without spaces, fields in the order of the type.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ProtocolError> {
         self.check()?;

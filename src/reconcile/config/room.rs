@@ -21,14 +21,21 @@ const TABLE: TableDefinition<&str, (u64, &[u8])> = TableDefinition::new("reconci
 pub struct ConfigRoom {
     store: Store,
     file: ConfigDoc,
+    honoured: &'static [&'static str],
     effective: watch::Sender<Effective>,
 }
 
 impl ConfigRoom {
-    /// The layers as they were left, over what the file says. Blocks on the disk.
-    pub fn open(store: Store, file: ConfigDoc, clock: Clock) -> Result<Self, ReconcileError> {
+    /// The layers as they were left, over what the file says. `honoured` names the settings that
+    /// take effect while the program runs; HQ is told of the others. Blocks on the disk.
+    pub fn open(
+        store: Store,
+        file: ConfigDoc,
+        honoured: &'static [&'static str],
+        clock: Clock,
+    ) -> Result<Self, ReconcileError> {
         let (effective, _) = watch::channel(Effective::default());
-        let room = Self { store, file, effective };
+        let room = Self { store, file, honoured, effective };
         room.refresh(clock)?;
         Ok(room)
     }
@@ -185,7 +192,10 @@ impl ConfigRoom {
             row("local")?.and_then(|(_, bytes)| serde_json::from_slice(&bytes).ok());
         let stage = if refused.is_some() { State::Refused } else { State::Committed };
         let desired = refused.as_ref().map(|(version, _)| *version);
-        let failure = refused.map(|(_, why)| failure("document", &String::from_utf8_lossy(&why)));
+        let failure = match refused {
+            Some((_, why)) => Some(failure("document", &String::from_utf8_lossy(&why))),
+            None => row("hq")?.and_then(|(_, bytes)| self.idle(&bytes)),
+        };
         writing.report(&Reported {
             document: Document::Config,
             desired: desired.or(applied.map(|applied| applied.version)),
@@ -197,6 +207,15 @@ impl ConfigRoom {
             local: local.map(|local| local.told()).transpose()?,
         })?;
         Ok(())
+    }
+
+    /// What of a document takes no effect while the program runs.
+    fn idle(&self, bytes: &[u8]) -> Option<Result<Failure, ReconcileError>> {
+        let document = ConfigDoc::parse(bytes).ok()?;
+        let sets = document.sets();
+        let idle: Vec<_> = sets.iter().filter(|name| !self.honoured.contains(name)).copied().collect();
+        let text = || format!("no effect in this program: {}", idle.join(", "));
+        (!idle.is_empty()).then(|| failure("not_in_force", &text()))
     }
 
     fn refresh(&self, clock: Clock) -> Result<(), ReconcileError> {
@@ -231,12 +250,13 @@ mod tests {
 
     fn store() -> Store {
         let place = "acme/store-1/box-a".parse().unwrap();
-        let backend = redb::backends::InMemoryBackend::new();
+        let backend = redb::backends::InMemoryBackend::new;
         Store::on(backend, place, StateConfig::default()).unwrap()
     }
 
     fn room(store: &Store) -> ConfigRoom {
-        ConfigRoom::open(store.clone(), ConfigDoc::default(), Clock::Known(NOW)).unwrap()
+        let honoured = &["wan_bytes_per_day"];
+        ConfigRoom::open(store.clone(), ConfigDoc::default(), honoured, Clock::Known(NOW)).unwrap()
     }
 
     fn pointer(version: u64, bytes: &[u8]) -> Pointer {
@@ -332,6 +352,19 @@ mod tests {
         assert_eq!(budget(&room), Some(8));
         assert!(reported(&store).local.is_none());
         assert!(!room.lift(Clock::Known(NOW)).unwrap(), "it is gone");
+    }
+
+    #[test]
+    fn what_takes_no_effect_is_told() {
+        let store = store();
+        let room = room(&store);
+        apply(&room, 3, r#"{"wan_bytes_per_day": 7, "log_level": "debug"}"#);
+        let told = reported(&store);
+        assert_eq!(told.stage, State::Committed);
+        let failure = told.failure.unwrap();
+        assert_eq!((failure.code.as_str(), &*failure.text), ("not_in_force", "no effect in this program: log_level"));
+        apply(&room, 4, r#"{"wan_bytes_per_day": 7}"#);
+        assert!(reported(&store).failure.is_none());
     }
 
     #[test]

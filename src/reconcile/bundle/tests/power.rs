@@ -11,7 +11,8 @@ fn place() -> Place {
 }
 
 fn open(disk: &Disk) -> Option<Store> {
-    Store::on(disk.clone(), place(), StateConfig::default()).ok()
+    let disk = disk.clone();
+    Store::on(move || disk.clone(), place(), StateConfig::default()).ok()
 }
 
 /// A box that writes its record before it acts, until the power fails.

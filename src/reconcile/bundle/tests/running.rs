@@ -78,7 +78,7 @@ impl World {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let place = "acme/store-1/box-a".parse().unwrap();
-        let store = Store::on(InMemoryBackend::new(), place, StateConfig::default()).unwrap();
+        let store = Store::on(InMemoryBackend::new, place, StateConfig::default()).unwrap();
         let stage = Arc::new(Shelf {
             files: files(folder.path()),
             memory: Mutex::default(),
