@@ -154,7 +154,7 @@ fn what_the_shop_changed_itself_stays_until_headquarters_say_something_new_of_it
         write(&facts, vec![put(Table::Prices, "a", price(0.5))]);
         assert_eq!(observed(&facts), root(&one), "the shop's own does not count");
         way(&facts, (1, &one), (2, &two)).unwrap();
-        assert_eq!(prices(&facts)["a"], (0.5, None));
+        assert_eq!(prices(&facts)["a"].0, 0.5);
         assert_eq!((prices(&facts)["b"], observed(&facts)), ((3.0, Some(2)), root(&two)));
         way(&facts, (2, &two), (3, &three)).unwrap();
         assert_eq!((prices(&facts)["a"], observed(&facts)), ((4.0, Some(3)), root(&three)));

@@ -213,7 +213,8 @@ impl ConfigRoom {
     fn idle(&self, bytes: &[u8]) -> Option<Result<Failure, ReconcileError>> {
         let document = ConfigDoc::parse(bytes).ok()?;
         let sets = document.sets();
-        let idle: Vec<_> = sets.iter().filter(|name| !self.honoured.contains(name)).copied().collect();
+        let idle: Vec<_> =
+            sets.iter().filter(|name| !self.honoured.contains(name)).copied().collect();
         let text = || format!("no effect in this program: {}", idle.join(", "));
         (!idle.is_empty()).then(|| failure("not_in_force", &text()))
     }
@@ -362,7 +363,10 @@ mod tests {
         let told = reported(&store);
         assert_eq!(told.stage, State::Committed);
         let failure = told.failure.unwrap();
-        assert_eq!((failure.code.as_str(), &*failure.text), ("not_in_force", "no effect in this program: log_level"));
+        assert_eq!(
+            (failure.code.as_str(), &*failure.text),
+            ("not_in_force", "no effect in this program: log_level")
+        );
         apply(&room, 4, r#"{"wan_bytes_per_day": 7}"#);
         assert!(reported(&store).failure.is_none());
     }

@@ -89,7 +89,14 @@ impl Follower {
         held: Option<HeldEpoch>,
         cancel: &CancellationToken,
     ) -> Result<(), FactsFailure> {
-        let path = self.fetcher.file(artefact, &free, cancel).await?;
+        let path = match self.fetcher.file(artefact, &free, cancel).await {
+            Ok(path) => path,
+            Err(error @ (FetchError::Refused { .. } | FetchError::Wrong)) => {
+                self.fetcher.forget(artefact.digest)?;
+                return Err(error.into());
+            }
+            Err(error) => return Err(error.into()),
+        };
         let extent = match (way, held) {
             (Way::Delta, Some(held)) => Extent::Since(held.epoch),
             _ => Extent::Whole,
