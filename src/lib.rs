@@ -21,6 +21,7 @@ pub mod http;
 pub mod packages;
 pub mod privacy;
 pub mod protocol;
+pub mod reconcile;
 pub mod skills;
 pub mod state;
 pub mod sync;

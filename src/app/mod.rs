@@ -14,6 +14,7 @@
 //!
 //! **Not here**: what the rooms do; who started the server.
 
+mod bundles;
 mod error;
 mod line;
 mod memory;
@@ -97,6 +98,7 @@ pub async fn run(
     let looked_at = line::LookedAt {
         metrics: Arc::clone(&metrics),
         facts: facts.clone(),
+        cache: cache.clone(),
         shelf: Arc::<PackageShelf>::clone(&shelf),
         warned,
     };
