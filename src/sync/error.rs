@@ -1,7 +1,11 @@
 //! Why the line cannot go on.
 
+use std::path::PathBuf;
+
 use crate::protocol::ProtocolError;
 use crate::state::StateError;
+
+use super::mqtt::Unsent;
 
 /// What went wrong on this side. What the other side does wrong is counted and left aside.
 #[derive(Debug, thiserror::Error)]
@@ -12,7 +16,43 @@ pub enum LineError {
     /// A message of ours that cannot be said.
     #[error("a message of this node cannot be said")]
     Message(#[from] ProtocolError),
-    /// Settings that no broker can be reached with.
-    #[error("{0}")]
-    Settings(String),
+    /// Not the address of a broker.
+    #[error("`{0}` is not the address of a broker, as mqtt://host:port or mqtts://host:port")]
+    Address(String),
+    /// TLS to a broker of which nobody vouches.
+    #[error("{0} speaks TLS, and there is no identity folder to say whom to believe")]
+    NoCredentials(String),
+    /// A PEM file that cannot be used.
+    #[error("reading {what} from {path}: {why}")]
+    Credentials {
+        /// What it should hold.
+        what: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The connection takes nothing.
+    #[error(transparent)]
+    Unsent(#[from] Unsent),
+    /// The embedded broker does not listen.
+    #[error("starting the embedded broker")]
+    Embedded(#[source] std::io::Error),
+    /// Work on the state was given up in the middle.
+    #[error("the work on the line's state broke off")]
+    BrokenOff,
+}
+
+/// An error with its causes, each said once.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let said = cause.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        next = cause.source();
+    }
+    text
 }

@@ -181,6 +181,7 @@ impl Session {
             return Ok(Vec::new());
         };
         self.floor.anchor(time.at, now.steady_ms);
+        self.hq_time = Some(time.at);
         let clock = self.clock(now);
         self.store.write(|writing| {
             writing.hear(envelope.time, now.wall)?;

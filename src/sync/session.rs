@@ -95,6 +95,7 @@ pub struct Session {
     pub(super) floor: TimeFloor,
     pub(super) told: Told,
     pub(super) refused: BTreeMap<&'static str, u64>,
+    pub(super) hq_time: Option<UnixMillis>,
     epoch: u64,
 }
 
@@ -111,7 +112,7 @@ impl Session {
         let floor = TimeFloor::new(built, store.floor()?);
         let machine = Machine::new(config, seed);
         let (told, refused) = (Told::default(), BTreeMap::new());
-        Ok(Self { store, trust, machine, floor, told, refused, epoch: 0 })
+        Ok(Self { store, trust, machine, floor, told, refused, hq_time: None, epoch: 0 })
     }
 
     /// How far the connection is.
@@ -123,6 +124,12 @@ impl Session {
     /// What the time is known to be.
     pub fn clock(&mut self, now: Now) -> Clock {
         self.floor.judge(now.wall, now.steady_ms)
+    }
+
+    /// HQ's clock as it was last told in answer to a question.
+    #[must_use]
+    pub fn hq_time(&self) -> Option<UnixMillis> {
+        self.hq_time
     }
 
     /// Messages that were not taken, by the reason.

@@ -1,58 +1,48 @@
 //! One client for one connection, in either version of MQTT, told apart nowhere else.
 //!
-//! rumqttc would connect again by itself, with what it had queued silently gone; so a client is
-//! thrown away with its first error, and what was not acknowledged is sent again from the outbox.
+//! rumqttc would connect again by itself, with what it had queued silently gone; so a client ends
+//! with its first error, and what was not taken is sent again by whoever keeps it.
 
-use std::sync::Arc;
-
-use rumqttc::{mqttbytes, v5};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio_rustls::rustls::ClientConfig;
 
-use super::broker::{Broker, MIN_KEEP_ALIVE, Version};
-use crate::protocol::limits::MAX_ENVELOPE_BYTES;
+use super::broker::Broker;
+use super::outlet::{Outlet, Publishes, Unsent};
+use super::tls::client_config;
+use super::versions::{Events, Raw, open};
+use crate::sync::error::LineError;
 use crate::sync::session::Outgoing;
 
-/// A packet with an envelope, its topic and its properties.
-const MAX_PACKET_BYTES: usize = MAX_ENVELOPE_BYTES + 4096;
-/// Requests that wait for the socket; more are a sign that it does not take any.
-const MAX_REQUESTS: usize = 256;
-/// Publishes without a PUBACK; rumqttc reserves room for that many.
-const MAX_UNACKED: u16 = 128;
-/// Events that wait for the session; then the socket waits.
+/// Events that wait for their reader; then the socket waits.
 const MAX_EVENTS: usize = 64;
 
 /// What a client saw.
-#[derive(Debug)]
-pub(super) enum Seen {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// The broker took the connection.
     Connected,
+    /// It answered a subscription.
     Subscribed {
+        /// Whether every filter was granted.
         all: bool,
     },
-    /// A publish left, under this packet id.
-    Left(u16),
-    /// The broker took that publish, or refused it.
-    Acked {
-        id: u16,
-        taken: bool,
-    },
+    /// It took a publish that was counted.
+    Taken,
+    /// It has a message for us.
     Message {
+        /// Where.
         topic: String,
+        /// What.
         payload: Vec<u8>,
     },
+    /// The connection is over. Nothing comes after it.
+    Broken(String),
 }
 
+/// A connection to a broker, without a session at it. Ends when it is dropped.
 #[derive(Debug)]
-enum Requests {
-    Five(v5::AsyncClient),
-    ThreeOne(rumqttc::AsyncClient),
-}
-
-/// A connection. Ends when it is dropped.
-#[derive(Debug)]
-pub(super) struct Client {
-    requests: Requests,
+pub struct Client {
+    outlet: Outlet,
     seen: mpsc::Receiver<Seen>,
     task: JoinHandle<()>,
 }
@@ -63,175 +53,77 @@ impl Drop for Client {
     }
 }
 
-/// The request did not fit into the queue: the socket takes nothing.
-#[derive(Debug)]
-pub(super) struct Stuck;
-
 impl Client {
-    /// Connects in a task of its own, as an event loop that is polled only now and then may lose what
-    /// it was about to write.
-    pub(super) fn connect(broker: &Broker, name: &str, will: Outgoing) -> Self {
+    /// Connects under this name, within a Tokio runtime; [`Client::next`] tells what comes of it.
+    /// The will is what the broker says in our name when the line breaks. Blocks for a moment where
+    /// credentials are read.
+    pub fn connect(broker: &Broker, name: &str, will: Option<Outgoing>) -> Result<Self, LineError> {
+        let tls = broker.credentials.as_ref().filter(|_| broker.address.tls);
+        if broker.address.tls && tls.is_none() {
+            return Err(LineError::NoCredentials(broker.address.to_string()));
+        }
+        let tls = tls.map(client_config).transpose()?;
+        let (requests, events) = open(broker, name, will, tls);
+        let (outlet, publishes) = Outlet::new(requests);
         let (report, seen) = mpsc::channel(MAX_EVENTS);
-        let (requests, task) = match broker.version {
-            Version::Five => {
-                let (client, events) = v5::AsyncClient::new(five(broker, name, will), MAX_REQUESTS);
-                (Requests::Five(client), tokio::spawn(watch_five(events, report)))
-            }
-            Version::ThreeOne => {
-                let (client, events) =
-                    rumqttc::AsyncClient::new(three_one(broker, name, will), MAX_REQUESTS);
-                (Requests::ThreeOne(client), tokio::spawn(watch_three_one(events, report)))
-            }
-        };
-        Self { requests, seen, task }
+        // In a task of its own: an event loop that is polled only now and then may lose what it was
+        // about to write.
+        let task = tokio::spawn(watch(events, publishes, report));
+        Ok(Self { outlet, seen, task })
     }
 
     /// What comes next; `None` when the connection is over.
-    pub(super) async fn next(&mut self) -> Option<Seen> {
+    pub async fn next(&mut self) -> Option<Seen> {
         self.seen.recv().await
     }
 
-    pub(super) fn publish(&self, outgoing: Outgoing) -> Result<(), Stuck> {
-        let Outgoing { topic, payload, retain, .. } = outgoing;
-        match &self.requests {
-            Requests::Five(client) => {
-                let qos = v5::mqttbytes::QoS::AtLeastOnce;
-                client.try_publish(topic, qos, retain, payload).map_err(|_| Stuck)
-            }
-            Requests::ThreeOne(client) => {
-                let qos = mqttbytes::QoS::AtLeastOnce;
-                client.try_publish(topic, qos, retain, payload).map_err(|_| Stuck)
-            }
-        }
+    /// Sends, where there is room to.
+    pub fn publish(&self, outgoing: Outgoing) -> Result<(), Unsent> {
+        self.outlet.publish(outgoing)
     }
 
-    pub(super) fn subscribe(&self, filters: Vec<String>) -> Result<(), Stuck> {
-        match &self.requests {
-            Requests::Five(client) => {
-                let qos = v5::mqttbytes::QoS::AtLeastOnce;
-                let filter = |path| v5::mqttbytes::v5::Filter::new(path, qos);
-                client.try_subscribe_many(filters.into_iter().map(filter)).map_err(|_| Stuck)
-            }
-            Requests::ThreeOne(client) => {
-                let filter =
-                    |path| rumqttc::SubscribeFilter::new(path, mqttbytes::QoS::AtLeastOnce);
-                client.try_subscribe_many(filters.into_iter().map(filter)).map_err(|_| Stuck)
-            }
-        }
+    /// Asks for what comes at these filters.
+    pub fn subscribe(&self, filters: Vec<String>) -> Result<(), Unsent> {
+        self.outlet.subscribe(filters)
     }
 
     /// Says goodbye, so that the broker forgets the will.
-    pub(super) fn disconnect(&self) -> Result<(), Stuck> {
-        match &self.requests {
-            Requests::Five(client) => client.try_disconnect().map_err(|_| Stuck),
-            Requests::ThreeOne(client) => client.try_disconnect().map_err(|_| Stuck),
-        }
+    pub fn disconnect(&self) -> Result<(), Unsent> {
+        self.outlet.disconnect()
+    }
+
+    /// For sending from another task than the one that reads.
+    #[must_use]
+    pub fn outlet(&self) -> Outlet {
+        self.outlet.clone()
     }
 }
 
-fn five(broker: &Broker, name: &str, will: Outgoing) -> v5::MqttOptions {
-    let mut options = v5::MqttOptions::new(name, &broker.host, broker.port);
-    let qos = v5::mqttbytes::QoS::AtLeastOnce;
-    options
-        .set_last_will(v5::mqttbytes::v5::LastWill::new(
-            will.topic,
-            will.payload,
-            qos,
-            will.retain,
-            None,
-        ))
-        .set_keep_alive(broker.keep_alive.max(MIN_KEEP_ALIVE))
-        .set_clean_start(true)
-        .set_max_packet_size(Some(MAX_PACKET_BYTES as u32))
-        .set_outgoing_inflight_upper_limit(MAX_UNACKED);
-    if let Some(tls) = &broker.tls {
-        options.set_transport(rumqttc::Transport::tls_with_config(tls_of(tls)));
-    }
-    if let Some((user, password)) = &broker.login {
-        options.set_credentials(user, password);
-    }
-    options
-}
-
-fn three_one(broker: &Broker, name: &str, will: Outgoing) -> rumqttc::MqttOptions {
-    let mut options = rumqttc::MqttOptions::new(name, &broker.host, broker.port);
-    let qos = mqttbytes::QoS::AtLeastOnce;
-    options
-        .set_last_will(rumqttc::LastWill::new(will.topic, will.payload, qos, will.retain))
-        .set_keep_alive(broker.keep_alive.max(MIN_KEEP_ALIVE))
-        .set_clean_session(true)
-        .set_max_packet_size(MAX_PACKET_BYTES, MAX_PACKET_BYTES)
-        .set_inflight(MAX_UNACKED);
-    if let Some(tls) = &broker.tls {
-        options.set_transport(rumqttc::Transport::tls_with_config(tls_of(tls)));
-    }
-    if let Some((user, password)) = &broker.login {
-        options.set_credentials(user, password);
-    }
-    options
-}
-
-async fn watch_five(mut events: v5::EventLoop, report: mpsc::Sender<Seen>) {
-    use v5::mqttbytes::v5::{Packet, PubAckReason, SubscribeReasonCode};
+/// Tells what happens until the connection is over.
+async fn watch(mut events: Events, publishes: Publishes, report: mpsc::Sender<Seen>) {
     loop {
-        let seen = match events.poll().await {
-            Ok(v5::Event::Incoming(Packet::ConnAck(_))) => Seen::Connected,
-            Ok(v5::Event::Incoming(Packet::SubAck(ack))) => {
-                let granted =
-                    |code: &SubscribeReasonCode| matches!(code, SubscribeReasonCode::Success(_));
-                Seen::Subscribed { all: ack.return_codes.iter().all(granted) }
+        let seen = match events.next().await {
+            Ok(None) => continue,
+            Ok(Some(Raw::Left(id))) => {
+                publishes.left(id);
+                continue;
             }
-            Ok(v5::Event::Incoming(Packet::PubAck(ack))) => Seen::Acked {
-                id: ack.pkid,
-                taken: matches!(
-                    ack.reason,
-                    PubAckReason::Success | PubAckReason::NoMatchingSubscribers
-                ),
-            },
-            Ok(v5::Event::Incoming(Packet::Publish(publish))) => Seen::Message {
-                topic: String::from_utf8_lossy(&publish.topic).into_owned(),
-                payload: publish.payload.to_vec(),
-            },
-            Ok(v5::Event::Outgoing(rumqttc::Outgoing::Publish(id))) => Seen::Left(id),
-            Ok(_) => continue,
-            Err(error) => {
-                tracing::debug!(%error, "the line broke");
-                return;
+            Ok(Some(Raw::Acked { id, taken: true })) if publishes.acked(id) => Seen::Taken,
+            Ok(Some(Raw::Acked { taken: true, .. })) => continue,
+            Ok(Some(Raw::Acked { taken: false, .. })) => {
+                Seen::Broken("the broker refused a message".to_owned())
             }
+            Ok(Some(Raw::Connected)) => Seen::Connected,
+            Ok(Some(Raw::Subscribed { all })) => Seen::Subscribed { all },
+            Ok(Some(Raw::Message { topic, payload })) => Seen::Message { topic, payload },
+            Err(why) => Seen::Broken(why),
         };
-        if report.send(seen).await.is_err() {
+        let over = matches!(seen, Seen::Broken(_));
+        if over {
+            publishes.end();
+        }
+        if report.send(seen).await.is_err() || over {
             return;
         }
     }
-}
-
-async fn watch_three_one(mut events: rumqttc::EventLoop, report: mpsc::Sender<Seen>) {
-    use rumqttc::{Event, Packet, SubscribeReasonCode};
-    loop {
-        let seen = match events.poll().await {
-            Ok(Event::Incoming(Packet::ConnAck(_))) => Seen::Connected,
-            Ok(Event::Incoming(Packet::SubAck(ack))) => {
-                let granted =
-                    |code: &SubscribeReasonCode| matches!(code, SubscribeReasonCode::Success(_));
-                Seen::Subscribed { all: ack.return_codes.iter().all(granted) }
-            }
-            Ok(Event::Incoming(Packet::PubAck(ack))) => Seen::Acked { id: ack.pkid, taken: true },
-            Ok(Event::Incoming(Packet::Publish(publish))) => {
-                Seen::Message { topic: publish.topic, payload: publish.payload.to_vec() }
-            }
-            Ok(Event::Outgoing(rumqttc::Outgoing::Publish(id))) => Seen::Left(id),
-            Ok(_) => continue,
-            Err(error) => {
-                tracing::debug!(%error, "the line broke");
-                return;
-            }
-        };
-        if report.send(seen).await.is_err() {
-            return;
-        }
-    }
-}
-
-fn tls_of(tls: &Arc<ClientConfig>) -> rumqttc::TlsConfiguration {
-    rumqttc::TlsConfiguration::Rustls(tls.clone())
 }

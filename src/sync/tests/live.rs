@@ -1,120 +1,52 @@
-//! A node and HQ over a real Mosquitto, in both versions of MQTT, on a line that is cut, goes
-//! silent and ends within packets.
+//! A node and HQ over real brokers, in both versions of MQTT, on a line that is cut, goes silent and
+//! ends within packets.
 
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::net::ToSocketAddrs;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use rumqttc::v5::mqttbytes::{QoS, v5::Packet};
-use rumqttc::v5::{AsyncClient, Event, MqttOptions};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::brokers::{Kind, Mosquitto, Running, at};
 use super::hq::Hq;
-use super::mqtt::{Broker, Version};
+use super::mqtt::{Address, Broker, Client, Seen, Status, Version};
 use super::node::{happens, session, store};
 use super::proxy::{Proxy, Weather};
 use super::*;
 
-/// A Mosquitto of our own, which remembers nothing.
-struct Mosquitto {
-    child: Child,
-    address: SocketAddr,
-    folder: tempfile::TempDir,
-}
-
-fn program() -> PathBuf {
-    let search = std::env::var_os("PATH").unwrap_or_default();
-    let mut places: Vec<PathBuf> = std::env::split_paths(&search).collect();
-    places.push("/usr/sbin".into());
-    let found = places.iter().map(|place| place.join("mosquitto")).find(|path| path.is_file());
-    found.expect("mosquitto is not installed: apt-get install mosquitto")
-}
-
-fn started(folder: &Path) -> Child {
-    let mut command = Command::new(program());
-    command.arg("-c").arg(folder.join("mosquitto.conf"));
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-}
-
-impl Mosquitto {
-    async fn start() -> Self {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
-        let folder = tempfile::tempdir().unwrap();
-        let port = address.port();
-        let settings = format!("listener {port} 127.0.0.1\nallow_anonymous true\n");
-        std::fs::write(folder.path().join("mosquitto.conf"), settings).unwrap();
-        let this = Self { child: started(folder.path()), address, folder };
-        this.listens().await;
-        this
-    }
-
-    async fn listens(&self) {
-        let end = Instant::now() + Duration::from_secs(20);
-        while tokio::net::TcpStream::connect(self.address).await.is_err() {
-            assert!(Instant::now() < end, "mosquitto does not listen");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    /// Killed at once, with all that it kept, and started anew.
-    async fn wipe(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-        self.child = started(self.folder.path());
-        self.listens().await;
-    }
-}
-
-impl Drop for Mosquitto {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn wall() -> UnixMillis {
+pub(super) fn wall() -> UnixMillis {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     UnixMillis(since.as_millis() as u64)
 }
 
 /// HQ at the broker; comes back whenever it is thrown out.
-fn hq_at(address: SocketAddr, hq: Arc<Mutex<Hq>>) -> JoinHandle<()> {
+pub(super) fn hq_at(broker: Broker, hq: Arc<Mutex<Hq>>) -> JoinHandle<()> {
     tokio::spawn(async move {
         let tenant: Label = "acme".parse().unwrap();
         loop {
-            let mut options = MqttOptions::new("hq", "127.0.0.1", address.port());
-            options.set_clean_start(true).set_max_packet_size(Some(1 << 20));
-            let (client, mut events) = AsyncClient::new(options, 1000);
-            while let Ok(event) = events.poll().await {
-                match event {
-                    Event::Incoming(Packet::ConnAck(_)) => {
-                        for filter in Topic::hq_subscriptions(&tenant) {
-                            client.try_subscribe(filter, QoS::AtLeastOnce).unwrap();
-                        }
-                    }
-                    Event::Incoming(Packet::Publish(publish)) => {
-                        let topic = String::from_utf8_lossy(&publish.topic).into_owned();
-                        let answers = hq.lock().unwrap().receive(&topic, &publish.payload, wall());
-                        for (topic, payload) in answers {
-                            let _ = client.try_publish(topic, QoS::AtLeastOnce, false, payload);
+            let mut client = Client::connect(&broker, "hq", None).unwrap();
+            while let Some(seen) = client.next().await {
+                match seen {
+                    Seen::Connected => client.subscribe(Topic::hq_subscriptions(&tenant)).unwrap(),
+                    Seen::Message { topic, payload } => {
+                        for (topic, payload) in hq.lock().unwrap().receive(&topic, &payload, wall())
+                        {
+                            let (retain, counted) = (false, false);
+                            let _ = client.publish(Outgoing { topic, payload, retain, counted });
                         }
                     }
                     _ => {}
                 }
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            pause(50).await;
         }
     })
 }
 
 /// The line of a store, hurried.
-fn hurried() -> LineConfig {
+pub(super) fn hurried() -> LineConfig {
     LineConfig {
         first_retry_ms: 50,
         max_retry_ms: 500,
@@ -127,45 +59,79 @@ fn hurried() -> LineConfig {
     }
 }
 
+pub(super) async fn pause(ms: u64) {
+    tokio::time::sleep(Duration::from_millis(ms)).await;
+}
+
+/// A store's side of the line, which runs.
+pub(super) struct Node {
+    pub(super) store: Store,
+    pub(super) status: watch::Receiver<Status>,
+    stop: CancellationToken,
+    line: JoinHandle<Result<(), LineError>>,
+}
+
+impl Node {
+    pub(super) fn start(store: Store, broker: Broker) -> Self {
+        let stop = CancellationToken::new();
+        let (tell, status) = watch::channel(Status::new(wall()));
+        let session = session(&store, hurried(), 7);
+        let line = tokio::spawn(mqtt::run(session, broker, tell, stop.clone()));
+        Self { store, status, stop, line }
+    }
+
+    pub(super) async fn until(&mut self, what: &str, holds: impl FnMut(&Status) -> bool) {
+        let wait = self.status.wait_for(holds);
+        let done = tokio::time::timeout(Duration::from_secs(60), wait).await;
+        done.unwrap_or_else(|_| panic!("{what}")).unwrap();
+    }
+
+    pub(super) async fn end(self) -> Store {
+        self.stop.cancel();
+        self.line.await.unwrap().unwrap();
+        self.store
+    }
+}
+
 struct World {
-    mosquitto: Mosquitto,
+    running: Running,
     proxy: Proxy,
     hq: Arc<Mutex<Hq>>,
     at_broker: JoinHandle<()>,
-    store: Store,
-    stop: CancellationToken,
-    line: JoinHandle<Result<(), LineError>>,
-    phase: watch::Receiver<Phase>,
+    node: Node,
     produced: i64,
 }
 
 impl World {
-    async fn start(version: Version) -> Self {
-        let mosquitto = Mosquitto::start().await;
-        let proxy = Proxy::before(mosquitto.address).await;
+    async fn start(kind: Kind, version: Version) -> Self {
+        let running = Running::start(kind).await;
+        let address = running.address(version);
+        let far = (&*address.host, address.port).to_socket_addrs().unwrap().next().unwrap();
+        let proxy = Proxy::before(far).await;
         let hq = Arc::new(Mutex::new(Hq::default()));
-        let at_broker = hq_at(mosquitto.address, hq.clone());
-        let store = store(100_000);
-        let broker = Broker {
-            host: "127.0.0.1".to_owned(),
-            port: proxy.port,
-            version,
-            tls: None,
-            login: None,
-            keep_alive: Duration::from_secs(5),
-        };
-        let stop = CancellationToken::new();
-        let (say, phase) = watch::channel(Phase::Waiting { until_ms: 0 });
-        let session = session(&store, hurried(), 7);
-        let line = tokio::spawn(mqtt::run(session, broker, say, stop.clone()));
-        Self { mosquitto, proxy, hq, at_broker, store, stop, line, phase, produced: 0 }
+        let hqs = at(running.address(Version::Five), Version::Five, None);
+        let at_broker = hq_at(hqs, hq.clone());
+        let near = Address { port: proxy.port, ..address };
+        let node = Node::start(store(100_000), at(near, version, None));
+        Self { running, proxy, hq, at_broker, node, produced: 0 }
+    }
+
+    fn mosquitto(&mut self) -> &mut Mosquitto {
+        match &mut self.running {
+            Running::Mosquitto(mosquitto) => mosquitto,
+            Running::Embedded(_) => panic!("the embedded broker does not end"),
+        }
     }
 
     fn happens(&mut self, times: usize) {
         for _ in 0..times {
             self.produced += 1;
-            happens(&self.store, self.produced, wall());
+            happens(&self.node.store, self.produced, wall());
         }
+    }
+
+    async fn open(&mut self) {
+        self.node.until("not on the line", |status| status.phase == Phase::Open).await;
     }
 
     /// Until HQ has everything, and the node knows it.
@@ -173,16 +139,13 @@ impl World {
         let end = Instant::now() + Duration::from_secs(90);
         loop {
             let waits: u64 =
-                Stream::UP.iter().map(|s| self.store.position(*s).unwrap().count()).sum();
+                Stream::UP.iter().map(|s| self.node.store.position(*s).unwrap().count()).sum();
             if waits == 0 {
                 break;
             }
-            assert!(
-                Instant::now() < end,
-                "{waits} messages still wait in {:?}",
-                *self.phase.borrow()
-            );
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            let status = self.node.status.borrow().clone();
+            assert!(Instant::now() < end, "{waits} messages still wait: {status:?}");
+            pause(20).await;
         }
         let hq = self.hq.lock().unwrap();
         assert_eq!(hq.effects.len() as i64, 2 * self.produced, "lost and not declared");
@@ -190,88 +153,102 @@ impl World {
         assert!(hq.gaps.is_empty());
     }
 
-    async fn until(&mut self, wanted: Phase) {
-        let wait = self.phase.wait_for(|phase| *phase == wanted);
-        tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap().unwrap();
-    }
-
     async fn end(self) {
-        self.stop.cancel();
-        self.line.await.unwrap().unwrap();
+        self.node.end().await;
         let end = Instant::now() + Duration::from_secs(10);
         while self.hq.lock().unwrap().presence.unwrap().state != PresenceState::Left {
             assert!(Instant::now() < end, "no goodbye");
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            pause(20).await;
         }
         self.at_broker.abort();
-        drop(self.mosquitto);
     }
 }
 
-async fn pause(ms: u64) {
-    tokio::time::sleep(Duration::from_millis(ms)).await;
+async fn everything_arrives_once(kind: Kind, version: Version) {
+    let mut world = World::start(kind, version).await;
+    world.happens(100);
+    world.open().await;
+    world.happens(100);
+    world.settled().await;
+    assert_eq!(world.hq.lock().unwrap().presence.unwrap().state, PresenceState::Online);
+    assert!(world.node.status.borrow().hq_time.is_some());
+    world.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everything_arrives_once_in_both_versions() {
-    for version in [Version::Five, Version::ThreeOne] {
-        let mut world = World::start(version).await;
-        world.happens(100);
-        world.until(Phase::Open).await;
-        world.happens(100);
-        world.settled().await;
-        assert_eq!(world.hq.lock().unwrap().presence.unwrap().state, PresenceState::Online);
-        world.end().await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_line_that_is_cut_and_torn_loses_nothing() {
-    for version in [Version::Five, Version::ThreeOne] {
-        let mut world = World::start(version).await;
-        for round in 0..12 {
-            world.happens(20);
-            pause(150).await;
-            match round % 3 {
-                0 => world.proxy.cut(),
-                1 => {
-                    world.proxy.set(Weather::Torn);
-                    world.happens(3);
-                    pause(300).await;
-                    world.proxy.set(Weather::Fair);
-                }
-                _ => {}
+async fn a_line_that_is_cut_and_torn_loses_nothing(kind: Kind, version: Version) {
+    let mut world = World::start(kind, version).await;
+    for round in 0..12 {
+        world.happens(20);
+        pause(150).await;
+        match round % 3 {
+            0 => world.proxy.cut(),
+            1 => {
+                world.proxy.set(Weather::Torn);
+                world.happens(3);
+                pause(300).await;
+                world.proxy.set(Weather::Fair);
             }
+            _ => {}
         }
-        world.settled().await;
-        world.end().await;
     }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_that_is_killed_and_forgets_loses_nothing() {
-    let mut world = World::start(Version::Five).await;
-    for _ in 0..4 {
-        world.happens(40);
-        pause(200).await;
-        world.mosquitto.wipe().await;
-    }
-    world.happens(10);
     world.settled().await;
     world.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_line_that_is_open_and_silent_is_given_up() {
-    let mut world = World::start(Version::ThreeOne).await;
-    world.until(Phase::Open).await;
+async fn a_line_that_is_open_and_silent_is_given_up(kind: Kind, version: Version) {
+    let mut world = World::start(kind, version).await;
+    world.open().await;
     world.proxy.set(Weather::Silent);
     world.happens(10);
     let start = Instant::now();
-    let open = world.phase.wait_for(|phase| *phase != Phase::Open);
-    tokio::time::timeout(Duration::from_secs(20), open).await.unwrap().unwrap();
+    world.node.until("a dead line was kept", |status| status.phase != Phase::Open).await;
     assert!(start.elapsed() >= Duration::from_secs(2));
+    assert!(world.node.status.borrow().trouble.is_some());
     world.proxy.set(Weather::Fair);
+    world.settled().await;
+    world.end().await;
+}
+
+/// The same suite for each broker and each version of MQTT.
+macro_rules! suite {
+    ($($name:ident: $kind:expr, $version:expr;)+) => {$(
+        mod $name {
+            use super::{Kind, Version};
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn everything_arrives_once() {
+                super::everything_arrives_once($kind, $version).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn a_line_that_is_cut_and_torn_loses_nothing() {
+                super::a_line_that_is_cut_and_torn_loses_nothing($kind, $version).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn a_line_that_is_open_and_silent_is_given_up() {
+                super::a_line_that_is_open_and_silent_is_given_up($kind, $version).await;
+            }
+        }
+    )+};
+}
+
+suite! {
+    mosquitto_five: Kind::Mosquitto, Version::Five;
+    mosquitto_three_one: Kind::Mosquitto, Version::ThreeOne;
+    embedded_five: Kind::Embedded, Version::Five;
+    embedded_three_one: Kind::Embedded, Version::ThreeOne;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_is_killed_and_forgets_loses_nothing() {
+    let mut world = World::start(Kind::Mosquitto, Version::Five).await;
+    for round in 0..4 {
+        world.happens(40);
+        pause(200).await;
+        world.mosquitto().restart(round % 2 == 0).await;
+    }
+    world.happens(10);
     world.settled().await;
     world.end().await;
 }

@@ -86,9 +86,13 @@ fn being_kicked_right_after_connecting_counts_as_a_failure() {
         for _ in 0..12 {
             machine.handle(Input::Tick, now_ms);
             machine.handle(Input::Connected, now_ms);
-            machine.handle(Input::Lost, now_ms + 10);
-            wait = until(&machine) - (now_ms + 10);
-            now_ms = until(&machine);
+            now_ms += 10;
+            machine.handle(Input::Lost, now_ms);
+            wait = match machine.phase() {
+                Phase::Waiting { until_ms } => until_ms - now_ms,
+                _ => 0, // Full jitter may say that the wait is none.
+            };
+            now_ms += wait;
         }
         wait
     };

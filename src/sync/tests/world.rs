@@ -154,7 +154,7 @@ impl World {
         }
     }
 
-    fn to_node(&mut self, messages: Vec<(String, Vec<u8>)>) {
+    fn tell_node(&mut self, messages: Vec<(String, Vec<u8>)>) {
         let Some(this) = self.connection else { return };
         for (topic, payload) in messages {
             self.carry(|| {
@@ -185,7 +185,7 @@ impl World {
             Later::Hq(topic, payload) => {
                 if self.hq_is_up {
                     let answers = self.hq.receive(&topic, &payload, self.wall());
-                    self.to_node(answers);
+                    self.tell_node(answers);
                 }
             }
             Later::Cut(connection) => {
@@ -229,12 +229,12 @@ impl World {
                 2 => {
                     version += 1;
                     let wanted = self.hq.want(version, self.wall());
-                    self.to_node(vec![wanted]);
+                    self.tell_node(vec![wanted]);
                 }
                 3 => self.hq.command(self.wall()),
                 4 => {
                     let unheard = self.hq.unheard();
-                    self.to_node(unheard);
+                    self.tell_node(unheard);
                 }
                 _ => {
                     for _ in 0..self.chance.random_range(1..8) {
@@ -253,7 +253,7 @@ impl World {
         for _ in 0..60 {
             self.run(60_000);
             let unheard = self.hq.unheard();
-            self.to_node(unheard);
+            self.tell_node(unheard);
         }
     }
 
