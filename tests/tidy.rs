@@ -9,7 +9,7 @@ use crate::support::root;
 const LEAVES: [&str; 2] = ["telemetry", "units"];
 
 /// What a room may use besides the leaves. A new edge is a commit of its own with its reason.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("units", &[]),
     ("telemetry", &["engine"]),
     ("engine", &[]),
@@ -20,12 +20,19 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ("facts", &[]),
     ("cache", &["engine", "facts"]),
     ("http", &[]),
+    ("hq", &["facts", "http", "protocol", "sync"]),
     ("privacy", &[]),
     ("skills", &["cache", "engine", "facts", "privacy"]),
     ("api", &["cache", "engine", "facts", "http", "privacy", "skills"]),
     ("config", &["api", "cache", "engine", "facts", "http", "skills"]),
-    ("app", &["api", "cache", "config", "engine", "facts", "http", "packages", "skills"]),
-    ("cli", &["app", "cache", "config", "engine", "facts", "http", "packages", "skills"]),
+    ("app", &["api", "cache", "config", "engine", "facts", "hq", "http", "packages", "skills"]),
+    (
+        "cli",
+        &[
+            "app", "cache", "config", "engine", "facts", "hq", "http", "packages", "protocol",
+            "skills", "sync",
+        ],
+    ),
 ];
 
 /// Names that say nothing about what is inside.

@@ -38,7 +38,8 @@ pub fn write(hq_dir: &Path, plan: &BrokerPlan) -> Result<Vec<PathBuf>, HqError> 
     std::fs::create_dir_all(&own).map_err(HqError::file("making", &own))?;
     let (certificate, key) = authority.serve("broker", &plan.hosts)?;
     let (own_certificate, own_key) = authority.serve(HQ, &[])?;
-    let folder = std::path::absolute(&plan.folder).map_err(HqError::file("finding", &plan.folder))?;
+    let folder =
+        std::path::absolute(&plan.folder).map_err(HqError::file("finding", &plan.folder))?;
     let mut written = Vec::new();
     for (path, contents) in [
         (folder.join("authority.pem"), authority.certificate()),

@@ -235,29 +235,36 @@ impl Hq {
         Outgoing::to_node(place, NodeTopic::Desired(pointer.document), &envelope)
     }
 
-    /// Documents of boxes on the line that know of an older version than is wanted, to be said again.
-    pub(super) async fn desired_again(&self, now: UnixMillis) -> Result<Vec<Outgoing>, HqError> {
-        // Group targets are compared by the node's membership; a node that never reported is told, too.
+    /// Documents of boxes on the line that know of an older version than is wanted, to be said again:
+    /// of some boxes after `after`, and the last of those; none at the end.
+    pub(super) async fn desired_again(
+        &self,
+        after: &str,
+        now: UnixMillis,
+    ) -> Result<(Vec<Outgoing>, Option<String>), HqError> {
         let select = "SELECT DISTINCT n.place FROM nodes n
              JOIN desired d ON d.tenant = n.tenant AND (d.target = n.place OR d.target IN (
                SELECT m.tenant || '/grp/' || m.grp FROM members m WHERE m.place = n.place))
              LEFT JOIN reported r ON r.place = n.place AND r.document = d.document
-             WHERE n.presence = 'online' AND (r.desired IS NULL OR r.desired < d.version)
-             LIMIT $1";
+             WHERE n.presence = 'online' AND n.place > $2
+               AND (r.desired IS NULL OR r.desired < d.version)
+             ORDER BY n.place LIMIT $1";
         let rows: Vec<(String,)> = sqlx::query_as(select)
             .bind(i64::from(MAX_PAGE))
+            .bind(after)
             .fetch_all(self.database.reader())
             .await
             .map_err(HqError::database("looking for nodes that are behind"))?;
-        let mut change = self.database.begin().await?;
+        let last = rows.last().map(|(place,)| place.clone());
         let mut messages = Vec::new();
-        for (place,) in rows {
-            let place: Place = parsed("a place", &place)?;
-            for pointer in newest_for(&mut change, &place, now).await? {
+        let mut reading = self.database.read().await?;
+        for (place,) in &rows {
+            let place: Place = parsed("a place", place)?;
+            for pointer in newest_for(&mut reading, &place, now).await? {
                 messages.push(self.desired_message(&place, &pointer, now)?);
             }
         }
-        Ok(messages)
+        Ok((messages, last))
     }
 
     /// The newest version at each target of a tenant, newest first; at most 500.
@@ -279,8 +286,8 @@ impl Hq {
 
     /// What is wanted of a node, for itself or for one of its groups.
     pub async fn desired_of(&self, place: &Place) -> Result<Vec<Pointer>, HqError> {
-        let mut change = self.database.begin().await?;
-        newest_for(&mut change, place, now()).await
+        let mut reading = self.database.read().await?;
+        newest_for(&mut reading, place, now()).await
     }
 
     /// What the nodes of a store have made of their documents.

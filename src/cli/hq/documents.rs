@@ -17,7 +17,7 @@ pub(in crate::cli) struct Publish {
     document: String,
     /// A box as store/box, or a group
     target: String,
-    /// The document, JSON of at most 4 KiB
+    /// The document as JSON; `bundle build` writes that of a bundle
     file: PathBuf,
     /// Publish only over this version, 0 for none
     #[arg(long, value_name = "VERSION")]

@@ -1,6 +1,7 @@
 //! `endcap hq`: headquarters, as a server and asked over HTTP.
 
 mod broker;
+mod bundle;
 mod commands;
 mod documents;
 mod enrol;
@@ -23,6 +24,8 @@ Examples:
   endcap hq enroll-token store-1 box-a
   endcap hq facts push prices prices.csv
   endcap hq publish config store-1/box-a settings.json
+  endcap hq bundle build ./smollm2 --id smollm2-2 --alias assistant --out bundle.json
+  endcap hq publish bundle north bundle.json
   endcap hq cmd store-1/box-a cache.purge --wait
   endcap hq status store-1
 
@@ -48,6 +51,11 @@ pub(in crate::cli) enum HqCommand {
     Facts {
         #[command(subcommand)]
         command: facts::FactsCommand,
+    },
+    /// Make a bundle of a package's folder, and send its files to HQ
+    Bundle {
+        #[command(subcommand)]
+        command: bundle::BundleCommand,
     },
     /// Let one box enrol, once; prints its token
     EnrollToken(enrol::EnrollToken),
@@ -75,6 +83,7 @@ impl HqCommand {
             Self::Stores { command } => command.run().await,
             Self::Groups { command } => command.run().await,
             Self::Facts { command } => command.run().await,
+            Self::Bundle { command } => command.run().await,
             Self::EnrollToken(token) => token.run().await,
             Self::Cmd(cmd) => cmd.run().await,
             Self::Publish(publish) => publish.run().await,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
-use reqwest::{Method, RequestBuilder};
+use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 
 use crate::cli::place::{client, exchange};
@@ -48,16 +48,23 @@ impl HqPlace {
         path: &str,
         complete: impl FnOnce(RequestBuilder) -> RequestBuilder,
     ) -> anyhow::Result<Value> {
-        let token = self.token.as_deref().context(
-            "a user's token is needed, in ENDCAP_HQ_TOKEN; `endcap hq user add` makes one",
-        )?;
-        let authority = self
-            .authority
-            .as_ref()
-            .map(|path| std::fs::read(path).with_context(|| format!("reading {}", path.display())));
-        let client = client(authority.transpose()?.as_deref())?;
-        let url = format!("{}{path}", self.hq.trim_end_matches('/'));
-        exchange(&client, Some(token), method, &url, complete).await
+        exchange(&self.client()?, Some(self.token()?), method, &self.url(path), complete).await
+    }
+
+    pub(super) fn token(&self) -> anyhow::Result<&str> {
+        let none = "a user's token is needed, in ENDCAP_HQ_TOKEN; `endcap hq user add` makes one";
+        self.token.as_deref().context(none)
+    }
+
+    pub(super) fn client(&self) -> anyhow::Result<Client> {
+        let authority = self.authority.as_ref().map(|path| {
+            std::fs::read(path).with_context(|| format!("reading {}", path.display()))
+        });
+        client(authority.transpose()?.as_deref())
+    }
+
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.hq.trim_end_matches('/'))
     }
 
     /// A path below the tenant's.

@@ -13,9 +13,12 @@ use super::routes::forbidden;
 use super::service::Service;
 use crate::hq::documents::{DesiredRow, Draft};
 use crate::hq::users::Role;
-use crate::http::Problem;
-use crate::protocol::documents::artefact_path;
-use crate::protocol::{Contents, Digest, Document, Label, Target, UnixMillis};
+use crate::http::{BodyLimits, Problem};
+use crate::protocol::{Document, Label, Target, UnixMillis};
+
+/// What a document of JSON may take; that of a bundle names every chunk of its files.
+const BODY: BodyLimits =
+    BodyLimits { bytes: 8 << 20, timeout: std::time::Duration::from_secs(30) };
 
 /// A version of a document that is to be wanted.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -23,27 +26,17 @@ use crate::protocol::{Contents, Digest, Document, Label, Target, UnixMillis};
 pub(super) struct Wanted {
     /// For whom: `tenant/store/node` or `tenant/grp/group`.
     target: String,
-    /// `bundle`, `config`, `facts`, `cache` or `keys`.
+    /// `bundle`, `config`, `cache` or `keys`.
     document: String,
-    /// The document, at most 4 KiB of JSON.
+    /// The document as JSON.
     #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
     contents: Option<Box<RawValue>>,
-    /// Or where it is among the artefacts.
-    artefact: Option<Stored>,
+    /// Or the SHA-256 of the artefact that it is.
+    artefact: Option<String>,
     /// From when on it must not be installed, in milliseconds since 1970.
     expires_ms: Option<u64>,
     /// The version that its author saw there, 0 for none; with another one there, nothing is done.
     over: Option<u64>,
-}
-
-/// A document among the artefacts.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Stored {
-    /// SHA-256 of its bytes, by which it is called.
-    digest: String,
-    /// How many bytes it has.
-    size_bytes: u64,
 }
 
 /// The version it got.
@@ -65,37 +58,27 @@ pub(super) async fn desired(service: Arc<Service>, call: Call) -> Result<Respons
 
 pub(super) async fn publish(service: Arc<Service>, call: Call) -> Result<Response, Problem> {
     let (actor, tenant) = (call.actor()?.clone(), call.tenant()?);
-    let wanted: Wanted = call.json(service.body).await?;
-    let draft = draft(&tenant, wanted)?;
-    let least = match draft.document {
+    let wanted: Wanted = call.json(BODY).await?;
+    let target = target_of(&tenant, &wanted.target)?;
+    let document: Document = field("document", &wanted.document)?;
+    let least = match document {
         Document::Bundle | Document::Keys => Role::Approver,
         _ => Role::Operator,
     };
     if actor.role < least {
         return Err(forbidden(actor.role, least));
     }
-    let version = service.hq.publish(&actor, draft).await?;
-    Ok(Json(Published { version }).into_response())
-}
-
-fn draft(tenant: &Label, wanted: Wanted) -> Result<Draft, Problem> {
-    let target = target_of(tenant, &wanted.target)?;
-    let document: Document = field("document", &wanted.document)?;
-    if document == Document::Time {
-        return Err(wrong("document", "the time is part of every answer and is not published"));
-    }
-    let mut draft = match (wanted.contents, wanted.artefact) {
-        (Some(json), None) => Draft::inline(target, document, json.get().as_bytes().to_vec())?,
-        (None, Some(stored)) => {
-            let digest: Digest = field("artefact.digest", &stored.digest)?;
-            let (contents, size_bytes) = (Contents::Path(artefact_path(digest)), stored.size_bytes);
-            Draft { target, document, contents, digest, size_bytes, expires: None, over: None }
+    let hq = &service.hq;
+    let draft = match (wanted.contents, wanted.artefact) {
+        (Some(json), None) => hq.draft_of_json(target, document, json.get()).await?,
+        (None, Some(digest)) => {
+            hq.draft_of_artefact(target, document, field("artefact", &digest)?).await?
         }
         _ => return Err(wrong("contents", "either `contents` or `artefact` must be there")),
     };
-    draft.expires = wanted.expires_ms.map(UnixMillis);
-    draft.over = wanted.over;
-    Ok(draft)
+    let expires = wanted.expires_ms.map(UnixMillis);
+    let version = hq.publish(&actor, Draft { expires, over: wanted.over, ..draft }).await?;
+    Ok(Json(Published { version }).into_response())
 }
 
 /// A target of this tenant.

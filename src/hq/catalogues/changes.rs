@@ -1,6 +1,6 @@
 //! The facts of an epoch as artefacts: all of them, or what changed since an earlier one.
 
-use std::io::{Seek as _, Write as _};
+use std::io::{Seek as _, Write};
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio::sync::mpsc;
@@ -112,7 +112,7 @@ struct Both {
     sum: ArtefactBuilder,
 }
 
-impl std::io::Write for Both {
+impl Write for Both {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.file.write_all(bytes)?;
         self.sum.write_all(bytes)?;

@@ -17,9 +17,6 @@ use super::error::HqError;
 pub(super) type Backend = sqlx::Sqlite;
 /// A change that is there as a whole or not at all.
 pub(super) type Transaction = sqlx::Transaction<'static, Backend>;
-/// What comes back from a query.
-pub(super) type Row = sqlx::sqlite::SqliteRow;
-
 /// How long a query waits for a connection, or for another process that writes.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -56,6 +53,11 @@ impl Database {
     /// To read with.
     pub(super) fn reader(&self) -> &SqlitePool {
         &self.readers
+    }
+
+    /// Begins to read what belongs together; keeps nobody from writing.
+    pub(super) async fn read(&self) -> Result<Transaction, HqError> {
+        self.readers.begin().await.map_err(HqError::database("beginning to read"))
     }
 
     /// Begins a change; others wait until it is over.

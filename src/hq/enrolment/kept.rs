@@ -64,6 +64,12 @@ impl KeptIdentity {
     }
 }
 
+/// Writes what a renewal with the same key brought: the token last, as its use ends the old one's.
+pub fn write_renewal(folder: &Path, identity: &Identity) -> Result<(), HqError> {
+    key_file::write(&folder.join(Credentials::CERTIFICATE), identity.certificate.as_bytes())?;
+    key_file::write(&folder.join(TOKEN), identity.token.as_bytes())
+}
+
 /// Writes what a box got; the file that makes it a node comes last.
 pub fn write_identity(
     folder: &Path,
@@ -78,7 +84,11 @@ pub fn write_identity(
         director_key: identity.director_key.parse()?,
         facts_key: identity.facts_key.parse()?,
         groups: identity.groups.iter().map(|name| name.parse()).collect::<Result<_, _>>()?,
-        catalogues: identity.catalogues.iter().map(|name| name.parse()).collect::<Result<_, _>>()?,
+        catalogues: identity
+            .catalogues
+            .iter()
+            .map(|name| name.parse())
+            .collect::<Result<_, _>>()?,
         certificate_until_ms: identity.certificate_until_ms,
     };
     let text = serde_json::to_string_pretty(&kept)

@@ -12,5 +12,5 @@ mod renewal;
 
 pub use authority::Authority;
 pub use claims::{Claim, ClaimRow};
-pub use identity::{Identity, Request, make_proof, make_request};
-pub use kept::{KeptIdentity, write_identity};
+pub use identity::{Identity, Request, make_proof, make_renewal, make_request};
+pub use kept::{KeptIdentity, write_identity, write_renewal};

@@ -17,7 +17,7 @@ use crate::protocol::{
 use batch::Batch;
 
 /// Messages in one change at most.
-pub const MAX_BATCH: usize = 512;
+pub(super) const MAX_BATCH: usize = 512;
 /// How often a message that fails alone is tried before it is laid aside.
 const TRIES: u32 = 3;
 

@@ -107,6 +107,7 @@ async fn store(
     let mut round = interval(ROUND);
     round.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut batch = Vec::with_capacity(MAX_BATCH);
+    let mut after = String::new();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -125,7 +126,7 @@ async fn store(
                 }
                 Err(broadcast::error::RecvError::Closed) => return,
             },
-            _ = round.tick() => match again(&hq).await {
+            _ = round.tick() => match again(&hq, &mut after).await {
                 Ok(said) => hand_over(&answers, said),
                 Err(error) => tracing::warn!(%error, "what is unanswered could not be read"),
             },
@@ -148,10 +149,13 @@ async fn receive(hq: &Hq, batch: &[Incoming], stop: &CancellationToken) -> Optio
     }
 }
 
-async fn again(hq: &Hq) -> Result<Vec<Outgoing>, HqError> {
+/// What is unanswered; of documents a part of the nodes each time, those after `after`.
+async fn again(hq: &Hq, after: &mut String) -> Result<Vec<Outgoing>, HqError> {
     let now = now();
     let mut said = hq.commands_again(now).await?;
-    said.extend(hq.desired_again(now).await?);
+    let (documents, last) = hq.desired_again(after, now).await?;
+    *after = last.unwrap_or_default();
+    said.extend(documents);
     Ok(said)
 }
 

@@ -87,9 +87,9 @@ fn tile(store: StoreRow, reported: &[Reported], now_ms: u64) -> Tile {
         reported.iter().filter(|row| row.store == store.name && row.document == document).collect()
     };
     let applied = |rows: Vec<&Reported>| rows.iter().filter_map(|row| row.applied).min();
-    let bad = reported
-        .iter()
-        .find(|row| row.store == store.name && matches!(row.stage.as_str(), "reverted" | "refused"));
+    let bad = reported.iter().find(|row| {
+        row.store == store.name && matches!(row.stage.as_str(), "reverted" | "refused")
+    });
     let (state, says) = match (bad, boxes.iter().map(|b| b.state).collect::<Vec<_>>().as_slice()) {
         (Some(row), _) => ("bad", format!("{} {}", row.document, row.stage)),
         (None, []) => ("new", "no box yet".to_owned()),
@@ -123,8 +123,11 @@ async fn reported(hq: &Hq, tenant: &Label) -> Result<Vec<Reported>, HqError> {
         .fetch_all(hq.database.reader())
         .await
         .map_err(HqError::database("reading what stores report"))?;
-    let row = |(store, document, stage, applied): (String, String, String, Option<i64>)| {
-        Reported { store, document, stage, applied: applied.map(uint) }
+    let row = |(store, document, stage, applied): (String, String, String, Option<i64>)| Reported {
+        store,
+        document,
+        stage,
+        applied: applied.map(uint),
     };
     Ok(rows.into_iter().map(row).collect())
 }

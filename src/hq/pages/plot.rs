@@ -139,7 +139,10 @@ mod tests {
         assert_eq!(plots[0].title, "cache hits");
         assert_eq!(plots[0].points, "0.0,68.0 160.0,36.0 320.0,4.0");
         assert_eq!((plots[0].last.as_str(), plots[0].least.as_str()), ("100", "0"));
-        assert_eq!((plots[1].last.as_str(), plots[1].points.as_str()), ("5 ms", "0.0,36.0 320.0,36.0"));
+        assert_eq!(
+            (plots[1].last.as_str(), plots[1].points.as_str()),
+            ("5 ms", "0.0,36.0 320.0,36.0")
+        );
     }
 
     #[test]

@@ -22,8 +22,7 @@ use crate::protocol::{Label, StoreName};
 /// Acts that are shown.
 const SHOWN: u32 = 200;
 /// A login's form.
-const FORM: BodyLimits =
-    BodyLimits { bytes: 4096, timeout: std::time::Duration::from_secs(10) };
+const FORM: BodyLimits = BodyLimits { bytes: 4096, timeout: std::time::Duration::from_secs(10) };
 
 /// The pages beside the API.
 pub(in crate::hq) fn router() -> Router<Arc<Service>> {
@@ -37,7 +36,10 @@ pub(in crate::hq) fn router() -> Router<Arc<Service>> {
         .route("/fleet/{tenant}/audit", get(audit_page))
         .route("/live", get(live_events))
         .route("/assets/hq.css", get(async || asset("text/css", include_str!("assets/hq.css"))))
-        .route("/assets/hq.js", get(async || asset("text/javascript", include_str!("assets/hq.js"))))
+        .route(
+            "/assets/hq.js",
+            get(async || asset("text/javascript", include_str!("assets/hq.js"))),
+        )
 }
 
 /// Somewhere else.

@@ -38,7 +38,8 @@ impl Sessions {
         let now = Instant::now();
         sessions.retain(|_, (_, end)| *end > now);
         if sessions.len() >= MAX_SESSIONS {
-            let first = sessions.iter().min_by_key(|(_, (_, end))| *end).map(|(key, _)| key.clone());
+            let first =
+                sessions.iter().min_by_key(|(_, (_, end))| *end).map(|(key, _)| key.clone());
             first.map(|key| sessions.remove(&key));
         }
         sessions.insert(digest(&cookie), (digest(shown), now + LIFE));

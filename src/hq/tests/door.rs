@@ -89,7 +89,8 @@ async fn a_fleet_is_made_and_shown_over_http() {
         let (status, answer) = door.ask(&admin, method, &path, body).await;
         assert_eq!((status, &answer["done"]), (StatusCode::OK, &json!(true)), "{path}: {answer}");
     }
-    let wanted = json!({ "target": "acme/grp/north", "document": "config", "contents": {}, "over": 0 });
+    let wanted =
+        json!({ "target": "acme/grp/north", "document": "config", "contents": {}, "over": 0 });
     let path = "/hq/v1/tenants/acme/desired";
     let (_, answer) = door.ask(&admin, Method::POST, path, Some(wanted.clone())).await;
     assert_eq!(answer, json!({ "version": 1 }));
@@ -117,9 +118,9 @@ async fn each_role_may_what_the_table_says_and_no_more() {
     for (role, expected) in [
         (Role::Viewer, [200, 403, 403, 403]),
         (Role::Operator, [200, 200, 403, 403]),
-        // There is no such group; whether it may is decided before.
-        (Role::Approver, [200, 200, 404, 403]),
-        (Role::Admin, [200, 200, 404, 200]),
+        // That is no bundle; whether it may is decided before.
+        (Role::Approver, [200, 200, 400, 403]),
+        (Role::Admin, [200, 200, 400, 200]),
     ] {
         let token = door.user(role).await;
         let asked = [
@@ -217,7 +218,8 @@ async fn facts_are_pushed_as_lines() {
     let door = Door::open().await;
     let token = door.user(Role::Operator).await;
     let url = format!("{}/hq/v1/tenants/acme/catalogues/main/facts", door.url);
-    let lines = "{\"table\":\"prices\",\"id\":\"1\",\"fact\":{\"amount\":1,\"currency\":\"USD\"}}\n";
+    let lines =
+        "{\"table\":\"prices\",\"id\":\"1\",\"fact\":{\"amount\":1,\"currency\":\"USD\"}}\n";
     let push = async |body: String, kind: &str| {
         let request = door.client.post(&url).bearer_auth(&token).header("content-type", kind);
         let answer = request.body(body).send().await.unwrap();
@@ -232,8 +234,7 @@ async fn facts_are_pushed_as_lines() {
     assert!(answer["error"]["message"].as_str().unwrap().starts_with("line 2:"), "{answer}");
     let (status, _) = push(lines.to_owned(), "text/csv").await;
     assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    let (_, answer) =
-        door.ask(&token, Method::GET, "/hq/v1/tenants/acme/catalogues", None).await;
+    let (_, answer) = door.ask(&token, Method::GET, "/hq/v1/tenants/acme/catalogues", None).await;
     assert_eq!(answer["data"][0]["facts"], 1);
     door.close().await;
 }

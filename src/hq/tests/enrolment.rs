@@ -1,7 +1,7 @@
 //! From a claim to a certificate, and on to the next.
 
 use super::*;
-use crate::hq::enrolment::{make_proof, make_request};
+use crate::hq::enrolment::{make_proof, make_renewal, make_request};
 
 const HOUR_MS: u64 = 3_600_000;
 
@@ -87,5 +87,19 @@ async fn a_proof_serves_for_its_own_request_only() {
     {
         let error = house.hq.renew(&place(), request, proof).await.unwrap_err();
         assert!(matches!(error, HqError::Untrusted(_)), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_keeps_its_key_renews_again_and_again() {
+    let (house, actor) = (House::new().await, Actor::local());
+    let claim = house.hq.add_claim(&actor, &place(), HOUR_MS).await.unwrap();
+    let (key, request) = make_request().unwrap();
+    let mut token = house.hq.enrol(&claim.token, &request).await.unwrap().token;
+    for _ in 0..3 {
+        let asked = make_renewal(&key).unwrap();
+        assert_eq!(house.hq.node_of(&token).await.unwrap(), Some(place()));
+        let next = house.hq.renew(&place(), &asked.request, &asked.proof.unwrap()).await.unwrap();
+        token = next.token;
     }
 }

@@ -4,9 +4,11 @@ mod documents;
 mod door;
 mod enrolment;
 mod facts;
+pub(in crate::hq) mod mosquitto;
 mod node;
 mod people;
 mod streams;
+mod whole;
 
 use std::collections::BTreeMap;
 
@@ -15,18 +17,18 @@ use crate::protocol::*;
 
 pub(super) const NOW: UnixMillis = UnixMillis(1_790_000_000_000);
 
-pub(super) fn place() -> Place {
+pub(in crate::hq) fn place() -> Place {
     "acme/store-1/box-a".parse().unwrap()
 }
 
 /// HQ in a folder of its own, with one store and one box.
-pub(super) struct House {
-    pub(super) hq: Hq,
+pub(in crate::hq) struct House {
+    pub(in crate::hq) hq: Hq,
     folder: tempfile::TempDir,
 }
 
 impl House {
-    pub(super) async fn new() -> Self {
+    pub(in crate::hq) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let hq = Hq::open(HqConfig::new(folder.path())).await.unwrap();
         let (actor, place) = (Actor::local(), place());
@@ -53,7 +55,7 @@ impl House {
 }
 
 /// A box that says what it is told to, right or wrong.
-pub(super) struct Speaker {
+pub(in crate::hq) struct Speaker {
     pub(super) place: Place,
     pub(super) ledger: Ledger,
     hybrid: HybridClock,
@@ -61,7 +63,7 @@ pub(super) struct Speaker {
 }
 
 impl Speaker {
-    pub(super) fn new() -> Self {
+    pub(in crate::hq) fn new() -> Self {
         Self { place: place(), ledger: Ledger([3; 8]), hybrid: HybridClock::default(), ids: 0 }
     }
 
@@ -86,7 +88,7 @@ impl Speaker {
         Incoming { topic, payload }
     }
 
-    pub(super) fn event(&mut self, seq: u64) -> Incoming {
+    pub(in crate::hq) fn event(&mut self, seq: u64) -> Incoming {
         self.counted(Stream::Evt, seq, &event(seq as i64))
     }
 
@@ -116,7 +118,7 @@ pub(super) fn read(said: &Outgoing) -> (Topic, Envelope, Message) {
 }
 
 /// The acknowledgements among what HQ says: how far each stream is.
-pub(super) fn acks(said: &[Outgoing]) -> BTreeMap<Stream, u64> {
+pub(in crate::hq) fn acks(said: &[Outgoing]) -> BTreeMap<Stream, u64> {
     let ack = |one: &Outgoing| match read(one).2 {
         Message::Ack(ack) => Some((ack.stream, ack.through)),
         _ => None,
