@@ -17,7 +17,8 @@ impl Hq {
         document: Document,
         json: &str,
     ) -> Result<Draft, HqError> {
-        let wrong = |error: ProtocolError| HqError::Value { field: "contents", why: error.to_string() };
+        let wrong =
+            |error: ProtocolError| HqError::Value { field: "contents", why: error.to_string() };
         let bytes = match document {
             Document::Config => {
                 ConfigDoc::parse(json.as_bytes()).and_then(|doc| doc.to_bytes()).map_err(wrong)?
@@ -49,7 +50,8 @@ impl Hq {
         digest: Digest,
     ) -> Result<Draft, HqError> {
         let size_bytes = self.require(digest).await?;
-        let wrong = |error: ProtocolError| HqError::Value { field: "artefact", why: error.to_string() };
+        let wrong =
+            |error: ProtocolError| HqError::Value { field: "artefact", why: error.to_string() };
         match document {
             Document::Bundle => {
                 let bytes = self.small_artefact(digest, size_bytes).await?;
@@ -92,7 +94,8 @@ impl Hq {
         if size_bytes > most {
             return Err(HqError::TooMuch { what: "bytes of a document", found: size_bytes, most });
         }
-        let (mut all, mut pieces) = (Vec::new(), self.artefacts().read(digest, 0..size_bytes).await?);
+        let (mut all, mut pieces) =
+            (Vec::new(), self.artefacts().read(digest, 0..size_bytes).await?);
         while let Some(piece) = pieces.next().await {
             all.extend_from_slice(&piece?);
         }

@@ -152,7 +152,8 @@ impl Build {
         progress.start(&format!("sending {shown}"), Some(artefact.size_bytes));
         let file = tokio::fs::File::open(file).await.with_context(|| format!("reading {shown}"))?;
         let body = Body::wrap_stream(ReaderStream::with_capacity(file, PIECE_BYTES));
-        let sent = self.place.send(Method::PUT, &path, |request| request.timeout(TIMEOUT).body(body));
+        let sent =
+            self.place.send(Method::PUT, &path, |request| request.timeout(TIMEOUT).body(body));
         sent.await.with_context(|| format!("sending {shown}"))?;
         progress.advance(artefact.size_bytes);
         progress.finish();
@@ -166,7 +167,8 @@ fn paths(package: &Path) -> anyhow::Result<Vec<String>> {
     let mut found = Vec::new();
     let mut folders = vec![(package.to_owned(), String::new())];
     while let Some((folder, prefix)) = folders.pop() {
-        let entries = std::fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))?;
+        let entries =
+            std::fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))?;
         for entry in entries {
             let entry = entry?;
             let Ok(name) = entry.file_name().into_string() else {

@@ -11,7 +11,7 @@ use crate::cli::place::{client, exchange};
 
 /// Where HQ is, who asks, and about which tenant.
 #[derive(Debug, Clone, Args)]
-pub(super) struct HqPlace {
+pub(in crate::cli) struct HqPlace {
     /// Address of HQ
     #[arg(long, value_name = "URL", env = "ENDCAP_HQ", default_value = "http://127.0.0.1:8090")]
     hq: String,
@@ -57,9 +57,10 @@ impl HqPlace {
     }
 
     pub(super) fn client(&self) -> anyhow::Result<Client> {
-        let authority = self.authority.as_ref().map(|path| {
-            std::fs::read(path).with_context(|| format!("reading {}", path.display()))
-        });
+        let authority = self
+            .authority
+            .as_ref()
+            .map(|path| std::fs::read(path).with_context(|| format!("reading {}", path.display())));
         client(authority.transpose()?.as_deref())
     }
 

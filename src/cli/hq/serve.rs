@@ -26,6 +26,8 @@ The first line on standard output is the address. A first user: `endcap hq user 
 
 /// A broker within this process.
 const EMBEDDED: &str = "embedded";
+/// A large bundle that comes over a slow line.
+const LONGEST: Duration = Duration::from_secs(6 * 3600);
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 /// Arguments of `hq serve`.
@@ -95,7 +97,8 @@ impl Serve {
                 self.listen
             );
         }
-        Ok(http::Config { listen: self.listen, tls, ..http::Config::default() })
+        let request_timeout = LONGEST;
+        Ok(http::Config { listen: self.listen, tls, request_timeout, ..http::Config::default() })
     }
 
     async fn broker(&self) -> anyhow::Result<Option<Broker>> {

@@ -17,8 +17,7 @@ use crate::http::{BodyLimits, Problem};
 use crate::protocol::{Document, Label, Target, UnixMillis};
 
 /// What a document of JSON may take; that of a bundle names every chunk of its files.
-const BODY: BodyLimits =
-    BodyLimits { bytes: 8 << 20, timeout: std::time::Duration::from_secs(30) };
+const BODY: BodyLimits = BodyLimits { bytes: 8 << 20, timeout: std::time::Duration::from_secs(30) };
 
 /// A version of a document that is to be wanted.
 #[derive(Debug, Deserialize, JsonSchema)]

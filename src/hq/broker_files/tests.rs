@@ -56,8 +56,10 @@ async fn a_node_speaks_and_hears_under_its_own_name_only() {
     let (my_folder, their_folder) =
         (enrolled(&house.hq, &mine).await, enrolled(&house.hq, &theirs).await);
     let mut hq = connected(&mosquitto, &mosquitto.hq_folder(), "hq-1").await.expect("HQ is let in");
-    let mut node = connected(&mosquitto, my_folder.path(), "node-1").await.expect("a node is let in");
-    let mut other = connected(&mosquitto, their_folder.path(), "node-2").await.expect("and another");
+    let mut node =
+        connected(&mosquitto, my_folder.path(), "node-1").await.expect("a node is let in");
+    let mut other =
+        connected(&mosquitto, their_folder.path(), "node-2").await.expect("and another");
     subscribed(&mut hq, &["r/v1/acme/+/+/up/+", "r/v1/acme/+/+/pres"]).await;
 
     // What a node says under another's name, or as HQ, reaches nobody.
@@ -90,8 +92,7 @@ async fn nobody_is_let_in_whom_the_authority_does_not_vouch_for() {
     let mosquitto = Mosquitto::start(&house.hq).await;
     let stranger = enrolled(&strangers.hq, &place()).await;
     // It knows the broker's authority, but has a certificate of another one.
-    std::fs::copy(mosquitto.authority(), stranger.path().join("authority.pem"))
-        .unwrap();
+    std::fs::copy(mosquitto.authority(), stranger.path().join("authority.pem")).unwrap();
     assert!(connected(&mosquitto, stranger.path(), "stranger").await.is_none());
 }
 

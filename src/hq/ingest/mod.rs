@@ -78,7 +78,7 @@ impl Heard {
 }
 
 impl Hq {
-    /// Takes messages, at most [`MAX_BATCH`]; what comes back is to be sent. An error means that nothing
+    /// Takes messages, at most 512; what comes back is to be sent. An error means that nothing
     /// of them was taken and that they should be tried again: the database is away.
     pub async fn receive(
         &self,

@@ -51,7 +51,7 @@ pub(super) async fn values(hq: &Hq, tenant: &Label, after: &str) -> Result<Value
     let registry = hq.registry();
     let stores = registry.stores(tenant, after, PER_PAGE).await?;
     let (total, presence) = registry.counts(tenant).await?;
-    let reported = reported(hq, tenant).await?;
+    let reported = reported(hq, tenant, &stores).await?;
     let now_ms = now().0;
     let next = stores.last().filter(|_| stores.len() as u32 == PER_PAGE).map(|s| s.name.clone());
     let tiles: Vec<Tile> = stores.into_iter().map(|store| tile(store, &reported, now_ms)).collect();
@@ -94,13 +94,13 @@ fn tile(store: StoreRow, reported: &[Reported], now_ms: u64) -> Tile {
         (Some(row), _) => ("bad", format!("{} {}", row.document, row.stage)),
         (None, []) => ("new", "no box yet".to_owned()),
         (None, states) if states.iter().all(|state| *state == "good") => {
-            ("good", "all boxes on the line".to_owned())
+            ("good", "on the line".to_owned())
         }
         (None, states) if states.iter().all(|state| *state == "new") => {
             ("new", "never heard of".to_owned())
         }
-        (None, states) if states.contains(&"good") => ("busy", "part of it on the line".to_owned()),
-        (None, _) => ("away", "not on the line".to_owned()),
+        (None, states) if states.contains(&"good") => ("busy", "partly on the line".to_owned()),
+        (None, _) => ("away", "away".to_owned()),
     };
     Tile {
         heard_ms: store.nodes.iter().map(|node| node.heard_ms).max().unwrap_or(0),
@@ -115,11 +115,16 @@ fn tile(store: StoreRow, reported: &[Reported], now_ms: u64) -> Tile {
     }
 }
 
-async fn reported(hq: &Hq, tenant: &Label) -> Result<Vec<Reported>, HqError> {
+/// What boxes of these stores report; they are a part of all stores in the order of their names.
+async fn reported(hq: &Hq, tenant: &Label, stores: &[StoreRow]) -> Result<Vec<Reported>, HqError> {
+    let (Some(first), Some(last)) = (stores.first(), stores.last()) else { return Ok(Vec::new()) };
     let select = "SELECT n.store, r.document, r.stage, r.applied FROM reported r
-         JOIN nodes n ON n.place = r.place WHERE n.tenant = $1 ORDER BY n.store";
+         JOIN nodes n ON n.place = r.place
+         WHERE n.tenant = $1 AND n.store >= $2 AND n.store <= $3 ORDER BY n.store";
     let rows: Vec<(String, String, String, Option<i64>)> = sqlx::query_as(select)
         .bind(tenant.as_str())
+        .bind(&first.name)
+        .bind(&last.name)
         .fetch_all(hq.database.reader())
         .await
         .map_err(HqError::database("reading what stores report"))?;

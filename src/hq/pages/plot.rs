@@ -34,6 +34,7 @@ pub(super) struct Plot {
 
 /// Names' endings and what they mean.
 const UNITS: [(&str, &str); 8] = [
+    ("_per_s", "/s"),
     ("_ms", "ms"),
     ("_s", "s"),
     ("_bytes", "B"),
@@ -41,7 +42,6 @@ const UNITS: [(&str, &str); 8] = [
     ("_permille", "‰"),
     ("_celsius", "°C"),
     ("_total", ""),
-    ("_per_s", "/s"),
 ];
 
 /// A plot of every number that was measured, by name.

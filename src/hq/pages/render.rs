@@ -9,6 +9,7 @@ use minijinja::{AutoEscape, Environment, Value};
 
 use crate::hq::clock::now;
 use crate::http::Problem;
+use crate::units::Bytes;
 
 /// Nothing from elsewhere, nothing inline, in nobody's frame.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
@@ -34,6 +35,7 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
     environment.set_fuel(Some(FUEL));
     environment.add_filter("ago", |at_ms: u64| ago(at_ms, now().0));
     environment.add_filter("moment", moment);
+    environment.add_filter("bytes", |bytes: u64| Bytes(bytes).to_string());
     environment.add_filter("short", |text: &str| text.chars().take(12).collect::<String>());
     for (name, source) in TEMPLATES {
         environment.add_template(name, source)?;

@@ -1,6 +1,7 @@
 //! What HQ wants and orders.
 
 use super::*;
+use crate::protocol::documents as bodies;
 
 fn config(target: &str, bytes: u64) -> Draft {
     let text = format!("{{\"wan_bytes_per_day\":{bytes}}}");
@@ -128,7 +129,7 @@ async fn what_stores_would_refuse_is_not_wanted() {
     let long = serde_json::json!({ "blocked_terms": terms }).to_string();
     let made = draft(Document::Config, &long).await.unwrap();
     let Contents::Path(path) = made.contents else { panic!("it is too long to be carried") };
-    assert_eq!(documents::digest_of_path(&path), Ok(made.digest));
+    assert_eq!(bodies::digest_of_path(&path), Ok(made.digest));
     assert_eq!(house.hq.artefacts().size(made.digest).await.unwrap(), Some(made.size_bytes));
     let none = house.hq.draft_of_artefact(target.clone(), Document::Cache, Digest([7; 32])).await;
     assert!(none.unwrap_err().to_string().starts_with("there is no artefact"));
@@ -137,7 +138,7 @@ async fn what_stores_would_refuse_is_not_wanted() {
 #[tokio::test]
 async fn a_bundle_is_wanted_when_all_of_its_files_are_here() {
     let (house, target) = (House::new().await, Target::Node(place()));
-    let file = documents::Artefact::of(b"weights").unwrap();
+    let file = bodies::Artefact::of(b"weights").unwrap();
     let bundle = serde_json::json!({
         "id": "bundle-1",
         "parts": [{ "kind": "model", "name": "small",
@@ -153,6 +154,6 @@ async fn a_bundle_is_wanted_when_all_of_its_files_are_here() {
     house.hq.artefacts().put(b"weights".to_vec()).await.unwrap();
     let draft = draft().await.unwrap();
     let Contents::Inline(bytes) = &draft.contents else { panic!("{draft:?}") };
-    assert_eq!(documents::Bundle::parse(bytes).unwrap().id.as_str(), "bundle-1");
+    assert_eq!(bodies::Bundle::parse(bytes).unwrap().id.as_str(), "bundle-1");
     assert_eq!(house.hq.publish(&Actor::local(), draft).await.unwrap(), 1);
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use reqwest::{Client, Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -39,7 +39,7 @@ impl Door {
             assert_eq!(started.users, 0);
             let _ = tell.send((Arc::clone(hq), started.url.clone()));
         });
-        let task = tokio::spawn(async move { drop(serving.await.unwrap()) });
+        let task = tokio::spawn(async move { assert_eq!(serving.await.unwrap().cut, 0) });
         let (hq, url) = told.await.unwrap();
         let redirects = reqwest::redirect::Policy::none();
         let client = Client::builder().no_proxy().redirect(redirects).build().unwrap();
@@ -55,8 +55,8 @@ impl Door {
         token: &str,
         method: Method,
         path: &str,
-        body: Option<Value>,
-    ) -> (StatusCode, Value) {
+        body: Option<serde_json::Value>,
+    ) -> (StatusCode, serde_json::Value) {
         let mut request =
             self.client.request(method, format!("{}{path}", self.url)).bearer_auth(token);
         if let Some(body) = body {
@@ -224,7 +224,7 @@ async fn facts_are_pushed_as_lines() {
         let request = door.client.post(&url).bearer_auth(&token).header("content-type", kind);
         let answer = request.body(body).send().await.unwrap();
         let status = answer.status();
-        (status, serde_json::from_str::<Value>(&answer.text().await.unwrap()).unwrap())
+        (status, serde_json::from_str::<serde_json::Value>(&answer.text().await.unwrap()).unwrap())
     };
     let kind = "application/x-ndjson";
     let (status, answer) = push(lines.to_owned(), kind).await;
@@ -246,6 +246,20 @@ async fn pages_are_for_whoever_came_in_and_escape_what_stores_say() {
     let title = "<script>alert(1)</script>";
     door.ask(&admin, Method::PUT, STORE, Some(json!({ "title": title }))).await;
     door.ask(&admin, Method::PUT, &format!("{STORE}/nodes/box-a"), None).await;
+    let wanted = json!({ "target": "acme/store-1/box-a", "document": "config", "contents": {} });
+    door.ask(&admin, Method::POST, "/hq/v1/tenants/acme/desired", Some(wanted)).await;
+    let line = "{\"table\":\"prices\",\"id\":\"1\",\"fact\":{\"amount\":1,\"currency\":\"USD\"}}";
+    let main = "main".parse().unwrap();
+    let mut push = crate::hq::catalogues::Push::new(place().tenant, main, None).unwrap();
+    push.update(line.as_bytes()).unwrap();
+    door.hq.push(&Actor::local(), push).await.unwrap();
+    let mut speaker = Speaker::new();
+    let fields = BTreeMap::from([("wait_ms".parse().unwrap(), Value::from(7))]);
+    let values = Fields::new(fields).unwrap();
+    let measured =
+        Telemetry { from: crate::hq::clock::now(), until: crate::hq::clock::now(), values };
+    let told = [speaker.event(1), speaker.counted(Stream::Tel, 1, &Message::Telemetry(measured))];
+    door.hq.receive(&told, NOW).await.unwrap();
     let get = async |path: &str, cookie: &str| {
         let request = door.client.get(format!("{}{path}", door.url)).header("cookie", cookie);
         let answer = request.send().await.unwrap();
