@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{Request, header};
 use endcap::api::shelf::StillShelf;
-use endcap::api::{self, Limits, Served, ServedNetwork, Service, ServiceParts};
+use endcap::api::{self, Limits, LineView, Served, ServedNetwork, Service, ServiceParts};
 use endcap::cache::{self, Cache};
 use endcap::config::{self, Sources};
 use endcap::engine::{
@@ -287,6 +287,7 @@ fn door(models: Vec<Served>) -> axum::Router {
         health: Arc::new(Health::default()),
         cache: Cache::in_memory(cache::Config::default(), facts.clone(), CacheMetrics::default()),
         search: Arc::new(Search::open(facts, None).unwrap()),
+        line: tokio::sync::watch::channel(LineView::off()).1,
     };
     api::router(Arc::new(Service::new(parts)))
 }

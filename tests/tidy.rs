@@ -24,8 +24,14 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("privacy", &[]),
     ("skills", &["cache", "engine", "facts", "privacy"]),
     ("api", &["cache", "engine", "facts", "http", "privacy", "skills"]),
-    ("config", &["api", "cache", "engine", "facts", "http", "skills"]),
-    ("app", &["api", "cache", "config", "engine", "facts", "hq", "http", "packages", "skills"]),
+    ("config", &["api", "cache", "engine", "facts", "http", "protocol", "skills", "state", "sync"]),
+    (
+        "app",
+        &[
+            "api", "cache", "config", "engine", "facts", "hq", "http", "packages", "protocol",
+            "skills", "state", "sync",
+        ],
+    ),
     (
         "cli",
         &[

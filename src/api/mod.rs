@@ -37,3 +37,4 @@ mod voice;
 pub use meaning::Meaning;
 pub use routes::router;
 pub use service::{Defaults, Limits, Served, ServedModel, ServedNetwork, Service, ServiceParts};
+pub use store::line::{LineView, OutboxView};

@@ -329,6 +329,16 @@ static ROUTES: &[Route] = &[
     },
     Route {
         method: RouteMethod::Get,
+        path: "/store/v1/line",
+        access: Access::Admin,
+        summary: "How the line to HQ does",
+        handler: |filter| on(filter, store::line::show),
+        query: &[],
+        request: None,
+        response: Content::Json(of::<store::line::LineView>),
+    },
+    Route {
+        method: RouteMethod::Get,
         path: "/store/v1/search",
         access: Access::Client,
         summary: "Products that fit words and filters",

@@ -14,6 +14,7 @@ use super::hq::HqCommand;
 use super::models::ModelsCommand;
 use super::run::Run;
 use super::serve::Serve;
+use super::status::Status;
 use super::token::TokenCommand;
 use crate::config;
 
@@ -86,6 +87,8 @@ pub(super) enum Command {
     },
     /// Make this box a node of headquarters
     Enroll(Enroll),
+    /// Show how a running server's line to HQ does
+    Status(Status),
     /// Ask a model in this process; the answer goes to standard output
     Run(Run),
     /// Measure time to first token and speed of a model on this box

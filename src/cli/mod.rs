@@ -27,6 +27,7 @@ mod progress;
 mod run;
 mod serve;
 mod session;
+mod status;
 mod token;
 
 use std::process::ExitCode;
@@ -68,6 +69,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Cache { command } => on_runtime(command.run(&common)).map(done),
         Command::Hq { command } => on_runtime(command.run(&common)).map(done),
         Command::Enroll(enroll) => on_runtime(enroll.run(&common)).map(done),
+        Command::Status(status) => on_runtime(status.run(&common)).map(done),
         Command::Run(run) => run::run(&common, &run).map(done),
         Command::Bench(bench) => bench::run(&common, &bench).map(done),
         Command::Doctor(doctor) => doctor::run(&common, &doctor).map(done),

@@ -16,6 +16,7 @@
 mod facts;
 mod fault;
 mod kinds;
+mod line;
 mod raw;
 mod sections;
 mod sources;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::raw::{Given, Reader};
 use super::{Setting, default_data_dir};
-use super::{facts, kinds};
+use super::{facts, kinds, line};
 use crate::api;
 use crate::api::shelf::Share;
 use crate::cache::{self, Tiers};
@@ -16,6 +16,7 @@ use crate::facts::FactsConfig;
 use crate::http::{self, BodyLimits, TlsFiles};
 use crate::skills::clerk;
 use crate::skills::language::Language;
+use crate::sync::LineSettings;
 use crate::telemetry::LogFormat;
 use crate::units::Bytes;
 
@@ -38,6 +39,8 @@ pub struct Config {
     pub cache: cache::Config,
     /// What the shop decides about its skills.
     pub skills: clerk::Settings,
+    /// The line to HQ.
+    pub line: LineSettings,
     /// How the server tells what it does.
     pub log: Log,
     /// Every setting in force, with who set it. Holds no secret.
@@ -87,6 +90,11 @@ impl Config {
         self.data_dir.join("facts.redb")
     }
 
+    /// Where what HQ wants, what is so and what waits for HQ are kept.
+    pub fn state_file(&self) -> PathBuf {
+        self.data_dir.join("state.redb")
+    }
+
     /// Where the tokens' digests are kept.
     pub fn tokens_file(&self) -> PathBuf {
         self.data_dir.join("tokens.json")
@@ -96,9 +104,10 @@ impl Config {
 /// Reads every setting; `None` where faults leave no configuration to speak of.
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Config> {
     let default = default_data_dir(reader.sources());
-    let data_dir = path(reader, "data_dir", Some(default));
+    let data_dir = path(reader, "data_dir", Some(default))?;
     let config = Config {
-        data_dir: data_dir?,
+        line: line::read(reader, &data_dir),
+        data_dir,
         server: server(reader),
         limits: limits(reader),
         facts: facts::read(reader),
@@ -326,7 +335,7 @@ fn check_origin(origin: &str) -> Result<(), String> {
     }
 }
 
-fn path(
+pub(super) fn path(
     reader: &mut Reader<'_>,
     setting: &'static str,
     default: Option<PathBuf>,

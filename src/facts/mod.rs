@@ -48,6 +48,8 @@ mod stock;
 mod store;
 mod time;
 mod unit;
+mod weight;
+mod zone;
 
 pub use batch::{Batch, Change, Idempotency, Outcome, Outcomes, Written};
 pub use changes::{Event, EventKind, Gone};
@@ -68,8 +70,9 @@ pub use record::{Record, Standing};
 pub use stage::{Refused, Staged};
 pub use stock::{Band, Location, Stock};
 pub use store::{Facts, Held, Status, TableStatus};
-pub use time::{Day, Time, UnixSeconds, Weekday, Zone};
+pub use time::{Day, Time, UnixSeconds, Weekday};
 pub use unit::Unit;
+pub use zone::{ParseZoneError, Zone};
 
 #[cfg(test)]
 mod tests;

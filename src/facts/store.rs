@@ -54,6 +54,9 @@ pub struct Status {
     pub revision: Revision,
     /// What all facts take, as it is counted against the limit.
     pub memory_bytes: usize,
+    /// What stands beside: the last changes, kept for those who follow, and pages of the file. Each has a
+    /// limit of its own.
+    pub beside_bytes: usize,
     /// Every table.
     pub tables: [TableStatus; Table::ALL.len()],
 }
@@ -191,6 +194,7 @@ impl Facts {
             origin: state.origin,
             revision: state.revision,
             memory_bytes: state.bytes,
+            beside_bytes: lock(&self.0.changes).bytes() + self.0.disk.cache_bytes(),
             tables: Table::ALL.map(table),
         }
     }

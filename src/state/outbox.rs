@@ -211,6 +211,16 @@ impl Store {
         Ok(row.map_or(Position::NEW, |row| Position::of(row.value())))
     }
 
+    /// When the oldest message of a stream that is still here was written.
+    pub fn oldest(&self, stream: Stream) -> Result<Option<UnixMillis>, StateError> {
+        let messages = self.read()?.open_table(OUTBOX).during(READING)?;
+        let key = stream_key(stream);
+        let mut rows = messages.range((key, 0)..=(key, u64::MAX)).during(READING)?;
+        let Some(row) = rows.next() else { return Ok(None) };
+        let envelope = Envelope::parse(row.during(READING)?.1.value())?;
+        Ok(Some(envelope.time.moment()))
+    }
+
     /// What comes after a number: up to `run.last`, of so many bytes, though at least one. Where
     /// the next numbers were dropped, their gap comes first.
     pub fn waiting(

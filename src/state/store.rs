@@ -1,9 +1,13 @@
 //! The file, and the one way to write it.
 
+use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use redb::{Database, ReadTransaction, ReadableDatabase, StorageBackend, TableError};
+use redb::{
+    Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageBackend, TableError,
+};
 use tokio::sync::watch;
 
 use super::config::StateConfig;
@@ -17,16 +21,31 @@ use crate::protocol::{BootId, Place, Sender, Source};
 /// Memory for pages of the file.
 const CACHE_BYTES: usize = 4 << 20;
 
+const OPENING: &str = "opening the state";
+
 /// What HQ wants, what is so, and what waits to be told. A clone is the same state.
 #[derive(Debug, Clone)]
 pub struct Store(Arc<Shared>);
 
-#[derive(Debug)]
+/// How the database is opened, at first and after the disk failed: redb believes no disk a second
+/// time.
+type Opener = Box<dyn Fn() -> Result<Database, DatabaseError> + Send + Sync>;
+
 struct Shared {
-    database: Database,
+    /// None while it could not be opened anew.
+    database: Mutex<Option<Arc<Database>>>,
+    opener: Opener,
+    /// Whether the disk failed since the database was opened.
+    failed: AtomicBool,
     config: StateConfig,
     sender: Sender,
     commits: watch::Sender<u64>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "State({:?})", self.sender.source)
+    }
 }
 
 impl Store {
@@ -35,7 +54,7 @@ impl Store {
         if !path.exists() {
             Self::make(path, &place, config)?;
         }
-        Self::of(opened(path)?, place, config)
+        Self::of(opener(path), place, config)
     }
 
     /// Makes a file under another name and then renames it: one whose making was cut short by a
@@ -49,33 +68,66 @@ impl Store {
             }
             _ => {}
         }
-        drop(Self::of(opened(&unfinished)?, place.clone(), config)?);
+        drop(Self::of(opener(&unfinished), place.clone(), config)?);
         std::fs::rename(&unfinished, path).during(act)?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = std::fs::File::open(folder.unwrap_or(Path::new("."))).during(act)?;
         folder.sync_all().during(act)
     }
 
-    /// The state on something else than a file.
-    pub fn on(
-        backend: impl StorageBackend,
+    /// The state on something else than a file, which is asked for at first and after a failure.
+    pub fn on<B: StorageBackend>(
+        device: impl Fn() -> B + Send + Sync + 'static,
         place: Place,
         config: StateConfig,
     ) -> Result<Self, StateError> {
-        let mut builder = Database::builder();
-        let database = builder.set_cache_size(CACHE_BYTES).create_with_backend(backend);
-        Self::of(database.during("opening the state")?, place, config)
+        let open = move || {
+            let mut builder = Database::builder();
+            builder.set_cache_size(CACHE_BYTES).create_with_backend(device())
+        };
+        Self::of(Box::new(open), place, config)
     }
 
-    fn of(database: Database, place: Place, config: StateConfig) -> Result<Self, StateError> {
+    fn of(opener: Opener, place: Place, config: StateConfig) -> Result<Self, StateError> {
         let sender = Sender { source: Source::Node(place), boot: BootId(random()?) };
         let (commits, _) = watch::channel(0);
-        let store = Self(Arc::new(Shared { database, config, sender, commits }));
+        let database = Mutex::new(Some(Arc::new(opener().during(OPENING)?)));
+        let failed = AtomicBool::new(false);
+        let store = Self(Arc::new(Shared { database, opener, failed, config, sender, commits }));
         match store.schema()? {
             Some(SCHEMA) => Ok(store),
             Some(found) => Err(StateError::Version { found, known: SCHEMA }),
             None => store.write(Store::create).map(|()| store),
         }
+    }
+
+    /// The database; opened anew where the disk failed before. While something still reads what
+    /// was open before, a file cannot be, and the next try may.
+    fn database(&self) -> Result<Arc<Database>, StateError> {
+        let mut database = self.0.database.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.0.failed.swap(false, Ordering::AcqRel) {
+            *database = None; // A file is opened once at a time.
+        }
+        match &*database {
+            Some(database) => Ok(Arc::clone(database)),
+            None => {
+                let opened = Arc::new((self.0.opener)().during("opening the state anew")?);
+                Ok(Arc::clone(database.insert(opened)))
+            }
+        }
+    }
+
+    /// Takes note that the disk failed, where it did.
+    fn watch<T>(&self, done: Result<T, StateError>) -> Result<T, StateError> {
+        if matches!(done, Err(StateError::Storage { .. })) {
+            self.distrust();
+        }
+        done
+    }
+
+    /// Has the database opened anew before it is used again: for whoever saw it fail.
+    pub fn distrust(&self) {
+        self.0.failed.store(true, Ordering::Release);
     }
 
     fn schema(&self) -> Result<Option<u64>, StateError> {
@@ -112,16 +164,17 @@ impl Store {
         &self,
         act: impl FnOnce(&Writing<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let transaction = self.0.database.begin_write().during("beginning to write the state")?;
+        let began = self.database()?.begin_write().during("beginning to write the state");
+        let transaction = self.watch(began)?;
         let done = act(&Writing::new(&transaction, self));
         match done {
             Ok(done) => {
-                transaction.commit().during("writing the state")?;
+                self.watch(transaction.commit().during("writing the state"))?;
                 self.0.commits.send_modify(|commits| *commits += 1);
                 Ok(done)
             }
             Err(error) => {
-                transaction.abort().during("giving up a change of the state")?;
+                self.watch(transaction.abort().during("giving up a change of the state"))?;
                 Err(error)
             }
         }
@@ -129,7 +182,7 @@ impl Store {
 
     /// A view of the state as it is now, for reading tables of any room.
     pub fn read(&self) -> Result<ReadTransaction, StateError> {
-        self.0.database.begin_read().during("reading the state")
+        self.watch(self.database()?.begin_read().during("reading the state"))
     }
 
     /// Changes with every commit: whoever makes the world follow the state waits for it.
@@ -151,8 +204,9 @@ impl Store {
     }
 }
 
-fn opened(path: &Path) -> Result<Database, StateError> {
-    Database::builder().set_cache_size(CACHE_BYTES).create(path).during("opening the state")
+fn opener(path: &Path) -> Opener {
+    let path = path.to_owned();
+    Box::new(move || Database::builder().set_cache_size(CACHE_BYTES).create(&path))
 }
 
 /// Bytes of chance.

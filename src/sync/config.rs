@@ -1,4 +1,14 @@
-//! How patient and how eager the line is.
+//! How patient and how eager the line is, and where it goes.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::enrolment::Enrolment;
+use super::error::LineError;
+use super::mqtt::{Address, Broker, Credentials, Version};
+use super::session::Trust;
+use crate::protocol::Place;
+use crate::state::StateConfig;
 
 /// Times and amounts of the line. Times are milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,4 +56,86 @@ impl Default for LineConfig {
             read_bytes: 64 * 1024,
         }
     }
+}
+
+/// What a person decides of the line. What is not said here, enrolment said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineSettings {
+    /// Where the broker is, in place of what enrolment said.
+    pub broker: Option<Address>,
+    /// This box's name, in place of what enrolment said.
+    pub place: Option<Place>,
+    /// Which MQTT the broker speaks.
+    pub version: Version,
+    /// The folder with certificates, keys and the enrolment.
+    pub identity: PathBuf,
+    /// How long the line may be silent before it is tried.
+    pub keep_alive: Duration,
+    /// How often measured values are told.
+    pub telemetry_every: Duration,
+    /// How patient and how eager the line is.
+    pub line: LineConfig,
+    /// How much waits for HQ at most.
+    pub state: StateConfig,
+}
+
+impl LineSettings {
+    /// A line with everything as it usually is.
+    #[must_use]
+    pub fn new(identity: PathBuf) -> Self {
+        Self {
+            broker: None,
+            place: None,
+            version: Version::default(),
+            identity,
+            keep_alive: Duration::from_secs(60),
+            telemetry_every: Duration::from_secs(60),
+            line: LineConfig::default(),
+            state: StateConfig::default(),
+        }
+    }
+
+    /// Whom to speak to and whom to believe; `None` where this box was not enrolled and nothing is
+    /// said of a broker either. Blocks on the disk.
+    pub fn resolve(&self) -> Result<Option<Resolved>, LineError> {
+        let Some(enrolment) = Enrolment::read(&self.identity)? else {
+            return match &self.broker {
+                Some(_) => Err(LineError::NotEnrolled { folder: self.identity.clone() }),
+                None => Ok(None),
+            };
+        };
+        let mut trust = enrolment.trust()?;
+        if let Some(place) = &self.place {
+            trust.who.place = place.clone();
+        }
+        let address = match &self.broker {
+            Some(address) => address.clone(),
+            None => enrolment.broker.parse()?,
+        };
+        let broker = Broker {
+            credentials: address.tls.then(|| self.credentials()),
+            address,
+            version: self.version,
+            login: None,
+            keep_alive: self.keep_alive,
+        };
+        Ok(Some(Resolved { broker, trust, hq: enrolment.hq }))
+    }
+
+    fn credentials(&self) -> Credentials {
+        let all = Credentials::in_folder(&self.identity);
+        let has_own = all.own.as_ref().is_some_and(|(certificate, _)| certificate.exists());
+        Credentials { own: all.own.filter(|_| has_own), ..all }
+    }
+}
+
+/// Whom to speak to and whom to believe.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// The broker.
+    pub broker: Broker,
+    /// Who we are and whom we believe.
+    pub trust: Trust,
+    /// Base address of HQ's API and artefacts.
+    pub hq: Option<String>,
 }

@@ -32,9 +32,35 @@ pub enum LineError {
         /// What is wrong with it.
         why: String,
     },
+    /// The enrolment cannot be read or written.
+    #[error("the enrolment in {path}: {why}")]
+    Enrolment {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// A broker is configured, and nothing says whom to believe.
+    #[error(
+        "line.broker is set, and {folder} holds no enrolment.json; `endcap enroll` writes one",
+        folder = folder.display()
+    )]
+    NotEnrolled {
+        /// Where it was looked for.
+        folder: PathBuf,
+    },
+    /// Not a key.
+    #[error("`{0}` is not a public ed25519 key")]
+    Key(String),
+    /// Nobody may say what this box runs.
+    #[error("the enrolment names no director key, so nothing of HQ could be believed")]
+    NoKey,
     /// The connection takes nothing.
     #[error(transparent)]
     Unsent(#[from] Unsent),
+    /// The folder of the state cannot be made.
+    #[error("making the folder of the line's state")]
+    Folder(#[source] std::io::Error),
     /// The embedded broker does not listen.
     #[error("starting the embedded broker")]
     Embedded(#[source] std::io::Error),

@@ -18,6 +18,7 @@
 
 mod backoff;
 mod config;
+mod enrolment;
 mod error;
 mod incoming;
 mod lane;
@@ -28,7 +29,8 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-pub use config::LineConfig;
+pub use config::{LineConfig, LineSettings, Resolved};
+pub use enrolment::{Believed, Enrolment, SignsAs};
 pub use error::LineError;
 pub use machine::{Action, Input, Machine, Phase, Standing};
 pub use session::{Do, Happening, Now, Outgoing, Session, Trust};

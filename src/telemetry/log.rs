@@ -2,8 +2,12 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt;
+use tokio::sync::mpsc;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
+
+use super::tap::{Tap, Warned};
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,19 +36,23 @@ pub enum LogError {
     Started(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Starts logging; `filter` is a level, or levels by module, as `info,endcap::http=debug`.
-pub fn start(format: LogFormat, filter: &str) -> Result<(), LogError> {
+/// Starts logging; `filter` is a level, or levels by module, as `info,endcap::http=debug`. Warnings
+/// and errors are handed to `warned` besides, as long as there is room in it.
+pub fn start(
+    format: LogFormat,
+    filter: &str,
+    warned: Option<mpsc::Sender<Warned>>,
+) -> Result<(), LogError> {
     let levels = EnvFilter::try_new(filter)
         .map_err(|source| LogError::Filter { filter: filter.to_owned(), source })?;
-    let log = fmt()
-        .with_env_filter(levels)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    match format {
-        LogFormat::Text => log.try_init(),
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
-    }
-    .map_err(LogError::Started)
+    let lines =
+        fmt::layer().with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr);
+    let lines = match format {
+        LogFormat::Text => lines.with_filter(levels).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_filter(levels).boxed(),
+    };
+    let started = registry().with(lines).with(warned.map(Tap)).try_init();
+    started.map_err(|error| LogError::Started(Box::new(error)))
 }
 
 #[cfg(test)]
@@ -53,7 +61,7 @@ mod tests {
 
     #[test]
     fn a_filter_that_cannot_be_read_is_quoted() {
-        let refused = start(LogFormat::Text, "info,=[").unwrap_err();
+        let refused = start(LogFormat::Text, "info,=[", None).unwrap_err();
         assert!(matches!(&refused, LogError::Filter { filter, .. } if filter == "info,=["));
     }
 }

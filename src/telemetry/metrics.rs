@@ -13,6 +13,7 @@ use prometheus_client::registry::Registry;
 
 use super::cache::CacheMetrics;
 use super::facts::FactsMetrics;
+use super::line::LineMetrics;
 use super::model::ModelObserver;
 use super::names::Metric;
 use super::network::NetworkCounts;
@@ -130,6 +131,7 @@ pub struct Metrics {
     shelf: ShelfMetrics,
     cache: CacheMetrics,
     facts: FactsMetrics,
+    line: LineMetrics,
     skills: SkillMetrics,
     networks: NetworkFamilies,
     http: Histograms<HttpLabels>,
@@ -191,6 +193,7 @@ impl Metrics {
         let shelf = ShelfMetrics::register(&mut registry);
         let cache = CacheMetrics::register(&mut registry);
         let facts = FactsMetrics::register(&mut registry);
+        let line = LineMetrics::register(&mut registry);
         let skills = SkillMetrics::register(&mut registry);
         let networks = NetworkFamilies::register(&mut registry, &models);
         let http = histograms(|| Histogram::new(HTTP_S));
@@ -215,6 +218,7 @@ impl Metrics {
             shelf,
             cache,
             facts,
+            line,
             skills,
             networks,
             http,
@@ -239,6 +243,11 @@ impl Metrics {
     /// What tells of the shop's facts.
     pub fn facts(&self) -> &FactsMetrics {
         &self.facts
+    }
+
+    /// What tells of the line to HQ.
+    pub fn line(&self) -> &LineMetrics {
+        &self.line
     }
 
     /// By which skills report.
@@ -346,6 +355,7 @@ mod tests {
         metrics.shelf().unloaded("tiny");
         metrics.shelf().loaded("tiny", 2048, Duration::from_millis(20));
         metrics.shelf().evicted("other");
+        metrics.shelf().memory(1 << 20, &[("facts", 4096)].into());
         metrics.cache().answered("chat", "exact");
         metrics.skills().answered("ask", "template");
         metrics.skills().refused("copy", "money");
@@ -355,9 +365,15 @@ mod tests {
         metrics.cache().making(2);
         metrics.cache().compared("hours", true);
         metrics.cache().by_meaning("hours", true);
+        metrics.cache().at_night("ask", "made");
         metrics.facts().store(7, 4096);
         metrics.facts().table("prices", 12, Some(30));
         metrics.facts().refused("invalid");
+        metrics.line().phase("open", &["waiting", "open"]);
+        metrics.line().connections(3);
+        metrics.line().refused("signature", 2);
+        metrics.line().outbox("evt", 5, 700, 60);
+        metrics.line().lost(1);
         let text = metrics.encode().unwrap();
         for metric in Metric::ALL {
             assert!(text.contains(metric.name()), "{}\n{text}", metric.name());
@@ -372,6 +388,7 @@ mod tests {
             "endcap_cache_answers_total{route=\"chat\",how=\"exact\"} 1",
             "endcap_cache_saved_tokens_total{route=\"chat\"} 30",
             "endcap_cache_gone_total{reason=\"outdated\"} 3",
+            "endcap_cache_night_total{maker=\"ask\",outcome=\"made\"} 1",
             "endcap_skill_answers_total{skill=\"ask\",step=\"template\"} 1",
             "endcap_skill_refused_total{skill=\"copy\",reason=\"money\"} 1",
             "endcap_cache_memory_bytes 4096",
@@ -387,11 +404,21 @@ mod tests {
             "endcap_model_weights_bytes{gen_ai_request_model=\"tiny\"} 2048",
             "endcap_model_unloads_total{gen_ai_request_model=\"tiny\"} 1",
             "endcap_model_evictions_total{gen_ai_request_model=\"other\"} 1",
+            "endcap_memory_budget_bytes 1048576",
+            "endcap_memory_held_bytes{holder=\"facts\"} 4096",
             "endcap_facts{table=\"prices\"} 12",
             "endcap_facts_revision 7",
             "endcap_facts_memory_bytes 4096",
             "endcap_facts_feed_age_seconds{table=\"prices\"} 30",
             "endcap_facts_writes_refused_total{reason=\"invalid\"} 1",
+            "endcap_line_phase{phase=\"waiting\"} 0",
+            "endcap_line_phase{phase=\"open\"} 1",
+            "endcap_line_connections_total 3",
+            "endcap_line_messages_refused_total{reason=\"signature\"} 2",
+            "endcap_outbox_entries{stream=\"evt\"} 5",
+            "endcap_outbox_bytes{stream=\"evt\"} 700",
+            "endcap_outbox_oldest_age_seconds{stream=\"evt\"} 60",
+            "endcap_notes_lost_total 1",
             "http_server_active_requests 0",
             "endcap_http_connections_refused_total 1",
             concat!("endcap_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),

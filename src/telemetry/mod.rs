@@ -2,7 +2,7 @@
 //!
 //! [`Metrics`] holds every counter, gauge and histogram and writes them for Prometheus;
 //! [`Metrics::observe_model`] gives the engine the observer of one model. [`start`] sets up the
-//! log on standard error.
+//! log on standard error. [`with_causes`] tells an error on one line.
 //!
 //! **Invariants**
 //! - Every metric's name, help and unit stand in [`Metric`] and nowhere else.
@@ -13,7 +13,9 @@
 //! **Not here**: the route that shows the metrics, deciding what is worth counting.
 
 mod cache;
+mod error;
 mod facts;
+mod line;
 mod log;
 mod memory;
 mod metrics;
@@ -23,9 +25,13 @@ mod network;
 mod process;
 mod shelf;
 mod skills;
+mod sums;
+mod tap;
 
 pub use cache::CacheMetrics;
+pub use error::with_causes;
 pub use facts::FactsMetrics;
+pub use line::LineMetrics;
 pub use log::{LogError, LogFormat, start};
 pub use memory::{forget_peak_memory, peak_memory_bytes};
 pub use metrics::{HttpRequest, Metrics};
@@ -34,3 +40,5 @@ pub use names::Metric;
 pub use network::NetworkCounts;
 pub use shelf::ShelfMetrics;
 pub use skills::SkillMetrics;
+pub use sums::Sums;
+pub use tap::Warned;

@@ -61,6 +61,8 @@ pub enum Metric {
     CacheCompared,
     /// Whether a category has switched its answers by meaning off.
     CacheOff,
+    /// Answers made while nobody waited for them, by who made them and what came of it.
+    CacheNight,
     /// Answers that are kept.
     CacheEntries,
     /// What they take in memory.
@@ -85,6 +87,10 @@ pub enum Metric {
     InferenceFailed,
     /// Facts by table.
     Facts,
+    /// Memory for models and what stands beside them.
+    MemoryBudget,
+    /// What stands beside models, by what it is.
+    MemoryHeld,
     /// Revision of the facts' last change.
     FactsRevision,
     /// Memory that facts take.
@@ -93,6 +99,20 @@ pub enum Metric {
     FactsFeedAge,
     /// Writes of facts that were refused, by reason.
     FactsRefused,
+    /// Which phase the line to HQ is in.
+    LinePhase,
+    /// Connections to the broker.
+    LineConnections,
+    /// Messages of HQ that were not taken, by reason.
+    LineRefused,
+    /// Messages that wait for HQ, by stream.
+    OutboxEntries,
+    /// Their bytes.
+    OutboxBytes,
+    /// How long the oldest of them has waited.
+    OutboxAge,
+    /// Events and values that could not be written down for HQ.
+    NotesLost,
     /// `http.server.request.duration`, up to the last byte of the answer.
     HttpDuration,
     /// `http.server.active_requests`.
@@ -117,7 +137,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 52] = [
+    pub const ALL: [Self; 62] = [
         Self::TimeToFirstToken,
         Self::TimePerOutputToken,
         Self::GenerationDuration,
@@ -144,6 +164,7 @@ impl Metric {
         Self::CacheGone,
         Self::CacheCompared,
         Self::CacheOff,
+        Self::CacheNight,
         Self::CacheEntries,
         Self::CacheMemory,
         Self::CacheDisk,
@@ -156,10 +177,19 @@ impl Metric {
         Self::InferenceCancelled,
         Self::InferenceFailed,
         Self::Facts,
+        Self::MemoryBudget,
+        Self::MemoryHeld,
         Self::FactsRevision,
         Self::FactsMemory,
         Self::FactsFeedAge,
         Self::FactsRefused,
+        Self::LinePhase,
+        Self::LineConnections,
+        Self::LineRefused,
+        Self::OutboxEntries,
+        Self::OutboxBytes,
+        Self::OutboxAge,
+        Self::NotesLost,
         Self::HttpDuration,
         Self::HttpActive,
         Self::Connections,
@@ -274,6 +304,11 @@ impl Metric {
                 None,
                 "1 where a category of questions has switched its answers by meaning off",
             ),
+            Self::CacheNight => (
+                "endcap_cache_night",
+                None,
+                "Answers made while nobody waited for them, by maker and what came of it",
+            ),
             Self::CacheEntries => ("endcap_cache_entries", None, "Answers that are kept"),
             Self::CacheMemory => {
                 ("endcap_cache_memory", Some(Bytes), "What kept answers take in memory")
@@ -310,6 +345,16 @@ impl Metric {
                 "Requests for arrays that a graph refused, or that ran out of time",
             ),
             Self::Facts => ("endcap_facts", None, "Facts that are there"),
+            Self::MemoryBudget => (
+                "endcap_memory_budget",
+                Some(Bytes),
+                "Memory for models, facts, the index of products and their vectors",
+            ),
+            Self::MemoryHeld => (
+                "endcap_memory_held",
+                Some(Bytes),
+                "Memory of the budget that is not for models, by what has it",
+            ),
             Self::FactsRevision => {
                 ("endcap_facts_revision", None, "Revision of the last change of a fact")
             }
@@ -326,6 +371,29 @@ impl Metric {
             Self::FactsRefused => {
                 ("endcap_facts_writes_refused", None, "Writes of facts that were refused")
             }
+            Self::LinePhase => {
+                ("endcap_line_phase", None, "1 for the phase that the line to HQ is in")
+            }
+            Self::LineConnections => {
+                ("endcap_line_connections", None, "Connections that the broker took")
+            }
+            Self::LineRefused => (
+                "endcap_line_messages_refused",
+                None,
+                "Messages from the broker that were not taken, by reason",
+            ),
+            Self::OutboxEntries => ("endcap_outbox_entries", None, "Messages that wait for HQ"),
+            Self::OutboxBytes => ("endcap_outbox", Some(Bytes), "Messages that wait for HQ"),
+            Self::OutboxAge => (
+                "endcap_outbox_oldest_age",
+                Some(Seconds),
+                "Age of the oldest message that waits for HQ",
+            ),
+            Self::NotesLost => (
+                "endcap_notes_lost",
+                None,
+                "Events and values that could not be written down for HQ",
+            ),
             Self::HttpDuration => (
                 "http_server_request_duration",
                 Some(Seconds),

@@ -8,7 +8,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::api::shelf::StillShelf;
-use crate::api::{Limits, ServiceParts};
+use crate::api::{Limits, LineView, ServiceParts};
 use crate::cache::{self, Cache};
 use crate::facts::search::Search;
 use crate::facts::{Facts, FactsConfig};
@@ -38,6 +38,7 @@ fn house() -> (Router, Arc<Health>) {
         health: Arc::clone(&health),
         cache: Cache::in_memory(cache::Config::default(), facts.clone(), metrics.cache().clone()),
         search: Arc::new(Search::open(facts, None).unwrap()),
+        line: tokio::sync::watch::channel(LineView::off()).1,
     });
     (dress(router(Arc::new(service)), &[], &metrics).unwrap(), health)
 }

@@ -8,6 +8,7 @@ pub(super) mod ask;
 pub(super) mod cache;
 pub(super) mod copy;
 pub(super) mod facts;
+pub(super) mod line;
 pub(super) mod models;
 pub(super) mod search;
 pub(super) mod skilled;

@@ -18,7 +18,13 @@ fn place() -> Place {
 }
 
 fn store(config: StateConfig) -> Store {
-    Store::on(InMemoryBackend::new(), place(), config).unwrap()
+    Store::on(InMemoryBackend::new, place(), config).unwrap()
+}
+
+/// What opens this disk, again and again.
+fn disk_of(disk: &power_cut::Disk) -> impl Fn() -> power_cut::Disk + Send + Sync + 'static {
+    let disk = disk.clone();
+    move || disk.clone()
 }
 
 /// An event that says its number.

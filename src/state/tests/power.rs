@@ -108,7 +108,7 @@ fn told(store: &Store) -> String {
 }
 
 fn open(disk: &Disk) -> Result<Store, StateError> {
-    Store::on(disk.clone(), place(), config())
+    Store::on(disk_of(disk), place(), config())
 }
 
 /// Runs the steps from the first until the power fails; gives how many were done.

@@ -86,6 +86,11 @@ impl Line {
                 Err(error) => Err(error),
             };
             if let Err(error) = done {
+                if matches!(error, LineError::State(_))
+                    && let Some(session) = &self.session
+                {
+                    session.store.distrust();
+                }
                 self.trouble(chain(&error));
                 self.client = None;
                 if !lost {

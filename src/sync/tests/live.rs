@@ -1,7 +1,7 @@
 //! A node and HQ over real brokers, in both versions of MQTT, on a line that is cut, goes silent and
 //! ends within packets.
 
-use std::net::ToSocketAddrs;
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -21,23 +21,36 @@ pub(super) fn wall() -> UnixMillis {
     UnixMillis(since.as_millis() as u64)
 }
 
-/// HQ at the broker; comes back whenever it is thrown out.
-pub(super) fn hq_at(broker: Broker, hq: Arc<Mutex<Hq>>) -> JoinHandle<()> {
+/// HQ at the broker; comes back whenever it is thrown out. What it hears and says is meddled with
+/// as `order` has it.
+pub(super) fn hq_at(
+    broker: Broker,
+    hq: Arc<Mutex<Hq>>,
+    mut order: impl FnMut(Vec<(String, Vec<u8>)>) -> Vec<(String, Vec<u8>)> + Send + 'static,
+) -> JoinHandle<()> {
     tokio::spawn(async move {
         let tenant: Label = "acme".parse().unwrap();
         loop {
             let mut client = Client::connect(&broker, "hq", None).unwrap();
-            while let Some(seen) = client.next().await {
-                match seen {
-                    Seen::Connected => client.subscribe(Topic::hq_subscriptions(&tenant)).unwrap(),
-                    Seen::Message { topic, payload } => {
-                        for (topic, payload) in hq.lock().unwrap().receive(&topic, &payload, wall())
-                        {
-                            let (retain, counted) = (false, false);
-                            let _ = client.publish(Outgoing { topic, payload, retain, counted });
-                        }
+            loop {
+                let seen = tokio::time::timeout(Duration::from_millis(30), client.next()).await;
+                let heard = match seen {
+                    Ok(None) => break,
+                    Ok(Some(Seen::Message { topic, payload })) => vec![(topic, payload)],
+                    Ok(Some(Seen::Connected)) => {
+                        client.subscribe(Topic::hq_subscriptions(&tenant)).unwrap();
+                        continue;
                     }
-                    _ => {}
+                    Ok(Some(_)) => continue,
+                    Err(_) => Vec::new(), // What was held back is let go.
+                };
+                let mut answers = Vec::new();
+                for (topic, payload) in order(heard) {
+                    answers.extend(hq.lock().unwrap().receive(&topic, &payload, wall()));
+                }
+                for (topic, payload) in answers {
+                    let (retain, counted) = (false, false);
+                    let _ = client.publish(Outgoing { topic, payload, retain, counted });
                 }
             }
             pause(50).await;
@@ -93,49 +106,66 @@ impl Node {
     }
 }
 
-struct World {
+/// A broker, a bad line to it, HQ and a node.
+pub(super) struct World {
     running: Running,
-    proxy: Proxy,
-    hq: Arc<Mutex<Hq>>,
+    pub(super) proxy: Proxy,
+    pub(super) hq: Arc<Mutex<Hq>>,
     at_broker: JoinHandle<()>,
-    node: Node,
-    produced: i64,
+    pub(super) node: Node,
+    pub(super) produced: i64,
+}
+
+/// A message is heard and said as it comes.
+pub(super) fn straight(messages: Vec<(String, Vec<u8>)>) -> Vec<(String, Vec<u8>)> {
+    messages
 }
 
 impl World {
-    async fn start(kind: Kind, version: Version) -> Self {
+    pub(super) async fn start(kind: Kind, version: Version) -> Self {
         let running = Running::start(kind).await;
         let address = running.address(version);
-        let far = (&*address.host, address.port).to_socket_addrs().unwrap().next().unwrap();
-        let proxy = Proxy::before(far).await;
-        let hq = Arc::new(Mutex::new(Hq::default()));
         let hqs = at(running.address(Version::Five), Version::Five, None);
-        let at_broker = hq_at(hqs, hq.clone());
-        let near = Address { port: proxy.port, ..address };
-        let node = Node::start(store(100_000), at(near, version, None));
+        let node = at(address, version, None);
+        Self::of(running, hqs, node, store(100_000), straight).await
+    }
+
+    /// With these ways to the broker, of which the node's leads through the proxy.
+    pub(super) async fn of(
+        running: Running,
+        hqs: Broker,
+        node: Broker,
+        store: Store,
+        order: impl FnMut(Vec<(String, Vec<u8>)>) -> Vec<(String, Vec<u8>)> + Send + 'static,
+    ) -> Self {
+        let proxy = Proxy::before((Ipv4Addr::LOCALHOST, node.address.port).into()).await;
+        let hq = Arc::new(Mutex::new(Hq::default()));
+        let at_broker = hq_at(hqs, hq.clone(), order);
+        let address = Address { port: proxy.port, ..node.address };
+        let node = Node::start(store, Broker { address, ..node });
         Self { running, proxy, hq, at_broker, node, produced: 0 }
     }
 
-    fn mosquitto(&mut self) -> &mut Mosquitto {
+    pub(super) fn mosquitto(&mut self) -> &mut Mosquitto {
         match &mut self.running {
             Running::Mosquitto(mosquitto) => mosquitto,
             Running::Embedded(_) => panic!("the embedded broker does not end"),
         }
     }
 
-    fn happens(&mut self, times: usize) {
+    pub(super) fn happens(&mut self, times: usize) {
         for _ in 0..times {
             self.produced += 1;
             happens(&self.node.store, self.produced, wall());
         }
     }
 
-    async fn open(&mut self) {
+    pub(super) async fn open(&mut self) {
         self.node.until("not on the line", |status| status.phase == Phase::Open).await;
     }
 
     /// Until HQ has everything, and the node knows it.
-    async fn settled(&self) {
+    pub(super) async fn settled(&self) {
         let end = Instant::now() + Duration::from_secs(90);
         loop {
             let waits: u64 =
@@ -153,7 +183,7 @@ impl World {
         assert!(hq.gaps.is_empty());
     }
 
-    async fn end(self) {
+    pub(super) async fn end(self) {
         self.node.end().await;
         let end = Instant::now() + Duration::from_secs(10);
         while self.hq.lock().unwrap().presence.unwrap().state != PresenceState::Left {

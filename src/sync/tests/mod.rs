@@ -1,11 +1,15 @@
 //! The line seen from outside: the machine alone, and a node, a bad broker and HQ together.
 
+mod authority;
 mod brokers;
+mod faults;
 mod hq;
+mod kills;
 mod live;
 mod machine;
 mod node;
 mod proxy;
+mod time;
 mod tls;
 mod world;
 

@@ -1,9 +1,12 @@
-//! A bad line: a proxy that can be cut, go silent, or end within a packet.
+//! A bad line: a proxy that can be cut, go silent, be slow, change bytes, or end within a packet.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -17,7 +20,13 @@ pub(super) enum Weather {
     Silent,
     /// Half of the next piece passes, and the connection ends.
     Torn,
+    /// Each piece waits a while.
+    Slow,
+    /// Now and then a bit is another.
+    Changing,
 }
+
+const SLOW: Duration = Duration::from_millis(60);
 
 #[derive(Debug)]
 pub(super) struct Proxy {
@@ -72,11 +81,18 @@ async fn pour(
     weather: Arc<AtomicU8>,
 ) {
     let mut piece = [0; 1024];
+    let mut chance = ChaCha8Rng::seed_from_u64(11);
     loop {
         let Ok(length @ 1..) = from.read(&mut piece).await else { return };
         let now = weather.load(Ordering::SeqCst);
         if now == Weather::Silent as u8 {
             continue;
+        }
+        if now == Weather::Slow as u8 {
+            tokio::time::sleep(SLOW).await;
+        }
+        if now == Weather::Changing as u8 && chance.random_range(0..4) == 0 {
+            piece[chance.random_range(0..length)] ^= 1 << chance.random_range(0..8);
         }
         let passes = if now == Weather::Torn as u8 { length / 2 } else { length };
         if to.write_all(&piece[..passes]).await.is_err() || passes < length {

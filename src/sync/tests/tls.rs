@@ -1,46 +1,12 @@
 //! TLS to a Mosquitto that wants to know who comes.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use rcgen::{
-    BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
-};
-
+use super::authority::Authority;
 use super::brokers::{Mosquitto, at};
 use super::mqtt::{Address, Client, Credentials, Seen, Version};
 use super::*;
-
-/// One who vouches.
-struct Authority {
-    certificate: String,
-    issuer: Issuer<'static, KeyPair>,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.self_signed(&key).unwrap().pem();
-        Self { certificate, issuer: Issuer::new(params, key) }
-    }
-
-    /// Writes a certificate for a name, its key, and this authority's, as an identity folder.
-    fn vouch(&self, folder: &Path, name: &str, purpose: ExtendedKeyUsagePurpose) {
-        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        params.distinguished_name.push(rcgen::DnType::CommonName, name);
-        params.extended_key_usages = vec![purpose];
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap().pem();
-        std::fs::create_dir_all(folder).unwrap();
-        std::fs::write(folder.join(Credentials::AUTHORITY), &self.certificate).unwrap();
-        std::fs::write(folder.join(Credentials::CERTIFICATE), certificate).unwrap();
-        std::fs::write(folder.join(Credentials::KEY), key.serialize_pem()).unwrap();
-    }
-}
 
 struct Guarded {
     mosquitto: Mosquitto,
@@ -51,22 +17,11 @@ impl Guarded {
     /// A broker that lets in whom its authority vouches for, each under its own name.
     async fn start(authority: &Authority) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let identity = folder.path().join("broker");
-        authority.vouch(&identity, "localhost", ExtendedKeyUsagePurpose::ServerAuth);
-        std::fs::write(folder.path().join("acl"), "pattern readwrite r/v1/%u/#\n").unwrap();
         let acl = folder.path().join("acl");
-        let settings = move |_: &Path| {
-            let file = |name: &str| identity.join(name).display().to_string();
-            format!(
-                "cafile {}\ncertfile {}\nkeyfile {}\nrequire_certificate true\n\
-                 use_identity_as_username true\nacl_file {}\n",
-                file(Credentials::AUTHORITY),
-                file(Credentials::CERTIFICATE),
-                file(Credentials::KEY),
-                acl.display()
-            )
-        };
-        Self { mosquitto: Mosquitto::start(settings).await, folder }
+        std::fs::write(&acl, "pattern readwrite r/v1/%u/#\n").unwrap();
+        let guard = authority.guard(folder.path());
+        let settings = format!("{guard}acl_file {}\n", acl.display());
+        Self { mosquitto: Mosquitto::start(|_| settings).await, folder }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -90,7 +45,7 @@ const NAME: &str = "acme/store-1/box-a";
 async fn a_node_is_let_in_by_its_certificate_and_speaks_under_its_own_name_only() {
     let authority = Authority::new();
     let guarded = Guarded::start(&authority).await;
-    authority.vouch(&guarded.path("node"), NAME, ExtendedKeyUsagePurpose::ClientAuth);
+    authority.vouch(&guarded.path("node"), NAME);
     for version in [Version::Five, Version::ThreeOne] {
         let credentials = Credentials::in_folder(&guarded.path("node"));
         let (mut client, seen) = guarded.first(credentials, version).await;
@@ -125,8 +80,8 @@ async fn a_node_is_let_in_by_its_certificate_and_speaks_under_its_own_name_only(
 async fn who_is_not_vouched_for_is_refused_on_either_side() {
     let (authority, other) = (Authority::new(), Authority::new());
     let guarded = Guarded::start(&authority).await;
-    authority.vouch(&guarded.path("node"), NAME, ExtendedKeyUsagePurpose::ClientAuth);
-    other.vouch(&guarded.path("forged"), NAME, ExtendedKeyUsagePurpose::ClientAuth);
+    authority.vouch(&guarded.path("node"), NAME);
+    other.vouch(&guarded.path("forged"), NAME);
     let genuine = Credentials::in_folder(&guarded.path("node"));
     let forged = Credentials::in_folder(&guarded.path("forged"));
     let nobody = Credentials { own: None, ..genuine.clone() };
@@ -144,7 +99,7 @@ async fn who_is_not_vouched_for_is_refused_on_either_side() {
 async fn credentials_that_cannot_be_used_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
-    Authority::new().vouch(folder.path(), NAME, ExtendedKeyUsagePurpose::ClientAuth);
+    Authority::new().vouch(folder.path(), NAME);
     std::fs::write(path("empty"), "nothing here").unwrap();
     let address: Address = "mqtts://localhost:1".parse().unwrap();
     let open = |credentials| {

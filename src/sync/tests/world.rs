@@ -18,31 +18,33 @@ enum Later {
 
 /// How bad things are, in percent.
 #[derive(Debug, Clone, Copy)]
-struct Faults {
-    lost: u32,
-    doubled: u32,
-    refused: u32,
+pub(super) struct Faults {
+    pub(super) lost: u32,
+    pub(super) doubled: u32,
+    pub(super) refused: u32,
     /// Seconds between cuts, about.
-    cut_every_s: u64,
+    pub(super) cut_every_s: u64,
 }
 
-const NONE: Faults = Faults { lost: 0, doubled: 0, refused: 0, cut_every_s: 1_000_000 };
+pub(super) const NONE: Faults = Faults { lost: 0, doubled: 0, refused: 0, cut_every_s: 1_000_000 };
 
-struct World {
+pub(super) struct World {
     chance: ChaCha8Rng,
-    now_ms: u64,
+    pub(super) now_ms: u64,
+    /// How wrong the box's clock is.
+    pub(super) skew_ms: i64,
     serial: u64,
     later: BTreeMap<(u64, u64), Later>,
-    store: Store,
+    pub(super) store: Store,
     session: Session,
-    hq: Hq,
-    hq_is_up: bool,
-    faults: Faults,
+    pub(super) hq: Hq,
+    pub(super) hq_is_up: bool,
+    pub(super) faults: Faults,
     /// Which connection there is, and the will that was left with the broker.
     connection: Option<u32>,
-    connections: u32,
+    pub(super) connections: u32,
     will: Option<Outgoing>,
-    produced: i64,
+    pub(super) produced: i64,
     /// What was sent to the broker and not yet taken; the most there ever was.
     in_flight: usize,
     most_in_flight: usize,
@@ -53,11 +55,12 @@ fn config() -> LineConfig {
 }
 
 impl World {
-    fn new(seed: u64, max_events: u64, faults: Faults) -> Self {
+    pub(super) fn new(seed: u64, max_events: u64, faults: Faults) -> Self {
         let store = store(max_events);
         Self {
             chance: ChaCha8Rng::seed_from_u64(seed),
             now_ms: 0,
+            skew_ms: 0,
             serial: 0,
             later: BTreeMap::new(),
             session: session(&store, config(), seed),
@@ -76,6 +79,11 @@ impl World {
 
     fn wall(&self) -> UnixMillis {
         START.plus(self.now_ms)
+    }
+
+    /// What the box's clock says.
+    fn box_clock(&self) -> UnixMillis {
+        UnixMillis(self.wall().0.saturating_add_signed(self.skew_ms))
     }
 
     fn percent(&mut self, percent: u32) -> bool {
@@ -100,7 +108,7 @@ impl World {
     }
 
     fn node(&mut self, happening: Happening) {
-        let now = Now { wall: self.wall(), steady_ms: self.now_ms };
+        let now = Now { wall: self.box_clock(), steady_ms: self.now_ms };
         for act in self.session.handle(happening, now).unwrap() {
             self.act(act);
         }
@@ -164,6 +172,12 @@ impl World {
         }
     }
 
+    /// When something happens next.
+    fn next_ms(&self) -> u64 {
+        let due = self.later.first_key_value().map_or(u64::MAX, |(key, _)| key.0);
+        due.min(self.session.wake_ms()).max(self.now_ms)
+    }
+
     fn step(&mut self) {
         let due = self.later.first_key_value().map_or(u64::MAX, |(key, _)| key.0);
         let wake = self.session.wake_ms().max(self.now_ms);
@@ -197,17 +211,24 @@ impl World {
         }
     }
 
-    fn run(&mut self, for_ms: u64) {
+    pub(super) fn run(&mut self, for_ms: u64) {
         let end = self.now_ms + for_ms;
-        while self.now_ms < end {
+        while self.next_ms() <= end {
             self.step();
         }
+        self.now_ms = self.now_ms.max(end);
     }
 
-    fn happens(&mut self) {
+    pub(super) fn happens(&mut self) {
         self.produced += 1;
-        happens(&self.store, self.produced, self.wall());
+        happens(&self.store, self.produced, self.box_clock());
         self.node(Happening::Tick);
+    }
+
+    /// The connection there is ends now.
+    pub(super) fn cut(&mut self) {
+        self.gone();
+        self.node(Happening::Lost);
     }
 
     /// The program ends anywhere and begins again on the same state.
@@ -218,7 +239,7 @@ impl World {
     }
 
     /// An hour or two of trouble.
-    fn trouble(&mut self) {
+    pub(super) fn trouble(&mut self) {
         let mut version = 0;
         for _ in 0..150 {
             let pause = self.chance.random_range(100..30_000);
@@ -246,7 +267,7 @@ impl World {
     }
 
     /// All is well again, for long enough.
-    fn calm(&mut self) {
+    pub(super) fn calm(&mut self) {
         self.faults = NONE;
         self.hq_is_up = true;
         self.later.retain(|_, later| !matches!(later, Later::Cut(_)));
@@ -257,7 +278,7 @@ impl World {
         }
     }
 
-    fn check(&self) {
+    pub(super) fn check(&self) {
         for stream in [Stream::Evt, Stream::Audit] {
             let empty = BTreeSet::new();
             let stored = self.hq.stored.get(&stream).unwrap_or(&empty);
@@ -280,7 +301,7 @@ impl World {
     }
 }
 
-fn survive(seed: u64, max_events: u64, faults: Faults) -> World {
+pub(super) fn survive(seed: u64, max_events: u64, faults: Faults) -> World {
     let mut world = World::new(seed, max_events, faults);
     world.trouble();
     world.calm();
