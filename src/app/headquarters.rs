@@ -14,7 +14,7 @@ pub async fn run_hq(
     (format, filter): (LogFormat, &str),
     announce: impl FnOnce(&Started),
 ) -> Result<(), AppError> {
-    telemetry::start(format, filter)?;
+    telemetry::start(format, filter, None)?;
     let stop = CancellationToken::new();
     signals::watch(stop.clone())?;
     let metrics = Arc::new(Metrics::new());

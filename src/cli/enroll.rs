@@ -12,8 +12,9 @@ use super::output;
 use super::place::{client, exchange};
 use crate::config;
 use crate::hq::enrolment::{
-    Identity, KeptIdentity, Request, make_renewal, make_request, write_identity, write_renewal,
+    Identity, Request, make_renewal, make_request, read_token, write_identity, write_renewal,
 };
+use crate::sync::Enrolment;
 use crate::sync::mqtt::Credentials;
 
 const EXAMPLES: &str = "\
@@ -59,7 +60,7 @@ impl Enroll {
     }
 
     async fn enrol(&self, folder: &Path) -> anyhow::Result<()> {
-        if KeptIdentity::read(folder)?.is_some() && !self.again {
+        if Enrolment::read(folder)?.is_some() && !self.again {
             bail!("this box is enrolled already, see {}; --again enrols it anew", folder.display());
         }
         let hq = self.hq.as_deref().context("--hq")?;
@@ -75,11 +76,11 @@ impl Enroll {
 
     async fn renew(&self, folder: &Path) -> anyhow::Result<()> {
         let none = || format!("this box is not enrolled: {} is not there", folder.display());
-        let kept = KeptIdentity::read(folder)?.with_context(none)?;
-        let token = KeptIdentity::token(folder)?.with_context(none)?;
+        let kept = Enrolment::read(folder)?.with_context(none)?;
+        let token = read_token(folder)?.with_context(none)?;
         let key = std::fs::read_to_string(folder.join(Credentials::KEY))
             .with_context(|| format!("reading the key in {}", folder.display()))?;
-        let hq = self.hq.clone().unwrap_or(kept.hq);
+        let hq = self.hq.clone().or(kept.hq).context("--hq")?;
         let identity = self.ask(&hq, "/hq/v1/renew", Some(&token), &make_renewal(&key)?).await?;
         write_renewal(folder, &identity)?;
         output::note(&format!("{} has its next certificate", identity.place));

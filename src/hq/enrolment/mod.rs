@@ -13,4 +13,4 @@ mod renewal;
 pub use authority::Authority;
 pub use claims::{Claim, ClaimRow};
 pub use identity::{Identity, Request, make_proof, make_renewal, make_request};
-pub use kept::{KeptIdentity, write_identity, write_renewal};
+pub use kept::{read_token, write_identity, write_renewal};

@@ -30,7 +30,9 @@ pub(in crate::hq) struct House {
 impl House {
     pub(in crate::hq) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let hq = Hq::open(HqConfig::new(folder.path())).await.unwrap();
+        let node_broker = Some("mqtts://hq.example".to_owned());
+        let config = HqConfig { node_broker, ..HqConfig::new(folder.path()) };
+        let hq = Hq::open(config).await.unwrap();
         let (actor, place) = (Actor::local(), place());
         hq.registry().add_tenant(&actor, &place.tenant).await.unwrap();
         hq.registry().set_store(&actor, &place.tenant, &place.store, "One").await.unwrap();

@@ -17,7 +17,7 @@ struct Pair {
 impl Pair {
     async fn new() -> Self {
         let house = House::new().await;
-        let store = Store::on(InMemoryBackend::new(), place(), StateConfig::default()).unwrap();
+        let store = Store::on(InMemoryBackend::new, place(), StateConfig::default()).unwrap();
         let who = Identity { place: place(), groups: Vec::new() };
         let trust = Trust { who, catalogues: Vec::new(), keys: house.hq.director().keys() };
         let session = Session::new(store.clone(), trust, LineConfig::default(), NOW, 1).unwrap();

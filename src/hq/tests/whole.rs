@@ -10,11 +10,10 @@ use tokio_util::sync::CancellationToken;
 use super::mosquitto::{Mosquitto, enrolled};
 use super::*;
 use crate::hq::clock::now;
-use crate::hq::enrolment::KeptIdentity;
 use crate::hq::line::{self, MqttWire, Standing};
 use crate::state::{StateConfig, Store};
 use crate::sync::mqtt::{Status, run};
-use crate::sync::{LineConfig, Session, Trust};
+use crate::sync::{Enrolment, LineConfig, Session};
 
 /// Waits for something to become so.
 async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
@@ -33,9 +32,7 @@ fn hurried() -> LineConfig {
 }
 
 fn node(store: &Store, folder: &std::path::Path) -> Session {
-    let kept = KeptIdentity::read(folder).unwrap().unwrap();
-    let who = Identity { place: kept.place.clone(), groups: kept.groups.clone() };
-    let trust = Trust { who, catalogues: Vec::new(), keys: kept.keys().unwrap() };
+    let trust = Enrolment::read(folder).unwrap().unwrap().trust().unwrap();
     Session::new(store.clone(), trust, hurried(), UnixMillis(0), 7).unwrap()
 }
 
@@ -51,7 +48,7 @@ async fn a_box_stays_in_step_when_the_broker_dies_and_forgets_everything() {
     let listening = tokio::spawn(line::run(Arc::clone(&hq), connect, tell, stop.clone()));
 
     let folder = enrolled(&hq, &place()).await;
-    let store = Store::on(InMemoryBackend::new(), place(), StateConfig::default()).unwrap();
+    let store = Store::on(InMemoryBackend::new, place(), StateConfig::default()).unwrap();
     let (status, _seen) = watch::channel(Status::new(now()));
     let broker = mosquitto.broker(folder.path());
     let running = tokio::spawn(run(node(&store, folder.path()), broker, status, stop.clone()));
