@@ -49,7 +49,8 @@ pub(in crate::cli) struct Serve {
     /// Listen beyond this machine without TLS; tokens then cross the network in clear
     #[arg(long)]
     allow_plain_http: bool,
-    /// `embedded`, or mqtt://host[:port] or mqtts://host[:port]; without, no node is heard
+    /// `embedded` (on the next two ports), mqtt://host[:port] or mqtts://host[:port]; without, no node
+    /// is heard
     #[arg(long, value_name = "URL")]
     broker: Option<String>,
     /// Where nodes find the broker, if elsewhere than HQ
@@ -77,7 +78,9 @@ impl Serve {
         let tenant: Label = self.tenant.parse().context("--tenant")?;
         let config = ServerConfig { hq, http: self.http()?, tenant, broker };
         let log = crate::config::load(&common.sources())?.log;
-        app::run_hq(config, (log.format, &log.filter), |started| {
+        // The embedded broker tells every subscription.
+        let filter = format!("{},rumqttd=warn", log.filter);
+        app::run_hq(config, (log.format, &filter), |started| {
             if started.users == 0 {
                 output::note("there is no user yet; `endcap hq user add NAME --role admin --at DIR` makes one");
             }
@@ -105,7 +108,14 @@ impl Serve {
         let version = if self.mqtt3 { Version::ThreeOne } else { Version::Five };
         let address = match self.broker.as_deref() {
             None => return Ok(None),
-            Some(EMBEDDED) => Embedded::start(0, 0).await?.address(version),
+            Some(EMBEDDED) => {
+                // Nodes are told once where the broker is, so it must be there after a restart, too.
+                let beside = |more| match self.listen.port() {
+                    0 => 0,
+                    port => port.saturating_add(more),
+                };
+                Embedded::start(beside(1), beside(2)).await?.address(version)
+            }
             Some(url) => url.parse().context("--broker")?,
         };
         let credentials = match &self.credentials {
