@@ -138,8 +138,8 @@ impl Facts {
     pub fn observed(&self, catalogue: &str, sum: Sum<'_>) -> Result<[u8; 32], FactsError> {
         self.quietly(|state| {
             self.disk().published(catalogue, |leaves| {
-                let mut held_in = leaves.map(|leaf| leaf.and_then(|leaf| leaf.held_in(state)));
-                sum(&mut held_in)
+                let mut held = leaves.map(|leaf| leaf.and_then(|leaf| leaf.held_in(state)));
+                sum(&mut held)
             })
         })
     }
