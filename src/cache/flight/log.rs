@@ -30,6 +30,9 @@ struct Log {
     unfit: bool,
     /// All events, once there are no more.
     whole: Option<Events>,
+    /// Whether it stands where the next who asks finds it, if it may. Before, nobody hears that it is
+    /// over: who asks the same again at once would miss it.
+    landed: bool,
     failure: Option<Failure>,
     abandoned: bool,
 }
@@ -41,6 +44,10 @@ impl Log {
 
     fn has_ended(&self) -> bool {
         self.whole.is_some() || self.failure.is_some() || self.abandoned
+    }
+
+    fn is_over(&self) -> bool {
+        self.landed || self.failure.is_some() || self.abandoned
     }
 }
 
@@ -118,6 +125,7 @@ impl Flight {
 
     /// Lets the readers know that [`Self::complete`] was the end.
     pub(super) fn tell(&self) {
+        self.lock().landed = true;
         self.told.send_replace(());
     }
 
@@ -184,7 +192,7 @@ impl Follower {
             self.next += 1;
             return Some(Ok(event.clone()));
         }
-        self.ended = log.has_ended();
+        self.ended = log.is_over();
         log.failure.clone().map(Err)
     }
 }

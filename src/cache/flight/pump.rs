@@ -111,6 +111,7 @@ impl<T: Tower> Drop for Pump<T> {
         let end = EngineError::Internal("an answer has no end".to_owned());
         self.flight.fail(end.into());
         self.tower.landed(&self.flight, None);
+        self.flight.tell();
     }
 }
 
