@@ -57,9 +57,17 @@ pub(super) fn naming(words: &[Word], asking: &[usize], language: Language) -> Ve
 /// The product whose SKU stands in a question.
 pub(super) fn by_sku(question: &str, reader: &mut Reader) -> Option<Seen<Product>> {
     let sku = |part: &str| part.len() >= 3 && part.bytes().any(|byte| byte.is_ascii_digit());
+    parts(question).filter(|part| sku(part)).take(8).find_map(|part| reader.product(part))
+}
+
+/// Whether this SKU, of a product or not, stands in a question.
+pub(super) fn has_sku(question: &str, sku: &str) -> bool {
+    sku.len() >= 3 && parts(question).any(|part| part == sku)
+}
+
+fn parts(question: &str) -> impl Iterator<Item = &str> {
     let parts = question.split(|c: char| c.is_whitespace() || "?!,;:()\"".contains(c));
-    let parts = parts.map(|part| part.trim_matches(['.', '-', '\'']));
-    parts.filter(|part| sku(part)).take(8).find_map(|part| reader.product(part))
+    parts.map(|part| part.trim_matches(['.', '-', '\'']))
 }
 
 /// The products that these words name. Where no product has them all, the view is told that they
@@ -75,8 +83,7 @@ pub(super) fn resolve(names: &[String], view: &mut View<'_>) -> Resolved {
         return resolved;
     }
     // A search looks for the other names as well, so what goes by them is among the hits.
-    let other = other_names(&query).map(|other| words(&other));
-    let other = other.map(|words| words.into_iter().map(|word| word.folded).collect::<Vec<_>>());
+    let other = by_other_names(names);
     if let Some(resolved) = other.and_then(|names| full(&self::scored(&names, &hits))) {
         return resolved;
     }
@@ -119,6 +126,18 @@ fn near(scored: &[(Fit, &Hit)]) -> Resolved {
         near if near.is_empty() => Resolved::Nothing,
         near => Resolved::Near(near),
     }
+}
+
+/// The share of these words, in percent, that a product has; by another name it may have more.
+pub(super) fn share(names: &[String], product: &Product) -> usize {
+    let other = by_other_names(names).map(|other| Fit::of(&other, product).percent);
+    Fit::of(names, product).percent.max(other.unwrap_or_default())
+}
+
+/// The words as others call what they name, where they do.
+fn by_other_names(names: &[String]) -> Option<Vec<String>> {
+    let other = words(&other_names(&query(names))?);
+    Some(other.into_iter().map(|word| word.folded).collect())
 }
 
 /// Whether these words say what one of the products is, and not only which one of its kind.

@@ -67,6 +67,13 @@ pub(super) fn write(say: Say<'_>) -> String {
             format!("Warning: {name} is recalled. Reason: {reason} Please do not use it.")
         }
         Say::NotRecalled { name } => format!("There is no recall of {name} in our data."),
+        Say::NoneRecalled { what } => {
+            format!("There is no recall in our data of anything that fits “{what}”.")
+        }
+        Say::NoOtherRecalled { what } => {
+            format!("There is no recall in our data of anything else that fits “{what}”.")
+        }
+        Say::MoreRecalls { count } => format!("Recalls that are not told here: {count}."),
         Say::RecallsUnknown => {
             "I cannot say whether it is recalled: our recall data is not up to date. Please ask a \
              colleague."

@@ -69,6 +69,13 @@ pub(super) fn write(say: Say<'_>) -> String {
             "Attention : {name} fait l’objet d’un rappel. Motif : {reason} Ne l’utilisez pas."
         ),
         Say::NotRecalled { name } => format!("Il n’y a pas de rappel de {name} dans nos données."),
+        Say::NoneRecalled { what } => {
+            format!("Nos données n’ont pas de rappel de quoi que ce soit qui corresponde à « {what} ».")
+        }
+        Say::NoOtherRecalled { what } => {
+            format!("Nos données n’ont pas de rappel d’autre chose qui corresponde à « {what} ».")
+        }
+        Say::MoreRecalls { count } => format!("Rappels qui ne sont pas nommés ici : {count}."),
         Say::RecallsUnknown => {
             "Je ne peux pas dire s’il y a un rappel : nos données de rappels ne sont pas à jour. \
              Demandez à notre personnel."

@@ -73,6 +73,13 @@ pub(super) fn write(say: Say<'_>) -> String {
             format!("Achtung: {name} ist zurückgerufen. Grund: {reason} Bitte nicht verwenden.")
         }
         Say::NotRecalled { name } => format!("Zu {name} gibt es in unseren Daten keinen Rückruf."),
+        Say::NoneRecalled { what } => {
+            format!("Zu nichts, was zu „{what}“ passt, gibt es in unseren Daten einen Rückruf.")
+        }
+        Say::NoOtherRecalled { what } => format!(
+            "Zu nichts anderem, was zu „{what}“ passt, gibt es in unseren Daten einen Rückruf."
+        ),
+        Say::MoreRecalls { count } => format!("Rückrufe, die hier nicht genannt sind: {count}."),
         Say::RecallsUnknown => {
             "Ich kann nicht sagen, ob es zurückgerufen ist: Unsere Daten über Rückrufe sind nicht \
              aktuell. Bitte fragen Sie unser Personal."

@@ -66,6 +66,13 @@ pub(super) fn write(say: Say<'_>) -> String {
             format!("Atención: {name} ha sido retirado. Motivo: {reason} No lo utilice.")
         }
         Say::NotRecalled { name } => format!("No hay retirada de {name} en nuestros datos."),
+        Say::NoneRecalled { what } => {
+            format!("No hay retirada en nuestros datos de nada que corresponda a «{what}».")
+        }
+        Say::NoOtherRecalled { what } => {
+            format!("No hay retirada en nuestros datos de nada más que corresponda a «{what}».")
+        }
+        Say::MoreRecalls { count } => format!("Retiradas que no se nombran aquí: {count}."),
         Say::RecallsUnknown => {
             "No puedo decir si ha sido retirado: nuestros datos de retiradas no están al día. \
              Pregunte a nuestro personal."

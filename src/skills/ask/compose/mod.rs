@@ -6,6 +6,7 @@ mod compare;
 mod hours;
 mod offers;
 mod prices;
+mod recalls;
 mod safety;
 mod stock;
 
@@ -95,8 +96,7 @@ pub(super) fn compose(question: &Question<'_>, view: &mut View<'_>) -> Option<Dr
             None => about_products(question, view, stock::each),
         },
         Intent::Location => about_products(question, view, stock::places),
-        Intent::Recall if names_nothing(question) => safety::all_recalls(view),
-        Intent::Recall => about_products(question, view, safety::recalls),
+        Intent::Recall => recalls::answer(question, view),
         Intent::Allergens => safety::allergens(question, view),
         Intent::Attribute(aspect) => about_products(question, view, |question, products, view| {
             about::aspect(question, aspect, products, view)
@@ -107,18 +107,13 @@ pub(super) fn compose(question: &Question<'_>, view: &mut View<'_>) -> Option<Dr
     Some(warned(draft, view))
 }
 
-/// Whether a question is about no product in particular.
-fn names_nothing(question: &Question<'_>) -> bool {
-    question.names().is_empty() && !question.text.contains(|c: char| c.is_ascii_digit())
-}
-
 /// What is said of a product that is recalled comes first.
 pub(super) fn warned(mut draft: Draft, view: &mut View<'_>) -> Draft {
     let mut warnings = Vec::new();
     for sku in &draft.cited {
         let Some(product) = view.reader.product(sku) else { continue };
         for recall in view.reader.recalls_of(sku) {
-            let warning = safety::warning(&product, &recall, view);
+            let warning = recalls::warning(&view.label(&product), &recall, view);
             if !draft.sentences.contains(&warning) {
                 warnings.push(warning);
             }

@@ -1,85 +1,18 @@
-//! Allergens and recalls: said as facts have them, or not at all.
+//! Allergens: said as facts have them, or not at all.
 
 use std::collections::BTreeSet;
 
 use super::super::resolve::{self, Resolved};
-use super::{Draft, MAX_NAMED, Question, found, not_found, sku, which};
-use crate::facts::{Allergen, Allergens, Fact, Product, Recall, Seen, Table};
+use super::{Draft, MAX_NAMED, Question, found, not_found, which};
+use crate::facts::{Allergen, Allergens, Product, Seen};
 use crate::skills::allergens::{self, akin};
 use crate::skills::figures;
 use crate::skills::view::View;
 use crate::skills::wording::Say;
 
-/// Recalls that are told at once.
-const MAX_RECALLS: usize = 20;
 /// Words by which something without an allergen is looked for.
 const WITHOUT: &str = "free without ohne frei glutenfrei* laktosefrei* nussfrei* milchfrei* eifrei* \
     sin libre libres sans";
-
-/// What is recalled at all.
-pub(super) fn all_recalls(view: &mut View<'_>) -> Draft {
-    let mut draft = Draft::default();
-    if view.is_old(Table::Recalls) || view.reader.heard(Table::Recalls).is_none() {
-        draft.say(view, Say::RecallsUnknown);
-        return draft;
-    }
-    for held in view.facts.list(Table::Recalls, "", MAX_RECALLS) {
-        let Fact::Recall(recall) = &held.fact else { continue };
-        for sku in &recall.skus {
-            let Some(product) = view.reader.product(sku) else { continue };
-            for recall in view.reader.recalls_of(sku) {
-                let warning = warning(&product, &recall, view);
-                if !draft.sentences.contains(&warning) {
-                    draft.sentences.push(warning);
-                }
-                draft.cite(&product);
-            }
-        }
-    }
-    if draft.sentences.is_empty() {
-        draft.say(view, Say::NoRecalls);
-    }
-    draft
-}
-
-/// Whether products are recalled.
-pub(super) fn recalls(_: &Question<'_>, products: &[Seen<Product>], view: &mut View<'_>) -> Draft {
-    let mut draft = Draft::default();
-    // No feed, no statement: silence of a feed that was never heard is no all-clear.
-    let unknown = view.is_old(Table::Recalls) || view.reader.heard(Table::Recalls).is_none();
-    for product in products {
-        draft.cite(product);
-        let recalls = view.reader.recalls_of(sku(product));
-        let name = view.label(product);
-        for recall in &recalls {
-            draft.sentences.push(warning(product, recall, view));
-        }
-        if recalls.is_empty() && !unknown {
-            draft.say(view, Say::NotRecalled { name: &name });
-        }
-    }
-    if unknown && draft.sentences.is_empty() {
-        draft.say(view, Say::RecallsUnknown);
-    }
-    draft
-}
-
-/// What is said of a recall before anything else.
-pub(super) fn warning(product: &Seen<Product>, recall: &Recall, view: &View<'_>) -> String {
-    let name = view.label(product);
-    let reason = ended(view.language.text(&recall.reasons));
-    let warning = view.say(Say::Recalled { name: &name, reason: &reason });
-    match view.language.own_text(&recall.instructions) {
-        Some(instruction) => format!("{warning} {}", ended(instruction)),
-        None => warning,
-    }
-}
-
-/// A text with a sign at its end.
-fn ended(text: &str) -> String {
-    let text = text.trim();
-    if text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
-}
 
 /// What products contain, or which of several do not.
 pub(super) fn allergens(question: &Question<'_>, view: &mut View<'_>) -> Draft {

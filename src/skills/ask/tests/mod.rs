@@ -1,1 +1,2 @@
+mod recalls;
 mod rules;
