@@ -160,7 +160,9 @@ impl Fit {
     fn of(names: &[String], product: &Product) -> Self {
         let known = known_words(product);
         let has = |word: &&String| known.iter().any(|known| same(word, known));
-        let amount = |word: &str| AMOUNTS.split_ascii_whitespace().any(|known| known == word);
+        let count = |word: &str| word.len() < 3 && word.bytes().all(|byte| byte.is_ascii_digit());
+        let amount =
+            |word: &str| count(word) || AMOUNTS.split_ascii_whitespace().any(|known| known == word);
         let counted: Vec<_> = names.iter().filter(|word| has(word) || !amount(word)).collect();
         let hits = counted.iter().filter(|word| has(word)).count();
         let percent = (hits * 100).checked_div(counted.len()).unwrap_or_default();

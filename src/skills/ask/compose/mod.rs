@@ -4,6 +4,7 @@ mod about;
 mod amount;
 mod compare;
 mod hours;
+mod meant;
 mod offers;
 mod prices;
 mod recalls;
@@ -30,9 +31,28 @@ pub(super) struct Question<'a> {
 }
 
 impl Question<'_> {
-    /// The words that may name a product.
+    /// The words that may name a product: those of the sentence that asks, or else all.
     pub(super) fn names(&self) -> Vec<String> {
-        resolve::naming(self.words, &self.understood.asking, self.understood.language)
+        let Understood { asking, language, .. } = self.understood;
+        let elsewhere = (0..self.words.len()).filter(|at| !self.is_asked_with(*at));
+        let idle: Vec<_> = asking.iter().copied().chain(elsewhere).collect();
+        let names = resolve::naming(self.words, &idle, *language);
+        if names.is_empty() { resolve::naming(self.words, asking, *language) } else { names }
+    }
+
+    /// Whether a word stands in the sentence whose words ask, if any do.
+    fn is_asked_with(&self, at: usize) -> bool {
+        let Some(asks) = self.understood.asking.first().copied() else { return true };
+        let places = at.min(asks)..at.max(asks);
+        let between = self.words.get(places.start..=places.end).unwrap_or_default();
+        !between.windows(2).any(|pair| matches!(pair, [one, next] if self.ends(one, next)))
+    }
+
+    /// Whether a sentence ends between two words; short ones with a point are abbreviations.
+    fn ends(&self, one: &Word, next: &Word) -> bool {
+        let between = self.text.get(one.range.end..next.range.start).unwrap_or_default();
+        between.contains(['?', '!', '¿', '\n'])
+            || between.contains(". ") && (one.range.len() > 3 || between.contains('>'))
     }
 
     /// Whether one of these folded words stands in the question; `*` stands for any ending.

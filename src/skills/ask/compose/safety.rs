@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::super::resolve::{self, Resolved};
+use super::super::resolve::Resolved;
+use super::meant::{self, Meant};
 use super::{Draft, MAX_NAMED, Question, found, not_found, which};
 use crate::facts::{Allergen, Allergens, Product, Seen};
 use crate::skills::allergens::{self, akin};
@@ -13,42 +14,50 @@ use crate::skills::wording::Say;
 /// Words by which something without an allergen is looked for.
 const WITHOUT: &str = "free without ohne frei glutenfrei* laktosefrei* nussfrei* milchfrei* eifrei* \
     sin libre libres sans";
+/// Words that turn what contains something into what does not.
+const NOT: &str = "no not don doesn isn nicht kein keine keinen ne n pas aucun aucune";
+/// Words that ask whether something is there.
+const HOLDS: &str = "contain contains in has have with enthalt enthalten hat haben drin contiene contienen \
+    lleva llevan tiene tienen hay contient contiennent dans";
+/// Words that ask whether somebody may have it: yes and no would be advice.
+const SUITS: &str = "safe suitable ok okay can may could should fine allergi* celiac* coeliac* \
+    intoleran* sicher geeignet vertraglich* darf durfen kann konnen unvertrag* zoliakie* seguro* \
+    segura* apto* apta* puede* puedo alergi* sur surs convient conviennent peut peuvent puis \
+    coeliaque*";
+/// Words by which one of several is chosen.
+const WHICH: &str =
+    "what which welche welcher welches welchen cual cuales quel quelle quels quelles";
 
 /// What products contain, or which of several do not.
 pub(super) fn allergens(question: &Question<'_>, view: &mut View<'_>) -> Draft {
-    let asked = asked(question);
-    let names = names(question);
-    match found(question, &names, view) {
-        Resolved::One(product) => declared(&[product], &asked, 1, question, view),
-        Resolved::Several(products, _) if asked.is_empty() => which(&products, view),
-        Resolved::Several(products, _) if looks_for(question) => without(&products, &asked, view),
+    let (meant, resolved) = found_by(question, view);
+    let feared = &meant.feared;
+    match resolved {
+        Resolved::One(product) => declared(&[product], feared, 1, question, view),
+        Resolved::Several(products, _) if feared.is_empty() => which(&products, view),
+        Resolved::Several(products, _) if looks_for(question) => without(&products, feared, view),
         Resolved::Several(products, count) => {
             let named = products.get(..MAX_NAMED.min(products.len())).unwrap_or_default();
-            declared(named, &asked, count, question, view)
+            declared(named, feared, count, question, view)
         }
-        other => not_found(&other, &names, view),
+        other => not_found(&other, &meant.names, view),
     }
 }
 
-/// The allergens that are asked for: those of the phrase, or else any that is named.
-fn asked(question: &Question<'_>) -> BTreeSet<Allergen> {
-    let named = allergens::in_words(question.words);
-    let asking = |(at, _): &&(usize, Allergen)| question.understood.asking.contains(at);
-    let by_phrase: BTreeSet<_> = named.iter().filter(asking).map(|(_, a)| *a).collect();
-    if by_phrase.is_empty() { named.into_iter().map(|(_, a)| a).collect() } else { by_phrase }
-}
-
-/// The words that name a product: not the allergens that are asked for.
-fn names(question: &Question<'_>) -> Vec<String> {
-    let named = allergens::in_words(question.words);
-    let by_phrase = named.iter().any(|(at, _)| question.understood.asking.contains(at));
-    let mut asking = question.understood.asking.clone();
-    if !by_phrase {
-        asking.extend(named.iter().map(|(at, _)| *at));
+/// The products that a question names. Where none has all of the words and nothing is feared for
+/// certain, the allergens among the words are.
+fn found_by(question: &Question<'_>, view: &mut View<'_>) -> (Meant, Resolved) {
+    let strictly = meant::strictly(question);
+    let resolved = found(question, &strictly.names, view);
+    let is_certain = matches!(resolved, Resolved::One(_) | Resolved::Several(..));
+    if is_certain || !strictly.feared.is_empty() {
+        return (strictly, resolved);
     }
-    let names = resolve::naming(question.words, &asking, question.understood.language);
-    let idle = "eat essen comer manger safe allergic something anything etwas algo quelque chose";
-    names.into_iter().filter(|name| !idle.split(' ').any(|word| word == name)).collect()
+    let widely = meant::widely(question);
+    match found(question, &widely.names, view) {
+        certain @ (Resolved::One(_) | Resolved::Several(..)) => (widely, certain),
+        _ => (strictly, resolved),
+    }
 }
 
 /// Whether any product without something is looked for, rather than asked what certain ones have.
@@ -56,7 +65,9 @@ fn looks_for(question: &Question<'_>) -> bool {
     let word = |at: usize| question.words.get(at).map_or("", |word| word.folded.as_str());
     let of_certain = "is are ist sind es son est sont".split(' ').any(|is| is == word(0))
         && !["there", "ce"].contains(&word(1));
-    question.has(WITHOUT) && !of_certain
+    let suits_which = question.has(WHICH) && question.has(SUITS);
+    let holds_not = question.has(NOT) && question.has(HOLDS);
+    (question.has(WITHOUT) || holds_not || suits_which) && !of_certain
 }
 
 /// What each of these products is declared to contain; `count` products were meant.
@@ -70,9 +81,10 @@ fn declared(
     let mut draft = Draft::default();
     products.iter().for_each(|product| draft.cite(product));
     let asking = match count {
+        1 if question.has(SUITS) => Asking::Neither,
         1 if question.has(WITHOUT) => Asking::IfFree,
-        1 => Asking::IfThere,
-        _ => Asking::OfSeveral,
+        1 if question.has(HOLDS) && !question.has(NOT) => Asking::IfThere,
+        _ => Asking::Neither,
     };
     let (known, unknown): (Vec<_>, Vec<_>) =
         products.iter().partition(|product| product.allergens.is_some());
@@ -82,7 +94,7 @@ fn declared(
         if asked.is_empty() {
             all_of(&name, declared, &mut draft, view);
         }
-        for allergen in asked {
+        for allergen in asked.iter().filter(|allergen| !is_told(**allergen, asked, declared)) {
             one_of(&name, *allergen, declared, asking, &mut draft, view);
         }
     }
@@ -107,8 +119,15 @@ enum Asking {
     IfThere,
     /// Whether it is not there: no, it is.
     IfFree,
-    /// Of several products, to which no yes or no is one answer.
-    OfSeveral,
+    /// What is there: of several products, or for somebody whom it may harm.
+    Neither,
+}
+
+/// Whether what a product contains of an allergen is told with another that is asked for as well.
+fn is_told(allergen: Allergen, asked: &BTreeSet<Allergen>, known: &Allergens) -> bool {
+    let other = |other: &&Allergen| **other != allergen && akin(**other).contains(&allergen);
+    let held = known.contains.contains(&allergen) || known.may_contain.contains(&allergen);
+    held && asked.iter().any(|asked| other(&asked))
 }
 
 fn all_of(name: &str, known: &Allergens, draft: &mut Draft, view: &View<'_>) {
@@ -145,9 +164,12 @@ fn one_of(
             match asking {
                 Asking::IfThere => Say::Includes { name, what },
                 Asking::IfFree => Say::NotFree { name, what },
-                Asking::OfSeveral => Say::Contains { name, list: what },
+                Asking::Neither => Say::Contains { name, list: what },
             },
         );
+        if !traces.is_empty() {
+            draft.say(view, Say::MayContain { name, list: &traces });
+        }
     } else if !traces.is_empty() {
         draft.say(view, Say::Traces { name, what: &traces });
     } else {

@@ -1,2 +1,4 @@
+mod allergens;
 mod recalls;
 mod rules;
+mod words;
