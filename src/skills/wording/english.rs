@@ -42,6 +42,8 @@ pub(super) fn write(say: Say<'_>) -> String {
         Say::ClosedOn { what, day } => format!("{what}: closed on {day}."),
         Say::OpenNow { what } => format!("{what}: open now."),
         Say::ClosedNow { what } => format!("{what}: closed now."),
+        Say::Week { what, list } => format!("{what}: {list}."),
+        Say::SpecialDays { what, list } => format!("{what}, special days: {list}."),
         Say::NoHours => "I do not know the opening hours. Please ask a colleague.".to_owned(),
         Say::HoursOld => "Our opening hours may have changed; please check the sign.".to_owned(),
         Say::Contains { name, list } => format!("{name} contains {list}."),

@@ -43,6 +43,8 @@ pub(super) fn write(say: Say<'_>) -> String {
         Say::ClosedOn { what, day } => format!("{what} : fermé le {day}."),
         Say::OpenNow { what } => format!("{what} : ouvert maintenant."),
         Say::ClosedNow { what } => format!("{what} : fermé maintenant."),
+        Say::Week { what, list } => format!("{what} : {list}."),
+        Say::SpecialDays { what, list } => format!("{what}, jours particuliers : {list}."),
         Say::NoHours => {
             "Je ne connais pas les horaires. Demandez à notre personnel.".to_owned()
         }

@@ -43,6 +43,8 @@ pub(super) fn write(say: Say<'_>) -> String {
         Say::ClosedOn { what, day } => format!("{what}: am {day} geschlossen."),
         Say::OpenNow { what } => format!("{what}: jetzt geöffnet."),
         Say::ClosedNow { what } => format!("{what}: jetzt geschlossen."),
+        Say::Week { what, list } => format!("{what}: {list}."),
+        Say::SpecialDays { what, list } => format!("{what}, besondere Tage: {list}."),
         Say::NoHours => {
             "Ich kenne die Öffnungszeiten nicht. Bitte fragen Sie unser Personal.".to_owned()
         }

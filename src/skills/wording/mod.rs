@@ -36,6 +36,8 @@ pub(super) enum Say<'a> {
     ClosedOn { what: &'a str, day: &'a str },
     OpenNow { what: &'a str },
     ClosedNow { what: &'a str },
+    Week { what: &'a str, list: &'a str },
+    SpecialDays { what: &'a str, list: &'a str },
     NoHours,
     HoursOld,
     Contains { name: &'a str, list: &'a str },

@@ -45,6 +45,8 @@ pub(super) fn write(say: Say<'_>) -> String {
         Say::ClosedOn { what, day } => format!("{what}: cerrado el {day}."),
         Say::OpenNow { what } => format!("{what}: abierto ahora."),
         Say::ClosedNow { what } => format!("{what}: cerrado ahora."),
+        Say::Week { what, list } => format!("{what}: {list}."),
+        Say::SpecialDays { what, list } => format!("{what}, días especiales: {list}."),
         Say::NoHours => "No conozco el horario. Pregunte a nuestro personal.".to_owned(),
         Say::HoursOld => "El horario puede haber cambiado; mire el cartel.".to_owned(),
         Say::Contains { name, list } => format!("{name} contiene {list}."),

@@ -8,6 +8,7 @@ mod offers;
 mod prices;
 mod safety;
 mod stock;
+mod when;
 
 use super::intent::{Intent, Understood};
 use super::resolve::{self, Resolved};
