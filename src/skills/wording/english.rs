@@ -103,6 +103,15 @@ pub(super) fn write(say: Say<'_>) -> String {
             format!("There are {count} more; tell me more exactly which one you mean.")
         }
         Say::AlsoOnOffer { offer } => format!("On offer: {offer}."),
+        Say::OffersOnlyNow => "I can only say what is on offer now.".to_owned(),
+        Say::OfferOf { name, offer } => format!("{name} is on offer: {offer}."),
+        Say::CheaperWithOffer { name, price, other, than } => {
+            format!("With the offer {name} is cheaper: {price}; {other}: {than}.")
+        }
+        Say::CheapestWithOffer { name, price, offer } => {
+            format!("With the offer the cheapest is {name} at {price}: {offer}.")
+        }
+        Say::SameByAmount { price } => format!("For the same amount both cost the same: {price}."),
         Say::WhichProduct => "Which product do you mean?".to_owned(),
         Say::Unanswered => {
             "I cannot answer that from the shop's data. Please ask a colleague.".to_owned()

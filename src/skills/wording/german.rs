@@ -109,6 +109,17 @@ pub(super) fn write(say: Say<'_>) -> String {
             format!("Es gibt noch {count} weitere; sagen Sie mir genauer, welches Sie meinen.")
         }
         Say::AlsoOnOffer { offer } => format!("Im Angebot: {offer}."),
+        Say::OffersOnlyNow => "Ich kann nur sagen, was jetzt im Angebot ist.".to_owned(),
+        Say::OfferOf { name, offer } => format!("{name} ist im Angebot: {offer}."),
+        Say::CheaperWithOffer { name, price, other, than } => {
+            format!("Mit dem Angebot ist {name} günstiger: {price}; {other}: {than}.")
+        }
+        Say::CheapestWithOffer { name, price, offer } => {
+            format!("Mit dem Angebot ist {name} am günstigsten für {price}: {offer}.")
+        }
+        Say::SameByAmount { price } => {
+            format!("Auf die Menge gerechnet kosten beide gleich viel: {price}.")
+        }
         Say::WhichProduct => "Welches Produkt meinen Sie?".to_owned(),
         Say::Unanswered => {
             "Das kann ich aus den Daten des Geschäfts nicht beantworten. Bitte fragen Sie unser \

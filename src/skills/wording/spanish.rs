@@ -102,6 +102,17 @@ pub(super) fn write(say: Say<'_>) -> String {
             format!("Hay {count} más; dígame con más detalle cuál quiere decir.")
         }
         Say::AlsoOnOffer { offer } => format!("En oferta: {offer}."),
+        Say::OffersOnlyNow => "Solo puedo decir qué está en oferta ahora.".to_owned(),
+        Say::OfferOf { name, offer } => format!("{name} está en oferta: {offer}."),
+        Say::CheaperWithOffer { name, price, other, than } => {
+            format!("Con la oferta {name} es más barato: {price}; {other}: {than}.")
+        }
+        Say::CheapestWithOffer { name, price, offer } => {
+            format!("Con la oferta lo más barato es {name} por {price}: {offer}.")
+        }
+        Say::SameByAmount { price } => {
+            format!("Por la misma cantidad los dos cuestan lo mismo: {price}.")
+        }
         Say::WhichProduct => "¿Qué producto quiere decir?".to_owned(),
         Say::Unanswered => {
             "No puedo responder a eso con los datos de la tienda. Pregunte a nuestro personal."

@@ -5,6 +5,7 @@ mod dates;
 use chrono::{NaiveDate, TimeDelta};
 
 use super::super::pattern;
+use super::super::resolve::same;
 use super::Question;
 use crate::facts::Weekday;
 use crate::skills::figures;
@@ -52,6 +53,9 @@ const WEEKEND: &str =
     "weekend* | week end* | wochenende* | fin de semana | fines de semana | finde";
 const DAY_AFTER: &str = "day after tomorrow | ubermorgen | pasado manana | apres demain";
 const TODAY: &str = "today | heute | hoy | aujourd hui";
+/// Words of days and of longer times.
+const SPANS: &str = "day week month weekend ubermorgen tag woche monat wochenende semana mes pasado \
+    semaine mois apres";
 /// Words of the times of a day.
 const TIMES: &str = "tonight | morning | noon | afternoon | evening | night | midnight | late | \
     early | morgens | mittag* | nachmittag* | abend* | nacht* | mitternacht | la manana | la tarde | \
@@ -98,12 +102,10 @@ pub(super) fn when(question: &Question<'_>, today: NaiveDate) -> When {
 
 /// Whether a word names a time, and no product.
 pub(super) fn is_time(word: &str) -> bool {
-    let in_list = |list: &str| list.split('|').any(|time| pattern::find(time, &[word]).is_some());
-    let any_day = Weekday::ALL.into_iter().any(|day| is_weekday(word, day));
-    any_day
+    Weekday::ALL.into_iter().any(|day| is_weekday(word, day))
         || TOMORROW.contains(&word)
         || dates::is_month(word)
-        || [UNCLEAR, WEEKEND, DAY_AFTER, TODAY].into_iter().any(in_list)
+        || SPANS.split(' ').any(|span| same(word, span))
 }
 
 fn coming(today: NaiveDate) -> impl Iterator<Item = NaiveDate> {

@@ -1,2 +1,3 @@
 mod hours;
+mod offers;
 mod rules;
