@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::phrases;
-use crate::facts::search::{Hit, MAX_QUERY_BYTES, other_names};
+use crate::facts::search::{Hit, MAX_HITS, MAX_QUERY_BYTES, other_names};
 use crate::facts::{Attribute, Product, Reader, Seen};
 use crate::skills::language::Language;
 use crate::skills::view::View;
 use crate::skills::words::{Word, fold, words};
 
-/// Candidates that are looked at.
+/// Candidates that are looked at first.
 const CANDIDATES: usize = 50;
 /// The share of words, in percent, from which on a product may be what was meant.
 const NEAR_PERCENT: usize = 50;
@@ -77,18 +77,31 @@ pub(super) fn resolve(names: &[String], view: &mut View<'_>) -> Resolved {
         return Resolved::Unnamed;
     }
     let query = query(names);
-    let hits = view.find(&query, CANDIDATES);
-    let scored = scored(names, &hits);
-    if let Some(resolved) = full(&scored) {
-        return resolved;
+    let mut hits = view.find(&query, CANDIDATES);
+    let mut resolved = full(names, &query, &hits);
+    // Of many the cheapest, the one on offer or the number would be told of some.
+    if hits.len() == CANDIDATES && matches!(resolved, Some(Resolved::Several(..))) {
+        hits = view.find(&query, MAX_HITS);
+        resolved = full(names, &query, &hits);
     }
+    resolved.unwrap_or_else(|| {
+        view.missed.push(query);
+        near(&scored(names, &hits))
+    })
+}
+
+/// All products that have these words, whatever else they are.
+pub(super) fn all_with(names: &[String], view: &mut View<'_>) -> Vec<Seen<Product>> {
+    let hits = view.find(&query(names), MAX_HITS);
+    let full = scored(names, &hits).into_iter().filter(|(fit, _)| fit.percent == 100);
+    full.map(|(_, hit)| hit.product.clone()).collect()
+}
+
+/// The products that have all of the words, or all of another name for them.
+fn full(names: &[String], query: &str, hits: &[Hit]) -> Option<Resolved> {
     // A search looks for the other names as well, so what goes by them is among the hits.
-    let other = by_other_names(names);
-    if let Some(resolved) = other.and_then(|names| full(&self::scored(&names, &hits))) {
-        return resolved;
-    }
-    view.missed.push(query);
-    near(&scored)
+    let other = || by_other_names(names);
+    whole(&scored(names, hits)).or_else(|| whole(&scored(&other()?, hits)))
 }
 
 fn scored<'a>(names: &[String], hits: &'a [Hit]) -> Vec<(Fit, &'a Hit)> {
@@ -96,7 +109,7 @@ fn scored<'a>(names: &[String], hits: &'a [Hit]) -> Vec<(Fit, &'a Hit)> {
 }
 
 /// The products that have all of the words; none where no product has.
-fn full(scored: &[(Fit, &Hit)]) -> Option<Resolved> {
+fn whole(scored: &[(Fit, &Hit)]) -> Option<Resolved> {
     let full: Vec<_> = scored.iter().filter(|(fit, _)| fit.percent == 100).collect();
     // Coffee goes before coffee creamer.
     let heads: Vec<_> = full.iter().filter(|(fit, _)| fit.head).copied().collect();
@@ -191,6 +204,8 @@ fn known_words(product: &Product) -> BTreeSet<String> {
     product.size.iter().for_each(|size| take(&size.text));
     for (name, value) in &product.attributes {
         match value {
+            // Of where a record comes from nobody asks: it names its neighbours as well.
+            _ if name.starts_with("source_") => {}
             Attribute::Flag(true) => take(name),
             Attribute::Text(text) if text.len() < 40 => take(text),
             _ => {}

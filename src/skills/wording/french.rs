@@ -43,6 +43,8 @@ pub(super) fn write(say: Say<'_>) -> String {
         Say::ClosedOn { what, day } => format!("{what} : fermé le {day}."),
         Say::OpenNow { what } => format!("{what} : ouvert maintenant."),
         Say::ClosedNow { what } => format!("{what} : fermé maintenant."),
+        Say::Week { what, list } => format!("{what} : {list}."),
+        Say::SpecialDays { what, list } => format!("{what}, jours particuliers : {list}."),
         Say::NoHours => {
             "Je ne connais pas les horaires. Demandez à notre personnel.".to_owned()
         }
@@ -110,6 +112,11 @@ pub(super) fn write(say: Say<'_>) -> String {
         }
         Say::More { count } => format!("Il y en a {count} autres ; dites-moi plus précisément lequel."),
         Say::AlsoOnOffer { offer } => format!("En promotion : {offer}."),
+        Say::OffersOnlyNow => "Je peux seulement dire ce qui est en promotion maintenant.".to_owned(),
+        Say::OfferOf { name, offer } => format!("{name} est en promotion : {offer}."),
+        Say::CheaperWithOffer { name, price, other, than } => format!("Avec la promotion {name} est moins cher : {price} ; {other} : {than}."),
+        Say::CheapestWithOffer { name, price, offer } => format!("Avec la promotion le moins cher est {name} à {price} : {offer}."),
+        Say::SameByAmount { price } => format!("À quantité égale les deux coûtent autant : {price}."),
         Say::WhichProduct => "De quel produit parlez-vous ?".to_owned(),
         Say::Unanswered => {
             "Je ne peux pas répondre à cela avec les données du magasin. Demandez à notre personnel."

@@ -45,6 +45,8 @@ pub(super) fn write(say: Say<'_>) -> String {
         Say::ClosedOn { what, day } => format!("{what}: cerrado el {day}."),
         Say::OpenNow { what } => format!("{what}: abierto ahora."),
         Say::ClosedNow { what } => format!("{what}: cerrado ahora."),
+        Say::Week { what, list } => format!("{what}: {list}."),
+        Say::SpecialDays { what, list } => format!("{what}, días especiales: {list}."),
         Say::NoHours => "No conozco el horario. Pregunte a nuestro personal.".to_owned(),
         Say::HoursOld => "El horario puede haber cambiado; mire el cartel.".to_owned(),
         Say::Contains { name, list } => format!("{name} contiene {list}."),
@@ -107,6 +109,17 @@ pub(super) fn write(say: Say<'_>) -> String {
             format!("Hay {count} más; dígame con más detalle cuál quiere decir.")
         }
         Say::AlsoOnOffer { offer } => format!("En oferta: {offer}."),
+        Say::OffersOnlyNow => "Solo puedo decir qué está en oferta ahora.".to_owned(),
+        Say::OfferOf { name, offer } => format!("{name} está en oferta: {offer}."),
+        Say::CheaperWithOffer { name, price, other, than } => {
+            format!("Con la oferta {name} es más barato: {price}; {other}: {than}.")
+        }
+        Say::CheapestWithOffer { name, price, offer } => {
+            format!("Con la oferta lo más barato es {name} por {price}: {offer}.")
+        }
+        Say::SameByAmount { price } => {
+            format!("Por la misma cantidad los dos cuestan lo mismo: {price}.")
+        }
         Say::WhichProduct => "¿Qué producto quiere decir?".to_owned(),
         Say::Unanswered => {
             "No puedo responder a eso con los datos de la tienda. Pregunte a nuestro personal."

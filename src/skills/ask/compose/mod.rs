@@ -10,6 +10,7 @@ mod prices;
 mod recalls;
 mod safety;
 mod stock;
+mod when;
 
 use super::intent::{Intent, Understood};
 use super::resolve::{self, Resolved};

@@ -187,7 +187,9 @@ fn without(products: &[Seen<Product>], asked: &BTreeSet<Allergen>, view: &View<'
             asked.iter().flat_map(|asked| akin(*asked)).all(absent)
         })
     };
-    let free: Vec<_> = products.iter().filter(free).take(MAX_NAMED).collect();
+    let mut free: Vec<_> = products.iter().filter(free).collect();
+    let more = free.len().saturating_sub(MAX_NAMED);
+    free.truncate(MAX_NAMED);
     let what = listed(asked.iter().copied(), view);
     let list = free.iter().map(|product| view.label(product)).collect();
     let list = figures::all(list, view.language);
@@ -196,6 +198,9 @@ fn without(products: &[Seen<Product>], asked: &BTreeSet<Allergen>, view: &View<'
         draft.say(view, Say::WithoutNone { what: &what });
     } else {
         draft.say(view, Say::WithoutList { what: &what, list: &list });
+        if more > 0 {
+            draft.say(view, Say::More { count: more });
+        }
         draft.say(view, Say::CheckLabel);
     }
     draft
