@@ -78,11 +78,11 @@ pub(super) fn resolve(names: &[String], view: &mut View<'_>) -> Resolved {
     }
     let query = query(names);
     let mut hits = view.find(&query, CANDIDATES);
-    let mut resolved = full(names, &query, &hits);
+    let mut resolved = full(names, &hits);
     // Of many the cheapest, the one on offer or the number would be told of some.
     if hits.len() == CANDIDATES && matches!(resolved, Some(Resolved::Several(..))) {
         hits = view.find(&query, MAX_HITS);
-        resolved = full(names, &query, &hits);
+        resolved = full(names, &hits);
     }
     resolved.unwrap_or_else(|| {
         view.missed.push(query);
@@ -98,7 +98,7 @@ pub(super) fn all_with(names: &[String], view: &mut View<'_>) -> Vec<Seen<Produc
 }
 
 /// The products that have all of the words, or all of another name for them.
-fn full(names: &[String], query: &str, hits: &[Hit]) -> Option<Resolved> {
+fn full(names: &[String], hits: &[Hit]) -> Option<Resolved> {
     // A search looks for the other names as well, so what goes by them is among the hits.
     let other = || by_other_names(names);
     whole(&scored(names, hits)).or_else(|| whole(&scored(&other()?, hits)))
