@@ -41,6 +41,9 @@ fn terms(allergen: Allergen) -> &'static str {
 
 /// The allergen that a folded word names.
 pub(super) fn named(word: &str) -> Option<Allergen> {
+    // What makes ill stands before the illness, as in `Nussallergiker`.
+    let ill = ["allerg", "unvertrag", "intoleran"].iter().filter_map(|ill| word.find(ill));
+    let word = ill.min().filter(|at| *at > 0).and_then(|at| word.get(..at)).unwrap_or(word);
     let is = |term: &str| match term.strip_suffix('*') {
         Some(beginning) => word.starts_with(beginning),
         None => word == term,
@@ -120,6 +123,9 @@ mod tests {
             ("œufs", Some(Allergen::Eggs)),
             ("leche", Some(Allergen::Milk)),
             ("Fischstäbchen", Some(Allergen::Fish)),
+            ("Nussallergiker", Some(Allergen::Nuts)),
+            ("Laktoseintoleranz", Some(Allergen::Milk)),
+            ("Allergiker", None),
             ("laitue", None),
             ("doughnuts", None),
             ("bread", None),

@@ -95,7 +95,8 @@ pub(super) fn day(date: NaiveDate, language: Language) -> String {
     }
 }
 
-fn month(month0: u32, language: Language) -> &'static str {
+/// A month's name, counted from 0.
+pub(super) fn month(month0: u32, language: Language) -> &'static str {
     let months = language.pick([
         "January February March April May June July August September October November December",
         "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",

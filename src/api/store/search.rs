@@ -15,11 +15,13 @@ use crate::api::error::out_of_range;
 use crate::api::query::Query;
 use crate::api::routes::QueryField;
 use crate::api::service::Service;
-use crate::facts::search::{self, Filters, Hit, MAX_HITS, SearchError};
+use crate::facts::search::{self, Filters, Hit, SearchError};
 use crate::facts::{Allergen, Lang, Location, Price, Reader, Size, Stock, UnixSeconds};
 use crate::http::Problem;
 
 const DEFAULT_LIMIT: usize = 10;
+/// Products that may be asked for at once.
+const MAX_LIMIT: usize = 100;
 /// A query waits this long for its meaning; then words alone count.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -140,7 +142,7 @@ fn parse(query: &Query) -> Result<search::Query, Problem> {
         on_promotion: flag(query, "on_promotion")?,
         without: without(query)?,
     };
-    let limit = query.number("limit", 1, MAX_HITS, "1 to 100")?.unwrap_or(DEFAULT_LIMIT);
+    let limit = query.number("limit", 1, MAX_LIMIT, "1 to 100")?.unwrap_or(DEFAULT_LIMIT);
     let language: Option<Lang> = parsed(query, "language", "a language such as de")?;
     let text = query.text("q").unwrap_or_default().to_owned();
     Ok(search::Query { text, language, filters, limit })

@@ -7,8 +7,8 @@ use crate::facts::{Allergen, Category, Decimal, Lang};
 
 /// Bytes of a query's text.
 pub const MAX_QUERY_BYTES: usize = 512;
-/// Products that one search gives at most.
-pub const MAX_HITS: usize = 100;
+/// Products that one search gives at most: as many as it looks at.
+pub const MAX_HITS: usize = super::CANDIDATES;
 
 /// What is looked for. Without a text, all that pass the filters, by their SKUs.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -82,7 +82,8 @@ struct Read {
 impl Read {
     fn of(asked: &Asked, default: Language) -> Self {
         let text = crate::privacy::redact(asked.question.trim());
-        let words = words(&text);
+        let mut words = words(&text);
+        words.retain(|word| !in_placeholder(&text, word));
         let told = asked.language.or_else(|| Language::of(&text));
         let understood = understand(&words, told.unwrap_or(default), told.is_some());
         // "Preis Milch" has no function word, and its phrase tells the language.
@@ -98,6 +99,14 @@ impl Read {
     fn question(&self) -> Question<'_> {
         Question { text: &self.text, words: &self.words, understood: &self.understood }
     }
+}
+
+/// Whether a word stands for personal data that was taken out.
+fn in_placeholder(text: &str, word: &Word) -> bool {
+    let letter = |c: char| c.is_ascii_uppercase() || c == '_';
+    let before = text.get(..word.range.start).unwrap_or_default().trim_end_matches(letter);
+    let behind = text.get(word.range.end..).unwrap_or_default().trim_start_matches(letter);
+    before.ends_with('<') && behind.starts_with('>')
 }
 
 impl Clerk {

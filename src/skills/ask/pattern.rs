@@ -1,6 +1,7 @@
 //! Phrases as patterns over words.
 //!
-//! A pattern is words with spaces between. `cost*` is any word that begins so, `@` a word that
+//! A pattern is words with spaces between. `cost*` is any word that begins so, `*cost*` any that
+//! has it, `@` a word that
 //! names an allergen, `_` up to [`MAX_GAP`] words, `?` exactly one, `^` and `$` the text's ends.
 
 use crate::skills::allergens;
@@ -47,9 +48,10 @@ fn is(part: &str, word: &str) -> bool {
     match part {
         "?" => true,
         "@" => allergens::named(word).is_some(),
-        part => match part.strip_suffix('*') {
-            Some(beginning) => word.starts_with(beginning),
-            None => word == part,
+        part => match (part.strip_prefix('*'), part.strip_suffix('*')) {
+            (Some(_), Some(_)) => word.contains(part.trim_matches('*')),
+            (_, Some(beginning)) => word.starts_with(beginning),
+            _ => word == part,
         },
     }
 }
@@ -67,6 +69,8 @@ mod tests {
             ("when _ open*", "open when", None),
             ("contain* _ @", "does it contain any peanuts", Some(vec![2, 4])),
             ("contain* _ @", "does it contain bread", None),
+            ("*allerg*", "fur nussallergiker", Some(vec![1])),
+            ("*allerg*", "fur nusse", None),
             ("^ where", "where is it", Some(vec![0])),
             ("^ where", "so where is it", None),
             ("^ is _ vegan $", "is the bread vegan", Some(vec![0, 3])),

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::phrases;
-use crate::facts::search::{Hit, MAX_QUERY_BYTES, other_names};
+use crate::facts::search::{Hit, MAX_HITS, MAX_QUERY_BYTES, other_names};
 use crate::facts::{Attribute, Product, Reader, Seen};
 use crate::skills::language::Language;
 use crate::skills::view::View;
 use crate::skills::words::{Word, fold, words};
 
-/// Candidates that are looked at.
+/// Candidates that are looked at first.
 const CANDIDATES: usize = 50;
 /// The share of words, in percent, from which on a product may be what was meant.
 const NEAR_PERCENT: usize = 50;
@@ -57,9 +57,17 @@ pub(super) fn naming(words: &[Word], asking: &[usize], language: Language) -> Ve
 /// The product whose SKU stands in a question.
 pub(super) fn by_sku(question: &str, reader: &mut Reader) -> Option<Seen<Product>> {
     let sku = |part: &str| part.len() >= 3 && part.bytes().any(|byte| byte.is_ascii_digit());
+    parts(question).filter(|part| sku(part)).take(8).find_map(|part| reader.product(part))
+}
+
+/// Whether this SKU, of a product or not, stands in a question.
+pub(super) fn has_sku(question: &str, sku: &str) -> bool {
+    sku.len() >= 3 && parts(question).any(|part| part == sku)
+}
+
+fn parts(question: &str) -> impl Iterator<Item = &str> {
     let parts = question.split(|c: char| c.is_whitespace() || "?!,;:()\"".contains(c));
-    let parts = parts.map(|part| part.trim_matches(['.', '-', '\'']));
-    parts.filter(|part| sku(part)).take(8).find_map(|part| reader.product(part))
+    parts.map(|part| part.trim_matches(['.', '-', '\'']))
 }
 
 /// The products that these words name. Where no product has them all, the view is told that they
@@ -69,19 +77,31 @@ pub(super) fn resolve(names: &[String], view: &mut View<'_>) -> Resolved {
         return Resolved::Unnamed;
     }
     let query = query(names);
-    let hits = view.find(&query, CANDIDATES);
-    let scored = scored(names, &hits);
-    if let Some(resolved) = full(&scored) {
-        return resolved;
+    let mut hits = view.find(&query, CANDIDATES);
+    let mut resolved = full(names, &hits);
+    // Of many the cheapest, the one on offer or the number would be told of some.
+    if hits.len() == CANDIDATES && matches!(resolved, Some(Resolved::Several(..))) {
+        hits = view.find(&query, MAX_HITS);
+        resolved = full(names, &hits);
     }
+    resolved.unwrap_or_else(|| {
+        view.missed.push(query);
+        near(&scored(names, &hits))
+    })
+}
+
+/// All products that have these words, whatever else they are.
+pub(super) fn all_with(names: &[String], view: &mut View<'_>) -> Vec<Seen<Product>> {
+    let hits = view.find(&query(names), MAX_HITS);
+    let full = scored(names, &hits).into_iter().filter(|(fit, _)| fit.percent == 100);
+    full.map(|(_, hit)| hit.product.clone()).collect()
+}
+
+/// The products that have all of the words, or all of another name for them.
+fn full(names: &[String], hits: &[Hit]) -> Option<Resolved> {
     // A search looks for the other names as well, so what goes by them is among the hits.
-    let other = other_names(&query).map(|other| words(&other));
-    let other = other.map(|words| words.into_iter().map(|word| word.folded).collect::<Vec<_>>());
-    if let Some(resolved) = other.and_then(|names| full(&self::scored(&names, &hits))) {
-        return resolved;
-    }
-    view.missed.push(query);
-    near(&scored)
+    let other = || by_other_names(names);
+    whole(&scored(names, hits)).or_else(|| whole(&scored(&other()?, hits)))
 }
 
 fn scored<'a>(names: &[String], hits: &'a [Hit]) -> Vec<(Fit, &'a Hit)> {
@@ -89,7 +109,7 @@ fn scored<'a>(names: &[String], hits: &'a [Hit]) -> Vec<(Fit, &'a Hit)> {
 }
 
 /// The products that have all of the words; none where no product has.
-fn full(scored: &[(Fit, &Hit)]) -> Option<Resolved> {
+fn whole(scored: &[(Fit, &Hit)]) -> Option<Resolved> {
     let full: Vec<_> = scored.iter().filter(|(fit, _)| fit.percent == 100).collect();
     // Coffee goes before coffee creamer.
     let heads: Vec<_> = full.iter().filter(|(fit, _)| fit.head).copied().collect();
@@ -121,6 +141,18 @@ fn near(scored: &[(Fit, &Hit)]) -> Resolved {
     }
 }
 
+/// The share of these words, in percent, that a product has; by another name it may have more.
+pub(super) fn share(names: &[String], product: &Product) -> usize {
+    let other = by_other_names(names).map(|other| Fit::of(&other, product).percent);
+    Fit::of(names, product).percent.max(other.unwrap_or_default())
+}
+
+/// The words as others call what they name, where they do.
+fn by_other_names(names: &[String]) -> Option<Vec<String>> {
+    let other = words(&other_names(&query(names))?);
+    Some(other.into_iter().map(|word| word.folded).collect())
+}
+
 /// Whether these words say what one of the products is, and not only which one of its kind.
 pub(super) fn say_what(names: &[String], products: &[Seen<Product>]) -> bool {
     products.iter().any(|product| Fit::of(names, product).head)
@@ -141,7 +173,9 @@ impl Fit {
     fn of(names: &[String], product: &Product) -> Self {
         let known = known_words(product);
         let has = |word: &&String| known.iter().any(|known| same(word, known));
-        let amount = |word: &str| AMOUNTS.split_ascii_whitespace().any(|known| known == word);
+        let count = |word: &str| word.len() < 3 && word.bytes().all(|byte| byte.is_ascii_digit());
+        let amount =
+            |word: &str| count(word) || AMOUNTS.split_ascii_whitespace().any(|known| known == word);
         let counted: Vec<_> = names.iter().filter(|word| has(word) || !amount(word)).collect();
         let hits = counted.iter().filter(|word| has(word)).count();
         let percent = (hits * 100).checked_div(counted.len()).unwrap_or_default();
@@ -170,6 +204,8 @@ fn known_words(product: &Product) -> BTreeSet<String> {
     product.size.iter().for_each(|size| take(&size.text));
     for (name, value) in &product.attributes {
         match value {
+            // Of where a record comes from nobody asks: it names its neighbours as well.
+            _ if name.starts_with("source_") => {}
             Attribute::Flag(true) => take(name),
             Attribute::Text(text) if text.len() < 40 => take(text),
             _ => {}

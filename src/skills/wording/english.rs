@@ -42,6 +42,8 @@ pub(super) fn write(say: Say<'_>) -> String {
         Say::ClosedOn { what, day } => format!("{what}: closed on {day}."),
         Say::OpenNow { what } => format!("{what}: open now."),
         Say::ClosedNow { what } => format!("{what}: closed now."),
+        Say::Week { what, list } => format!("{what}: {list}."),
+        Say::SpecialDays { what, list } => format!("{what}, special days: {list}."),
         Say::NoHours => "I do not know the opening hours. Please ask a colleague.".to_owned(),
         Say::HoursOld => "Our opening hours may have changed; please check the sign.".to_owned(),
         Say::Contains { name, list } => format!("{name} contains {list}."),
@@ -67,6 +69,13 @@ pub(super) fn write(say: Say<'_>) -> String {
             format!("Warning: {name} is recalled. Reason: {reason} Please do not use it.")
         }
         Say::NotRecalled { name } => format!("There is no recall of {name} in our data."),
+        Say::NoneRecalled { what } => {
+            format!("There is no recall in our data of anything that fits “{what}”.")
+        }
+        Say::NoOtherRecalled { what } => {
+            format!("There is no recall in our data of anything else that fits “{what}”.")
+        }
+        Say::MoreRecalls { count } => format!("Recalls that are not told here: {count}."),
         Say::RecallsUnknown => {
             "I cannot say whether it is recalled: our recall data is not up to date. Please ask a \
              colleague."
@@ -101,6 +110,15 @@ pub(super) fn write(say: Say<'_>) -> String {
             format!("There are {count} more; tell me more exactly which one you mean.")
         }
         Say::AlsoOnOffer { offer } => format!("On offer: {offer}."),
+        Say::OffersOnlyNow => "I can only say what is on offer now.".to_owned(),
+        Say::OfferOf { name, offer } => format!("{name} is on offer: {offer}."),
+        Say::CheaperWithOffer { name, price, other, than } => {
+            format!("With the offer {name} is cheaper: {price}; {other}: {than}.")
+        }
+        Say::CheapestWithOffer { name, price, offer } => {
+            format!("With the offer the cheapest is {name} at {price}: {offer}.")
+        }
+        Say::SameByAmount { price } => format!("For the same amount both cost the same: {price}."),
         Say::WhichProduct => "Which product do you mean?".to_owned(),
         Say::Unanswered => {
             "I cannot answer that from the shop's data. Please ask a colleague.".to_owned()

@@ -43,6 +43,8 @@ pub(super) fn write(say: Say<'_>) -> String {
         Say::ClosedOn { what, day } => format!("{what} : fermé le {day}."),
         Say::OpenNow { what } => format!("{what} : ouvert maintenant."),
         Say::ClosedNow { what } => format!("{what} : fermé maintenant."),
+        Say::Week { what, list } => format!("{what} : {list}."),
+        Say::SpecialDays { what, list } => format!("{what}, jours particuliers : {list}."),
         Say::NoHours => {
             "Je ne connais pas les horaires. Demandez à notre personnel.".to_owned()
         }
@@ -69,6 +71,13 @@ pub(super) fn write(say: Say<'_>) -> String {
             "Attention : {name} fait l’objet d’un rappel. Motif : {reason} Ne l’utilisez pas."
         ),
         Say::NotRecalled { name } => format!("Il n’y a pas de rappel de {name} dans nos données."),
+        Say::NoneRecalled { what } => {
+            format!("Nos données n’ont pas de rappel de quoi que ce soit qui corresponde à « {what} ».")
+        }
+        Say::NoOtherRecalled { what } => {
+            format!("Nos données n’ont pas de rappel d’autre chose qui corresponde à « {what} ».")
+        }
+        Say::MoreRecalls { count } => format!("Rappels qui ne sont pas nommés ici : {count}."),
         Say::RecallsUnknown => {
             "Je ne peux pas dire s’il y a un rappel : nos données de rappels ne sont pas à jour. \
              Demandez à notre personnel."
@@ -103,6 +112,11 @@ pub(super) fn write(say: Say<'_>) -> String {
         }
         Say::More { count } => format!("Il y en a {count} autres ; dites-moi plus précisément lequel."),
         Say::AlsoOnOffer { offer } => format!("En promotion : {offer}."),
+        Say::OffersOnlyNow => "Je peux seulement dire ce qui est en promotion maintenant.".to_owned(),
+        Say::OfferOf { name, offer } => format!("{name} est en promotion : {offer}."),
+        Say::CheaperWithOffer { name, price, other, than } => format!("Avec la promotion {name} est moins cher : {price} ; {other} : {than}."),
+        Say::CheapestWithOffer { name, price, offer } => format!("Avec la promotion le moins cher est {name} à {price} : {offer}."),
+        Say::SameByAmount { price } => format!("À quantité égale les deux coûtent autant : {price}."),
         Say::WhichProduct => "De quel produit parlez-vous ?".to_owned(),
         Say::Unanswered => {
             "Je ne peux pas répondre à cela avec les données du magasin. Demandez à notre personnel."

@@ -43,6 +43,8 @@ pub(super) fn write(say: Say<'_>) -> String {
         Say::ClosedOn { what, day } => format!("{what}: am {day} geschlossen."),
         Say::OpenNow { what } => format!("{what}: jetzt geöffnet."),
         Say::ClosedNow { what } => format!("{what}: jetzt geschlossen."),
+        Say::Week { what, list } => format!("{what}: {list}."),
+        Say::SpecialDays { what, list } => format!("{what}, besondere Tage: {list}."),
         Say::NoHours => {
             "Ich kenne die Öffnungszeiten nicht. Bitte fragen Sie unser Personal.".to_owned()
         }
@@ -73,6 +75,13 @@ pub(super) fn write(say: Say<'_>) -> String {
             format!("Achtung: {name} ist zurückgerufen. Grund: {reason} Bitte nicht verwenden.")
         }
         Say::NotRecalled { name } => format!("Zu {name} gibt es in unseren Daten keinen Rückruf."),
+        Say::NoneRecalled { what } => {
+            format!("Zu nichts, was zu „{what}“ passt, gibt es in unseren Daten einen Rückruf.")
+        }
+        Say::NoOtherRecalled { what } => format!(
+            "Zu nichts anderem, was zu „{what}“ passt, gibt es in unseren Daten einen Rückruf."
+        ),
+        Say::MoreRecalls { count } => format!("Rückrufe, die hier nicht genannt sind: {count}."),
         Say::RecallsUnknown => {
             "Ich kann nicht sagen, ob es zurückgerufen ist: Unsere Daten über Rückrufe sind nicht \
              aktuell. Bitte fragen Sie unser Personal."
@@ -107,6 +116,17 @@ pub(super) fn write(say: Say<'_>) -> String {
             format!("Es gibt noch {count} weitere; sagen Sie mir genauer, welches Sie meinen.")
         }
         Say::AlsoOnOffer { offer } => format!("Im Angebot: {offer}."),
+        Say::OffersOnlyNow => "Ich kann nur sagen, was jetzt im Angebot ist.".to_owned(),
+        Say::OfferOf { name, offer } => format!("{name} ist im Angebot: {offer}."),
+        Say::CheaperWithOffer { name, price, other, than } => {
+            format!("Mit dem Angebot ist {name} günstiger: {price}; {other}: {than}.")
+        }
+        Say::CheapestWithOffer { name, price, offer } => {
+            format!("Mit dem Angebot ist {name} am günstigsten für {price}: {offer}.")
+        }
+        Say::SameByAmount { price } => {
+            format!("Auf die Menge gerechnet kosten beide gleich viel: {price}.")
+        }
         Say::WhichProduct => "Welches Produkt meinen Sie?".to_owned(),
         Say::Unanswered => {
             "Das kann ich aus den Daten des Geschäfts nicht beantworten. Bitte fragen Sie unser \

@@ -45,6 +45,8 @@ pub(super) fn write(say: Say<'_>) -> String {
         Say::ClosedOn { what, day } => format!("{what}: cerrado el {day}."),
         Say::OpenNow { what } => format!("{what}: abierto ahora."),
         Say::ClosedNow { what } => format!("{what}: cerrado ahora."),
+        Say::Week { what, list } => format!("{what}: {list}."),
+        Say::SpecialDays { what, list } => format!("{what}, días especiales: {list}."),
         Say::NoHours => "No conozco el horario. Pregunte a nuestro personal.".to_owned(),
         Say::HoursOld => "El horario puede haber cambiado; mire el cartel.".to_owned(),
         Say::Contains { name, list } => format!("{name} contiene {list}."),
@@ -66,6 +68,13 @@ pub(super) fn write(say: Say<'_>) -> String {
             format!("Atención: {name} ha sido retirado. Motivo: {reason} No lo utilice.")
         }
         Say::NotRecalled { name } => format!("No hay retirada de {name} en nuestros datos."),
+        Say::NoneRecalled { what } => {
+            format!("No hay retirada en nuestros datos de nada que corresponda a «{what}».")
+        }
+        Say::NoOtherRecalled { what } => {
+            format!("No hay retirada en nuestros datos de nada más que corresponda a «{what}».")
+        }
+        Say::MoreRecalls { count } => format!("Retiradas que no se nombran aquí: {count}."),
         Say::RecallsUnknown => {
             "No puedo decir si ha sido retirado: nuestros datos de retiradas no están al día. \
              Pregunte a nuestro personal."
@@ -100,6 +109,17 @@ pub(super) fn write(say: Say<'_>) -> String {
             format!("Hay {count} más; dígame con más detalle cuál quiere decir.")
         }
         Say::AlsoOnOffer { offer } => format!("En oferta: {offer}."),
+        Say::OffersOnlyNow => "Solo puedo decir qué está en oferta ahora.".to_owned(),
+        Say::OfferOf { name, offer } => format!("{name} está en oferta: {offer}."),
+        Say::CheaperWithOffer { name, price, other, than } => {
+            format!("Con la oferta {name} es más barato: {price}; {other}: {than}.")
+        }
+        Say::CheapestWithOffer { name, price, offer } => {
+            format!("Con la oferta lo más barato es {name} por {price}: {offer}.")
+        }
+        Say::SameByAmount { price } => {
+            format!("Por la misma cantidad los dos cuestan lo mismo: {price}.")
+        }
         Say::WhichProduct => "¿Qué producto quiere decir?".to_owned(),
         Say::Unanswered => {
             "No puedo responder a eso con los datos de la tienda. Pregunte a nuestro personal."

@@ -130,7 +130,7 @@ fn a_query_keeps_its_limits() {
         (Query::of("  ", 10), "q"),
         (Query::of(&"x".repeat(513), 10), "q"),
         (Query::of("milk", 0), "limit"),
-        (Query::of("milk", 101), "limit"),
+        (Query::of("milk", 1001), "limit"),
     ] {
         match shop.search.find(&mut reader, &query, None) {
             Err(SearchError::Query { field: told, .. }) => assert_eq!(told, field),

@@ -2,7 +2,7 @@
 
 use super::super::intent::Aspect;
 use super::super::resolve::{Resolved, same};
-use super::{Draft, Question, found, sku, warned};
+use super::{Draft, Question, found, sku, warned, which};
 use crate::facts::{Attribute, Product, Seen, Table};
 use crate::skills::bind::price_slot;
 use crate::skills::figures;
@@ -99,7 +99,11 @@ fn means(asked: &str, key: &str) -> bool {
 /// What the shop itself says of a product; none where it says nothing, or the product is not clear.
 pub(super) fn known(question: &Question<'_>, view: &mut View<'_>) -> Option<Draft> {
     let names = question.names();
-    let Resolved::One(product) = found(question, &names, view) else { return None };
+    let product = match found(question, &names, view) {
+        Resolved::One(product) => product,
+        Resolved::Several(products, _) => return Some(warned(which(&products, view), view)),
+        _ => return None,
+    };
     let description = view.language.own_text(&product.descriptions)?.to_owned();
     let mut draft = Draft { sentences: vec![description], cited: Vec::new() };
     draft.cite(&product);

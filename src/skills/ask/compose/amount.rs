@@ -2,6 +2,9 @@
 
 use crate::facts::{Money, Price, Product, Unit};
 
+/// Packs of 16 oz and of 454 g are of one size.
+const ROUNDED: f64 = 0.005;
+
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -38,6 +41,11 @@ impl Amount {
     /// The unit in which both are told; none where they measure different things.
     pub(super) fn common(self, other: Self) -> Option<Unit> {
         (self.kind == other.kind).then_some(self.told)
+    }
+
+    /// Whether both are as much, up to what rounding on packs takes away.
+    pub(super) fn is_as_much_as(self, other: Self) -> bool {
+        self.kind == other.kind && (self.much - other.much).abs() <= self.much * ROUNDED
     }
 
     /// What a price for this amount is for one of a unit of the same kind.

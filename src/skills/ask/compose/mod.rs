@@ -4,10 +4,13 @@ mod about;
 mod amount;
 mod compare;
 mod hours;
+mod meant;
 mod offers;
 mod prices;
+mod recalls;
 mod safety;
 mod stock;
+mod when;
 
 use super::intent::{Intent, Understood};
 use super::resolve::{self, Resolved};
@@ -29,9 +32,28 @@ pub(super) struct Question<'a> {
 }
 
 impl Question<'_> {
-    /// The words that may name a product.
+    /// The words that may name a product: those of the sentence that asks, or else all.
     pub(super) fn names(&self) -> Vec<String> {
-        resolve::naming(self.words, &self.understood.asking, self.understood.language)
+        let Understood { asking, language, .. } = self.understood;
+        let elsewhere = (0..self.words.len()).filter(|at| !self.is_asked_with(*at));
+        let idle: Vec<_> = asking.iter().copied().chain(elsewhere).collect();
+        let names = resolve::naming(self.words, &idle, *language);
+        if names.is_empty() { resolve::naming(self.words, asking, *language) } else { names }
+    }
+
+    /// Whether a word stands in the sentence whose words ask, if any do.
+    fn is_asked_with(&self, at: usize) -> bool {
+        let Some(asks) = self.understood.asking.first().copied() else { return true };
+        let places = at.min(asks)..at.max(asks);
+        let between = self.words.get(places.start..=places.end).unwrap_or_default();
+        !between.windows(2).any(|pair| matches!(pair, [one, next] if self.ends(one, next)))
+    }
+
+    /// Whether a sentence ends between two words; short ones with a point are abbreviations.
+    fn ends(&self, one: &Word, next: &Word) -> bool {
+        let between = self.text.get(one.range.end..next.range.start).unwrap_or_default();
+        between.contains(['?', '!', '¿', '\n'])
+            || between.contains(". ") && (one.range.len() > 3 || between.contains('>'))
     }
 
     /// Whether one of these folded words stands in the question; `*` stands for any ending.
@@ -95,8 +117,7 @@ pub(super) fn compose(question: &Question<'_>, view: &mut View<'_>) -> Option<Dr
             None => about_products(question, view, stock::each),
         },
         Intent::Location => about_products(question, view, stock::places),
-        Intent::Recall if names_nothing(question) => safety::all_recalls(view),
-        Intent::Recall => about_products(question, view, safety::recalls),
+        Intent::Recall => recalls::answer(question, view),
         Intent::Allergens => safety::allergens(question, view),
         Intent::Attribute(aspect) => about_products(question, view, |question, products, view| {
             about::aspect(question, aspect, products, view)
@@ -107,18 +128,13 @@ pub(super) fn compose(question: &Question<'_>, view: &mut View<'_>) -> Option<Dr
     Some(warned(draft, view))
 }
 
-/// Whether a question is about no product in particular.
-fn names_nothing(question: &Question<'_>) -> bool {
-    question.names().is_empty() && !question.text.contains(|c: char| c.is_ascii_digit())
-}
-
 /// What is said of a product that is recalled comes first.
 pub(super) fn warned(mut draft: Draft, view: &mut View<'_>) -> Draft {
     let mut warnings = Vec::new();
     for sku in &draft.cited {
         let Some(product) = view.reader.product(sku) else { continue };
         for recall in view.reader.recalls_of(sku) {
-            let warning = safety::warning(&product, &recall, view);
+            let warning = recalls::warning(&view.label(&product), &recall, view);
             if !draft.sentences.contains(&warning) {
                 warnings.push(warning);
             }

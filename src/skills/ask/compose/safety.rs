@@ -1,121 +1,63 @@
-//! Allergens and recalls: said as facts have them, or not at all.
+//! Allergens: said as facts have them, or not at all.
 
 use std::collections::BTreeSet;
 
-use super::super::resolve::{self, Resolved};
-use super::{Draft, MAX_NAMED, Question, found, not_found, sku, which};
-use crate::facts::{Allergen, Allergens, Fact, Product, Recall, Seen, Table};
+use super::super::resolve::Resolved;
+use super::meant::{self, Meant};
+use super::{Draft, MAX_NAMED, Question, found, not_found, which};
+use crate::facts::{Allergen, Allergens, Product, Seen};
 use crate::skills::allergens::{self, akin};
 use crate::skills::figures;
 use crate::skills::view::View;
 use crate::skills::wording::Say;
 
-/// Recalls that are told at once.
-const MAX_RECALLS: usize = 20;
 /// Words by which something without an allergen is looked for.
 const WITHOUT: &str = "free without ohne frei glutenfrei* laktosefrei* nussfrei* milchfrei* eifrei* \
     sin libre libres sans";
-
-/// What is recalled at all.
-pub(super) fn all_recalls(view: &mut View<'_>) -> Draft {
-    let mut draft = Draft::default();
-    if view.is_old(Table::Recalls) || view.reader.heard(Table::Recalls).is_none() {
-        draft.say(view, Say::RecallsUnknown);
-        return draft;
-    }
-    for held in view.facts.list(Table::Recalls, "", MAX_RECALLS) {
-        let Fact::Recall(recall) = &held.fact else { continue };
-        for sku in &recall.skus {
-            let Some(product) = view.reader.product(sku) else { continue };
-            for recall in view.reader.recalls_of(sku) {
-                let warning = warning(&product, &recall, view);
-                if !draft.sentences.contains(&warning) {
-                    draft.sentences.push(warning);
-                }
-                draft.cite(&product);
-            }
-        }
-    }
-    if draft.sentences.is_empty() {
-        draft.say(view, Say::NoRecalls);
-    }
-    draft
-}
-
-/// Whether products are recalled.
-pub(super) fn recalls(_: &Question<'_>, products: &[Seen<Product>], view: &mut View<'_>) -> Draft {
-    let mut draft = Draft::default();
-    // No feed, no statement: silence of a feed that was never heard is no all-clear.
-    let unknown = view.is_old(Table::Recalls) || view.reader.heard(Table::Recalls).is_none();
-    for product in products {
-        draft.cite(product);
-        let recalls = view.reader.recalls_of(sku(product));
-        let name = view.label(product);
-        for recall in &recalls {
-            draft.sentences.push(warning(product, recall, view));
-        }
-        if recalls.is_empty() && !unknown {
-            draft.say(view, Say::NotRecalled { name: &name });
-        }
-    }
-    if unknown && draft.sentences.is_empty() {
-        draft.say(view, Say::RecallsUnknown);
-    }
-    draft
-}
-
-/// What is said of a recall before anything else.
-pub(super) fn warning(product: &Seen<Product>, recall: &Recall, view: &View<'_>) -> String {
-    let name = view.label(product);
-    let reason = ended(view.language.text(&recall.reasons));
-    let warning = view.say(Say::Recalled { name: &name, reason: &reason });
-    match view.language.own_text(&recall.instructions) {
-        Some(instruction) => format!("{warning} {}", ended(instruction)),
-        None => warning,
-    }
-}
-
-/// A text with a sign at its end.
-fn ended(text: &str) -> String {
-    let text = text.trim();
-    if text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
-}
+/// Words that turn what contains something into what does not.
+const NOT: &str = "no not don doesn isn nicht kein keine keinen ne n pas aucun aucune";
+/// Words that ask whether something is there.
+const HOLDS: &str = "contain contains in has have with enthalt enthalten hat haben drin contiene contienen \
+    lleva llevan tiene tienen hay contient contiennent dans";
+/// Words that ask whether somebody may have it: yes and no would be advice.
+const SUITS: &str = "safe suitable ok okay can may could should fine allergi* celiac* coeliac* \
+    intoleran* sicher geeignet vertraglich* darf durfen kann konnen unvertrag* zoliakie* seguro* \
+    segura* apto* apta* puede* puedo alergi* sur surs convient conviennent peut peuvent puis \
+    coeliaque*";
+/// Words by which one of several is chosen.
+const WHICH: &str =
+    "what which welche welcher welches welchen cual cuales quel quelle quels quelles";
 
 /// What products contain, or which of several do not.
 pub(super) fn allergens(question: &Question<'_>, view: &mut View<'_>) -> Draft {
-    let asked = asked(question);
-    let names = names(question);
-    match found(question, &names, view) {
-        Resolved::One(product) => declared(&[product], &asked, 1, question, view),
-        Resolved::Several(products, _) if asked.is_empty() => which(&products, view),
-        Resolved::Several(products, _) if looks_for(question) => without(&products, &asked, view),
+    let (meant, resolved) = found_by(question, view);
+    let feared = &meant.feared;
+    match resolved {
+        Resolved::One(product) => declared(&[product], feared, 1, question, view),
+        Resolved::Several(products, _) if feared.is_empty() => which(&products, view),
+        Resolved::Several(products, _) if looks_for(question) => without(&products, feared, view),
         Resolved::Several(products, count) => {
             let named = products.get(..MAX_NAMED.min(products.len())).unwrap_or_default();
-            declared(named, &asked, count, question, view)
+            declared(named, feared, count, question, view)
         }
-        other => not_found(&other, &names, view),
+        other => not_found(&other, &meant.names, view),
     }
 }
 
-/// The allergens that are asked for: those of the phrase, or else any that is named.
-fn asked(question: &Question<'_>) -> BTreeSet<Allergen> {
-    let named = allergens::in_words(question.words);
-    let asking = |(at, _): &&(usize, Allergen)| question.understood.asking.contains(at);
-    let by_phrase: BTreeSet<_> = named.iter().filter(asking).map(|(_, a)| *a).collect();
-    if by_phrase.is_empty() { named.into_iter().map(|(_, a)| a).collect() } else { by_phrase }
-}
-
-/// The words that name a product: not the allergens that are asked for.
-fn names(question: &Question<'_>) -> Vec<String> {
-    let named = allergens::in_words(question.words);
-    let by_phrase = named.iter().any(|(at, _)| question.understood.asking.contains(at));
-    let mut asking = question.understood.asking.clone();
-    if !by_phrase {
-        asking.extend(named.iter().map(|(at, _)| *at));
+/// The products that a question names. Where none has all of the words and nothing is feared for
+/// certain, the allergens among the words are.
+fn found_by(question: &Question<'_>, view: &mut View<'_>) -> (Meant, Resolved) {
+    let strictly = meant::strictly(question);
+    let resolved = found(question, &strictly.names, view);
+    let is_certain = matches!(resolved, Resolved::One(_) | Resolved::Several(..));
+    if is_certain || !strictly.feared.is_empty() {
+        return (strictly, resolved);
     }
-    let names = resolve::naming(question.words, &asking, question.understood.language);
-    let idle = "eat essen comer manger safe allergic something anything etwas algo quelque chose";
-    names.into_iter().filter(|name| !idle.split(' ').any(|word| word == name)).collect()
+    let widely = meant::widely(question);
+    match found(question, &widely.names, view) {
+        certain @ (Resolved::One(_) | Resolved::Several(..)) => (widely, certain),
+        _ => (strictly, resolved),
+    }
 }
 
 /// Whether any product without something is looked for, rather than asked what certain ones have.
@@ -123,7 +65,9 @@ fn looks_for(question: &Question<'_>) -> bool {
     let word = |at: usize| question.words.get(at).map_or("", |word| word.folded.as_str());
     let of_certain = "is are ist sind es son est sont".split(' ').any(|is| is == word(0))
         && !["there", "ce"].contains(&word(1));
-    question.has(WITHOUT) && !of_certain
+    let suits_which = question.has(WHICH) && question.has(SUITS);
+    let holds_not = question.has(NOT) && question.has(HOLDS);
+    (question.has(WITHOUT) || holds_not || suits_which) && !of_certain
 }
 
 /// What each of these products is declared to contain; `count` products were meant.
@@ -137,9 +81,10 @@ fn declared(
     let mut draft = Draft::default();
     products.iter().for_each(|product| draft.cite(product));
     let asking = match count {
+        1 if question.has(SUITS) => Asking::Neither,
         1 if question.has(WITHOUT) => Asking::IfFree,
-        1 => Asking::IfThere,
-        _ => Asking::OfSeveral,
+        1 if question.has(HOLDS) && !question.has(NOT) => Asking::IfThere,
+        _ => Asking::Neither,
     };
     let (known, unknown): (Vec<_>, Vec<_>) =
         products.iter().partition(|product| product.allergens.is_some());
@@ -149,7 +94,7 @@ fn declared(
         if asked.is_empty() {
             all_of(&name, declared, &mut draft, view);
         }
-        for allergen in asked {
+        for allergen in asked.iter().filter(|allergen| !is_told(**allergen, asked, declared)) {
             one_of(&name, *allergen, declared, asking, &mut draft, view);
         }
     }
@@ -174,8 +119,15 @@ enum Asking {
     IfThere,
     /// Whether it is not there: no, it is.
     IfFree,
-    /// Of several products, to which no yes or no is one answer.
-    OfSeveral,
+    /// What is there: of several products, or for somebody whom it may harm.
+    Neither,
+}
+
+/// Whether what a product contains of an allergen is told with another that is asked for as well.
+fn is_told(allergen: Allergen, asked: &BTreeSet<Allergen>, known: &Allergens) -> bool {
+    let other = |other: &&Allergen| **other != allergen && akin(**other).contains(&allergen);
+    let held = known.contains.contains(&allergen) || known.may_contain.contains(&allergen);
+    held && asked.iter().any(|asked| other(&asked))
 }
 
 fn all_of(name: &str, known: &Allergens, draft: &mut Draft, view: &View<'_>) {
@@ -212,9 +164,12 @@ fn one_of(
             match asking {
                 Asking::IfThere => Say::Includes { name, what },
                 Asking::IfFree => Say::NotFree { name, what },
-                Asking::OfSeveral => Say::Contains { name, list: what },
+                Asking::Neither => Say::Contains { name, list: what },
             },
         );
+        if !traces.is_empty() {
+            draft.say(view, Say::MayContain { name, list: &traces });
+        }
     } else if !traces.is_empty() {
         draft.say(view, Say::Traces { name, what: &traces });
     } else {
@@ -232,7 +187,9 @@ fn without(products: &[Seen<Product>], asked: &BTreeSet<Allergen>, view: &View<'
             asked.iter().flat_map(|asked| akin(*asked)).all(absent)
         })
     };
-    let free: Vec<_> = products.iter().filter(free).take(MAX_NAMED).collect();
+    let mut free: Vec<_> = products.iter().filter(free).collect();
+    let more = free.len().saturating_sub(MAX_NAMED);
+    free.truncate(MAX_NAMED);
     let what = listed(asked.iter().copied(), view);
     let list = free.iter().map(|product| view.label(product)).collect();
     let list = figures::all(list, view.language);
@@ -241,6 +198,9 @@ fn without(products: &[Seen<Product>], asked: &BTreeSet<Allergen>, view: &View<'
         draft.say(view, Say::WithoutNone { what: &what });
     } else {
         draft.say(view, Say::WithoutList { what: &what, list: &list });
+        if more > 0 {
+            draft.say(view, Say::More { count: more });
+        }
         draft.say(view, Say::CheckLabel);
     }
     draft

@@ -4,10 +4,17 @@ use crate::skills::ask::intent::Intent::*;
 
 pub(super) const PHRASES: &[Phrases] = &[
     (Recall, 90, "recall* | safe to eat | safe to use | withdrawn | product warning*"),
-    (Allergens, 80, "allerg* | contain* _ @ | @ free | free of @ | free from @ | without @"),
+    (
+        Allergens,
+        92,
+        "allerg* _ safe to | safe to _ _ allerg* | safe to _ _ celiac* | safe to _ _ coeliac*",
+    ),
+    (Allergens, 80, "allerg* | traces _ @ | contain* _ @ | free of _ @ | free from _ @ | @ free"),
+    (Allergens, 80, "without _ @"),
     (Allergens, 80, "traces of | intoleran* | celiac* | coeliac* | no @ in | any @ in | @ in it"),
     (Allergens, 80, "there _ @ in | made with @ | have _ @ in | has _ @ in | @ in this"),
     (Allergens, 45, "does _ have @ | does _ have any @"),
+    (Allergens, 35, "have no @ | has no @ | with no @ | doesn t have _ @ | *gluten* | lactose"),
     (Stock, 85, "@ in stock | @ left"),
     (Compare, 75, "cheaper | cheapest | more expensive | less expensive | most expensive"),
     (Compare, 75, "price difference | compare | costs more | cost more | costs less | cost less"),

@@ -8,7 +8,16 @@ pub(super) const PHRASES: &[Phrases] = &[
         90,
         "rappel | rappels | rappele | rappelee | rappeles | rappelees | retire* de la vente",
     ),
-    (Allergens, 80, "allerg* | contient _ @ | contiennent _ @ | sans @ | traces | intoleran*"),
+    (
+        Allergens,
+        80,
+        "allerg* | traces _ @ | contient _ @ | contiennent _ @ | sans @ | traces | intoleran*",
+    ),
+    (
+        Allergens,
+        35,
+        "n a pas de @ | n a pas d @ | n ont pas de @ | n ont pas d @ | *gluten* | lactose",
+    ),
     (Allergens, 80, "coeliaque* | y a _ @ dans | y a t il _ @ dans | @ dans"),
     (
         Compare,

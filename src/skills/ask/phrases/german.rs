@@ -4,9 +4,12 @@ use crate::skills::ask::intent::Intent::*;
 
 pub(super) const PHRASES: &[Phrases] = &[
     (Recall, 90, "ruckruf* | zuruckgerufen | zuruckrufen | produktwarnung* | ruckgerufen"),
-    (Allergens, 80, "allerg* | enthalt _ @ | enthalten _ @ | @ enthalten | frei von @ | ohne @"),
+    (Allergens, 80, "*allerg* | spuren von _ @ | enthalt _ @ $ | enthalten _ @ $"),
+    (Allergens, 80, "enthalt _ @ | enthalten _ @ | @ enthalten | frei von @ | ohne @"),
     (Allergens, 80, "glutenfrei* | laktosefrei* | nussfrei* | milchfrei* | eifrei* | spuren von"),
-    (Allergens, 80, "unvertrag* | intoleran* | zoliakie | @ drin | ist _ @ in | sind _ @ in"),
+    (Allergens, 80, "*unvertrag* | *intoleran* | zoliakie* | @ drin | ist _ @ in | sind _ @ in"),
+    (Allergens, 35, "sind in _ @ $ | ist in _ @ $ | sind in _ @ | ist in _ @ | hat _ kein* @"),
+    (Allergens, 35, "*gluten* | laktose*"),
     (Compare, 75, "gunstiger | billiger | teurer | preiswerter | preisunterschied | vergleich*"),
     (Compare, 75, "gunstigste* | billigste* | preiswerteste* | teuerste* | kostet mehr"),
     (Compare, 75, "kostet weniger"),

@@ -5,9 +5,15 @@ use crate::skills::ask::intent::Intent::*;
 pub(super) const PHRASES: &[Phrases] = &[
     (Recall, 90, "retirada | retirado | retiradas | retirados | retiraron | alerta sanitaria"),
     (Recall, 90, "alerta alimentaria | es seguro comer"),
-    (Allergens, 80, "alerg* | contiene* _ @ | sin @ | libre de @ | libres de @ | trazas"),
+    (Allergens, 92, "es seguro comer _ _ alerg* | alerg* _ es seguro comer"),
+    (
+        Allergens,
+        80,
+        "alerg* | trazas _ @ | contiene* _ @ | sin @ | libre de @ | libres de @ | trazas",
+    ),
     (Allergens, 80, "intoleran* | celiac* | lleva* _ @ | hay _ @ en"),
     (Allergens, 45, "? tiene @ | ? tienen @"),
+    (Allergens, 35, "no tiene _ @ | no tienen _ @ | *gluten* | lactosa"),
     (Compare, 75, "mas barato* | mas barata* | mas caro* | mas cara* | diferencia de precio"),
     (Compare, 75, "compara* | cuesta mas | cuesta menos | menos caro*"),
     (Attribute(Other), 72, "cuanto azucar | cuanta azucar | cuanta grasa | cuanta sal | calorias"),

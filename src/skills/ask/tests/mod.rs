@@ -1,1 +1,6 @@
+mod allergens;
+mod hours;
+mod offers;
+mod recalls;
 mod rules;
+mod words;

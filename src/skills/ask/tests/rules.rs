@@ -6,7 +6,7 @@ use crate::skills::bind::bind;
 use crate::skills::sample;
 
 /// The answer of rules, bound; none where no rule answers.
-fn answer_of(facts: &Facts, question: &str) -> Option<(String, Vec<String>)> {
+pub(super) fn answer_of(facts: &Facts, question: &str) -> Option<(String, Vec<String>)> {
     let search = sample::search(facts);
     let asked = Asked {
         question: question.to_owned(),
@@ -23,7 +23,7 @@ fn answer_of(facts: &Facts, question: &str) -> Option<(String, Vec<String>)> {
     Some((text, draft.cited))
 }
 
-fn check(question: &str, answer: &str, cited: &[&str]) {
+pub(super) fn check(question: &str, answer: &str, cited: &[&str]) {
     let found = answer_of(&sample::shop(), question);
     let (text, skus) = found.unwrap_or_else(|| panic!("{question}: no rule"));
     assert_eq!(
