@@ -1,3 +1,4 @@
+mod compare;
 mod hours;
 mod offers;
 mod rules;
