@@ -13,6 +13,7 @@ use prometheus_client::registry::Registry;
 
 use super::cache::CacheMetrics;
 use super::facts::FactsMetrics;
+use super::figures::{ModelFigures, Tallies};
 use super::line::LineMetrics;
 use super::model::ModelObserver;
 use super::names::Metric;
@@ -71,6 +72,7 @@ pub(super) struct ModelFamilies {
     pub(super) running: Family<ModelLabels, Gauge>,
     pub(super) kv_used: Family<ModelLabels, Gauge>,
     pub(super) kv_budget: Family<ModelLabels, Gauge>,
+    pub(super) tallies: Tallies,
 }
 
 /// Families by network.
@@ -165,6 +167,7 @@ impl Metrics {
             running: Family::default(),
             kv_used: Family::default(),
             kv_budget: Family::default(),
+            tallies: Tallies::default(),
         };
         for (metric, family) in [
             (Metric::TimeToFirstToken, &models.first_token),
@@ -233,6 +236,11 @@ impl Metrics {
     /// The observer by which a model's engine reports.
     pub fn observe_model(&self, name: &str) -> ModelObserver {
         ModelObserver::new(&self.models, name)
+    }
+
+    /// What a model's answers were like, all since the start.
+    pub fn model_figures(&self, name: &str) -> ModelFigures {
+        self.models.tallies.figures(name)
     }
 
     /// What tells of models that come into memory and leave it.

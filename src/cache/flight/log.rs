@@ -28,6 +28,8 @@ struct Log {
     record: Arc<Record>,
     followers: usize,
     unfit: bool,
+    particular: bool,
+    by: Option<&'static str>,
     /// All events, once there are no more.
     whole: Option<Events>,
     /// Whether it stands where the next who asks finds it, if it may. Before, nobody hears that it is
@@ -96,6 +98,24 @@ impl Flight {
 
     pub(super) fn is_fit(&self) -> bool {
         !self.lock().unfit
+    }
+
+    pub(super) fn comes_by(&self, step: &'static str) {
+        self.lock().by = Some(step);
+    }
+
+    /// The step of a skill that it comes from.
+    pub(in crate::cache) fn step(&self) -> Option<&'static str> {
+        self.lock().by
+    }
+
+    pub(super) fn mark_particular(&self) {
+        self.lock().particular = true;
+    }
+
+    /// Whether it answers its very question alone.
+    pub(in crate::cache) fn is_particular(&self) -> bool {
+        self.lock().particular
     }
 
     /// Whether nothing was said so far.

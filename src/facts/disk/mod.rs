@@ -4,6 +4,7 @@
 //! there. A file of another schema version is refused.
 
 mod load;
+mod published;
 mod session;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use super::time::UnixSeconds;
 use super::weight;
 
 pub(super) use load::Loaded;
+pub(super) use published::Published;
 pub(super) use session::Session;
 
 /// Changes whenever what is stored means something else.
