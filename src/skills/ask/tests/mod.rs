@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 mod allergens;
+=======
+mod compare;
+>>>>>>> offers
 mod hours;
 mod offers;
 mod recalls;
