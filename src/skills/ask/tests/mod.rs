@@ -1,8 +1,5 @@
-<<<<<<< HEAD
 mod allergens;
-=======
 mod compare;
->>>>>>> offers
 mod hours;
 mod offers;
 mod recalls;
