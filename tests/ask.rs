@@ -121,6 +121,33 @@ fn what_no_rule_knows_goes_to_the_model_once_and_is_kept() {
     );
 }
 
+/// Three askers, a change that ends what they were told, and an asker who finds it made again.
+#[test]
+fn what_is_asked_often_is_made_again_before_somebody_asks_for_it() {
+    let server = shop();
+    let question = json!({ "question": "Which pastry goes well with the roast coffee?" });
+    let order = json!({ "sku": "1004", "kind": "description" });
+    for (path, body) in [(ASK, &question), (COPY, &order)] {
+        let done = |_| server.ask(Ask::post(path, body)).header("cache-status").unwrap().to_owned();
+        let all: Vec<String> = (0..3).map(done).collect();
+        assert!(all[0].contains("fwd=uri-miss") && all[2].contains("hit"), "{all:?}");
+    }
+    let coffee = json!({
+        "names": { "en": "Monte Roast Coffee" },
+        "category": "drinks/coffee",
+        "allergens": { "contains": ["milk", "nuts"] },
+    });
+    put(&server, "products/1004", coffee);
+    for (path, maker, body) in [(ASK, "ask", &question), (COPY, "copy", &order)] {
+        let made = format!("maker=\"{maker}\",outcome=\"made\"");
+        server.wait_for("endcap_cache_night_total", &made, |made| made == 1.0);
+        let answer = server.ask(Ask::post(path, body));
+        let status = answer.header("cache-status").unwrap();
+        assert!(status.contains("hit") && status.contains("detail=exact"), "{path}: {status}");
+    }
+    assert_eq!(server.metric("endcap_cache_answers_total", "outdated"), 0.0);
+}
+
 #[test]
 fn a_stream_tells_progress_and_then_the_same_answer() {
     let server = shop();

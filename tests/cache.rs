@@ -55,6 +55,34 @@ fn events(server: &Server, body: &Value) -> Vec<Value> {
 }
 
 #[test]
+fn after_a_recall_no_prompt_shares_what_was_computed_of_an_earlier_one() {
+    let server = Server::start();
+    // At a temperature without a seed every chat is made, and none is kept.
+    let text = "Is the honey granola good with yogurt? ".repeat(4);
+    let body = chat(json!({
+        "temperature": 1, "max_tokens": 1, "messages": [{"role": "user", "content": text}],
+    }));
+    let known = || {
+        let usage = &whole(&server, &body).json()["usage"];
+        usage["prompt_tokens_details"]["cached_tokens"].as_u64().unwrap()
+    };
+    known();
+    assert!(known() > 0, "the second chat shares pages of the first");
+    let recall = json!({
+        "skus": ["0041"], "reasons": { "en": "It may hold glass." }, "since": "2026-11-26T08:00:00Z",
+    });
+    let put = Ask::raw("PUT", "/store/v1/facts/recalls/r1", recall.to_string().into_bytes());
+    assert_eq!(server.ask(put.header("content-type", "application/json")).status, 200);
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !server.log().contains("models forget earlier prompts") {
+        assert!(std::time::Instant::now() < end, "{}", server.log());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert_eq!(known(), 0);
+    assert!(known() > 0);
+}
+
+#[test]
 fn the_same_chat_is_answered_once_and_replayed_to_whole_and_streaming_clients_alike() {
     let server = Server::start();
     for shape in [

@@ -50,6 +50,18 @@ fn no_scope_sees_what_another_computed() {
 }
 
 #[test]
+fn what_is_forgotten_is_computed_again_and_says_the_same() {
+    let (model, _) = load(&Config::default());
+    let ask = || answer_and_usage(&model, beginning(64, 1, Scope::Public));
+    let (first, second) = (ask(), ask());
+    assert_eq!((first.3.cached_tokens, second.3.cached_tokens), (0, 64));
+    model.forget_prompts();
+    let third = ask();
+    assert_eq!((third.3.cached_tokens, third.0), (0, second.0));
+    assert_eq!(ask().3.cached_tokens, 64);
+}
+
+#[test]
 fn prompts_that_begin_the_same_at_once_are_computed_once() {
     let (model, counts) = load(&Config { prefill_chunk_tokens: 64, ..Config::default() });
     let (alone, _) = load(&Config::default());

@@ -9,7 +9,7 @@ use crate::support::root;
 const LEAVES: [&str; 2] = ["telemetry", "units"];
 
 /// What a room may use besides the leaves. A new edge is a commit of its own with its reason.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("units", &[]),
     ("telemetry", &["engine"]),
     ("engine", &[]),
@@ -19,7 +19,9 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ("sync", &["protocol", "state"]),
     ("facts", &[]),
     ("cache", &["engine", "facts"]),
+    ("reconcile", &["facts", "protocol", "state"]),
     ("http", &[]),
+    ("hq", &["facts", "http", "protocol", "sync"]),
     ("privacy", &[]),
     ("skills", &["cache", "engine", "facts", "privacy"]),
     ("api", &["cache", "engine", "facts", "http", "privacy", "skills"]),
@@ -27,11 +29,28 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     (
         "app",
         &[
-            "api", "cache", "config", "engine", "facts", "http", "packages", "protocol", "skills",
-            "state", "sync",
+            "api",
+            "cache",
+            "config",
+            "engine",
+            "facts",
+            "hq",
+            "http",
+            "packages",
+            "protocol",
+            "reconcile",
+            "skills",
+            "state",
+            "sync",
         ],
     ),
-    ("cli", &["app", "cache", "config", "engine", "facts", "http", "packages", "skills"]),
+    (
+        "cli",
+        &[
+            "app", "cache", "config", "engine", "facts", "hq", "http", "packages", "protocol",
+            "skills", "sync",
+        ],
+    ),
 ];
 
 /// Names that say nothing about what is inside.

@@ -1,81 +1,53 @@
 #!/usr/bin/env python3
 """Makes calibration.tsv and test.tsv: pairs of shop questions, labelled by whether one answer serves both.
 
-    models/questions/make.py [--products FILE] [--pairs N N] [--seed N] [--out FOLDER]
+    models/questions/make.py [--pairs N N] [--seed N] [--out FOLDER]
+    models/questions/make.py --check [--out FOLDER]
 
-Wordings are from calibration.txt and test.txt, written by hand; products from the sample shop. The two
-halves share neither wordings nor products, days, dishes or numbers. A line is: half, kind, same (1) or
-different (0), language, question, question. Equal seeds make equal files.
+Wordings and what stands in them are from calibration.txt and test.txt, written by hand; products from
+products.tsv. The halves share none of it, which is checked before a pair is made. A line is: half, kind,
+same (1) or different (0), language, question, question. Equal seeds make equal files; --check compares
+test.tsv with what would be made, and writes calibration.tsv only.
 """
 
 import argparse
-import csv
-import io
 import random
 import re
-import tarfile
+import sys
 from collections import defaultdict
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SHOP = HERE.parent / "sample-shop" / "shop.tar.gz"
 LANGUAGES = ["en", "de", "es", "fr"]
-TRAILING_SIZE = re.compile(r" \d[\d.,]* ?(x \d+ ?)?[a-zA-Z]+( [a-z]+)?$")
+# Of the published figures.
+SEED = 20
 HALVES = ["calibration", "test"]
 
-DAYS = {
-    "calibration": {
-        "en": ["Monday", "Wednesday", "Saturday", "Christmas Eve", "Easter Monday"],
-        "de": ["Montag", "Mittwoch", "Samstag", "Ostermontag"],
-        "es": ["lunes", "miércoles", "sábado"],
-        "fr": ["lundi", "mercredi", "samedi"],
-    },
-    "test": {
-        "en": ["Tuesday", "Thursday", "Friday", "Sunday", "New Year's Eve", "Thanksgiving"],
-        "de": ["Dienstag", "Donnerstag", "Freitag", "Sonntag", "Heiligabend"],
-        "es": ["martes", "jueves", "viernes", "domingo"],
-        "fr": ["mardi", "jeudi", "vendredi", "dimanche"],
-    },
-}
-DISHES = {
-    "calibration": ["pancakes", "lasagne", "a curry", "smoothies", "an apple pie", "risotto", "coffee", "a salad"],
-    "test": ["tiramisu", "an omelette", "chili", "muffins", "a cheesecake", "fried rice", "tea", "soup", "tacos"],
-}
-SERVICES = {
-    "calibration": ["bakery", "pharmacy", "cafe"],
-    "test": ["butcher", "fish counter", "post office", "deli"],
-}
-NUMBERS = {"calibration": [4, 10, 14, 25, 40, 180], "test": [3, 6, 12, 20, 30, 60, 200]}
-ALLERGENS = {
-    "calibration": {"en": ["nuts", "milk", "soy"], "de": ["Nüsse", "Milch"]},
-    "test": {"en": ["gluten", "eggs", "sesame", "peanuts"], "de": ["Gluten", "Soja", "Ei"]},
-}
-# What changes a question by words that no vocabulary has.
-DETAILS = {
-    "calibration": ["for my rabbit", "on a campfire", "in a thermos", "for a wedding", "with chopsticks", "in a slow cooker",
-                    "for astronauts", "on a train", "without electricity", "at high altitude", "for my horse", "in bulk"],
-    "test": ["for my hamster", "in a pressure cooker", "on a boat", "for a marathon", "with my braces", "in a tent",
-             "for a funeral", "in a lunchbox", "at the office", "for a parrot", "underwater", "wholesale"],
-}
 # What one of a line asks, the other does not.
 OPPOSITES = [
     ("vegan", "not-vegan"),
     ("is-open", "is-closed"),
+    ("svc-is-open", "svc-is-closed"),
     ("open-when", "close-when"),
+    ("svc-open-when", "svc-close-when"),
     ("return-with", "return-without"),
     ("loyalty-join", "loyalty-leave"),
     ("allergen", "allergen-free"),
 ]
 # Questions about one thing that are taken for each other.
 NEIGHBOURS = [
-    ("keep", "freeze", "shelf", "cook", "microwave"),
+    ("keep", "freeze", "shelf", "cook", "microwave", "freeze-how"),
+    ("freeze", "freeze-how"),
+    ("microwave", "microwave-how", "cook"),
     ("calories", "sugar", "protein"),
     ("vegan", "organic", "kids", "recycle", "spicy"),
     ("taste", "serve", "origin", "location"),
     ("price", "offer", "stock"),
     ("pay-card", "pay-cash", "pay-phone"),
     ("deliver", "collect", "parking"),
-    ("hours", "is-open", "open-when", "close-when"),
+    ("hours", "is-open", "open-when", "close-when", "open-at", "svc-hours"),
+    ("svc-hours", "svc-open-when", "svc-close-when", "svc-is-open"),
+    ("is-open", "svc-is-open", "open-at", "longer"),
     ("difference", "replace"),
     ("sweeter", "healthier", "cheaper"),
     ("people", "minutes", "degrees"),
@@ -84,16 +56,19 @@ NEIGHBOURS = [
     ("opened-return", "return-without", "return-with"),
     ("points", "order"),
 ]
-# Intents that stand for a category almost alone are drawn more often where thresholds are fitted, so that
-# each has its evidence.
-OFTEN = {"location": 8, "difference": 14, "better-for": 14}
+HOURS = ["hours", "is-open", "is-closed", "open-when", "close-when", "open-at", "longer", "svc-hours", "svc-open-when",
+         "svc-close-when", "svc-is-open", "svc-is-closed"]
+# How much more often some intents are drawn, so that each category has its evidence.
+OFTEN = dict.fromkeys(HOURS, 2) | dict.fromkeys(["freeze", "cook", "serve"], 2) | {"keep": 3, "location": 8}
+OFTEN |= dict.fromkeys(["taste", "spicy", "origin", "calories", "sugar", "protein", "vegan", "organic", "recycle", "kids"], 2)
+OFTEN |= {"difference": 14, "better-for": 14}
 DIRECTED = ["sweeter", "healthier", "cheaper", "replace"]
 # Stands for what is not asked; its wordings do not all mean the same.
 ONLY_OPPOSITE = ["not-vegan"]
 
 
-def wordings(half):
-    """Intent and language to wordings."""
+def read(half):
+    """Intent and language to wordings; a slot in braces and language to what may stand there."""
     found, at = defaultdict(list), None
     for line in (HERE / f"{half}.txt").read_text().splitlines():
         if line.startswith("== "):
@@ -103,30 +78,43 @@ def wordings(half):
     return found
 
 
-def products(path):
-    """Products with a name in each language, a brand and a size; those of a category stay in one half."""
-    with tarfile.open(path) as shop:
-        rows = list(csv.DictReader(io.TextIOWrapper(shop.extractfile("products.csv"), "utf-8")))
+def products():
+    """Products by category."""
     groups = defaultdict(list)
-    for row in rows:
-        if row["size.text"]:
-            groups[row["category"]].append(product(row))
-    return [group for _, group in sorted(groups.items()) if len(group) > 3]
+    for line in (HERE / "products.tsv").read_text().splitlines():
+        category, brand, size, *names = line.split("\t")
+        names = {f"name_{lang}": name for lang, name in zip(LANGUAGES, names, strict=True)}
+        groups[category].append({"brand": brand, "size": size, **names})
+    return [group for _, group in sorted(groups.items())]
 
 
-def product(row):
-    """A product's parts as customers name them: what it is, without brand and size."""
-    found = {"brand": row["brand"], "size": row["size.text"]}
-    for lang in LANGUAGES:
-        name = row[f"name.{lang}"].removeprefix(row["brand"]).strip()
-        found[f"name_{lang}"] = TRAILING_SIZE.sub("", name)
-    return found
+def halves(seed):
+    """The products of either half: a category's stay together, and no name is in both."""
+    groups = products()
+    random.Random(seed).shuffle(groups)
+    first, second = groups[: len(groups) // 2], groups[len(groups) // 2 :]
+    taken = {row[f"name_{lang}"].lower() for group in first for row in group for lang in LANGUAGES}
+    free = lambda row: not any(row[f"name_{lang}"].lower() in taken for lang in LANGUAGES)
+    second = [[row for row in group if free(row)] for group in second]
+    return first, [group for group in second if len(group) > 1]
+
+
+def plain(text):
+    return " ".join(re.findall(r"[\w{}]+", text.lower()))
+
+
+def shared():
+    """What stands in both calibration.txt and test.txt."""
+    texts = [{(key[1], plain(text)) for key, texts in read(half).items() for text in texts} for half in HALVES]
+    return sorted(texts[0] & texts[1])
 
 
 class Maker:
     def __init__(self, half, groups, rng):
         self.half, self.rng, self.groups = half, rng, groups
-        self.wordings = wordings(half)
+        read_all = read(half)
+        self.wordings = {key: texts for key, texts in read_all.items() if not key[0].startswith("{")}
+        self.values = {key: texts for key, texts in read_all.items() if key[0].startswith("{")}
         self.seen = set()
 
     def reference(self, row, lang, form=None):
@@ -142,25 +130,26 @@ class Maker:
                 return f"{name} {row['size']}"
 
     def slots(self, lang, form=None):
-        rng, half = self.rng, self.half
+        rng = self.rng
         group = rng.choice(self.groups)
         one, two = rng.sample(group, 2)
         other = rng.choice(rng.choice(self.groups)) if rng.random() < 0.3 else two
         if other is one:
             other = two
-        allergens = ALLERGENS[half].get(lang) or ["gluten"]
-        return {
+        filled = {slot: self.value(slot, lang) for slot in ["day", "time", "svc", "dish", "n", "x"]}
+        return filled | {
             "p": self.reference(one, lang, form),
             "a": self.reference(one, lang),
             "b": self.reference(other, lang),
-            "day": rng.choice(DAYS[half][lang]),
-            "dish": rng.choice(DISHES[half]),
-            "svc": rng.choice(SERVICES[half]),
-            "n": rng.choice(NUMBERS[half]),
-            "x": rng.choice(allergens),
+            "other": self.value("day", lang, filled["day"]),
             "row": one,
             "sibling": two,
         }
+
+    def value(self, slot, lang, but=None):
+        """What stands in a slot, another one than `but`; nothing where the language has no such slot."""
+        values = [value for value in self.values.get((f"{{{slot}}}", lang), []) if value != but]
+        return self.rng.choice(values) if values else None
 
     def say(self, wording, slots, lang):
         text = wording.format(**slots)
@@ -196,8 +185,7 @@ class Maker:
 
     def same(self):
         keys = self.intents()
-        often = OFTEN if self.half == "calibration" else {}
-        [key] = self.rng.choices(keys, [often.get(key[0], 1) for key in keys])
+        [key] = self.rng.choices(keys, [OFTEN.get(key[0], 1) for key in keys])
         one, two = self.two(key)
         slots, lang = self.slots(key[1]), key[1]
         return self.pair("paraphrase", True, lang, self.say(one, slots, lang), self.say(two, slots, lang))
@@ -236,26 +224,17 @@ class Maker:
             return slots | {"p": slots["p"].replace(row["brand"], self.rng.choice(brands), 1)}
         return self.changed("brand", "p", change, form="brand")
 
-    def number(self):
+    def slot(self, kind, slot, only=None):
+        """Something else in a slot."""
         def change(slots, lang):
-            return slots | {"n": self.rng.choice([n for n in NUMBERS[self.half] if n != slots["n"]])}
-        return self.changed("number", "n", change)
+            other = self.value(slot, lang, slots[slot])
+            return slots | {slot: other} if other else None
+        return self.changed(kind, slot, change, only)
 
-    def day(self):
+    def days_reversed(self):
         def change(slots, lang):
-            return slots | {"day": self.rng.choice([d for d in DAYS[self.half][lang] if d != slots["day"]])}
-        return self.changed("day", "day", change)
-
-    def dish(self):
-        def change(slots, lang):
-            return slots | {"dish": self.rng.choice([d for d in DISHES[self.half] if d != slots["dish"]])}
-        return self.changed("purpose", "dish", change)
-
-    def allergen(self):
-        def change(slots, lang):
-            others = [x for x in ALLERGENS[self.half].get(lang, []) if x != slots["x"]]
-            return slots | {"x": self.rng.choice(others)} if others else None
-        return self.changed("allergen", "x", change)
+            return slots | {"day": slots["other"], "other": slots["day"]}
+        return self.changed("reversed", "other", change)
 
     def reversed(self):
         def change(slots, lang):
@@ -269,7 +248,7 @@ class Maker:
         key = self.rng.choice([key for key in self.intents() if key[1] == "en"])
         wording, slots = self.rng.choice(self.wordings[key]), self.slots("en")
         end = "?" if wording.endswith("?") else ""
-        more = f"{wording.rstrip('?')} {self.rng.choice(DETAILS[self.half])}{end}"
+        more = f"{wording.rstrip('?')} {self.value('detail', 'en')}{end}"
         return self.pair("detail", False, "en", self.say(wording, slots, "en"), self.say(more, slots, "en"))
 
     def between(self, kind, groups):
@@ -285,11 +264,15 @@ class Maker:
                          self.say(self.rng.choice(words[two, lang]), slots, lang))
 
     def make(self, count):
+        slot, between = self.slot, self.between
         different = [
-            self.product, self.product, self.size, self.brand, self.number, self.day, self.dish, self.allergen,
-            self.detail, self.detail, self.reversed, self.reversed,
-            lambda: self.between("negation", OPPOSITES), lambda: self.between("negation", OPPOSITES),
-            lambda: self.between("intent", NEIGHBOURS), lambda: self.between("intent", NEIGHBOURS),
+            self.product, self.product, self.size, self.brand, self.reversed, self.reversed, self.detail, self.detail,
+            lambda: slot("number", "n"), lambda: slot("purpose", "dish"), lambda: slot("allergen", "x"),
+            lambda: slot("day", "day", HOURS), lambda: slot("day", "day", HOURS), lambda: slot("day", "day", HOURS),
+            lambda: slot("time", "time"), lambda: slot("service", "svc"), self.days_reversed,
+            lambda: between("negation", OPPOSITES), lambda: between("negation", OPPOSITES),
+            lambda: between("intent", NEIGHBOURS), lambda: between("intent", NEIGHBOURS),
+            lambda: between("intent", NEIGHBOURS),
         ]
         made = []
         while len(made) < count // 2:
@@ -325,21 +308,32 @@ def resize(text):
     return text[: match.start()] + f"{new:g} {match[2]}" + text[match.end():]
 
 
+def pairs(half, groups, count, seed):
+    rows = Maker(half, groups, random.Random(f"{seed} {half}")).make(count)
+    return "".join("\t".join(map(str, row)) + "\n" for row in rows)
+
+
+def questions(text):
+    return {plain(question) for line in text.splitlines() for question in line.split("\t")[4:]}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--products", default=SHOP, help="shop.tar.gz of a sample shop")
-    parser.add_argument("--pairs", type=int, nargs=2, default=[23000, 4000], help="of either half")
-    parser.add_argument("--seed", type=int, default=20)
+    parser.add_argument("--pairs", type=int, nargs=2, default=[30000, 6000], help="of either half")
+    parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--out", type=Path, default=HERE)
+    parser.add_argument("--check", action="store_true", help="write calibration.tsv only, and compare test.tsv")
     args = parser.parse_args()
-    rng = random.Random(args.seed)
-    groups = products(args.products)
-    rng.shuffle(groups)
-    middle = len(groups) // 2
-    for half, part, count in zip(HALVES, [groups[:middle], groups[middle:]], args.pairs):
-        maker = Maker(half, part, random.Random(f"{args.seed} {half}"))
-        lines = ["\t".join(map(str, row)) + "\n" for row in maker.make(count)]
-        (args.out / f"{half}.tsv").write_text("".join(lines))
+    if found := shared():
+        sys.exit(f"stands in both halves: {found}")
+    texts = [pairs(*one, args.seed) for one in zip(HALVES, halves(args.seed), args.pairs)]
+    if found := questions(texts[0]) & questions(texts[1]):
+        sys.exit(f"asked in both halves: {sorted(found)[:5]}")
+    (args.out / "calibration.tsv").write_text(texts[0])
+    if not args.check:
+        (args.out / "test.tsv").write_text(texts[1])
+    elif (HERE / "test.tsv").read_text() != texts[1]:
+        sys.exit("test.tsv is not what make.py makes")
 
 
 if __name__ == "__main__":

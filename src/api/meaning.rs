@@ -35,6 +35,12 @@ impl Meaning {
         Some(format!("{} {}", first.name, first.about.version))
     }
 
+    /// Whether vectors can be had, or not, with nothing brought into memory.
+    pub fn is_at_hand(&self) -> bool {
+        let Some(encoder) = self.encoder() else { return true };
+        self.shelf.at_hand(package(&encoder).into()).is_some()
+    }
+
     /// A vector of each text; none where no package is there or it takes too long. Of a text that is
     /// longer than the package takes, its beginning counts.
     pub async fn vectors(&self, texts: &[String], patience: Duration) -> Option<Vec<Vec<f32>>> {
@@ -57,7 +63,7 @@ impl Meaning {
         deadline: Instant,
     ) -> Result<Option<Vec<Vec<f32>>>, Problem> {
         let Some(encoder) = self.encoder() else { return Ok(None) };
-        let name = encoder.split(' ').next().unwrap_or_default();
+        let name = package(&encoder);
         let (served, head) = self.lend(name).await?;
         let encoder = Encoder::new(served, head.text.clone(), head.output.clone());
         let mut tokens = encoder.encode(texts)?;
@@ -89,4 +95,9 @@ impl Meaning {
             _ => Err(error::not_an_encoder(name)),
         }
     }
+}
+
+/// The package's name in [`Meaning::encoder`].
+fn package(encoder: &str) -> &str {
+    encoder.split(' ').next().unwrap_or_default()
 }

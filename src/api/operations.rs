@@ -48,6 +48,8 @@ pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
 /// Everything that is counted.
 pub(super) async fn metrics(State(service): State<Arc<Service>>) -> Result<Response, Problem> {
     tell_facts(&service);
+    let shelf = &service.shelf;
+    service.metrics.shelf().memory(shelf.budget_bytes(), &shelf.held_bytes());
     let text = service.metrics.encode().map_err(Problem::internal)?;
     Ok(([(CONTENT_TYPE, Metrics::CONTENT_TYPE)], text).into_response())
 }

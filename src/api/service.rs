@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use crate::cache::Cache;
+use crate::cache::{Cache, Maker};
 use crate::engine::{EngineError, Model, Network, Sampling, TokenId, Tokenizer};
 use crate::facts::Facts;
 use crate::facts::search::Search;
@@ -115,6 +115,8 @@ pub struct ServedModel {
     pub begin: Option<TokenId>,
     /// Languages that it was made for, as `en`; none where its card states none.
     pub languages: Vec<String>,
+    /// Skills that it is fit for, as `ask`; none where its card states none.
+    pub skills: Vec<String>,
     /// What its package says of answers.
     pub defaults: Defaults,
     /// When the package was installed.
@@ -236,7 +238,7 @@ pub struct ServiceParts {
 pub struct Service {
     pub(super) shelf: Arc<dyn Shelf>,
     pub(super) facts: Facts,
-    pub(super) clerk: Clerk,
+    pub(super) clerk: Arc<Clerk>,
     pub(super) limits: Limits,
     pub(super) body: BodyLimits,
     pub(super) request_timeout: Duration,
@@ -260,7 +262,7 @@ impl Service {
     pub fn new(parts: ServiceParts) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let usual = parts.skills.model.clone();
-        let clerk = Clerk::new(ClerkParts {
+        let clerk = Arc::new(Clerk::new(ClerkParts {
             facts: parts.facts.clone(),
             search: Arc::clone(&parts.search),
             cache: parts.cache.clone(),
@@ -268,7 +270,7 @@ impl Service {
             meaning: Arc::new(Meaning::new(Arc::clone(&parts.shelf))),
             settings: parts.skills,
             metrics: parts.metrics.skills().clone(),
-        });
+        }));
         Self {
             meaning: Meaning::new(Arc::clone(&parts.shelf)),
             shelf: parts.shelf,
@@ -288,6 +290,11 @@ impl Service {
             preparing: Arc::new(Semaphore::new(cores)),
             batches: Arc::new(Semaphore::new(MAX_BATCHES)),
         }
+    }
+
+    /// Who makes answers again that nobody asks for just now.
+    pub fn maker(&self) -> Arc<dyn Maker> {
+        Arc::<Clerk>::clone(&self.clerk)
     }
 
     /// The model that was asked for, whatever it is. It may have to be loaded first, for which a

@@ -9,7 +9,7 @@ use tokio::time::timeout_at;
 
 use super::meaning::Meaning;
 use super::service::{Served, ServedModel};
-use super::shelf::{Lent, Manner, Presence, Shelf, Shelved};
+use super::shelf::{Lease, Lent, Manner, Presence, Shelf, Shelved};
 use crate::engine::{Constraint, EngineError, Request, TokenId};
 use crate::skills::embedding::normalise;
 use crate::skills::voice::{self, Speaker, Speech, Utterance};
@@ -40,15 +40,13 @@ impl ShelfVoice {
 
     async fn lend(&self, name: &str) -> Option<Arc<dyn Speaker>> {
         match self.shelf.lend(name.into()).await {
-            Ok(lease) => match lease.served().clone() {
-                Served::Language(model) if model.template.is_some() => {
-                    Some(Arc::new(LentSpeaker(lease.of(model))))
-                }
-                _ => {
+            Ok(lease) => {
+                let speaker = speaker(lease);
+                if speaker.is_none() {
                     tracing::warn!(model = name, "has no chat template, so skills cannot use it");
-                    None
                 }
-            },
+                speaker
+            }
             Err(error) => {
                 tracing::warn!(model = name, %error, "skills answer without a model");
                 None
@@ -69,6 +67,20 @@ impl voice::Voice for ShelfVoice {
         }
         .boxed()
     }
+
+    fn at_hand(&self, model: Option<&str>) -> Option<Arc<dyn Speaker>> {
+        let name = model.map(str::to_owned).or_else(|| self.choice())?;
+        speaker(self.shelf.at_hand(name.as_str().into())?)
+    }
+}
+
+fn speaker(lease: Lease) -> Option<Arc<dyn Speaker>> {
+    match lease.served().clone() {
+        Served::Language(model) if model.template.is_some() => {
+            Some(Arc::new(LentSpeaker(lease.of(model))))
+        }
+        _ => None,
+    }
 }
 
 /// A model that stays in memory as long as it may be asked.
@@ -86,6 +98,14 @@ impl Speaker for LentSpeaker {
     fn speaks(&self, language: &str) -> bool {
         let stated = &self.0.languages;
         stated.is_empty() || stated.iter().any(|known| known == language)
+    }
+
+    fn skills(&self) -> &[String] {
+        &self.0.skills
+    }
+
+    fn weights(&self) -> u64 {
+        self.0.model.report().multiply_adds_per_token
     }
 
     fn say(&self, utterance: Utterance) -> BoxFuture<'_, Result<Speech, EngineError>> {
@@ -147,5 +167,9 @@ impl voice::Meaning for Meaning {
             Some(vector.into())
         }
         .boxed()
+    }
+
+    fn is_at_hand(&self) -> bool {
+        Meaning::is_at_hand(self)
     }
 }

@@ -1,20 +1,25 @@
 //! The composition root: builds the rooms, joins them, starts and stops them.
 //!
 //! [`run`] is one server from its first to its last moment: log, port, models, routes, then serving
-//! until a signal, then draining.
+//! until a signal, then draining; [`run_hq`] is the same of headquarters.
 //!
 //! **Invariants**
 //! - The port is taken before anything slow begins; nothing is answered before every model that
 //!   must be in memory is loaded.
 //! - The first SIGINT or SIGTERM begins the drain: no new connection, running answers finish within
 //!   the configured time, then models stop. The second ends the process with code 130.
+//! - What facts and search take is counted from the memory budget before models get the rest.
 //! - The line to HQ is beside all this: without it, or with a fault in it, everything is answered.
 //! - No other room joins two rooms that do not know each other.
 //!
 //! **Not here**: what the rooms do; who started the server.
 
+mod bundles;
 mod error;
+mod headquarters;
 mod line;
+mod memory;
+mod recalls;
 mod shelf;
 mod signals;
 mod vectors;
@@ -26,7 +31,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::shelf::Shelf;
+use crate::api::shelf::{Shelf, Shelved};
 use crate::api::{self, Meaning, Service, ServiceParts};
 use crate::cache::Cache;
 use crate::config::Config;
@@ -36,7 +41,9 @@ use crate::http::{Health, HttpError, Listener, Tokens};
 use crate::telemetry::{self, Metrics};
 
 pub use error::AppError;
+pub use headquarters::run_hq;
 use line::Line;
+pub use memory::{Memory, measure};
 use shelf::PackageShelf;
 
 /// Answers that were made; may be deleted while no server runs.
@@ -64,13 +71,16 @@ pub async fn run(
 ) -> Result<(), AppError> {
     let (warn, warned) = mpsc::channel(MAX_WARNED);
     telemetry::start(config.log.format, &config.log.filter, Some(warn))?;
-    let config = with_room_for_answers(config);
     let stop = CancellationToken::new();
     signals::watch(stop.clone())?;
     let listener = Listener::bind(config.server.clone()).await?;
     let metrics = Arc::new(Metrics::new());
     let facts = open_facts(&config).await?;
-    let shelf = PackageShelf::open(&config, Arc::clone(&metrics))?;
+    let search = open_search(&config, facts.clone()).await?;
+    let budget = memory::budget(&config);
+    let held = memory::Held::open(&budget);
+    held.count(&facts, &search);
+    let shelf = PackageShelf::open(&config, &budget, Arc::clone(&metrics))?;
     tokio::select! {
         ready = shelf.ready() => ready?,
         () = stop.cancelled() => return Ok(()),
@@ -81,15 +91,16 @@ pub async fn run(
     };
     let health = Arc::new(Health::default());
     let cache = open_cache(&config, facts.clone(), &metrics).await;
-    let search = open_search(&config, facts.clone()).await?;
     let mut beside = JoinSet::new();
     let meaning = Meaning::new(Arc::<PackageShelf>::clone(&shelf));
     beside.spawn(vectors::keep(Arc::clone(&search), meaning, cache.clone()));
+    beside.spawn(memory::keep(held, facts.clone(), Arc::clone(&search)));
+    beside.spawn(recalls::follow(facts.clone(), Arc::<PackageShelf>::clone(&shelf)));
     beside.spawn(cache.clone().follow_facts());
-    beside.spawn(cache.clone().work_at_night(only_these(Arc::clone(&shelf))));
     let looked_at = line::LookedAt {
         metrics: Arc::clone(&metrics),
         facts: facts.clone(),
+        cache: cache.clone(),
         shelf: Arc::<PackageShelf>::clone(&shelf),
         warned,
     };
@@ -108,6 +119,8 @@ pub async fn run(
         search,
         line: line.view(),
     });
+    let idle = only_these(Arc::clone(&shelf));
+    beside.spawn(cache.clone().work_at_night(service.maker(), idle));
     let router = api::router(Arc::new(service));
     announce(&started);
     tracing::info!(url = started.url, models = started.models.len(), "serving");
@@ -119,16 +132,6 @@ pub async fn run(
     let _ = tokio::task::spawn_blocking(move || cache.flush()).await;
     tracing::info!(cut = drained.cut, "stopped");
     Ok(())
-}
-
-/// Answers in memory are part of what the process takes of the machine where nobody says otherwise.
-fn with_room_for_answers(mut config: Config) -> Config {
-    if config.engine.memory_budget_bytes.is_none() {
-        let total = config.engine.budget().total_bytes();
-        let models = total.saturating_sub(config.cache.memory_bytes).max(total / 2);
-        config.engine.memory_budget_bytes = Some(models);
-    }
-    config
 }
 
 /// Reads everything the shop knows, off the async threads.
@@ -166,9 +169,11 @@ async fn open_search(config: &Config, facts: Facts) -> Result<Arc<Search>, AppEr
     Ok(Arc::new(opened?))
 }
 
-/// Whether nobody uses a model but so many makings of answers that nobody waits for.
-fn only_these(shelf: Arc<PackageShelf>) -> impl Fn(usize) -> bool + Send {
-    move |own| shelf.list().iter().map(|shelved| shelved.in_flight).sum::<usize>() <= own
+/// Whether nobody uses a model, or waits for one, but so many makings of answers that nobody waits
+/// for. A request has its model from before it queues until its answer is complete.
+fn only_these(shelf: Arc<PackageShelf>) -> impl Fn(usize) -> bool + Send + Sync {
+    let used = |shelved: &Shelved| shelved.in_flight + shelved.waiting;
+    move |own| shelf.list().iter().map(used).sum::<usize>() <= own
 }
 
 /// Tells a taken port before slow work is done in vain. Another process may still take it later.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::api::Meaning;
 use crate::cache::{Cache, Calibration};
 use crate::facts::search::{Search, SearchError, Vectorised};
+use crate::telemetry::with_causes;
 
 /// Texts that are looked for at once, and of which vectors are made at once: few, so that whoever asks
 /// meanwhile hardly waits.
@@ -33,7 +34,7 @@ pub(super) async fn keep(search: Arc<Search>, meaning: Meaning, cache: Cache) {
             Ok(true) => drop(tokio::time::timeout(REST, news.changed()).await),
             Ok(false) => tokio::time::sleep(REST).await,
             Err(error) => {
-                tracing::warn!(error = %chain(&error), "vectors of products cannot be kept");
+                tracing::warn!(error = %with_causes(&error), "vectors of products cannot be kept");
                 tokio::time::sleep(REST).await;
             }
         }
@@ -82,14 +83,4 @@ async fn apart<T: Send + 'static>(
     let search = Arc::clone(search);
     let done = tokio::task::spawn_blocking(move || act(&search)).await;
     done.unwrap_or_else(|fault| std::panic::resume_unwind(fault.into_panic()))
-}
-
-fn chain(error: &SearchError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

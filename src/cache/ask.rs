@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Key, Scope};
@@ -61,10 +62,27 @@ pub struct Provenance {
 /// How an answer can be made again when nobody waits for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recipe {
-    /// Name under which a [`super::Maker`] was registered.
+    /// Who can make it, such as `ask`.
     pub maker: String,
-    /// What that maker needs; no personal data.
+    /// What the [`super::Maker`] needs for it; no personal data.
     pub order: Vec<u8>,
+}
+
+/// Bytes of a recipe's order. What needs more is not made again.
+const MAX_ORDER_BYTES: usize = 4 << 10;
+
+impl Recipe {
+    /// The recipe of an order; none where it is too large to be kept.
+    pub fn of(maker: &str, order: &impl Serialize) -> Option<Self> {
+        let order = postcard::to_stdvec(order).ok()?;
+        let fits = order.len() <= MAX_ORDER_BYTES;
+        fits.then(|| Self { maker: maker.to_owned(), order })
+    }
+
+    /// The order that [`Self::of`] was given; none where it was one of another kind.
+    pub fn order<T: DeserializeOwned>(&self) -> Option<T> {
+        postcard::from_bytes(&self.order).ok()
+    }
 }
 
 /// A question to the cache.

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use super::Policy;
 
+/// One part in so many of the memory is for questions by meaning.
+const QUESTIONS_PART: u64 = 4;
+
 /// Which tiers may answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tiers {
@@ -40,7 +43,7 @@ impl std::str::FromStr for Tiers {
 /// Settings of the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Of entries in memory.
+    /// Of answers and questions in memory.
     pub memory_bytes: u64,
     /// Of entries on disk; 0 keeps none there.
     pub disk_bytes: u64,
@@ -71,6 +74,17 @@ impl Default for Config {
 }
 
 impl Config {
+    /// What questions by meaning may take of the memory: none where no route asks for them.
+    pub(super) fn questions_bytes(&self) -> u64 {
+        let asked = self.routes.values().any(|tiers| *tiers == Tiers::Semantic);
+        if asked { self.memory_bytes / QUESTIONS_PART } else { 0 }
+    }
+
+    /// What is left of it for answers.
+    pub(super) fn answers_bytes(&self) -> u64 {
+        self.memory_bytes - self.questions_bytes()
+    }
+
     /// What asks of this route and package may use.
     pub fn policy(&self, route: &str, model: &str) -> Policy {
         let route = self.routes.get(route).copied().unwrap_or(Tiers::Exact);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::clock::now_ms;
 use super::exact::Found;
 use super::flight::{Flight, Follower, Pump};
+use super::night::Past;
 use super::room::{Control, Inner, Reason};
 use super::semantic::{Near, Vector};
 use super::status::id;
@@ -28,6 +29,7 @@ pub struct Ticket {
     ask: Ask,
     how: How,
     vector: Option<Vector>,
+    past: Option<Past>,
 }
 
 /// What came of the wish to make an answer.
@@ -101,13 +103,17 @@ impl Cache {
 
 impl Ticket {
     fn new(cache: &Cache, ask: Ask, how: How) -> Self {
-        Self { cache: cache.clone(), ask, how, vector: None }
+        Self { cache: cache.clone(), ask, how, vector: None, past: None }
     }
 
-    /// With the question's vector, for those who ask the semantic tier later.
-    pub(super) fn with(mut self, vector: Option<Vector>) -> Self {
-        self.vector = vector;
-        self
+    /// Leave to make an answer that nobody waits for in the place of one that was.
+    pub(super) fn at_night(cache: &Cache, ask: Ask, past: Past) -> Self {
+        Self { past: Some(past), ..Self::new(cache, ask, How::Night) }
+    }
+
+    /// What the ask comes from.
+    pub(super) fn route(&self) -> &str {
+        &self.ask.provenance.route
     }
 
     /// The same for an answer that is neither shared nor kept.
@@ -148,20 +154,19 @@ impl Ticket {
 
     /// Makes the answer, or joins whoever began to meanwhile.
     pub fn make(self, generate: Generate) -> Result<Answer, Failure> {
-        let Self { cache, ask, how, vector } = self;
-        let route = &ask.provenance.route;
+        let Self { cache, ask, how, vector, past } = self;
         if !ask.policy.write {
             let generating = generate()?;
-            cache.0.metrics.answered(route, how.name());
-            return Ok(Answer::direct(how, generating));
+            cache.0.count(&ask, &how);
+            return Ok(Answer::direct(how, generating, Arc::clone(&cache.0)));
         }
         let key = ask.key;
         let (flight, follower) = match cache.0.take_off(&ask) {
             Take::Off(flight, follower) => (flight, follower),
             Take::Joined(answer) => return Ok(answer),
         };
-        cache.0.metrics.answered(route, how.name());
-        let control = Control { inner: Arc::clone(&cache.0), ask, vector };
+        cache.0.count(&ask, &how);
+        let control = Control { inner: Arc::clone(&cache.0), ask, vector, past };
         let began = Instant::now();
         let pump = Pump { tower: control, flight: Arc::clone(&flight), generate, began };
         match (pump.generate)() {
@@ -178,11 +183,22 @@ impl Ticket {
 
     /// Makes the answer when there is nothing else to do.
     pub fn renew(self, generate: Generate) {
-        Arc::clone(&self.cache.0).night.renew(self, generate);
+        let Self { cache, ask, .. } = self;
+        let inner = Arc::clone(&cache.0);
+        let past = inner.exact.get(&ask.key).map(|found| inner.past(&found));
+        let ticket = Self { past, ..Self::new(&cache, ask, How::Night) };
+        inner.night.renew(ticket, generate);
     }
 }
 
 impl Inner {
+    /// Counts an answer that somebody asked for and that is made now.
+    fn count(&self, ask: &Ask, how: &How) {
+        if *how != How::Night {
+            self.metrics.answered(&ask.provenance.route, how.name());
+        }
+    }
+
     fn verdict(&self, ask: &Ask, found: &Found) -> Verdict {
         let age_ms = now_ms().saturating_sub(found.head.made_ms);
         if ask.policy.max_age.is_some_and(|max| Duration::from_millis(age_ms) > max) {
@@ -267,7 +283,8 @@ impl Inner {
         let (inner, generate) = (Arc::clone(self), Arc::clone(g));
         tokio::spawn(async move {
             let Ok(generating) = generate() else { return };
-            if let Ok(made) = Answer::direct(How::Bypass, generating).collect().await {
+            let made = Answer::direct(How::Bypass, generating, Arc::clone(&inner));
+            if let Ok(made) = made.collect().await {
                 inner.semantic.compared(&near, &kept, &made);
                 if let (Some(store), Some(watched)) = (&inner.store, inner.semantic.watched()) {
                     store.keep_watched(watched);

@@ -52,7 +52,7 @@ pub use exact::Kept;
 pub use failure::Failure;
 pub use key::{Key, KeyBuilder};
 pub use look::{Look, Ticket};
-pub use night::Maker;
+pub use night::{Again, Maker};
 pub use report::{Purge, RouteStats, Stats, Why};
 pub use room::Cache;
 pub use scope::{Scope, ScopeId};

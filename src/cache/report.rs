@@ -126,7 +126,7 @@ impl Cache {
         let gone = Reason::ALL.map(Reason::name).map(|name| (name, inner.metrics.gone_for(name)));
         Stats {
             kept: self.kept(),
-            memory_limit_bytes: inner.config.memory_bytes,
+            memory_limit_bytes: inner.config.answers_bytes(),
             disk_limit_bytes: inner.store.as_ref().map_or(0, |_| inner.config.disk_bytes),
             making: inner.flights().len(),
             routes: routes.iter().map(route).collect(),
@@ -143,6 +143,7 @@ impl Cache {
             Purge::All => {
                 let keys = inner.exact.clear();
                 inner.semantic.clear();
+                inner.night.clear();
                 if let Some(store) = &inner.store {
                     store.clear();
                 }

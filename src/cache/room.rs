@@ -9,15 +9,12 @@ use super::clock::now_ms;
 use super::entry::Tally;
 use super::exact::{Exact, Found, Kept, Room};
 use super::flight::{Flight, Landed, Tower};
-use super::night::Night;
+use super::night::{Night, Past};
 use super::semantic::{Calibration, Semantic, Vector};
 use super::store::{Disk, Store};
 use super::{Ask, Config, Head, Key, Provenance};
 use crate::facts::{Facts, Record, Standing, UnixSeconds};
 use crate::telemetry::CacheMetrics;
-
-/// What questions by meaning may take in memory, as one part in so many of what answers may.
-const SEMANTIC_PART: u64 = 4;
 
 /// Answers that were made, each as long as the facts that it stands on hold. Clones are the same
 /// cache.
@@ -69,7 +66,7 @@ impl Reason {
 impl Cache {
     /// A cache in memory alone.
     pub fn in_memory(config: Config, facts: Facts, metrics: CacheMetrics) -> Self {
-        let room = Room { memory_bytes: config.memory_bytes, disk_bytes: 0 };
+        let room = Room { memory_bytes: config.answers_bytes(), disk_bytes: 0 };
         Self(Arc::new(Inner::new(config, facts, metrics, room)))
     }
 
@@ -96,7 +93,7 @@ impl Cache {
         metrics: CacheMetrics,
         (disk, kept): (Arc<Disk>, Vec<super::store::Kept>),
     ) -> Self {
-        let room = Room { memory_bytes: config.memory_bytes, disk_bytes: config.disk_bytes };
+        let room = Room { memory_bytes: config.answers_bytes(), disk_bytes: config.disk_bytes };
         let pause = config.write_pause;
         let inner = Inner::new(config, facts, metrics, room);
         if let Some(watched) = disk.watched() {
@@ -162,8 +159,7 @@ impl Cache {
 
 impl Inner {
     fn new(config: Config, facts: Facts, metrics: CacheMetrics, room: Room) -> Self {
-        let semantic_bytes = config.memory_bytes / SEMANTIC_PART;
-        let semantic = Semantic::new(semantic_bytes, metrics.clone());
+        let semantic = Semantic::new(config.questions_bytes(), metrics.clone());
         Self {
             config,
             facts,
@@ -190,6 +186,7 @@ impl Inner {
     /// Comes before entries are looked through for those that are meant.
     pub(super) fn count_purge(&self) {
         self.purges.fetch_add(1, Ordering::SeqCst);
+        self.night.forget_dead();
     }
 
     /// Whether what rests on these facts may be given.
@@ -198,6 +195,16 @@ impl Inner {
             return Standing::Current;
         }
         self.facts.check(record, UnixSeconds::now())
+    }
+
+    /// What has changed of these facts so that nothing may be said of them any more.
+    pub(super) fn overtaken(&self, record: &Record) -> Option<String> {
+        match self.standing(record) {
+            Standing::Dead { name: Some(name) } => Some(name.to_string()),
+            Standing::Dead { name: None } => Some("everything".to_owned()),
+            Standing::Expired { at } => Some(format!("what held until {at}")),
+            Standing::Current | Standing::TooOld { .. } | Standing::Soft { .. } => None,
+        }
     }
 
     /// Forgets entries in every tier but the first, which they have left already.
@@ -216,8 +223,9 @@ impl Inner {
     /// Forgets an entry that must not be given any more.
     pub(super) fn bury(&self, head: &Head, reason: Reason) {
         if let Some(found) = self.exact.remove(&head.key, Some(head.made_ms)) {
+            let grave = (reason != Reason::Purged).then(|| self.grave(&found)).flatten();
             self.forget(&[head.key], reason);
-            self.night.mourn(&found);
+            self.night.mourn(grave);
         }
     }
 
@@ -227,13 +235,18 @@ impl Inner {
         self.tell_kept();
     }
 
-    fn keep(&self, flight: &Flight, ask: &Ask, vector: Option<&Vector>, answer: Landed) {
+    fn keep(&self, flight: &Flight, control: &Control, answer: Landed) {
+        let Control { ask, vector, past, .. } = control;
         let Landed { events, bytes, record, cost } = answer;
         let now = now_ms();
         let head = Head {
             key: ask.key,
             scope: ask.scope,
-            provenance: self.exact.shared(Provenance { seed: None, ..ask.provenance.clone() }),
+            provenance: self.exact.shared(Provenance {
+                seed: None,
+                step: flight.step().map(str::to_owned),
+                ..ask.provenance.clone()
+            }),
             seed: ask.provenance.seed,
             record: Arc::unwrap_or_clone(record),
             recipe: ask.recipe.clone(),
@@ -241,12 +254,18 @@ impl Inner {
             cost,
             bytes: bytes as u64,
         };
-        let found = Found::of(head, Tally::new(1, now));
+        let asked = past.as_ref().map_or(1, Past::inherited);
+        let found = Found::of(head, Tally::new(asked, now));
         let gone = self.exact.insert(&found, Arc::clone(&events));
-        let question = ask.question.as_ref().zip(vector);
-        let meaning = question.and_then(|(question, vector)| {
-            self.semantic.insert(ask.key, ask.scope, question, vector)
-        });
+        let question = ask.question.as_ref().zip(vector.as_ref());
+        let meaning = match question {
+            _ if flight.is_particular() => None,
+            Some((question, vector)) => self.semantic.insert(ask.key, ask.scope, question, vector),
+            None => past.as_ref().and_then(|past| past.meaning.clone()),
+        };
+        if let (None, Some(meaning)) = (question, &meaning) {
+            self.semantic.take_up(ask.key, ask.scope, meaning);
+        }
         if let Some(store) = &self.store {
             store.keep(&found, &events, meaning);
         }
@@ -268,16 +287,12 @@ pub(super) struct Control {
     pub(super) inner: Arc<Inner>,
     pub(super) ask: Ask,
     pub(super) vector: Option<Vector>,
+    pub(super) past: Option<Past>,
 }
 
 impl Tower for Control {
     fn changed(&self, record: &Record) -> Option<String> {
-        match self.inner.standing(record) {
-            Standing::Dead { name: Some(name) } => Some(name.to_string()),
-            Standing::Dead { name: None } => Some("everything".to_owned()),
-            Standing::Expired { at } => Some(format!("what held until {at}")),
-            Standing::Current | Standing::TooOld { .. } | Standing::Soft { .. } => None,
-        }
+        self.inner.overtaken(record)
     }
 
     fn may_keep(&self, record: &Record) -> bool {
@@ -286,7 +301,7 @@ impl Tower for Control {
 
     fn landed(&self, flight: &Arc<Flight>, answer: Option<Landed>) {
         if let Some(answer) = answer {
-            self.inner.keep(flight, &self.ask, self.vector.as_ref(), answer);
+            self.inner.keep(flight, self, answer);
         }
         let mut flights = self.inner.flights();
         if flights.get(&self.ask.key).is_some_and(|current| Arc::ptr_eq(current, flight)) {

@@ -51,6 +51,14 @@ impl Scope {
         }
     }
 
+    /// Whether it is one person's.
+    pub fn is_personal(self) -> bool {
+        match self {
+            Self::Public | Self::Store | Self::DeviceClass(_) => false,
+            Self::Associate(_) | Self::Shopper(_) => true,
+        }
+    }
+
     /// With whom the beginnings of prompts are shared inside the engine.
     pub fn of_prompts(self) -> engine::Scope {
         match self {

@@ -30,10 +30,12 @@ pub enum How {
     Fresh,
     /// Such asks do not go through the cache.
     Bypass,
+    /// Nobody asked: it is made ahead while the box is idle.
+    Night,
 }
 
 impl How {
-    /// Every name.
+    /// Every name of what somebody asked for.
     pub const NAMES: [&str; 8] =
         ["exact", "stale", "semantic", "joined", "miss", "outdated", "fresh", "bypass"];
 
@@ -53,6 +55,7 @@ impl How {
             Self::Outdated => "outdated",
             Self::Fresh => "fresh",
             Self::Bypass => "bypass",
+            Self::Night => "night",
         }
     }
 }
@@ -99,7 +102,7 @@ impl fmt::Display for Status {
             How::Exact | How::Stale | How::Semantic { .. } => "hit",
             How::Joined => "fwd=uri-miss; collapsed",
             How::Miss => "fwd=uri-miss",
-            How::Outdated => "fwd=stale",
+            How::Outdated | How::Night => "fwd=stale",
             How::Fresh => "fwd=request",
             How::Bypass => "fwd=bypass",
         })?;

@@ -11,8 +11,9 @@ use crate::facts::{Collection, Event, EventKind, FactId, Name, Record, Revision,
 
 /// Changes that are looked at together.
 const CHANGES: usize = 1_000;
-/// How often it is written how often entries were asked for.
-const COUNT_PERIOD: Duration = Duration::from_secs(15 * 60);
+/// How often it is written how often entries were asked for, and looked which of them time has
+/// ended: an offer begins or is over, and no fact changes for it.
+const PERIOD: Duration = Duration::from_secs(15 * 60);
 /// Entries that are compared with the facts before others have a turn.
 const SWEEP: usize = 256;
 
@@ -31,8 +32,7 @@ impl Cache {
     pub async fn follow_facts(self) {
         let mut changed = self.0.facts.watch();
         let mut seen = *changed.borrow_and_update();
-        self.sweep().await;
-        let mut count = tokio::time::interval(COUNT_PERIOD);
+        let mut tick = tokio::time::interval(PERIOD);
         loop {
             tokio::select! {
                 change = changed.changed() => {
@@ -42,7 +42,10 @@ impl Cache {
                     let last = *changed.borrow_and_update();
                     seen = self.take_changes(seen, last).await;
                 }
-                _ = count.tick() => self.write_counts(),
+                _ = tick.tick() => {
+                    self.write_counts();
+                    self.sweep().await;
+                }
             }
         }
     }

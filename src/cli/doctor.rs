@@ -8,9 +8,12 @@ use serde::Serialize;
 
 use super::arguments::Common;
 use super::output;
+use crate::app::{self, AppError};
 use crate::config::{self, Config};
 use crate::engine::Model;
+use crate::facts::FactsError;
 use crate::packages::Package;
+use crate::telemetry::with_causes;
 use crate::units::Bytes;
 
 const EXAMPLES: &str = "\
@@ -68,6 +71,7 @@ pub(super) fn run(common: &Common, doctor: &Doctor) -> anyhow::Result<()> {
         Ok(config) => {
             findings.push(Finding::new("configuration", State::Ok, "sound"));
             findings.extend(data(&config.data_dir));
+            findings.push(budget(&config));
             findings.extend(packages(&config));
             findings.push(port(&config));
         }
@@ -163,6 +167,29 @@ fn data(folder: &Path) -> Vec<Finding> {
     findings
 }
 
+/// The memory budget, with what facts and search take before models get the rest.
+fn budget(config: &Config) -> Finding {
+    let what = "memory budget";
+    let memory = match app::measure(config) {
+        Ok(memory) => memory,
+        Err(AppError::Facts(FactsError::InUse { .. })) => {
+            let text = "a running Endcap has the facts; `endcap models ps` tells what they take";
+            return Finding::new(what, State::Note, text);
+        }
+        Err(fault) => return Finding::new(what, State::Broken, with_causes(&fault)),
+    };
+    let held: u64 = memory.held_bytes.values().sum();
+    let each = memory.held_bytes.iter().map(|(name, bytes)| format!("{name} {}", Bytes(*bytes)));
+    let text = format!(
+        "{}, of it {}; models have {}",
+        Bytes(memory.budget_bytes),
+        each.collect::<Vec<_>>().join(", "),
+        Bytes(memory.budget_bytes.saturating_sub(held))
+    );
+    let state = if held > memory.budget_bytes / 2 { State::Note } else { State::Ok };
+    Finding::new(what, state, text)
+}
+
 /// Every folder of the store, those that do not open included.
 fn packages(config: &Config) -> Vec<Finding> {
     let folder = config.data_dir.join("models");
@@ -194,7 +221,7 @@ fn package(folder: &Path, name: &str) -> Finding {
     });
     let package = match checked {
         Ok(package) => package,
-        Err(fault) => return Finding::new(what, State::Broken, chain(&fault)),
+        Err(fault) => return Finding::new(what, State::Broken, with_causes(&fault)),
     };
     match Model::check(&package.decoder()) {
         Ok(report) => {
@@ -206,7 +233,7 @@ fn package(folder: &Path, name: &str) -> Finding {
             );
             Finding::new(what, State::Ok, text)
         }
-        Err(fault) => Finding::new(what, State::Broken, chain(&fault)),
+        Err(fault) => Finding::new(what, State::Broken, with_causes(&fault)),
     }
 }
 
@@ -220,14 +247,4 @@ fn port(config: &Config) -> Finding {
         }
         Err(fault) => Finding::new("port", State::Broken, format!("{listen}: {fault}")),
     }
-}
-
-fn chain(fault: &dyn std::error::Error) -> String {
-    let mut text = fault.to_string();
-    let mut next = fault.source();
-    while let Some(cause) = next {
-        text.push_str(&format!(": {cause}"));
-        next = cause.source();
-    }
-    text
 }

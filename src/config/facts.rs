@@ -1,10 +1,11 @@
-//! The section `[facts]`.
+//! The section `[facts]`, and where the shop's clock stands.
 
 use std::time::Duration;
 
-use super::raw::Reader;
+use super::kinds;
+use super::raw::{Given, Reader};
 use super::sections::{bytes, number, seconds};
-use crate::facts::FactsConfig;
+use crate::facts::{FactsConfig, ParseZoneError, Zone};
 
 const DAY_S: f64 = 86_400.0;
 const KIB: u64 = 1 << 10;
@@ -34,8 +35,12 @@ pub(super) fn read(reader: &mut Reader<'_>) -> FactsConfig {
         history: Duration::from_secs(days as u64 * DAY_S as u64),
         max_history: number(reader, "facts.max_history", values, 0, 1_000_000_000) as u64,
         max_changes: number(reader, "facts.max_changes", default.max_changes, 1, 1_000_000),
-        zone: default.zone,
+        zone: reader.read("store.time_zone", default.zone, zone, ToString::to_string),
     }
+}
+
+fn zone(given: &Given) -> Result<Zone, String> {
+    kinds::text(given)?.parse().map_err(|error: ParseZoneError| error.to_string())
 }
 
 /// How long a feed may be silent; 0 is for ever.

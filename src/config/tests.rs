@@ -103,6 +103,16 @@ fn a_misspelt_variable_is_a_fault_and_other_programs_variables_are_not() {
 }
 
 #[test]
+fn the_shops_clock_stands_where_the_setting_says_and_nowhere_else() {
+    let (_folder, sources) = with_file("[store]\ntime_zone = \"Europe/Berlin\"\n");
+    assert_eq!(load(&sources).unwrap().facts.zone.to_string(), "Europe/Berlin");
+    let found = faults("[store]\ntime_zone = \"Europe/Bonn\"\n");
+    let [fault] = found.as_slice() else { panic!("{found:?}") };
+    assert!(fault.contains("store.time_zone") && fault.contains("`Europe/Bonn`"), "{fault}");
+    assert_eq!(load(&Sources::none()).unwrap().facts.zone, crate::facts::Zone::System);
+}
+
+#[test]
 fn plain_http_beyond_loopback_must_be_asked_for() {
     let open = Sources::none().with_flag("server.listen", "0.0.0.0:8080");
     assert!(load(&open).is_err());

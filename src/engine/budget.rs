@@ -1,13 +1,20 @@
-//! One number of bytes for all models of a process: their weights and their KV pages together.
+//! One number of bytes for all models of a process, their weights and their KV pages together, and for
+//! what stands beside them.
 //!
+//! What is no model, such as the facts, has a [`Holding`] and says what it takes; models share the rest.
 //! Each model has an [`Account`]. Weights are held as long as the model is loaded; pages come and
 //! go. Who finds too little says so, and is heard by all others: they give back what they only keep
 //! in case it is wanted again. What a load or the run of a graph waits for is also heard by whoever
 //! decides which models stay, see [`Budget::lacking_bytes`].
 
+mod holding;
+
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+pub use holding::Holding;
 
 /// Memory that models share; clones are the same budget.
 #[derive(Debug, Clone)]
@@ -23,8 +30,11 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
+    /// By models.
     used: u64,
     weights: u64,
+    /// By what is no model.
+    held: BTreeMap<&'static str, u64>,
     members: Vec<Member>,
     next: u64,
     /// Is told when loads and runs begin and cease to lack bytes.
@@ -64,17 +74,23 @@ impl Budget {
         self.shared.total
     }
 
-    /// Bytes that nobody has.
-    pub fn free_bytes(&self) -> u64 {
-        self.shared.total - self.shared.lock().used
+    /// Bytes that models can have at most: all but what is held beside them.
+    pub fn models_bytes(&self) -> u64 {
+        self.shared.for_models(&self.shared.lock())
     }
 
-    /// Bytes that loads and runs wait for and that nobody has given back yet. Models that nobody uses should
-    /// leave for them.
+    /// Bytes that nobody has.
+    pub fn free_bytes(&self) -> u64 {
+        self.shared.free(&self.shared.lock())
+    }
+
+    /// Bytes that loads and runs wait for, and by which weights are more than what is left beside the
+    /// holdings, and that nobody has given back yet. Models that nobody uses should leave for them.
     pub fn lacking_bytes(&self) -> u64 {
         let state = self.shared.lock();
         let awaited: u64 = state.members.iter().map(|member| member.awaited).sum();
-        awaited.saturating_sub(self.shared.total - state.used)
+        let over = state.weights.saturating_sub(self.shared.for_models(&state));
+        over.saturating_add(awaited.saturating_sub(self.shared.free(&state)))
     }
 
     /// Calls `wake` whenever [`Self::lacking_bytes`] may have become another number.
@@ -95,6 +111,16 @@ impl Budget {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What holdings leave for models.
+    fn for_models(&self, state: &State) -> u64 {
+        self.total.saturating_sub(state.held.values().sum())
+    }
+
+    /// What models can still take.
+    fn free(&self, state: &State) -> u64 {
+        self.for_models(state).saturating_sub(state.used)
     }
 }
 
@@ -138,7 +164,8 @@ impl Account {
 
     /// Bytes that a run can have at most, when everybody else has left.
     pub(crate) fn most_for_run(&self) -> u64 {
-        self.shared.total.saturating_sub(self.weights + self.pages)
+        let for_models = self.shared.for_models(&self.shared.lock());
+        for_models.saturating_sub(self.weights + self.pages)
     }
 
     /// Says that so many bytes are waited for; none is that they are no more.
@@ -190,7 +217,7 @@ impl Account {
 
     /// Bytes that nobody has.
     pub(crate) fn free(&self) -> u64 {
-        self.shared.total - self.shared.lock().used
+        self.shared.free(&self.shared.lock())
     }
 
     /// Whether `bytes` more are to be had just now; asks nobody.
@@ -200,7 +227,7 @@ impl Account {
 
     fn take(&mut self, bytes: u64, wanted: u64, also: impl FnOnce(&mut State)) -> bool {
         let mut state = self.shared.lock();
-        let free = self.shared.total - state.used;
+        let free = self.shared.free(&state);
         let taken = bytes <= free;
         if taken {
             state.used += bytes;
@@ -248,15 +275,18 @@ impl Account {
         wake.iter().for_each(|wake| wake());
     }
 
-    /// Bytes that others asked for in vain.
+    /// Bytes that others asked for in vain, and by which models have more than holdings leave them.
     pub(crate) fn wanted_by_others(&self) -> u64 {
         let state = self.shared.lock();
-        state.members.iter().filter(|m| m.id != self.id).map(|m| m.short).sum()
+        let over = state.used.saturating_sub(self.shared.for_models(&state));
+        let short: u64 = state.members.iter().filter(|m| m.id != self.id).map(|m| m.short).sum();
+        over.saturating_add(short)
     }
 
     /// Bytes that pages of one model can have at most, when all others have none.
     pub(crate) fn most_for_pages(&self) -> u64 {
-        self.shared.total - self.shared.lock().weights
+        let state = self.shared.lock();
+        self.shared.for_models(&state).saturating_sub(state.weights)
     }
 
     /// Bytes of pages that this model has.

@@ -35,7 +35,7 @@ mod text;
 mod tokenizer;
 
 pub use activation::Activation;
-pub use budget::Budget;
+pub use budget::{Budget, Holding};
 pub use constraint::{Constraint, ConstraintError, Form};
 pub use heap::{give_back_freed_memory, keep_few_arenas};
 pub use kv::KvType;

@@ -177,6 +177,11 @@ impl Model {
         receiver.await.map_err(|_| gone())?
     }
 
+    /// Forgets what was computed of earlier prompts: no later request shares it. Those that run go on.
+    pub fn forget_prompts(&self) {
+        self.inner.scheduler.forget_prompts();
+    }
+
     /// Refuses new requests from now on; those accepted finish.
     pub fn shut_down(&self) {
         self.inner.scheduler.close();

@@ -5,7 +5,7 @@ use super::changes::{Changes, Event};
 use super::config::FactsConfig;
 use super::disk::Session;
 use super::error::FactsError;
-use super::name::Revision;
+use super::name::{FactId, Revision};
 use super::state::{Kept, State};
 use super::time::UnixSeconds;
 
@@ -51,6 +51,13 @@ impl<'a> Attempt<'a> {
             self.keep(session)?;
         }
         Ok(())
+    }
+
+    /// The revision of a fact's row as the last change made it; none of any row where that change
+    /// came too late.
+    pub(super) fn made(&self, id: &FactId) -> Revision {
+        let row = self.state.row(id.table, &id.id).filter(|_| self.last != Some(Outcome::Stale));
+        row.map_or(Revision(0), |row| row.revision)
     }
 
     pub(super) fn finish(

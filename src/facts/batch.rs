@@ -1,5 +1,6 @@
 //! What is written at once.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::fact::Fact;
@@ -77,35 +78,48 @@ pub struct Idempotency {
     pub digest: [u8; 32],
 }
 
-/// What a change did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+/// What a change did. Stores may also have them with a capital.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// The fact was not there before.
+    #[serde(alias = "Created")]
     Created,
     /// The fact has another value now.
+    #[serde(alias = "Changed")]
     Changed,
     /// The fact had this value already.
+    #[serde(alias = "Unchanged")]
     Unchanged,
     /// The fact is gone now.
+    #[serde(alias = "Deleted")]
     Deleted,
     /// The fact to delete was not there.
+    #[serde(alias = "Absent")]
     Absent,
     /// The update was late or doubled and was not applied.
+    #[serde(alias = "Stale")]
     Stale,
     /// A table was confirmed.
+    #[serde(alias = "Confirmed")]
     Confirmed,
 }
 
-/// How many changes did what.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// How many changes of a batch did what.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs, reason = "each counts the outcome of its name")]
 pub struct Outcomes {
     pub created: u64,
     pub changed: u64,
     pub unchanged: u64,
     pub deleted: u64,
+    /// Deletions of what was not there.
     pub absent: u64,
+    /// Updates that were late or doubled and were not applied.
     pub stale: u64,
+    /// Tables that were confirmed.
     pub confirmed: u64,
 }
 

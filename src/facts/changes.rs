@@ -6,6 +6,10 @@ use std::sync::Arc;
 use super::name::{FactId, Name, Revision};
 use super::state::Kept;
 
+/// Memory of a change besides its names, and of a name.
+const EVENT_BYTES: usize = 144;
+const NAME_BYTES: usize = 80;
+
 /// A change that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
@@ -92,6 +96,12 @@ impl Changes {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Event> {
         self.events.iter()
+    }
+
+    /// What they take in memory.
+    pub(super) fn bytes(&self) -> usize {
+        let names: usize = self.events.iter().map(|event| event.names.len()).sum();
+        self.events.len() * EVENT_BYTES + names * NAME_BYTES
     }
 
     /// Changes after a revision, oldest first, at most so many.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::name::Table;
 use super::state::Room;
-use super::time::Zone;
+use super::zone::Zone;
 
 /// Limits of the facts, and where the shop's clock stands.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -186,6 +186,11 @@ mod tests {
                 r#"{"names": {"en": "x"}, "allergens": {"contains": ["peanut"]}}"#,
                 "allergens.contains[0]: unknown variant `peanut`",
             ),
+            (
+                Table::Products,
+                r#"{"names": {"en": "x"}, "attributes": {"code": 1234567890123456}}"#,
+                "attributes.code: it is not a text, a number of at most 15 digits, true or false",
+            ),
             (Table::Stock, r#"{"band": "out", "quantity": 3}"#, "band: `out` does not go"),
             (
                 Table::Recalls,
@@ -210,7 +215,7 @@ mod tests {
             (Table::Prices, r#"{"amount":3,"currency":"EUR","per":"kg","was":3.99}"#),
             (
                 Table::Products,
-                r#"{"names":{"de":"Kaffee","en":"Coffee"},"attributes":{"bio":true,"roast":"dark","weight":0.5},"category":"drinks/coffee","size":{"text":"12 oz","quantity":12,"unit":"oz"},"allergens":{"contains":[],"may_contain":["nuts"]},"synthetic":["names"]}"#,
+                r#"{"names":{"de":"Kaffee","en":"Coffee"},"attributes":{"bio":true,"code":"0041","left":-3,"roast":"dark","weight":0.5},"category":"drinks/coffee","size":{"text":"12 oz","quantity":12,"unit":"oz"},"allergens":{"contains":[],"may_contain":["nuts"]},"synthetic":["names"]}"#,
             ),
             (
                 Table::Promotions,

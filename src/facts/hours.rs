@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::error::Fault;
 use super::label::{Texts, Wanted, check_texts};
-use super::time::{Day, Time, UnixSeconds, Weekday, Zone};
+use super::time::{Day, Time, UnixSeconds, Weekday};
+use super::zone::Zone;
 
 /// Spans of one day.
 const MAX_SPANS: usize = 8;
@@ -45,6 +46,12 @@ impl Span {
         (self.opens.on(day), self.closes.on(next))
     }
 
+    /// The same as moments. Where the clock is set back and shows its end twice, it ends at the first.
+    pub(super) fn moments(self, day: NaiveDate, zone: Zone) -> (UnixSeconds, UnixSeconds) {
+        let (opens, closes) = self.on(day);
+        (zone.moment(opens), zone.moment(closes))
+    }
+
     pub(super) fn check(self, field: &str) -> Result<(), Fault> {
         if self.opens == self.closes || self.opens.minutes() == 24 * 60 {
             let why = "it must end after it begins; a whole day is 00:00 to 24:00";
@@ -76,23 +83,28 @@ impl Hours {
         self.exceptions.get(&Day(day)).or_else(usual).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether it is open when the shop's clock shows this.
-    pub fn is_open(&self, local: NaiveDateTime) -> bool {
-        self.around(local).any(|(opens, closes)| opens <= local && local < closes)
+    /// Whether it is open at this moment.
+    pub fn is_open(&self, zone: Zone, now: UnixSeconds) -> bool {
+        self.around(zone, now).any(|(opens, closes)| opens <= now && now < closes)
     }
 
     /// The next moment at which it opens, closes, or a day ends: from then on, what is said about
     /// now and today reads differently.
     pub(super) fn next_change(&self, zone: Zone, now: UnixSeconds) -> UnixSeconds {
-        let turns = self.around(zone.local(now)).flat_map(|(opens, closes)| [opens, closes]);
-        let turns = turns.map(|turn| zone.moment(turn)).filter(|turn| *turn > now);
+        let turns = self.around(zone, now).flat_map(|(opens, closes)| [opens, closes]);
+        let turns = turns.filter(|turn| *turn > now);
         turns.chain([zone.next_day(now)]).min().unwrap_or(now)
     }
 
     /// Beginnings and ends of the day before, the day and the day after.
-    fn around(&self, local: NaiveDateTime) -> impl Iterator<Item = (NaiveDateTime, NaiveDateTime)> {
-        let days = (-1..=1).map(move |days| local.date() + TimeDelta::days(days));
-        days.flat_map(|day| self.spans_on(day).iter().map(move |span| span.on(day)))
+    fn around(
+        &self,
+        zone: Zone,
+        now: UnixSeconds,
+    ) -> impl Iterator<Item = (UnixSeconds, UnixSeconds)> {
+        let today = zone.local(now).date();
+        let days = (-1..=1).map(move |days| today + TimeDelta::days(days));
+        days.flat_map(move |day| self.spans_on(day).iter().map(move |span| span.moments(day, zone)))
     }
 }
 
@@ -122,8 +134,8 @@ mod tests {
         .unwrap()
     }
 
-    fn local(text: &str) -> NaiveDateTime {
-        NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").unwrap()
+    fn utc() -> Zone {
+        Zone::Offset(chrono::FixedOffset::east_opt(0).unwrap())
     }
 
     #[test]
@@ -141,7 +153,9 @@ mod tests {
             ("2026-12-24 11:00", false),
             ("2026-12-25 23:00", false),
         ] {
-            assert_eq!(bakery().is_open(local(at)), open, "{at}");
+            let now = NaiveDateTime::parse_from_str(at, "%Y-%m-%d %H:%M").unwrap();
+            let now = UnixSeconds(now.and_utc().timestamp());
+            assert_eq!(bakery().is_open(utc(), now), open, "{at}");
         }
     }
 
@@ -156,6 +170,55 @@ mod tests {
         ] {
             let next_change = bakery().next_change(zone, at.parse().unwrap());
             assert_eq!(next_change.to_string(), next, "{at}");
+        }
+    }
+
+    #[test]
+    fn when_the_clock_is_moved_it_opens_and_closes_by_the_clock() {
+        let bar: Hours = serde_json::from_value(serde_json::json!({
+            "names": { "en": "Bar" },
+            "weekly": {
+                "saturday": [{ "opens": "22:00", "closes": "02:30" }],
+                "sunday": [{ "opens": "08:00", "closes": "20:00" }],
+            },
+        }))
+        .unwrap();
+        let berlin: Zone = "Europe/Berlin".parse().unwrap();
+        // In spring it closes when the clock has skipped 02:30; in autumn at the first 02:30.
+        for (from, changes) in [
+            (
+                "2026-03-28T12:00:00Z",
+                [
+                    "2026-03-28T21:00:00Z",
+                    "2026-03-29T01:00:00Z",
+                    "2026-03-29T06:00:00Z",
+                    "2026-03-29T18:00:00Z",
+                ],
+            ),
+            (
+                "2026-10-24T12:00:00Z",
+                [
+                    "2026-10-24T20:00:00Z",
+                    "2026-10-25T00:30:00Z",
+                    "2026-10-25T07:00:00Z",
+                    "2026-10-25T19:00:00Z",
+                ],
+            ),
+        ] {
+            let (mut now, mut found) = (from.parse::<UnixSeconds>().unwrap(), Vec::new());
+            let mut open = bar.is_open(berlin, now);
+            while found.len() < changes.len() {
+                let next = bar.next_change(berlin, now);
+                let same = (now.0..next.0)
+                    .step_by(60)
+                    .all(|at| bar.is_open(berlin, UnixSeconds(at)) == open);
+                assert!(same, "from {now} to {next}");
+                now = next;
+                if std::mem::replace(&mut open, bar.is_open(berlin, now)) != open {
+                    found.push(now.to_string());
+                }
+            }
+            assert_eq!(found, changes);
         }
     }
 

@@ -3,7 +3,8 @@
 //! [`Facts`] is the shop's memory. Writes come as a [`Batch`] and are applied as a whole or not at
 //! all. Reads go through a [`Reader`], a snapshot that writes down what was read; its [`Record`]
 //! stands beside whatever was made of the facts, and [`Facts::check`] says later whether it still
-//! holds. [`Facts::changes`] is what changed since a revision.
+//! holds. [`Facts::changes`] is what changed since a revision. [`Staged::publish`] takes an epoch of
+//! what headquarters publish, and [`Facts::observed`] says what is there of it.
 //!
 //! **Invariants**
 //! - What was read is in the record, absences and collections included: a value can be had from a
@@ -12,6 +13,7 @@
 //!   [`Standing::Current`] was made of what is there now.
 //! - An update that is late, doubled or out of order does not go back behind what is held.
 //! - What is in memory is on disk. After a power cut the store is as before a batch or as after it.
+//! - An epoch is there when its facts add up to its root, and then as a whole.
 //! - Facts, their bytes, history, changes and keys of repeated requests have limits.
 //!
 //! **Not here**: HTTP, what is said about facts, what is cached of it.
@@ -36,6 +38,7 @@ pub(crate) mod power_cut;
 mod price;
 mod product;
 mod promotion;
+mod publication;
 mod reader;
 mod recall;
 mod record;
@@ -48,6 +51,8 @@ mod stock;
 mod store;
 mod time;
 mod unit;
+mod weight;
+mod zone;
 
 pub use batch::{Batch, Change, Idempotency, Outcome, Outcomes, Written};
 pub use changes::{Event, EventKind, Gone};
@@ -62,14 +67,16 @@ pub use name::{Class, Collection, FactId, Name, ParseTableError, Revision, Sourc
 pub use price::Price;
 pub use product::{Allergen, Allergens, Attribute, Product, Size};
 pub use promotion::{Conditions, Offer, Promotion};
+pub use publication::{Extent, HeldEpoch, Publication, PublishError, PublishedFact, Sum};
 pub use reader::{Reader, Seen};
 pub use recall::Recall;
 pub use record::{Record, Standing};
 pub use stage::{Refused, Staged};
 pub use stock::{Band, Location, Stock};
 pub use store::{Facts, Held, Status, TableStatus};
-pub use time::{Day, Time, UnixSeconds, Weekday, Zone};
+pub use time::{Day, Time, UnixSeconds, Weekday};
 pub use unit::Unit;
+pub use zone::{ParseZoneError, Zone};
 
 #[cfg(test)]
 mod tests;

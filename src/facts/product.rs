@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Error, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::decimal::Decimal;
 use super::error::Fault;
@@ -169,14 +168,15 @@ impl Allergen {
 }
 
 /// What is known of a product under a name of the shop's own.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "it is not a text, a number of at most 15 digits, true or false")]
 pub enum Attribute {
     /// Yes or no.
     Flag(bool),
+    /// A text, which may look like a number.
+    Text(String),
     /// A number.
     Number(Decimal),
-    /// A text.
-    Text(String),
 }
 
 impl fmt::Display for Attribute {
@@ -186,52 +186,6 @@ impl fmt::Display for Attribute {
             Self::Number(number) => write!(f, "{number}"),
             Self::Text(text) => f.write_str(text),
         }
-    }
-}
-
-impl Serialize for Attribute {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Flag(flag) => serializer.serialize_bool(*flag),
-            Self::Number(number) => number.serialize(serializer),
-            Self::Text(text) => serializer.serialize_str(text),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Attribute {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AttributeVisitor)
-    }
-}
-
-struct AttributeVisitor;
-
-impl Visitor<'_> for AttributeVisitor {
-    type Value = Attribute;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text, a number, true or false")
-    }
-
-    fn visit_bool<E: Error>(self, flag: bool) -> Result<Attribute, E> {
-        Ok(Attribute::Flag(flag))
-    }
-
-    fn visit_i64<E: Error>(self, number: i64) -> Result<Attribute, E> {
-        number.to_string().parse().map(Attribute::Number).map_err(E::custom)
-    }
-
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Attribute, E> {
-        number.to_string().parse().map(Attribute::Number).map_err(E::custom)
-    }
-
-    fn visit_f64<E: Error>(self, number: f64) -> Result<Attribute, E> {
-        number.to_string().parse().map(Attribute::Number).map_err(E::custom)
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Attribute, E> {
-        Ok(Attribute::Text(text.to_owned()))
     }
 }
 

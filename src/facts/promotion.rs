@@ -11,7 +11,8 @@ use super::error::Fault;
 use super::hours::Span;
 use super::label::{Category, Id, Texts, Wanted, check_texts};
 use super::money::Money;
-use super::time::{Time, UnixSeconds, Weekday, Zone};
+use super::time::{Time, UnixSeconds, Weekday};
+use super::zone::Zone;
 
 /// An offer for a time, for products or categories.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -119,13 +120,13 @@ impl Promotion {
         if weekdays.is_empty() && hours.is_none() {
             return true;
         }
-        let local = zone.local(now);
+        let today = zone.local(now).date();
         // A span that began yesterday may go on past midnight.
-        let days = [local.date() - TimeDelta::days(1), local.date()];
+        let days = [today - TimeDelta::days(1), today];
         let on = |day| weekdays.is_empty() || weekdays.contains(&Weekday::of(day));
         days.into_iter().filter(|day| on(*day)).any(|day| {
-            let (opens, closes) = self.conditions.span().on(day);
-            opens <= local && local < closes
+            let (opens, closes) = self.conditions.span().moments(day, zone);
+            opens <= now && now < closes
         })
     }
 
@@ -139,8 +140,9 @@ impl Promotion {
         if !weekdays.is_empty() || hours.is_some() {
             let today = zone.local(now).date();
             for days in -1..=1 {
-                let (opens, closes) = self.conditions.span().on(today + TimeDelta::days(days));
-                turns.extend([zone.moment(opens), zone.moment(closes)]);
+                let day = today + TimeDelta::days(days);
+                let (opens, closes) = self.conditions.span().moments(day, zone);
+                turns.extend([opens, closes]);
             }
             turns.push(zone.next_day(now));
         }
@@ -219,27 +221,56 @@ mod tests {
             json!({ "conditions": { "weekdays": ["friday", "saturday"] } }),
             json!({ "conditions": { "hours": { "opens": "16:00", "closes": "18:30" } } }),
             json!({ "conditions": { "weekdays": ["friday"], "hours": { "opens": "22:00", "closes": "02:00" } } }),
-            json!({ "starts": "2026-11-27T10:10:00Z", "conditions": { "weekdays": ["sunday"] } }),
+            json!({ "conditions": { "weekdays": ["sunday"], "hours": { "opens": "01:00", "closes": "02:20" } } }),
+            json!({ "starts": "2026-03-27T10:10:00Z", "conditions": { "weekdays": ["sunday"] } }),
         ];
-        let start: UnixSeconds = "2026-11-26T00:00:00Z".parse().unwrap();
-        for case in cases {
+        let berlin = "Europe/Berlin".parse().unwrap();
+        for (case, (zone, start)) in cases.iter().flat_map(|case| {
+            // An ordinary week, and those in which the clock is moved.
+            let weeks = [
+                (ZONE, "2026-11-26T00:00:00Z"),
+                (berlin, "2026-03-26T00:00:00Z"),
+                (berlin, "2026-10-22T00:00:00Z"),
+            ];
+            weeks.map(|week| (case, week))
+        }) {
+            let start: UnixSeconds = start.parse().unwrap();
             let promotion = promotion(case.clone());
             let mut seen = BTreeSet::new();
             for step in 0..(8 * 24 * 12) {
                 let at = UnixSeconds(start.0 + step * 300);
-                let on = promotion.is_on(ZONE, at);
+                let on = promotion.is_on(zone, at);
                 seen.insert(on);
-                let until = promotion.next_change(ZONE, at).unwrap_or(UnixSeconds(at.0 + 86_400));
+                let until = promotion.next_change(zone, at).unwrap_or(UnixSeconds(at.0 + 86_400));
                 assert!(until > at);
                 for probe in [at.0 + 1, (at.0 + until.0) / 2, until.0 - 1] {
                     assert_eq!(
-                        promotion.is_on(ZONE, UnixSeconds(probe)),
+                        promotion.is_on(zone, UnixSeconds(probe)),
                         on,
                         "{case} {at} {probe}"
                     );
                 }
             }
             assert!(seen.contains(&true), "{case}");
+        }
+    }
+
+    #[test]
+    fn when_the_clock_is_moved_its_hours_are_those_of_the_clock() {
+        let hours = json!({ "hours": { "opens": "08:00", "closes": "10:00" } });
+        let promotion = promotion(json!({ "conditions": hours }));
+        let berlin = "Europe/Berlin".parse().unwrap();
+        for (at, on) in [
+            ("2026-03-28T07:00:00Z", true),
+            ("2026-03-29T05:59:59Z", false),
+            ("2026-03-29T06:00:00Z", true),
+            ("2026-03-29T08:00:00Z", false),
+            ("2026-10-24T06:00:00Z", true),
+            ("2026-10-25T06:59:59Z", false),
+            ("2026-10-25T08:59:59Z", true),
+            ("2026-10-25T09:00:00Z", false),
+        ] {
+            assert_eq!(promotion.is_on(berlin, at.parse().unwrap()), on, "{at}");
         }
     }
 

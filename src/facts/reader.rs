@@ -17,7 +17,8 @@ use super::recall::Recall;
 use super::record::Record;
 use super::state::State;
 use super::stock::Stock;
-use super::time::{UnixSeconds, Zone};
+use super::time::UnixSeconds;
+use super::zone::Zone;
 
 /// A fact that is in its reader's record. Only a [`Reader`] makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,7 +112,7 @@ impl Reader {
 
     /// Whether it is open at the reader's moment.
     pub fn is_open(&self, hours: &Seen<Hours>) -> bool {
-        hours.is_open(self.zone.local(self.at))
+        hours.is_open(self.zone, self.at)
     }
 
     /// Promotions that hold for a product now, by its SKU, its categories, or for everything.

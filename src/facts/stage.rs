@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 use super::batch::{Change, Idempotency, Written};
 use super::error::FactsError;
 use super::name::FactId;
+use super::publication::{Publication, PublishError, Sum};
 use super::state::check_size;
 use super::store::Facts;
 use super::time::UnixSeconds;
@@ -81,15 +82,32 @@ impl Staged {
         now: UnixSeconds,
     ) -> Result<Written, Refused> {
         let facts = self.facts.clone();
+        facts.apply(self.changes()?, idempotency.as_ref(), now)
+    }
+
+    /// Takes the changes as those of an epoch that headquarters published, if the facts then add up
+    /// to its root. Blocks until they are on disk.
+    pub fn publish(
+        self,
+        publication: &Publication,
+        now: UnixSeconds,
+        sum: Sum<'_>,
+    ) -> Result<Written, PublishError> {
+        let facts = self.facts.clone();
+        facts.publish(self.changes()?, publication, now, sum)
+    }
+
+    /// What waits, with the numbers of its lines.
+    fn changes(self) -> Result<impl Iterator<Item = (u64, Result<Change, FactsError>)>, Refused> {
+        let facts = self.facts;
         let failed = |error| Refused { line: 0, error: facts.spool_failed("reading", error) };
         let mut spool = self.spool.into_inner().map_err(|error| failed(error.into_error()))?;
         spool.seek(SeekFrom::Start(0)).map_err(failed)?;
         let lines = BufReader::new(spool).split(b'\n');
-        let changes = lines.zip(1..).filter_map(|(line, number)| match line {
+        Ok(lines.zip(1..).filter_map(move |(line, number)| match line {
             Ok(line) if line.is_empty() => None,
             Ok(line) => Some((number, Change::parse(&line))),
             Err(error) => Some((number, Err(facts.spool_failed("reading", error)))),
-        });
-        facts.apply(changes, idempotency.as_ref(), now)
+        }))
     }
 }

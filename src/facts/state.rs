@@ -9,11 +9,7 @@ use super::fact::Fact;
 use super::name::{Collection, FactId, Name, Revision, Source, Table};
 use super::sorted::Sorted;
 use super::time::UnixSeconds;
-
-/// Memory of a row or a collection besides its texts.
-const ENTRY_BYTES: usize = 384;
-/// Memory of a fact for each byte of its JSON.
-const JSON_FACTOR: usize = 3;
+use super::weight;
 
 /// Limits of what is held.
 #[derive(Debug, Clone, Copy)]
@@ -187,7 +183,7 @@ impl State {
         if held == Some(&fact) {
             return Ok(self.restamp(id, before, source));
         }
-        let bytes = weight(&id, check_size(&id, &fact, room.fact_bytes)?);
+        let bytes = weight::row(&id, Some(&fact), check_size(&id, &fact, room.fact_bytes)?);
         let outcome = if held.is_some() { Outcome::Changed } else { Outcome::Created };
         let safe = held.is_some_and(|held| held.is_as_safe_as(&fact));
         let kept = self.replace(id, Some(fact), before, source, now, bytes, safe);
@@ -231,7 +227,7 @@ impl State {
             effect.outcome = Outcome::Absent;
             return effect;
         }
-        let bytes = weight(&id, 0);
+        let bytes = weight::row(&id, None, 0);
         let kept = self.replace(id, None, before, source, now, bytes, false);
         let outcome = if there { Outcome::Deleted } else { Outcome::Absent };
         Effect { outcome, kept: Some(kept) }
@@ -310,7 +306,7 @@ impl State {
     ) {
         let name = collection.as_str();
         if self.groups.get(name).is_none() {
-            self.bytes += group_bytes(collection);
+            self.bytes += weight::group(collection);
             self.groups.insert(name.into(), Group::default());
         }
         let revision = self.revision;
@@ -356,7 +352,7 @@ impl State {
         let idle: Vec<_> = idle.filter_map(|(name, _)| Collection::from_known(name)).collect();
         for collection in &idle {
             self.groups.remove(collection.as_str());
-            self.bytes -= group_bytes(collection);
+            self.bytes -= weight::group(collection);
         }
         idle
     }
@@ -395,15 +391,6 @@ impl State {
 fn is_late(row: Option<&Row>, source: Option<Source>) -> bool {
     let held = row.and_then(|row| row.source);
     matches!((held, source), (Some(held), Some(source)) if source <= held)
-}
-
-fn group_bytes(collection: &Collection) -> usize {
-    ENTRY_BYTES + collection.as_str().len()
-}
-
-/// What a row takes in memory, by the bytes of its fact's JSON.
-pub(super) fn weight(id: &FactId, json_bytes: usize) -> usize {
-    ENTRY_BYTES + id.id.len() + JSON_FACTOR * json_bytes
 }
 
 /// Bytes of a fact's JSON; refused where they are more than one may have.

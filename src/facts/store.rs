@@ -12,7 +12,7 @@ use super::attempt::Attempt;
 use super::batch::{Batch, Change, Idempotency, Written};
 use super::changes::{Changes, Event, Gone};
 use super::config::FactsConfig;
-use super::disk::{Disk, Loaded};
+use super::disk::{Disk, Loaded, Session};
 use super::error::FactsError;
 use super::fact::Fact;
 use super::name::{FactId, Revision, Source, Table};
@@ -54,6 +54,9 @@ pub struct Status {
     pub revision: Revision,
     /// What all facts take, as it is counted against the limit.
     pub memory_bytes: usize,
+    /// What stands beside: the last changes, kept for those who follow, and pages of the file. Each has a
+    /// limit of its own.
+    pub beside_bytes: usize,
     /// Every table.
     pub tables: [TableStatus; Table::ALL.len()],
 }
@@ -191,6 +194,7 @@ impl Facts {
             origin: state.origin,
             revision: state.revision,
             memory_bytes: state.bytes,
+            beside_bytes: lock(&self.0.changes).bytes() + self.0.disk.cache_bytes(),
             tables: Table::ALL.map(table),
         }
     }
@@ -243,17 +247,54 @@ impl Facts {
             let made = change.and_then(|change| attempt.make(change, &session));
             made.map_err(|error| Refused { line, error })?;
         }
-        let (state, changes, written) = attempt.finish(&session).map_err(refused)?;
-        let oldest = lock(&self.0.changes).oldest_after(&changes);
-        session.keep_store(&state).map_err(refused)?;
-        session.keep_changes(changes.iter(), oldest).map_err(refused)?;
-        if let Some(asked) = asked {
-            session.keep_answer(asked, written, now).map_err(refused)?;
-        }
-        session.commit().map_err(refused)?;
-        self.show(state, Some(changes));
+        let written = self.conclude(session, attempt, asked, now).map_err(refused)?;
         self.forget_in_time(&mut tidied, now);
         Ok(written)
+    }
+
+    /// Makes what `act` does of an attempt, or nothing.
+    pub(super) fn write_session<E: From<FactsError>>(
+        &self,
+        now: UnixSeconds,
+        act: impl FnOnce(&Session<'_>, &mut Attempt<'_>) -> Result<(), E>,
+    ) -> Result<Written, E> {
+        let mut tidied = lock(&self.0.writer);
+        let session = self.0.disk.begin()?;
+        let mut attempt = Attempt::new(&self.snapshot(), &self.0.config, now);
+        act(&session, &mut attempt)?;
+        let written = self.conclude(session, attempt, None, now)?;
+        self.forget_in_time(&mut tidied, now);
+        Ok(written)
+    }
+
+    /// Brings an attempt to the disk, and then into memory.
+    fn conclude(
+        &self,
+        session: Session<'_>,
+        attempt: Attempt<'_>,
+        asked: Option<&Idempotency>,
+        now: UnixSeconds,
+    ) -> Result<Written, FactsError> {
+        let (state, changes, written) = attempt.finish(&session)?;
+        let oldest = lock(&self.0.changes).oldest_after(&changes);
+        session.keep_store(&state)?;
+        session.keep_changes(changes.iter(), oldest)?;
+        if let Some(asked) = asked {
+            session.keep_answer(asked, written, now)?;
+        }
+        session.commit()?;
+        self.show(state, Some(changes));
+        Ok(written)
+    }
+
+    /// What `look` sees while nobody writes.
+    pub(super) fn quietly<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        let _writer = lock(&self.0.writer);
+        look(&self.snapshot())
+    }
+
+    pub(super) fn disk(&self) -> &Disk {
+        &self.0.disk
     }
 
     /// Makes what is on disk what is read.

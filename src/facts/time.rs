@@ -1,11 +1,10 @@
-//! Moments, times of day and the shop's clock.
+//! Moments and times of day.
 
 use std::fmt;
 use std::str::FromStr;
 
 use chrono::{
-    DateTime, Datelike, FixedOffset, Local, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat,
-    TimeDelta, TimeZone, Utc,
+    DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, TimeDelta, Utc,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
@@ -80,47 +79,6 @@ impl JsonSchema for UnixSeconds {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string", "format": "date-time" })
-    }
-}
-
-/// Where the shop's clock stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Zone {
-    /// As the box is set, summer time included.
-    #[default]
-    System,
-    /// Always this far from UTC.
-    Offset(FixedOffset),
-}
-
-impl Zone {
-    /// What the shop's clock shows.
-    pub fn local(self, at: UnixSeconds) -> NaiveDateTime {
-        let utc = DateTime::<Utc>::from_timestamp(at.0, 0).unwrap_or_default();
-        match self {
-            Self::System => utc.with_timezone(&Local).naive_local(),
-            Self::Offset(offset) => utc.with_timezone(&offset).naive_local(),
-        }
-    }
-
-    /// When the shop's clock shows this for the first time. Where it skips over it in spring, when
-    /// it has just skipped.
-    pub fn moment(self, local: NaiveDateTime) -> UnixSeconds {
-        let at = |local: &NaiveDateTime| match self {
-            Self::System => Local.from_local_datetime(local).earliest().map(|t| t.timestamp()),
-            Self::Offset(offset) => {
-                offset.from_local_datetime(local).earliest().map(|t| t.timestamp())
-            }
-        };
-        let quarters = (0..=8).map(|quarter| local + TimeDelta::minutes(15 * quarter));
-        let found = quarters.into_iter().find_map(|local| at(&local));
-        UnixSeconds(found.unwrap_or_else(|| local.and_utc().timestamp()))
-    }
-
-    /// When the next day begins.
-    pub fn next_day(self, at: UnixSeconds) -> UnixSeconds {
-        let tomorrow = self.local(at).date() + TimeDelta::days(1);
-        self.moment(tomorrow.and_time(NaiveTime::MIN))
     }
 }
 
@@ -326,13 +284,5 @@ mod tests {
         }
         assert!(Day::try_from("2026-2-3".to_owned()).is_err());
         assert_eq!(Day::try_from("2026-12-24".to_owned()).unwrap().to_string(), "2026-12-24");
-    }
-
-    #[test]
-    fn a_day_ends_at_the_shops_midnight() {
-        let zone = Zone::Offset(FixedOffset::east_opt(2 * 3600).unwrap());
-        let at: UnixSeconds = "2026-11-26T21:30:00Z".parse().unwrap();
-        assert_eq!(zone.next_day(at).to_string(), "2026-11-26T22:00:00Z");
-        assert_eq!(zone.next_day(zone.next_day(at)).to_string(), "2026-11-27T22:00:00Z");
     }
 }

@@ -38,6 +38,19 @@ pub(super) fn copy_new(from: &Path, to: &Path) -> Result<u64, PackageError> {
     copy().at("writing", to)
 }
 
+/// Gives a file a second name; where the disk has no such thing, copies it.
+pub(super) fn link_new(from: &Path, to: &Path) -> Result<(), PackageError> {
+    open_file(from)?;
+    let link = || {
+        step(Step::Write(to))?;
+        fs::hard_link(from, to)
+    };
+    match link() {
+        Ok(()) => Ok(()),
+        Err(_) => copy_new(from, to).map(drop),
+    }
+}
+
 /// Brings a file's contents, or a folder's entries, to the disk.
 pub(super) fn sync(path: &Path) -> Result<(), PackageError> {
     step(Step::Sync(path))

@@ -21,6 +21,7 @@
 //!
 //! **Not here**: running models, prompts, and who may pull (the command line and, later, HQ).
 
+mod adopt;
 mod card;
 mod catalogue;
 mod check;

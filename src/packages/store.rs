@@ -188,7 +188,7 @@ impl Store {
         }
     }
 
-    fn open_package(&self, name: &PackageName) -> Result<Package, PackageError> {
+    pub(super) fn open_package(&self, name: &PackageName) -> Result<Package, PackageError> {
         let place = self.models.join(name.as_str());
         let Ok(found) = fs::symlink_metadata(&place) else {
             return Err(PackageError::NotInstalled { name: name.to_string() });
@@ -205,7 +205,12 @@ impl Store {
         Ok(package)
     }
 
-    fn busy(&self, name: &PackageName) -> Result<Lock, PackageError> {
+    /// Where the packages are.
+    pub(super) fn models(&self) -> &Path {
+        &self.models
+    }
+
+    pub(super) fn busy(&self, name: &PackageName) -> Result<Lock, PackageError> {
         Lock::try_take(&self.models.join(format!(".lock-{name}")))?
             .ok_or_else(|| PackageError::Busy { name: name.to_string() })
     }

@@ -30,3 +30,41 @@ pub const MAX_AUDIT_ENTRIES: usize = 256;
 pub const MAX_AUDIT_ENTRY_BYTES: usize = 8 * 1024;
 /// Documents or streams in a list.
 pub const MAX_LISTED: usize = 16;
+/// Bytes of a bundle's document.
+pub const MAX_DOCUMENT_BYTES: usize = 4 << 20;
+/// Bytes of an index of facts.
+pub const MAX_INDEX_BYTES: usize = 1 << 20;
+/// Bytes of an index of a pack of answers.
+pub const MAX_PACK_INDEX_BYTES: usize = 8 << 20;
+/// Bytes of a config document.
+pub const MAX_CONFIG_BYTES: usize = 256 * 1024;
+/// Bytes of a chunk of a file, as artefacts are made here.
+pub const CHUNK_BYTES: u32 = 1 << 20;
+/// Bytes of a chunk of a file that are still taken: a fetch holds one in memory.
+pub const MAX_CHUNK_BYTES: u32 = 4 << 20;
+/// Chunks of a file.
+pub const MAX_CHUNKS: usize = 16 * 1024;
+/// Deltas that lead to an epoch of facts.
+pub const MAX_DELTAS: usize = 32;
+/// Bytes of one fact as JSON.
+pub const MAX_FACT_BYTES: usize = 64 * 1024;
+/// Bytes of one change of a fact.
+pub const MAX_CHANGE_BYTES: usize = MAX_FACT_BYTES + 1024;
+/// Bytes of a fact's id.
+pub const MAX_ID_BYTES: usize = 128;
+/// Parts of a bundle.
+pub const MAX_PARTS: usize = 16;
+/// Files of a part.
+pub const MAX_PART_FILES: usize = 256;
+/// Bytes of a file's path within its part.
+pub const MAX_PATH_BYTES: usize = 200;
+/// Checks that a bundle must pass.
+pub const MAX_CHECKS: usize = 32;
+/// Seconds that a state of a bundle may last: 30 days.
+pub const MAX_STATE_SECONDS: u32 = 30 * 24 * 3600;
+/// Texts that HQ blocks.
+pub const MAX_BLOCKED_TERMS: usize = 1024;
+/// Answers of a pack.
+pub const MAX_PACK_ENTRIES: usize = 100_000;
+/// Bytes of one answer of a pack.
+pub const MAX_PACK_ENTRY_BYTES: u32 = 4 << 20;

@@ -4,7 +4,7 @@
 //! are deterministic CBOR with numbered keys ([`Envelope::to_bytes`], [`Envelope::parse`]); JSON
 //! mirrors them for people ([`Envelope::to_json`]). A [`Watermark`] counts what a receiver has,
 //! [`HybridClock`] and [`TimeFloor`] tell the time, [`Keys`] whom to believe, and
-//! [`Pointer::judge`] whether a desired document is news.
+//! [`Pointer::judge`] whether a desired document is news. What pointers name is in [`documents`].
 //!
 //! **Invariants**
 //! - What was said once stays readable: versions [`MIN`] to [`CURRENT`] are spoken, each has its
@@ -20,6 +20,7 @@ mod bounded;
 mod canonical;
 mod cbor;
 mod desired;
+pub mod documents;
 mod envelope;
 mod error;
 mod fields;

@@ -1,24 +1,18 @@
 //! Who answers: facts, cache and models, joined.
 
 use std::sync::Arc;
-use std::time::Instant;
-
-use futures_util::{FutureExt, StreamExt, stream};
-use sha2::{Digest, Sha256};
-use tokio::sync::watch;
+use std::time::Duration;
 
 use super::answer::{self, Answer, Kept, Provenance, Step};
 use super::bind::bind;
 use super::checks::Refused;
 use super::language::Language;
-use super::making::{self, Order, Progress};
 use super::view::View;
 use super::voice::{Meaning, Speaker, Voice};
 use super::wording::{self, Say};
-use crate::cache::{self, Ask, Cache, Event, Generate, Generating, Status};
-use crate::engine::{Chunk, EngineError, FinishReason};
+use crate::cache::{Cache, Status};
 use crate::facts::search::Search;
-use crate::facts::{Facts, Record, UnixSeconds};
+use crate::facts::{Facts, UnixSeconds};
 use crate::telemetry::SkillMetrics;
 
 /// What a shop decides about its skills.
@@ -68,6 +62,14 @@ pub struct Wishes {
     pub read: bool,
     /// What is made may be kept.
     pub write: bool,
+    /// How old a text made before may be.
+    pub max_age: Option<Duration>,
+}
+
+impl Default for Wishes {
+    fn default() -> Self {
+        Self { read: true, write: true, max_age: None }
+    }
 }
 
 /// Why there is no answer.
@@ -93,27 +95,6 @@ pub enum SkillError {
     },
 }
 
-/// What a generated answer is made of, each time it is made.
-pub(super) struct Plan {
-    pub(super) order: Order,
-    /// SKUs of the products that were handed to the model.
-    pub(super) cited: Vec<String>,
-    /// What was read.
-    pub(super) record: Record,
-}
-
-/// A text to be had from the cache or from a model.
-pub(super) struct Wanted<P> {
-    pub(super) ask: Ask,
-    /// What the semantic tier compares.
-    pub(super) question: Option<String>,
-    pub(super) speaker: Arc<dyn Speaker>,
-    pub(super) deadline: Instant,
-    pub(super) progress: watch::Sender<Progress>,
-    /// Reads facts and says what is to be made.
-    pub(super) plan: P,
-}
-
 impl Clerk {
     /// Joins these parts.
     pub fn new(parts: ClerkParts) -> Self {
@@ -134,31 +115,6 @@ impl Clerk {
         if let Ok(Err(error)) = work.await {
             tracing::warn!(%error, "the products could not be brought up to the facts");
         }
-    }
-
-    /// The text from the cache, or as the model says it, with slots.
-    pub(super) async fn text<P>(&self, wanted: Wanted<P>) -> Result<(Kept, Status), cache::Failure>
-    where
-        P: Fn() -> Plan + Send + Sync + 'static,
-    {
-        let Wanted { ask, question, speaker, deadline, progress, plan } = wanted;
-        let generate: Generate = Arc::new(move || {
-            let (speaker, progress) = (Arc::clone(&speaker), progress.clone());
-            Ok(generating(plan(), speaker, progress))
-        });
-        let vector = async {
-            let text = question.as_deref()?;
-            self.meaning.vector(text, deadline).await
-        };
-        let answer = self.cache.ask(ask, vector.boxed(), generate).await?;
-        let status = answer.status().clone();
-        let events = answer.collect().await?;
-        let kept = events.iter().find_map(|event| match event {
-            Event::Note(text) => serde_json::from_str(text).ok(),
-            Event::Chunk { .. } => None,
-        });
-        let fault = || EngineError::Internal("a kept text cannot be read".to_owned());
-        Ok((kept.ok_or_else(fault)?, status))
     }
 
     /// An answer of facts alone.
@@ -240,72 +196,12 @@ impl Clerk {
     }
 }
 
-/// Says in an answer of facts alone why no model was asked.
-pub(super) fn unspoken(mut answer: Answer, speaker: Option<&Arc<dyn Speaker>>) -> Answer {
-    if let Some(speaker) = speaker {
+/// Says in an answer of facts alone which model was not asked, and why.
+pub(super) fn unspoken(mut answer: Answer, unable: Option<(&Arc<dyn Speaker>, Refused)>) -> Answer {
+    if let Some((speaker, why)) = unable {
         let named = (speaker.name().to_owned(), speaker.digest().to_owned());
         answer.provenance.model = Some(named);
-        answer.provenance.refused = vec![Refused::Language.name()];
+        answer.provenance.refused = vec![why.name()];
     }
     answer
-}
-
-/// The steps of a text in the making: what was read, then the text. One that no model could say is
-/// good for those who wait, and is not kept.
-fn generating(
-    plan: Plan,
-    speaker: Arc<dyn Speaker>,
-    progress: watch::Sender<Progress>,
-) -> Generating {
-    let Plan { order, cited, record } = plan;
-    let read = record.read.clone();
-    let work = async move {
-        let made = making::make(&order, &speaker, &progress).await;
-        let (made, fit) = match made {
-            Ok(made) => (made, true),
-            Err(error @ (EngineError::Internal(_) | EngineError::UnknownToken { .. })) => {
-                return vec![Err(error)];
-            }
-            Err(error) => {
-                tracing::warn!(error = %error, model = speaker.name(), "no model could speak");
-                (making::Made::fallback(&order), false)
-            }
-        };
-        let usage = made.usage;
-        let kept = Kept {
-            text: made.text,
-            cited,
-            step: made.step,
-            seed: made.seed,
-            refused: made.refused.iter().map(|reason| reason.name().to_owned()).collect(),
-            read,
-        };
-        let note = serde_json::to_string(&kept).map(|text| cache::Step::Event(Event::Note(text)));
-        let note = note.map_err(|error| EngineError::Internal(error.to_string()));
-        let unfit = (!fit).then_some(Ok(cache::Step::Unfit));
-        // By this the cache knows what its making took.
-        let finish = Some((FinishReason::Stop, usage));
-        let took = Chunk { text: String::new(), tokens: Vec::new(), finish };
-        let took = Ok(cache::Step::Event(Event::Chunk { choice: 0, chunk: took }));
-        unfit.into_iter().chain([note, took]).collect::<Vec<_>>()
-    };
-    let first = stream::iter([Ok(cache::Step::Read(record))]);
-    first.chain(stream::once(work).flat_map(stream::iter)).boxed()
-}
-
-/// A number that is the same whenever the same is asked: the seed of its first attempt.
-pub(super) fn seed(of: &[&str]) -> u64 {
-    let mut digest = Sha256::new();
-    for part in of {
-        digest.update((part.len() as u64).to_le_bytes());
-        digest.update(part);
-    }
-    let bytes = digest.finalize();
-    // Clients read JSON's numbers as doubles: 53 bits are exact there.
-    u64::from_le_bytes(bytes.first_chunk::<8>().copied().unwrap_or_default()) >> 11
-}
-
-/// Digest of a prompt's template, hexadecimal.
-pub(super) fn template_digest(source: &str) -> String {
-    Sha256::digest(source).iter().map(|byte| format!("{byte:02x}")).collect()
 }

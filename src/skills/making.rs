@@ -192,6 +192,12 @@ mod tests {
         fn speaks(&self, _: &str) -> bool {
             true
         }
+        fn skills(&self) -> &[String] {
+            &[]
+        }
+        fn weights(&self) -> u64 {
+            0
+        }
         fn say(&self, utterance: Utterance) -> BoxFuture<'_, Result<Speech, EngineError>> {
             self.1.lock().unwrap().push(utterance.sampling);
             let text = self.0.lock().unwrap().remove(0).to_owned();

@@ -30,13 +30,16 @@ pub mod clerk;
 pub mod copy;
 pub mod embedding;
 mod figures;
+mod fitness;
 pub mod heads;
 pub mod language;
 mod making;
+mod night;
 pub mod pictures;
 mod slots;
 mod view;
 pub mod voice;
+mod wanted;
 mod wording;
 mod words;
 

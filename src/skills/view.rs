@@ -1,10 +1,16 @@
 //! The facts of one moment, as one language says them.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use super::figures;
 use super::language::Language;
 use super::wording::{self, Say};
-use crate::facts::search::{Query, Search};
+use crate::facts::search::{Hit, Query, Search};
 use crate::facts::{Facts, Product, Promotion, Reader, Seen, Table, UnixSeconds, Zone};
+
+/// What texts mean, by text: vectors of one encoder.
+pub(super) type Meanings = BTreeMap<String, Arc<[f32]>>;
 
 /// What an answer is made from: a reader, and how it is said.
 pub(super) struct View<'a> {
@@ -13,6 +19,10 @@ pub(super) struct View<'a> {
     pub(super) reader: Reader,
     pub(super) language: Language,
     pub(super) now: UnixSeconds,
+    /// By which products are found that words alone do not find.
+    pub(super) meanings: Meanings,
+    /// Texts whose words have found no product for certain.
+    pub(super) missed: Vec<String>,
 }
 
 impl<'a> View<'a> {
@@ -23,15 +33,18 @@ impl<'a> View<'a> {
         language: Language,
         now: UnixSeconds,
     ) -> Self {
-        Self { facts, search, reader: facts.reader(now), language, now }
+        let (meanings, missed) = (Meanings::new(), Vec::new());
+        Self { facts, search, reader: facts.reader(now), language, now, meanings, missed }
     }
 
-    /// The products that a search for these words finds, best first.
-    pub(super) fn find(&mut self, words: &str, limit: usize) -> Vec<Seen<Product>> {
+    /// The products that a search for these words finds, best first; by their meaning as well,
+    /// where that is known.
+    pub(super) fn find(&mut self, words: &str, limit: usize) -> Vec<Hit> {
         let mut query = Query::of(words, limit);
         query.language = self.language.code().parse().ok();
-        match self.search.find(&mut self.reader, &query, None) {
-            Ok(hits) => hits.into_iter().map(|hit| hit.product).collect(),
+        let meaning = self.meanings.get(words).map(|vector| &**vector);
+        match self.search.find(&mut self.reader, &query, meaning) {
+            Ok(hits) => hits,
             Err(error) => {
                 tracing::warn!(%error, "the products could not be searched");
                 Vec::new()

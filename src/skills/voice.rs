@@ -37,6 +37,10 @@ pub trait Speaker: Send + Sync {
     fn digest(&self) -> &str;
     /// Whether it was made for a language, as `en`; it is where nobody stated any.
     fn speaks(&self, language: &str) -> bool;
+    /// Skills that its card calls it fit for, as `ask`; none where nobody stated any.
+    fn skills(&self) -> &[String];
+    /// Weights that each token of a prompt is multiplied with.
+    fn weights(&self) -> u64;
     /// Begins to speak.
     fn say(&self, utterance: Utterance) -> BoxFuture<'_, Result<Speech, EngineError>>;
 }
@@ -50,10 +54,16 @@ pub trait Voice: Send + Sync {
         model: Option<&'a str>,
         deadline: Instant,
     ) -> BoxFuture<'a, Option<Arc<dyn Speaker>>>;
+
+    /// The same where it is in memory; loads nothing.
+    fn at_hand(&self, model: Option<&str>) -> Option<Arc<dyn Speaker>>;
 }
 
 /// What a text means, as a vector of length 1.
 pub trait Meaning: Send + Sync {
     /// The vector; none where no encoder is there, or it takes too long.
     fn vector<'a>(&'a self, text: &'a str, deadline: Instant) -> BoxFuture<'a, Option<Arc<[f32]>>>;
+
+    /// Whether nothing has to be loaded for that; so it is where there is no encoder at all.
+    fn is_at_hand(&self) -> bool;
 }

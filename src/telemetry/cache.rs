@@ -41,6 +41,12 @@ struct CategoryLabels {
     category: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NightLabels {
+    maker: String,
+    outcome: &'static str,
+}
+
 /// What the cache of answers reports. Clones count together.
 #[derive(Debug, Clone)]
 pub struct CacheMetrics {
@@ -51,6 +57,7 @@ pub struct CacheMetrics {
     gone: Family<ReasonLabels, Counter>,
     compared: Family<ComparedLabels, Counter>,
     off: Family<CategoryLabels, Gauge>,
+    night: Family<NightLabels, Counter>,
     entries: Gauge,
     memory: Gauge,
     disk: Gauge,
@@ -67,6 +74,7 @@ impl Default for CacheMetrics {
             gone: Family::default(),
             compared: Family::default(),
             off: Family::default(),
+            night: Family::default(),
             entries: Gauge::default(),
             memory: Gauge::default(),
             disk: Gauge::default(),
@@ -85,6 +93,7 @@ impl CacheMetrics {
         Metric::CacheGone.register(registry, metrics.gone.clone());
         Metric::CacheCompared.register(registry, metrics.compared.clone());
         Metric::CacheOff.register(registry, metrics.off.clone());
+        Metric::CacheNight.register(registry, metrics.night.clone());
         Metric::CacheEntries.register(registry, metrics.entries.clone());
         Metric::CacheMemory.register(registry, metrics.memory.clone());
         Metric::CacheDisk.register(registry, metrics.disk.clone());
@@ -122,6 +131,12 @@ impl CacheMetrics {
         self.off.get_or_create(&CategoryLabels { category }).set(i64::from(!on));
     }
 
+    /// What came of making an answer of this maker that nobody waited for.
+    pub fn at_night(&self, maker: &str, outcome: &'static str) {
+        let labels = NightLabels { maker: maker.to_owned(), outcome };
+        self.night.get_or_create(&labels).inc();
+    }
+
     /// What is kept, after a change.
     pub fn kept(&self, entries: u64, memory_bytes: u64, disk_bytes: u64) {
         self.entries.set(entries as i64);
@@ -137,6 +152,12 @@ impl CacheMetrics {
     /// How many answers of this route were come by in this way.
     pub fn count(&self, route: &str, how: &'static str) -> u64 {
         self.answers.get_or_create(&AnswerLabels { route: route.to_owned(), how }).get()
+    }
+
+    /// How many answers of this maker came to this while nobody waited for them.
+    pub fn nights(&self, maker: &str, outcome: &'static str) -> u64 {
+        let labels = NightLabels { maker: maker.to_owned(), outcome };
+        self.night.get_or_create(&labels).get()
     }
 
     /// Tokens and milliseconds that hits of this route saved.

@@ -13,6 +13,7 @@ use prometheus_client::registry::Registry;
 
 use super::cache::CacheMetrics;
 use super::facts::FactsMetrics;
+use super::figures::{ModelFigures, Tallies};
 use super::line::LineMetrics;
 use super::model::ModelObserver;
 use super::names::Metric;
@@ -71,6 +72,7 @@ pub(super) struct ModelFamilies {
     pub(super) running: Family<ModelLabels, Gauge>,
     pub(super) kv_used: Family<ModelLabels, Gauge>,
     pub(super) kv_budget: Family<ModelLabels, Gauge>,
+    pub(super) tallies: Tallies,
 }
 
 /// Families by network.
@@ -165,6 +167,7 @@ impl Metrics {
             running: Family::default(),
             kv_used: Family::default(),
             kv_budget: Family::default(),
+            tallies: Tallies::default(),
         };
         for (metric, family) in [
             (Metric::TimeToFirstToken, &models.first_token),
@@ -233,6 +236,11 @@ impl Metrics {
     /// The observer by which a model's engine reports.
     pub fn observe_model(&self, name: &str) -> ModelObserver {
         ModelObserver::new(&self.models, name)
+    }
+
+    /// What a model's answers were like, all since the start.
+    pub fn model_figures(&self, name: &str) -> ModelFigures {
+        self.models.tallies.figures(name)
     }
 
     /// What tells of models that come into memory and leave it.
@@ -355,6 +363,7 @@ mod tests {
         metrics.shelf().unloaded("tiny");
         metrics.shelf().loaded("tiny", 2048, Duration::from_millis(20));
         metrics.shelf().evicted("other");
+        metrics.shelf().memory(1 << 20, &[("facts", 4096)].into());
         metrics.cache().answered("chat", "exact");
         metrics.skills().answered("ask", "template");
         metrics.skills().refused("copy", "money");
@@ -364,6 +373,7 @@ mod tests {
         metrics.cache().making(2);
         metrics.cache().compared("hours", true);
         metrics.cache().by_meaning("hours", true);
+        metrics.cache().at_night("ask", "made");
         metrics.facts().store(7, 4096);
         metrics.facts().table("prices", 12, Some(30));
         metrics.facts().refused("invalid");
@@ -386,6 +396,7 @@ mod tests {
             "endcap_cache_answers_total{route=\"chat\",how=\"exact\"} 1",
             "endcap_cache_saved_tokens_total{route=\"chat\"} 30",
             "endcap_cache_gone_total{reason=\"outdated\"} 3",
+            "endcap_cache_night_total{maker=\"ask\",outcome=\"made\"} 1",
             "endcap_skill_answers_total{skill=\"ask\",step=\"template\"} 1",
             "endcap_skill_refused_total{skill=\"copy\",reason=\"money\"} 1",
             "endcap_cache_memory_bytes 4096",
@@ -401,6 +412,8 @@ mod tests {
             "endcap_model_weights_bytes{gen_ai_request_model=\"tiny\"} 2048",
             "endcap_model_unloads_total{gen_ai_request_model=\"tiny\"} 1",
             "endcap_model_evictions_total{gen_ai_request_model=\"other\"} 1",
+            "endcap_memory_budget_bytes 1048576",
+            "endcap_memory_held_bytes{holder=\"facts\"} 4096",
             "endcap_facts{table=\"prices\"} 12",
             "endcap_facts_revision 7",
             "endcap_facts_memory_bytes 4096",

@@ -2,7 +2,7 @@
 //!
 //! [`Metrics`] holds every counter, gauge and histogram and writes them for Prometheus;
 //! [`Metrics::observe_model`] gives the engine the observer of one model. [`start`] sets up the
-//! log on standard error.
+//! log on standard error. [`with_causes`] tells an error on one line.
 //!
 //! **Invariants**
 //! - Every metric's name, help and unit stand in [`Metric`] and nowhere else.
@@ -13,7 +13,9 @@
 //! **Not here**: the route that shows the metrics, deciding what is worth counting.
 
 mod cache;
+mod error;
 mod facts;
+mod figures;
 mod line;
 mod log;
 mod memory;
@@ -28,7 +30,9 @@ mod sums;
 mod tap;
 
 pub use cache::CacheMetrics;
+pub use error::with_causes;
 pub use facts::FactsMetrics;
+pub use figures::ModelFigures;
 pub use line::LineMetrics;
 pub use log::{LogError, LogFormat, start};
 pub use memory::{forget_peak_memory, peak_memory_bytes};

@@ -1,11 +1,13 @@
 //! What one model's engine reports, counted under the model's name.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 
+use super::figures::Tally;
 use super::metrics::{ModelFamilies, ModelLabels, TokenLabels};
 use crate::engine::Observer;
 
@@ -25,6 +27,7 @@ pub struct ModelObserver {
     running: Gauge,
     kv_used: Gauge,
     kv_budget: Gauge,
+    tally: Arc<Tally>,
 }
 
 impl ModelObserver {
@@ -51,6 +54,7 @@ impl ModelObserver {
             running: families.running.get_or_create(&model).clone(),
             kv_used: families.kv_used.get_or_create(&model).clone(),
             kv_budget: families.kv_budget.get_or_create(&model).clone(),
+            tally: families.tallies.of(name),
         }
     }
 }
@@ -70,12 +74,14 @@ impl Observer for ModelObserver {
     fn completed(&self, total: Duration) {
         self.completed.inc();
         self.duration.observe(total.as_secs_f64());
+        self.tally.completed(total);
     }
     fn cancelled(&self) {
         self.cancelled.inc();
     }
     fn failed(&self) {
         self.failed.inc();
+        self.tally.failed();
     }
     fn set_aside(&self) {
         self.set_aside.inc();

@@ -61,6 +61,8 @@ pub enum Metric {
     CacheCompared,
     /// Whether a category has switched its answers by meaning off.
     CacheOff,
+    /// Answers made while nobody waited for them, by who made them and what came of it.
+    CacheNight,
     /// Answers that are kept.
     CacheEntries,
     /// What they take in memory.
@@ -85,6 +87,10 @@ pub enum Metric {
     InferenceFailed,
     /// Facts by table.
     Facts,
+    /// Memory for models and what stands beside them.
+    MemoryBudget,
+    /// What stands beside models, by what it is.
+    MemoryHeld,
     /// Revision of the facts' last change.
     FactsRevision,
     /// Memory that facts take.
@@ -131,7 +137,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 59] = [
+    pub const ALL: [Self; 62] = [
         Self::TimeToFirstToken,
         Self::TimePerOutputToken,
         Self::GenerationDuration,
@@ -158,6 +164,7 @@ impl Metric {
         Self::CacheGone,
         Self::CacheCompared,
         Self::CacheOff,
+        Self::CacheNight,
         Self::CacheEntries,
         Self::CacheMemory,
         Self::CacheDisk,
@@ -170,6 +177,8 @@ impl Metric {
         Self::InferenceCancelled,
         Self::InferenceFailed,
         Self::Facts,
+        Self::MemoryBudget,
+        Self::MemoryHeld,
         Self::FactsRevision,
         Self::FactsMemory,
         Self::FactsFeedAge,
@@ -295,6 +304,11 @@ impl Metric {
                 None,
                 "1 where a category of questions has switched its answers by meaning off",
             ),
+            Self::CacheNight => (
+                "endcap_cache_night",
+                None,
+                "Answers made while nobody waited for them, by maker and what came of it",
+            ),
             Self::CacheEntries => ("endcap_cache_entries", None, "Answers that are kept"),
             Self::CacheMemory => {
                 ("endcap_cache_memory", Some(Bytes), "What kept answers take in memory")
@@ -331,6 +345,16 @@ impl Metric {
                 "Requests for arrays that a graph refused, or that ran out of time",
             ),
             Self::Facts => ("endcap_facts", None, "Facts that are there"),
+            Self::MemoryBudget => (
+                "endcap_memory_budget",
+                Some(Bytes),
+                "Memory for models, facts, the index of products and their vectors",
+            ),
+            Self::MemoryHeld => (
+                "endcap_memory_held",
+                Some(Bytes),
+                "Memory of the budget that is not for models, by what has it",
+            ),
             Self::FactsRevision => {
                 ("endcap_facts_revision", None, "Revision of the last change of a fact")
             }

@@ -1,7 +1,9 @@
 //! Models that come into memory and leave it, counted under their names.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -24,6 +26,13 @@ pub struct ShelfMetrics {
     unloads: Family<ModelLabels, Counter>,
     evictions: Family<ModelLabels, Counter>,
     duration: Histograms<ModelLabels>,
+    budget: Gauge,
+    held: Family<HolderLabels, Gauge>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HolderLabels {
+    holder: &'static str,
 }
 
 impl ShelfMetrics {
@@ -36,6 +45,8 @@ impl ShelfMetrics {
             unloads: Family::default(),
             evictions: Family::default(),
             duration: Family::new_with_constructor(|| Histogram::new(LOAD_S)),
+            budget: Gauge::default(),
+            held: Family::default(),
         };
         Metric::ModelLoaded.register(registry, metrics.loaded.clone());
         Metric::ModelBytes.register(registry, metrics.bytes.clone());
@@ -44,7 +55,18 @@ impl ShelfMetrics {
         Metric::ModelUnloads.register(registry, metrics.unloads.clone());
         Metric::ModelEvictions.register(registry, metrics.evictions.clone());
         Metric::ModelLoadDuration.register(registry, metrics.duration.clone());
+        Metric::MemoryBudget.register(registry, metrics.budget.clone());
+        Metric::MemoryHeld.register(registry, metrics.held.clone());
         metrics
+    }
+
+    /// The memory budget, and what of it something that is no model has, by name.
+    pub fn memory(&self, budget_bytes: u64, held_bytes: &BTreeMap<&'static str, u64>) {
+        self.budget.set(i64::try_from(budget_bytes).unwrap_or(i64::MAX));
+        for (&holder, &bytes) in held_bytes {
+            let gauge = self.held.get_or_create(&HolderLabels { holder });
+            gauge.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        }
     }
 
     /// A model came into memory.

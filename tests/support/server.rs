@@ -133,11 +133,12 @@ impl Server {
     pub(crate) fn metric(&self, name: &str, labels: &str) -> f64 {
         let text = self.ask(Ask::get("/metrics")).text();
         let rows = text.lines().filter(|line| !line.starts_with('#') && line.contains(labels));
-        rows.filter_map(|line| {
+        let values = rows.filter_map(|line| {
             let (series, value) = line.rsplit_once(' ')?;
             (series.split('{').next() == Some(name)).then(|| value.parse::<f64>().unwrap())
-        })
-        .sum()
+        });
+        // An empty sum would be -0.
+        values.fold(0.0, |sum, value| sum + value)
     }
 
     /// Waits until a metric satisfies a condition.

@@ -32,6 +32,9 @@ SENTENCES = [
 ]
 # Of vectors of length 1. Dynamic 8 bits are rounded by row here and by tensor there.
 CLOSE = {FLOAT: 0.99999, BYTES: 0.99}
+QUESTIONS = Path(__file__).parent.parent.parent / "models" / "questions"
+# Of the labelled pairs of questions, one in so many is looked at.
+ONE_IN = 20
 # How far a score may be from ONNX Runtime's, whose steps are coarser.
 SCORE = 0.03
 
@@ -57,8 +60,8 @@ def length_one(rows):
     return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
 
 
-def vectors(server, name):
-    answer = server.ask_json("/v1/embeddings", {"model": name, "input": SENTENCES})
+def vectors(server, name, texts=SENTENCES):
+    answer = server.ask_json("/v1/embeddings", {"model": name, "input": texts})
     return np.array([entry["embedding"] for entry in answer["data"]])
 
 
@@ -82,6 +85,21 @@ def check_vectors(server, data):
         assert likeness[0].argmax() == 1 and likeness[2].argmax() == 3, likeness
 
 
+def check_kept_cosines(server):
+    """What is kept beside the labelled pairs of questions is what the model gives."""
+    for half in ("calibration", "test"):
+        pairs = QUESTIONS / f"{half}.tsv"
+        if not pairs.exists():
+            continue
+        kept = np.loadtxt(QUESTIONS / f"{half}.cosines")[::ONE_IN]
+        rows = [line.split("\t")[4:] for line in pairs.read_text().splitlines()][::ONE_IN]
+        for start in range(0, len(rows), 32):
+            first, second = (vectors(server, FLOAT, list(texts)) for texts in zip(*rows[start : start + 32]))
+            found = (first * second).sum(axis=1)
+            assert np.abs(found - kept[start : start + 32]).max() < 0.001, (half, start * ONE_IN)
+        print(f"{half}: {len(rows)} kept cosines of questions are the model's")
+
+
 def check_labels(server, data):
     reference = Reference(data, TOXICITY)
     answer = server.ask_json("/store/v1/text/classify", {"model": TOXICITY, "input": SENTENCES})
@@ -98,6 +116,7 @@ def check_labels(server, data):
 def main(program, data):
     with Server(program, data, [FLOAT, BYTES, TOXICITY]) as server:
         check_vectors(server, data)
+        check_kept_cosines(server)
         check_labels(server, data)
 
 

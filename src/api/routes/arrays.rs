@@ -6,7 +6,8 @@ use super::{Asked, Content, Route, RouteMethod, of};
 use crate::api::{inference, repository};
 use crate::http::Access;
 
-/// What version 2 of the protocol has, with its extensions for statistics and the repository.
+/// What version 2 of the protocol has, with its extensions for statistics and the repository. What is
+/// asked of a model may be asked of one of its versions, too.
 pub(super) static ROUTES: &[Route] = &[
     Route {
         method: RouteMethod::Post,
@@ -80,66 +81,6 @@ pub(super) static ROUTES: &[Route] = &[
     },
     Route {
         method: RouteMethod::Get,
-        path: "/v2/models/{model}",
-        access: Access::Client,
-        summary: "The arrays that a model takes and gives",
-        handler: |filter| on(filter, inference::model),
-        query: &[],
-        request: None,
-        response: Content::Json(of::<inference::ModelMetadata>),
-    },
-    Route {
-        method: RouteMethod::Get,
-        path: "/v2/models/{model}/ready",
-        access: Access::Client,
-        summary: "Whether a model answers",
-        handler: |filter| on(filter, inference::model_ready),
-        query: &[],
-        request: None,
-        response: Content::Json(of::<inference::ModelReady>),
-    },
-    Route {
-        method: RouteMethod::Post,
-        path: "/v2/models/{model}/infer",
-        access: Access::Client,
-        summary: "What a model computes of arrays",
-        handler: |filter| on(filter, inference::infer),
-        query: &[],
-        request: Some(Asked::JsonOrBinary(of::<inference::InferenceRequest>)),
-        response: Content::JsonOrBinary(of::<inference::Written<'static>>),
-    },
-    Route {
-        method: RouteMethod::Get,
-        path: "/v2/models/{model}/versions/{version}",
-        access: Access::Client,
-        summary: "The arrays that a model takes and gives in this version",
-        handler: |filter| on(filter, inference::model),
-        query: &[],
-        request: None,
-        response: Content::Json(of::<inference::ModelMetadata>),
-    },
-    Route {
-        method: RouteMethod::Get,
-        path: "/v2/models/{model}/versions/{version}/ready",
-        access: Access::Client,
-        summary: "Whether a model answers in this version",
-        handler: |filter| on(filter, inference::model_ready),
-        query: &[],
-        request: None,
-        response: Content::Json(of::<inference::ModelReady>),
-    },
-    Route {
-        method: RouteMethod::Post,
-        path: "/v2/models/{model}/versions/{version}/infer",
-        access: Access::Client,
-        summary: "What a model computes of arrays in this version",
-        handler: |filter| on(filter, inference::infer),
-        query: &[],
-        request: Some(Asked::JsonOrBinary(of::<inference::InferenceRequest>)),
-        response: Content::JsonOrBinary(of::<inference::Written<'static>>),
-    },
-    Route {
-        method: RouteMethod::Get,
         path: "/v2/models/stats",
         access: Access::Client,
         summary: "What all models have computed",
@@ -148,24 +89,64 @@ pub(super) static ROUTES: &[Route] = &[
         request: None,
         response: Content::Json(of::<inference::ModelStatistics>),
     },
+    metadata("/v2/models/{model}"),
+    metadata("/v2/models/{model}/versions/{version}"),
+    ready("/v2/models/{model}/ready"),
+    ready("/v2/models/{model}/versions/{version}/ready"),
+    infer("/v2/models/{model}/infer"),
+    infer("/v2/models/{model}/versions/{version}/infer"),
+    statistics("/v2/models/{model}/stats"),
+    statistics("/v2/models/{model}/versions/{version}/stats"),
+];
+
+const fn metadata(path: &'static str) -> Route {
     Route {
         method: RouteMethod::Get,
-        path: "/v2/models/{model}/stats",
+        path,
+        access: Access::Client,
+        summary: "The arrays that a model takes and gives",
+        handler: |filter| on(filter, inference::model),
+        query: &[],
+        request: None,
+        response: Content::Json(of::<inference::ModelMetadata>),
+    }
+}
+
+const fn ready(path: &'static str) -> Route {
+    Route {
+        method: RouteMethod::Get,
+        path,
+        access: Access::Client,
+        summary: "Whether a model answers",
+        handler: |filter| on(filter, inference::model_ready),
+        query: &[],
+        request: None,
+        response: Content::Json(of::<inference::ModelReady>),
+    }
+}
+
+const fn infer(path: &'static str) -> Route {
+    Route {
+        method: RouteMethod::Post,
+        path,
+        access: Access::Client,
+        summary: "What a model computes of arrays",
+        handler: |filter| on(filter, inference::infer),
+        query: &[],
+        request: Some(Asked::JsonOrBinary(of::<inference::InferenceRequest>)),
+        response: Content::JsonOrBinary(of::<inference::Written<'static>>),
+    }
+}
+
+const fn statistics(path: &'static str) -> Route {
+    Route {
+        method: RouteMethod::Get,
+        path,
         access: Access::Client,
         summary: "What a model has computed",
         handler: |filter| on(filter, inference::model_statistics),
         query: &[],
         request: None,
         response: Content::Json(of::<inference::ModelStatistics>),
-    },
-    Route {
-        method: RouteMethod::Get,
-        path: "/v2/models/{model}/versions/{version}/stats",
-        access: Access::Client,
-        summary: "What a model has computed in this version",
-        handler: |filter| on(filter, inference::model_statistics),
-        query: &[],
-        request: None,
-        response: Content::Json(of::<inference::ModelStatistics>),
-    },
-];
+    }
+}

@@ -8,6 +8,7 @@ mod error;
 mod lease;
 mod still;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::BoxFuture;
@@ -49,6 +50,9 @@ pub trait Shelf: Send + Sync {
     /// future ends the wait.
     fn lend<'a>(&'a self, wanted: Wanted<'a>) -> BoxFuture<'a, Result<Lease, ShelfError>>;
 
+    /// The same where it is in memory; loads nothing, and does not wait.
+    fn at_hand(&self, wanted: Wanted<'_>) -> Option<Lease>;
+
     /// Every package that can be asked for, by name. Loads nothing.
     fn list(&self) -> Vec<Shelved>;
 
@@ -58,8 +62,11 @@ pub trait Shelf: Send + Sync {
     /// What is in memory now. To look at, not to use: none of it is kept for the caller.
     fn loaded(&self) -> Vec<Served>;
 
-    /// Bytes for weights and pages of all packages.
+    /// Bytes for weights and pages of all packages, and for what the store holds beside them.
     fn budget_bytes(&self) -> u64;
+
+    /// What the store holds beside packages, by name.
+    fn held_bytes(&self) -> BTreeMap<&'static str, u64>;
 
     /// Takes up packages that were installed meanwhile.
     fn look_again(&self) -> BoxFuture<'_, Result<(), ShelfError>>;

@@ -1,5 +1,6 @@
 //! Packages: where each is, and where it should be.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -17,8 +18,10 @@ use crate::http::Problem;
 /// The packages that are served.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::api) struct Models {
-    /// Bytes for weights and pages of all of them.
+    /// Bytes for weights and pages of all of them, and for what is held beside them.
     budget_bytes: u64,
+    /// What the store holds beside them: facts, the index of products, their vectors.
+    held_bytes: BTreeMap<&'static str, u64>,
     models: Vec<Model>,
 }
 
@@ -74,7 +77,8 @@ pub(in crate::api) async fn list(
 ) -> Result<Json<Models>, Problem> {
     service.shelf.look_again().await.map_err(of_shelf_in_full)?;
     let models = service.shelf.list().into_iter().map(Model::from).collect();
-    Ok(Json(Models { budget_bytes: service.shelf.budget_bytes(), models }))
+    let (budget_bytes, held_bytes) = (service.shelf.budget_bytes(), service.shelf.held_bytes());
+    Ok(Json(Models { budget_bytes, held_bytes, models }))
 }
 
 /// `POST /store/v1/models/{name}/load`.

@@ -110,7 +110,7 @@ fn answer(
 }
 
 fn shown(reader: &mut Reader, language: &str, hit: Hit) -> FoundProduct {
-    let Hit { product, score } = hit;
+    let Hit { product, score, .. } = hit;
     let sku = product.id().id.to_string();
     let name = [language, "en"].iter().find_map(|language| product.names.get(*language));
     let name = name.or_else(|| product.names.values().next()).cloned().unwrap_or_default();

@@ -5,16 +5,13 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::protocol::UnixMillis;
+use super::BUILT;
 use crate::state::Store;
 use crate::sync::mqtt::{self, Status};
 use crate::sync::{LineSettings, Resolved, Session};
 
 /// How long after a fault of ours the line is begun again.
 const AGAIN: Duration = Duration::from_secs(10);
-
-/// A floor of time for boxes that have heard nothing yet: no Endcap is older. 2026-11-01.
-const BUILT: UnixMillis = UnixMillis(1_793_491_200_000);
 
 pub(super) struct Keep {
     pub(super) store: Store,

@@ -4,6 +4,7 @@
 //! may mend it, tried again. [`Notes`] is how the rest of the box tells HQ something: it never
 //! waits, and what it cannot keep it counts and declares.
 
+mod follow;
 mod keep;
 mod notes;
 mod telemetry;
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::LineView;
 use crate::api::shelf::Shelf;
+use crate::cache::Cache;
 use crate::config::Config;
 use crate::facts::Facts;
 use crate::protocol::UnixMillis;
@@ -31,10 +33,14 @@ use notes::Notes;
 /// How long what still waits to be written may take at the end, and then the goodbye.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
+/// A floor of time for boxes that have heard nothing yet: no Endcap is older. 2026-11-01.
+const BUILT: UnixMillis = UnixMillis(1_793_491_200_000);
+
 /// What the line looks at.
 pub(super) struct LookedAt {
     pub(super) metrics: Arc<Metrics>,
     pub(super) facts: Facts,
+    pub(super) cache: Cache,
     pub(super) shelf: Arc<dyn Shelf>,
     /// Warnings and errors of the log.
     pub(super) warned: mpsc::Receiver<Warned>,
@@ -76,7 +82,7 @@ impl Line {
         looked_at: LookedAt,
         show: channel::Sender<LineView>,
     ) {
-        let LookedAt { metrics, facts, shelf, warned } = looked_at;
+        let LookedAt { metrics, facts, cache, shelf, warned } = looked_at;
         let (told, status) = channel::channel(Status::new(now()));
         let (place, broker) = (&resolved.trust.who.place, &resolved.broker.address);
         tracing::info!(%place, %broker, "keeping the line to HQ");
@@ -90,6 +96,20 @@ impl Line {
         notes.event("server.started", [("version", env!("CARGO_PKG_VERSION").into())]);
         self.notes = Some(notes.clone());
         self.tasks.spawn(writer);
+        let follow = follow::Follow {
+            store: store.clone(),
+            trust: resolved.trust.clone(),
+            hq: resolved.hq.clone(),
+            identity: config.line.identity.clone(),
+            data_dir: config.data_dir.clone(),
+            facts: facts.clone(),
+            zone: config.facts.zone,
+            shelf: Arc::clone(&shelf),
+            cache,
+            metrics: Arc::clone(&metrics),
+            status: status.clone(),
+        };
+        self.tasks.spawn(follow.run(self.stop.clone()));
         let keep = keep::Keep { store, resolved, settings: config.line.clone(), told };
         self.tasks.spawn(keep.run(self.stop.clone()));
         let stop = || self.stop.clone();

@@ -41,6 +41,9 @@ pub(super) trait World: Send + Sync + 'static {
     /// Ends a model that nobody uses; done when its memory is given back.
     fn end(&self, item: Self::Item) -> BoxFuture<'static, ()>;
 
+    /// Bytes that models can have at most, as it is now.
+    fn budget_bytes(&self) -> u64;
+
     /// Bytes that models in memory wait for so that they can answer.
     fn lacking_bytes(&self) -> u64;
 }
@@ -92,6 +95,14 @@ impl<T: Clone> Shared<T> {
         }
     }
 
+    /// The model of a package, where it is in memory.
+    pub(super) fn at_hand(self: &Arc<Self>, name: &str) -> Option<(T, Lending<T>)> {
+        match self.lock().ask(name, Instant::now()) {
+            Asked::Lent(item, id) => Some((item, Lending { shared: Arc::clone(self), id })),
+            Asked::Wait | Asked::Refused(_) => None,
+        }
+    }
+
     fn ask(self: &Arc<Self>, name: &str, waiting: &mut Option<Waiting<T>>) -> Asked<T> {
         let mut state = self.lock();
         let asked = state.ask(name, Instant::now());
@@ -140,12 +151,13 @@ impl<T: Clone> Drop for Waiting<T> {
 /// Makes memory follow the plan until the shelf is closed.
 pub(super) async fn keep<W: World>(shared: Arc<Shared<W::Item>>, world: Arc<W>) {
     loop {
-        let lacking_bytes = world.lacking_bytes();
+        let (budget_bytes, lacking_bytes) = (world.budget_bytes(), world.lacking_bytes());
         let (planned, departing) = {
             let mut state = shared.lock();
             if state.closed {
                 return;
             }
+            state.budget_bytes = budget_bytes;
             state.lacking_bytes = lacking_bytes;
             (plan(&state, Instant::now()), state.departing())
         };

@@ -14,7 +14,7 @@ use crate::engine::{Budget, Config, LoadError, Model, Network, Tokenizer, give_b
 use crate::packages::{GenerationDefaults, Package, PackageError, Store, Task};
 use crate::skills::chat::{ChatTemplate, TemplateError};
 use crate::skills::heads::{Elsewhere, Head, HeadError};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, with_causes};
 
 /// Tokens for whose keys and values there should be room, where the model takes as many.
 const WORTHWHILE_TOKENS: u64 = 1024;
@@ -62,6 +62,11 @@ impl Library {
         Self { store, named, engine, budget, metrics }
     }
 
+    /// What packages share with what stands beside them.
+    pub(super) fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
     /// Every package that is served. Blocks for a moment.
     pub(super) fn all(&self) -> Result<Vec<Found>, PackageError> {
         let packages = match self.named.as_slice() {
@@ -79,8 +84,8 @@ impl Library {
 
     /// Inputs and outputs of a package, as its files declare them. Blocks for a moment.
     pub(super) fn ports(&self, name: &str) -> Result<Ports, String> {
-        let package = self.store.package(name).map_err(|fault| chain(&fault))?;
-        let [inputs, outputs] = package.ports().map_err(|fault| chain(&fault))?;
+        let package = self.store.package(name).map_err(|fault| with_causes(&fault))?;
+        let [inputs, outputs] = package.ports().map_err(|fault| with_causes(&fault))?;
         Ok(Ports { inputs, outputs })
     }
 
@@ -133,6 +138,10 @@ impl World for Library {
         .boxed()
     }
 
+    fn budget_bytes(&self) -> u64 {
+        self.budget.models_bytes()
+    }
+
     fn lacking_bytes(&self) -> u64 {
         self.budget.lacking_bytes()
     }
@@ -151,7 +160,7 @@ impl World for Library {
 }
 
 fn refusal(fault: Fault) -> Refusal {
-    let why = chain(&fault);
+    let why = with_causes(&fault);
     match fault {
         Fault::Package(PackageError::NotInstalled { .. }) => Refusal::NotInstalled,
         Fault::Load(LoadError::Memory { weight_bytes, .. }) => {
@@ -159,16 +168,6 @@ fn refusal(fault: Fault) -> Refusal {
         }
         _ => Refusal::Refused(why),
     }
-}
-
-fn chain(fault: &dyn std::error::Error) -> String {
-    let mut text = fault.to_string();
-    let mut next = fault.source();
-    while let Some(cause) = next {
-        text.push_str(&format!(": {cause}"));
-        next = cause.source();
-    }
-    text
 }
 
 fn size_of(model: &Model) -> Size {
@@ -246,7 +245,7 @@ fn language(model: Model, package: &Package, engine: &Config) -> Result<ServedMo
     let owned_by = owner(package);
     let version = manifest.version.clone();
     let digest = digest(package, engine);
-    let languages = package.card()?.languages;
+    let card = package.card()?;
     Ok(ServedModel {
         name,
         version,
@@ -254,7 +253,8 @@ fn language(model: Model, package: &Package, engine: &Config) -> Result<ServedMo
         model,
         template,
         begin,
-        languages,
+        languages: card.languages,
+        skills: card.skills,
         defaults,
         created,
         owned_by,

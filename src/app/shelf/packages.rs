@@ -1,5 +1,6 @@
 //! The shelf of installed packages, as the routes see it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::api::shelf::{
 };
 use crate::app::AppError;
 use crate::config::{Config, LoadAt};
+use crate::engine::Budget;
 use crate::packages::Store;
 use crate::telemetry::Metrics;
 
@@ -50,13 +52,14 @@ impl PackageShelf {
     /// answer.
     pub(in crate::app) fn open(
         config: &Config,
+        budget: &Budget,
         metrics: Arc<Metrics>,
     ) -> Result<Arc<Self>, AppError> {
         let store = Store::open(&config.data_dir)?;
         let (named, engine) = (config.models.serve.clone(), config.engine.clone());
-        let budget = engine.budget();
-        tracing::info!(bytes = budget.total_bytes(), "memory for weights and KV pages");
-        let mut state = State::new(budget.total_bytes());
+        let models_bytes = budget.models_bytes();
+        tracing::info!(bytes = models_bytes, "memory for weights and KV pages");
+        let mut state = State::new(models_bytes);
         let library = Library::new(store, named, engine, budget.clone(), Arc::clone(&metrics));
         for Found { name, about, size } in library.all()? {
             state.add(&name, about, size);
@@ -211,6 +214,12 @@ impl Shelf for PackageShelf {
         .boxed()
     }
 
+    fn at_hand(&self, wanted: Wanted<'_>) -> Option<Lease> {
+        let package = self.package(wanted).ok()?;
+        let (served, lending) = self.shared.at_hand(&package)?;
+        Some(Lease::new(served, lending))
+    }
+
     fn list(&self) -> Vec<Shelved> {
         self.shared.lock().list(Instant::now())
     }
@@ -234,7 +243,11 @@ impl Shelf for PackageShelf {
     }
 
     fn budget_bytes(&self) -> u64 {
-        self.shared.lock().budget_bytes
+        self.library.budget().total_bytes()
+    }
+
+    fn held_bytes(&self) -> BTreeMap<&'static str, u64> {
+        self.library.budget().held_bytes()
     }
 
     fn look_again(&self) -> BoxFuture<'_, Result<(), ShelfError>> {

@@ -29,6 +29,7 @@ pub(super) struct Leaving<T> {
 /// All packages. `T` is a model in memory.
 #[derive(Debug)]
 pub(super) struct State<T> {
+    /// What models can have at most, when last looked at.
     pub(super) budget_bytes: u64,
     pub(super) titles: BTreeMap<String, Title<T>>,
     pub(super) leaving: BTreeMap<CopyId, Leaving<T>>,

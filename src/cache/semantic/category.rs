@@ -31,7 +31,8 @@ pub enum Category {
     Comparison,
     /// What a product is like.
     Product,
-    /// Anything else in a language that is read.
+    /// Anything else in a language that is read: no vocabulary knows what is asked. Never answered by
+    /// similarity.
     Other,
 }
 
@@ -53,7 +54,7 @@ impl Category {
 
     /// Whether an answer to another question may be given at all.
     pub fn may_share(self) -> bool {
-        !matches!(self, Self::Price | Self::Allergen | Self::Stock | Self::Account)
+        !matches!(self, Self::Price | Self::Allergen | Self::Stock | Self::Account | Self::Other)
     }
 
     /// Its name, as settings and metrics have it.
@@ -73,9 +74,9 @@ impl Category {
         }
     }
 
-    /// The category of a question with concepts of these sections; `names` says whether it has
-    /// words that no vocabulary knows, such as names of goods. What must not be shared goes before what may.
-    pub(super) fn of(sections: &[Section], names: bool) -> Self {
+    /// The category of a question with concepts of these sections. What must not be shared goes before
+    /// what may.
+    pub(super) fn of(sections: &[Section]) -> Self {
         let has = |section| sections.contains(&section);
         let service = has(Section::Service) || has(Section::Hours);
         match () {
@@ -88,7 +89,7 @@ impl Category {
             () if has(Section::Service) => Self::Service,
             () if has(Section::Usage) => Self::Usage,
             () if has(Section::Location) => Self::Location,
-            () if has(Section::Product) || has(Section::Quality) || names => Self::Product,
+            () if has(Section::Product) || has(Section::Quality) => Self::Product,
             () => Self::Other,
         }
     }

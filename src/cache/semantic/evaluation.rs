@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::Category;
 use super::bound;
 use super::calibration::Calibration;
 pub use super::calibration::{Sample, Threshold};
 pub use super::signature::Disagreement;
 use super::signature::{agree, signature};
+use super::{Category, category};
 
 /// Which pairs are fitted on, and which are reported on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -111,6 +111,18 @@ pub struct Outcome {
     pub all: Hits,
     /// By kind.
     pub kinds: BTreeMap<String, Hits>,
+    /// By what the first question of a pair is about; `None` where its language is not read.
+    pub categories: BTreeMap<Option<Category>, Hits>,
+}
+
+impl Outcome {
+    fn count(&mut self, pair: &Pair, category: Option<Category>, hit: bool) {
+        let by_kind = self.kinds.entry(pair.kind.clone()).or_default();
+        let by_category = self.categories.entry(category).or_default();
+        for hits in [&mut self.all, by_kind, by_category] {
+            hits.count(pair.same, hit);
+        }
+    }
 }
 
 /// Three ways to decide, on the same pairs.
@@ -162,9 +174,9 @@ pub fn report(
             (&mut report.guarded, cosine >= plain && guards.is_ok()),
             (&mut report.calibrated, guards.is_ok_and(near)),
         ];
+        let category = category(&pair.first);
         for (outcome, hit) in decided {
-            outcome.all.count(pair.same, hit);
-            outcome.kinds.entry(pair.kind.clone()).or_default().count(pair.same, hit);
+            outcome.count(pair, category, hit);
         }
         if let Err(why) = guards {
             *report.kept_apart.entry((why, pair.same)).or_default() += 1;
@@ -203,6 +215,8 @@ mod tests {
         let report = report(&pairs, &[0.75, 0.99, 0.5], Half::Test, 0.8, &calibration);
         assert_eq!((report.plain.all.true_hits, report.plain.all.false_hits), (0, 1));
         assert_eq!((report.calibrated.all.true_hits, report.calibrated.all.false_hits), (1, 0));
+        let usage = report.calibrated.categories[&Some(Category::Usage)];
+        assert_eq!((usage.same, usage.different, usage.true_hits), (1, 1, 1));
         assert_eq!(report.kept_apart, [((Some(Disagreement::Number), false), 1)].into());
         assert_eq!(samples(&pairs, &[0.75, 0.99, 0.5], Half::Calibration).len(), 1);
     }

@@ -8,7 +8,9 @@
 //! beyond its budget of false hits switches itself off.
 //!
 //! **Invariants**
-//! - Questions about prices, allergens, stock and accounts are never answered by meaning.
+//! - Questions about prices, allergens, stock and accounts are never answered by meaning, nor are
+//!   those of which no vocabulary has a concept.
+//! - Questions take no more than their part of the cache's memory; of more the oldest leave.
 //! - Nothing is found across a scope or a family.
 //! - Thresholds belong to the encoder they were fitted for; without them there are no hits.
 //! - Of a question only digests and its vector are kept.
@@ -23,6 +25,7 @@ pub mod evaluation;
 mod index;
 mod language;
 mod meaning;
+mod order;
 mod quantity;
 mod shadow;
 mod signature;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::category::Category;
 use super::language::Language;
+use super::order::{Element, order};
 use super::quantity::{Quantity, quantity};
 use super::vocabulary::{Role, Section, Vocabulary, settle};
 use super::words::{Token, tokens};
@@ -17,7 +18,7 @@ const MAX_PHRASE: usize = 8;
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
 )]
-pub(super) struct Digest(u64);
+pub(super) struct Digest(pub(super) u64);
 
 impl Digest {
     const START: u64 = 0xcbf2_9ce4_8422_2325;
@@ -32,7 +33,8 @@ impl Digest {
         Self(bytes.fold(Self::START, step))
     }
 
-    fn of_all(parts: impl IntoIterator<Item = u64>) -> Self {
+    /// Of several digests or numbers, in order.
+    pub(super) fn of_all(parts: impl IntoIterator<Item = u64>) -> Self {
         Self::of_bytes(parts.into_iter().flat_map(u64::to_le_bytes))
     }
 }
@@ -144,19 +146,6 @@ fn told(tokens: &[Token]) -> Option<Language> {
     (known > 0 && known * 5 >= words.len() * 2).then_some(language)
 }
 
-/// A thing whose place in the question matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Element {
-    Name(Digest),
-    Quality(Digest),
-    Mark(Digest),
-    /// A mark where it stands between two names.
-    WeakMark(Digest),
-    Pair,
-    /// Something stood between what is before and behind.
-    Gap,
-}
-
 /// What was read so far.
 #[derive(Default)]
 struct Reading {
@@ -169,6 +158,8 @@ struct Reading {
     allergen_noun: bool,
     negated: BTreeSet<Digest>,
     elements: Vec<Element>,
+    /// Concepts behind the mark that gives the question a direction; none where it has no mark.
+    behind: Option<BTreeSet<Digest>>,
     /// What no vocabulary knows: products, brands, purposes.
     words: Vec<Digest>,
     /// A negation waits for what it turns.
@@ -239,7 +230,11 @@ impl Reading {
         match section {
             // Asks whether there is something, which is soft where it is a service.
             Section::Existence => return self.existence = true,
-            Section::Mark => self.elements.push(Element::Mark(concept)),
+            Section::Mark => {
+                self.elements.push(Element::Mark(concept));
+                self.behind = Some(BTreeSet::new());
+            }
+            Section::Day => self.elements.push(Element::Day(concept)),
             // Beside names it is part of their order only.
             Section::WeakMark => return self.elements.push(Element::WeakMark(concept)),
             Section::Quality => self.elements.push(Element::Quality(concept)),
@@ -247,6 +242,13 @@ impl Reading {
         }
         if section != Section::Quality && section != Section::Mark {
             self.elements.push(Element::Gap);
+        }
+        // "sliced", "roasted": of a name, too, where several are compared.
+        if matches!(section, Section::Service | Section::Usage) {
+            self.elements.push(Element::Quality(concept));
+        }
+        if let (Some(behind), true) = (&mut self.behind, section != Section::Mark) {
+            behind.insert(concept);
         }
         self.concepts.insert(concept, section);
         self.content(concept);
@@ -285,8 +287,9 @@ impl Reading {
         sections
             .extend((self.allergen_noun && !self.negated.is_empty()).then_some(Section::Allergen));
         self.words.sort_unstable();
-        let category = language.map(|_| Category::of(&sections, !self.words.is_empty()));
-        let order = order(&self.elements);
+        let category = language.map(|_| Category::of(&sections));
+        let behind = self.behind.iter().flatten().map(|concept| concept.0);
+        let order = Digest::of_all(std::iter::once(order(&self.elements).0).chain(behind));
         let numbers = self.numbers.iter().flat_map(|n| [n.value as u64, n.unit as u64]);
         Signature {
             language,
@@ -299,47 +302,4 @@ impl Reading {
             order,
         }
     }
-}
-
-/// Of the order of names and what joins them. Around "or" and "and" names may change places, unless
-/// something gives the question a direction.
-fn order(elements: &[Element]) -> Digest {
-    let elements = settled(elements);
-    let mut groups: Vec<&[Element]> = elements
-        .split(|element| *element == Element::Pair)
-        .filter(|group| !group.is_empty())
-        .collect();
-    let directed = elements.iter().any(|element| matches!(element, Element::Mark(_)));
-    if !directed {
-        groups.sort_unstable();
-    }
-    let number = |element: &Element| match element {
-        Element::Name(digest) => [1, digest.0],
-        Element::Quality(digest) => [2, digest.0],
-        Element::Mark(digest) | Element::WeakMark(digest) => [3, digest.0],
-        Element::Pair | Element::Gap => [4, 0],
-    };
-    let parts = groups
-        .iter()
-        .flat_map(|group| group.iter().flat_map(number).chain([5, group.len() as u64]));
-    Digest::of_all(parts)
-}
-
-/// The elements that count: weak marks only between names; qualities, numbers and negations only
-/// where there are several names that they could belong to.
-fn settled(elements: &[Element]) -> Vec<Element> {
-    let is_name = |element: &Element| matches!(element, Element::Name(_));
-    let first = elements.iter().position(is_name).unwrap_or(elements.len());
-    let last = elements.iter().rposition(is_name).unwrap_or(0);
-    let between = |at: usize| first < at && at < last;
-    let parts =
-        |element: &Element| matches!(element, Element::Gap | Element::Mark(_) | Element::Pair);
-    let several = elements.iter().enumerate().any(|(at, element)| between(at) && parts(element));
-    let kept = elements.iter().enumerate().filter_map(|(at, element)| match *element {
-        Element::WeakMark(mark) => between(at).then_some(Element::Mark(mark)),
-        Element::Quality(_) => several.then_some(*element),
-        Element::Gap => None,
-        other => Some(other),
-    });
-    kept.collect()
 }

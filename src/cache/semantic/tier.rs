@@ -14,8 +14,9 @@ use crate::cache::{Event, Key, Question, Scope};
 use crate::facts::UnixSeconds;
 use crate::telemetry::CacheMetrics;
 
-/// What an entry takes here at most, in bytes: a vector of 384 dimensions and what belongs to it.
-const BYTES_PER_ENTRY: u64 = 768;
+/// What an entry takes here at most, in bytes: a vector of 384 dimensions, its signature, and room
+/// that tables keep free to grow.
+const BYTES_PER_ENTRY: u64 = 1536;
 
 /// An entry whose question means the same.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,7 +52,8 @@ struct Entry {
 }
 
 impl Semantic {
-    /// A tier without thresholds, which finds nothing until it is given some.
+    /// A tier without thresholds, which finds nothing until it is given some. Of questions that have no
+    /// room in the memory, the oldest leave.
     pub(in crate::cache) fn new(memory_bytes: u64, metrics: CacheMetrics) -> Self {
         let max_entries = usize::try_from(memory_bytes / BYTES_PER_ENTRY).unwrap_or(usize::MAX);
         let state = State {
@@ -126,6 +128,15 @@ impl Semantic {
         }
     }
 
+    /// What [`Self::insert`] gave to be kept, where the entry's question is there still.
+    pub(in crate::cache) fn meaning(&self, key: &Key) -> Option<Arc<[u8]>> {
+        let state = self.lock();
+        let signature = state.entries.get(key)?.signature;
+        let (Partition { family, encoder, .. }, vector) = state.index.get(key)?;
+        let meaning = Meaning::of(family, encoder, signature, &vector);
+        meaning.to_bytes().map(Arc::from)
+    }
+
     /// Forgets an entry.
     pub(in crate::cache) fn remove(&self, key: &Key) {
         let mut state = self.lock();
@@ -160,6 +171,13 @@ impl Semantic {
             told.push(format!("{category} has switched itself off"));
         }
         told
+    }
+
+    /// Bytes of what is held, with what tables keep free.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        let state = self.lock();
+        state.index.bytes() + state.entries.capacity() * size_of::<(Key, Entry)>() * 8 / 7
     }
 
     /// Forgets everything but how the categories did.

@@ -27,6 +27,8 @@ pub(super) enum Section {
     Mark,
     /// Gives it one where it stands between two names.
     WeakMark,
+    /// A day: has an order where there are several.
+    Day,
     /// Says nothing about the subject.
     Matter,
 }
@@ -218,6 +220,7 @@ fn named(section: &str) -> Option<Section> {
         "comparison" => Section::Comparison,
         "mark" => Section::Mark,
         "weak-mark" => Section::WeakMark,
+        "day" => Section::Day,
         "matter" => Section::Matter,
         _ => return None,
     })

@@ -38,7 +38,8 @@ async fn a_soft_fact_lets_it_be_given_once_more_while_it_is_made_anew() {
     let stale = get(&cache, ask("41?"), &generate).await;
     assert_eq!(stale.status().ttl_s, Some(-1));
     assert_eq!(text(stale).await, ("stale", "Coffee".into()));
-    let night = tokio::spawn(cache.clone().work_at_night(|_| true));
+    let maker = night::Prices::of(&facts);
+    let night = tokio::spawn(cache.clone().work_at_night(maker, |_| true));
     until(|| made.load(Ordering::SeqCst) == 2 && cache.kept().entries == 1).await;
     until(|| cache.why("").is_empty() && cache.0.flights().is_empty()).await;
     assert_eq!(ask_text(&cache, ask("41?"), &generate).await, ("exact", "Dark coffee".into()));

@@ -76,3 +76,30 @@ async fn an_answer_that_is_gone_is_not_given_by_its_meaning() {
     let same = asked(Scope::Store, "is it possible to freeze oat milk");
     assert_eq!(of(&cache, same, &generate).await.0, "miss");
 }
+
+#[tokio::test]
+async fn an_answer_made_at_night_is_found_by_its_meaning_without_an_encoder() {
+    let facts = facts();
+    let cache = cache_of(&facts);
+    cache.calibrate(calibration());
+    price(&facts, "41", 3.49);
+    let question = || Ask {
+        recipe: Recipe::of("prices", &"41"),
+        ..asked(Scope::Store, "Can I freeze oat milk?")
+    };
+    for _ in 0..2 {
+        of(&cache, question(), &pricing(&facts, "41").0).await;
+    }
+    let (maker, known) = (night::Prices::of(&facts), facts.clone());
+    maker.will(move |_| Some(Again::Now(question().into(), pricing(&known, "41").0)));
+    let follow = tokio::spawn(cache.clone().follow_facts());
+    let night = tokio::spawn(cache.clone().work_at_night(maker, |_| true));
+    tokio::task::yield_now().await;
+    price(&facts, "41", 2.99);
+    until(|| cache.0.metrics.nights("prices", "made") == 1).await;
+    let same = asked(Scope::Store, "is it possible to freeze oat milk");
+    let (generate, _) = pricing(&facts, "41");
+    assert_eq!(of(&cache, same, &generate).await, ("semantic", "2.99 USD".into()));
+    follow.abort();
+    night.abort();
+}

@@ -147,3 +147,27 @@ async fn old_or_new(cache: &Cache, cut: usize) {
     let b = b.trim_end_matches('x');
     assert!(matches!((how, b), ("exact", "kept") | ("miss", "made anew")), "cut {cut}: {how} {b}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_died_while_nobody_was_there_is_made_again_after_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, facts) = (folder.path().join("answers.redb"), facts());
+    price(&facts, "41", 3.49);
+    let cache = open(&facts, &file, quick());
+    for _ in 0..3 {
+        ask_text(&cache, night::asked("41"), &pricing(&facts, "41").0).await;
+    }
+    cache.flush();
+    close(cache).await;
+    price(&facts, "41", 2.99);
+    let cache = open(&facts, &file, quick());
+    let tasks = [
+        tokio::spawn(cache.clone().follow_facts()),
+        tokio::spawn(cache.clone().work_at_night(night::Prices::of(&facts), |_| true)),
+    ];
+    until(|| cache.0.metrics.nights("prices", "made") == 1).await;
+    let (generate, by_day) = pricing(&facts, "41");
+    let told = ask_text(&cache, night::asked("41"), &generate).await;
+    assert_eq!((told, by_day.load(Ordering::SeqCst)), (("exact", "2.99 USD".into()), 0));
+    tasks.iter().for_each(tokio::task::JoinHandle::abort);
+}

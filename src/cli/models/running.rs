@@ -158,8 +158,17 @@ fn table(models: &Value, answer: &Value) -> String {
             _ => String::new(),
         })
         .collect();
-    lines.push(format!("budget {}", Bytes(number(answer, "budget_bytes"))));
+    lines.push(budget(answer));
     lines.join("\n")
+}
+
+/// All of it, and what of it is not for models.
+fn budget(answer: &Value) -> String {
+    let held = answer.get("held_bytes").and_then(Value::as_object);
+    let held = held.into_iter().flatten().filter_map(|(name, bytes)| Some((name, bytes.as_u64()?)));
+    let held: Vec<_> = held.map(|(name, bytes)| format!("{name} {}", Bytes(bytes))).collect();
+    let whole = format!("budget {}", Bytes(number(answer, "budget_bytes")));
+    if held.is_empty() { whole } else { format!("{whole}, of it {}", held.join(", ")) }
 }
 
 fn names(aliases: &Value) -> String {
@@ -191,10 +200,13 @@ mod tests {
             "name": "tiny", "state": "loaded", "bytes": 2048, "pinned": true, "in_flight": 2,
             "waiting": 0, "idle_s": 4.2, "failure": null,
         });
-        let answer = json!({ "models": [model], "budget_bytes": 1 << 30 });
+        let answer = json!({
+            "models": [model], "budget_bytes": 1 << 30, "held_bytes": { "facts": 1 << 20, "index": 2048 },
+        });
         assert_eq!(
             table(&answer["models"], &answer),
-            "tiny  loaded  2.0 KiB  pinned, 2 in flight, used 4 s ago\nbudget 1.0 GiB"
+            "tiny  loaded  2.0 KiB  pinned, 2 in flight, used 4 s ago\n\
+             budget 1.0 GiB, of it facts 1.0 MiB, index 2.0 KiB"
         );
         let aliases = json!([{ "name": "chat", "packages": [{ "package": "old", "weight": 9 }] }]);
         assert_eq!(names(&aliases), "chat  old=9");

@@ -111,7 +111,9 @@ impl Prefixes {
         let (_, leaf) = self.idle_leaves.pop_first()?;
         let node = self.nodes.get_mut(leaf.0).and_then(Option::take)?;
         self.vacant.push(leaf.0);
-        self.known.remove(&node.key);
+        if self.known.get(&node.key) == Some(&leaf) {
+            self.known.remove(&node.key);
+        }
         self.idle -= 1;
         if let Parent::Node(id) = node.key.0
             && let Some(parent) = self.nodes.get_mut(id.0).and_then(Option::as_mut)
@@ -122,6 +124,13 @@ impl Prefixes {
             }
         }
         Some(node.page)
+    }
+
+    /// From now on nobody finds any of the nodes there are. Those that are held stay until they are
+    /// wanted; the pages of the others are the caller's.
+    pub(super) fn forget(&mut self) -> Vec<PageId> {
+        self.known.clear();
+        std::iter::from_fn(|| self.evict()).collect()
     }
 
     fn node(&self, node: NodeId) -> Option<&Node> {

@@ -212,6 +212,11 @@ impl KvStore {
         }
     }
 
+    /// Forgets what earlier sequences had computed: no later one shares it. Those that run go on.
+    pub(crate) fn forget(&mut self) {
+        self.free.extend(self.prefixes.forget());
+    }
+
     /// Gives back to the budget what others want and no sequence here has.
     pub(crate) fn give_to_others(&mut self) {
         let wanted = self.account.wanted_by_others().div_ceil(self.layout.page_bytes().max(1));

@@ -116,6 +116,35 @@ fn the_least_recently_used_leaf_goes_first() {
 }
 
 #[test]
+fn what_is_forgotten_is_found_by_nobody_and_who_has_it_goes_on() {
+    let mut kv = store(8);
+    let known = |kv: &mut KvStore| {
+        let probe = kv.open(Scope::Public);
+        let known = kv.adopt(probe, &[7; 48]);
+        kv.close(probe);
+        known
+    };
+    let (idle, held) = (kv.open(Scope::Public), kv.open(Scope::Public));
+    assert!(kv.reserve(idle, 48));
+    kv.publish(idle, &[7; 48]);
+    assert_eq!(kv.adopt(held, &[7; 32]), 32);
+    kv.close(idle);
+    assert_eq!(known(&mut kv), 48);
+    kv.forget();
+    check_pages(&kv);
+    assert_eq!((known(&mut kv), kv.pages(held).len(), kv.free.len()), (0, 2, 1));
+    assert!(kv.reserve(held, 48));
+    kv.publish(held, &[7; 48]);
+    assert_eq!(known(&mut kv), 0, "nor by what follows on it");
+    kv.close(held);
+    check_pages(&kv);
+    let fresh = kv.open(Scope::Public);
+    assert!(kv.reserve(fresh, 8 * 16), "its pages are to be had again");
+    kv.publish(fresh, &[7; 48]);
+    assert_eq!(known(&mut kv), 48);
+}
+
+#[test]
 fn idle_pages_go_to_a_model_that_wants_them_and_held_ones_do_not() {
     let budget = Budget::new(LAYOUT.page_bytes() * 4);
     let mut a = KvStore::new(LAYOUT, budget.open(), None);
@@ -204,7 +233,7 @@ fn no_page_leaks_is_lost_or_is_read_by_another_scope_whatever_happens() {
         let mut open: Vec<Expected> = Vec::new();
         for &(what, which, how) in steps {
             let at = usize::from(which) % open.len().max(1);
-            match what % 8 {
+            match what % 9 {
                 0 | 1 => {
                     let scope = [Scope::Public, Scope::Named(1), Scope::Named(2), Scope::Alone];
                     let scope = scope[usize::from(which) % 4];
@@ -243,6 +272,16 @@ fn no_page_leaks_is_lost_or_is_read_by_another_scope_whatever_happens() {
                     if which % 2 == 0 {
                         other.give_pages(std::mem::take(&mut taken));
                     }
+                }
+                8 => {
+                    kv.forget();
+                    let probe = kv.open(Scope::Public);
+                    assert_eq!(
+                        kv.adopt(probe, &[1; PAGE_TOKENS]),
+                        0,
+                        "what was forgotten is found"
+                    );
+                    kv.close(probe);
                 }
                 _ => {}
             }

@@ -81,8 +81,10 @@ struct Queue {
     readings: VecDeque<Reading>,
     running: usize,
     closed: bool,
-    /// The budget has news: somebody wants memory, or some is free.
+    /// The budget has news, somebody wants memory or some is free; or prompts are to be forgotten.
     nudged: bool,
+    /// What was computed of earlier prompts is to be forgotten.
+    forget: bool,
     /// Moving average of the seconds from a request's start to its end.
     mean_seconds: f64,
 }
@@ -168,6 +170,12 @@ impl Scheduler {
         drop(queue);
         self.shared.wake.notify_one();
         Ok(())
+    }
+
+    /// Has the thread forget what it computed of earlier prompts, before it takes up another.
+    pub(super) fn forget_prompts(&self) {
+        self.shared.lock().forget = true;
+        self.shared.nudge();
     }
 
     /// Refuses new jobs; the thread ends when those it has are done.

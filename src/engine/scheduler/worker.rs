@@ -91,6 +91,7 @@ impl Worker {
     /// Takes in what there is room for; waits where there is nothing to do. False at the end.
     fn admit(&mut self) -> bool {
         loop {
+            self.forget_where_told();
             self.decoder.kv().give_to_others();
             self.resume();
             match self.look() {
@@ -111,6 +112,12 @@ impl Worker {
         }
     }
 
+    fn forget_where_told(&mut self) {
+        if std::mem::take(&mut self.shared.lock().forget) {
+            self.decoder.kv().forget();
+        }
+    }
+
     /// Takes a job where there is room for it; sleeps as long as there is nothing at all to do.
     fn look(&self) -> Found {
         let mut queue = self.shared.lock();
@@ -123,11 +130,12 @@ impl Worker {
             queue = self.shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
         let room = self.running.len() < self.max_sequences && self.set_aside.is_empty();
-        let job = if room { queue.take() } else { None };
+        // What is to be forgotten is, before another prompt looks for its beginning.
+        let job = if room && !queue.forget { queue.take() } else { None };
         queue.running = self.running.len() + self.set_aside.len() + usize::from(job.is_some());
         match job {
             Some(job) => Found::Job(Box::new(job)),
-            None if std::mem::take(&mut queue.nudged) => Found::Nudge,
+            None if std::mem::take(&mut queue.nudged) || queue.forget => Found::Nudge,
             None => Found::Nothing,
         }
     }

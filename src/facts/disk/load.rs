@@ -64,7 +64,7 @@ impl Disk {
         range.map(row).collect()
     }
 
-    fn read(&self) -> Result<ReadTransaction, FactsError> {
+    pub(super) fn read(&self) -> Result<ReadTransaction, FactsError> {
         self.database.begin_read().map_err(|error| self.failed(error))
     }
 

@@ -4,6 +4,7 @@
 //! there. A file of another schema version is refused.
 
 mod load;
+mod published;
 mod session;
 
 use std::path::{Path, PathBuf};
@@ -16,10 +17,12 @@ use super::error::FactsError;
 use super::fact::Fact;
 use super::label::Id;
 use super::name::{FactId, Name, Revision, Source, Table};
-use super::state::{Row, weight};
+use super::state::Row;
 use super::time::UnixSeconds;
+use super::weight;
 
 pub(super) use load::Loaded;
+pub(super) use published::Published;
 pub(super) use session::Session;
 
 /// Changes whenever what is stored means something else.
@@ -156,6 +159,12 @@ impl Disk {
         self.path.parent().filter(|folder| folder.is_dir())
     }
 
+    /// What pages of the file take in memory at most; nothing where they are in memory anyway.
+    pub(super) fn cache_bytes(&self) -> usize {
+        let file = self.path.metadata().map_or(0, |file| file.len());
+        usize::try_from(file).unwrap_or(usize::MAX).min(CACHE_BYTES)
+    }
+
     fn failed(&self, error: impl Into<redb::Error>) -> FactsError {
         failed("reading", &self.path, error.into())
     }
@@ -215,7 +224,7 @@ fn parse_row(id: &FactId, bytes: &[u8]) -> Result<Row, String> {
         safety: stored.safety,
         source: stored.source,
         written: UnixSeconds(stored.written),
-        bytes: weight(id, json_bytes),
+        bytes: weight::row(id, fact.as_ref(), json_bytes),
         fact,
     })
 }

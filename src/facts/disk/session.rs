@@ -22,7 +22,7 @@ const MAX_ANSWERS: u64 = 10_000;
 /// One write transaction: all that it did, or nothing.
 pub(in crate::facts) struct Session<'a> {
     path: &'a Path,
-    transaction: WriteTransaction,
+    pub(super) transaction: WriteTransaction,
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -252,11 +252,11 @@ impl<'a> Session<'a> {
         transaction.commit().map_err(|error| failed("writing", path, error.into()))
     }
 
-    fn failed(&self, error: impl Into<redb::Error>) -> FactsError {
+    pub(super) fn failed(&self, error: impl Into<redb::Error>) -> FactsError {
         failed("writing", self.path, error.into())
     }
 
-    fn broken(&self, why: impl std::fmt::Display) -> FactsError {
+    pub(super) fn broken(&self, why: impl std::fmt::Display) -> FactsError {
         FactsError::Broken { path: self.path.to_owned(), why: why.to_string() }
     }
 }

@@ -6,8 +6,11 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use tantivy::collector::TopDocs;
+use tantivy::directory::RamDirectory;
 use tantivy::indexer::{IndexWriterOptions, UserOperation};
-use tantivy::query::{BooleanQuery, BoostQuery, DisjunctionMaxQuery, Occur, Query, TermQuery};
+use tantivy::query::{
+    BooleanQuery, BoostQuery, ConstScoreQuery, DisjunctionMaxQuery, Occur, Query, TermQuery,
+};
 use tantivy::schema::{
     FAST, Field, IndexRecordOption, STRING, Schema, TextFieldIndexing, TextOptions,
 };
@@ -21,6 +24,8 @@ use crate::facts::Product;
 
 /// What the writer collects before it makes a segment of it; the least that tantivy takes.
 const WRITER_BYTES: usize = 15_000_000;
+/// Memory of an index besides its files: its threads, what they keep, and what is open for reading.
+const OWN_BYTES: usize = 3 << 20;
 /// What a word counts for, by where it is found.
 const IN_NAME: f32 = 3.0;
 const IN_CATEGORY: f32 = 1.5;
@@ -52,8 +57,17 @@ pub(super) enum Step<'a> {
     Remove(&'a str),
 }
 
+/// What words found.
+pub(super) struct Found {
+    /// Best first, each with its score.
+    pub(super) products: Vec<(Slot, f32)>,
+    /// The largest share of the words that one product has, from 0 to 1.
+    pub(super) coverage: f32,
+}
+
 pub(super) struct Index {
     fields: Fields,
+    files: RamDirectory,
     writer: Mutex<IndexWriter>,
     reader: IndexReader,
 }
@@ -107,7 +121,9 @@ impl Fields {
 impl Index {
     pub(super) fn new() -> Result<Self, SearchError> {
         let (schema, fields) = Fields::new();
-        let index = tantivy::Index::create_in_ram(schema);
+        let files = RamDirectory::create();
+        let settings = tantivy::IndexSettings::default();
+        let index = tantivy::Index::create(files.clone(), schema, settings)?;
         index.tokenizers().register("plain", language::plain());
         for (code, language) in STEMMED {
             index.tokenizers().register(&format!("stems-{code}"), language::stems(language));
@@ -119,7 +135,13 @@ impl Index {
             .build();
         let writer = Mutex::new(index.writer_with_options(options)?);
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-        Ok(Self { fields, writer, reader })
+        Ok(Self { fields, files, writer, reader })
+    }
+
+    /// Bytes of its files, which are in memory, of what reads and writes them, and at most of what is
+    /// being written.
+    pub(super) fn bytes(&self) -> usize {
+        self.files.total_mem_usage() + OWN_BYTES + WRITER_BYTES
     }
 
     /// Does all steps; from then on they are seen.
@@ -179,11 +201,13 @@ impl Index {
         text: &str,
         asked: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<(Slot, f32)>, SearchError> {
+    ) -> Result<Found, SearchError> {
         let searcher = self.reader.searcher();
         let (used, known) = (self.used(&searcher), OnceCell::new());
         let asking = Asking { index: self, searcher: &searcher, asked, used, known };
-        let query = asking.query(text)?;
+        let words = asking.words(text)?;
+        let coverage = asking.coverage(&words)?;
+        let query = asking.query(text, words);
         let top = searcher.search(&query, &TopDocs::with_limit(limit).order_by_score())?;
         let mut found = Vec::with_capacity(top.len());
         for (score, address) in top {
@@ -191,7 +215,7 @@ impl Index {
             let slots = segment.fast_fields().u64("slot")?;
             found.extend(slots.first(address.doc_id).map(|slot| (slot, score)));
         }
-        Ok(found)
+        Ok(Found { products: found, coverage })
     }
 
     /// Places in [`STEMMED`] of the languages that products have.
@@ -206,6 +230,14 @@ impl Index {
     }
 }
 
+/// What a word may stand for.
+struct Meant {
+    /// Where that may stand: in any place of each list.
+    places: Vec<Vec<(Term, f32)>>,
+    /// The largest weight of its places, below 1 where it is known under another spelling only.
+    trust: f32,
+}
+
 /// A query on its way.
 struct Asking<'a> {
     index: &'a Index,
@@ -216,31 +248,45 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    fn query(&self, text: &str) -> Result<BooleanQuery, SearchError> {
-        let mut parts: Vec<(Occur, Box<dyn Query>)> = Vec::new();
-        for word in text.split_whitespace() {
-            let sku = Term::from_field_text(self.index.fields.sku, word);
-            parts.push((Occur::Should, term(sku, 100.0)));
-        }
+    /// What each word of the text that says something may stand for.
+    fn words(&self, text: &str) -> Result<Vec<Meant>, SearchError> {
         let mut plain = language::plain();
         let words = language::words(&mut plain, text);
         let all_empty = words.iter().all(|word| language::is_empty(word));
-        for word in words.iter().take(MOST_WORDS) {
-            if all_empty || !language::is_empty(word) {
-                let meant = self.word(word, text)?;
-                parts.extend(
-                    meant.into_iter().map(|word| (Occur::Should, Box::new(word) as Box<dyn Query>)),
-                );
-            }
+        let says = |word: &&String| all_empty || !language::is_empty(word);
+        words.iter().take(MOST_WORDS).filter(says).map(|word| self.word(word, text)).collect()
+    }
+
+    fn query(&self, text: &str, words: Vec<Meant>) -> BooleanQuery {
+        let sku = |word| term(Term::from_field_text(self.index.fields.sku, word), 100.0);
+        let skus = text.split_whitespace().map(sku);
+        let words = words.into_iter().flat_map(|word| word.places);
+        let words = words.map(|places| Box::new(any(places)) as Box<dyn Query>);
+        BooleanQuery::new(skus.chain(words).map(|part| (Occur::Should, part)).collect())
+    }
+
+    /// The largest share of the words that one product has, from 0 to 1; a word that is known under
+    /// another spelling only counts as far as it is trusted.
+    fn coverage(&self, words: &[Meant]) -> Result<f32, SearchError> {
+        let mut parts: Vec<(Occur, Box<dyn Query>)> = Vec::new();
+        for Meant { places, trust } in words {
+            let share = trust / places.len().max(1) as f32;
+            parts.extend(places.iter().map(|places| {
+                let there = ConstScoreQuery::new(Box::new(any(places.clone())), share);
+                (Occur::Should, Box::new(there) as Box<dyn Query>)
+            }));
         }
-        Ok(BooleanQuery::new(parts))
+        let query = BooleanQuery::new(parts);
+        let top = self.searcher.search(&query, &TopDocs::with_limit(1).order_by_score())?;
+        let most = top.first().map_or(0.0, |(score, _)| *score);
+        Ok((most / words.len().max(1) as f32).min(1.0))
     }
 
     /// A word wherever it may stand; where it stands nowhere, those that it may have been meant for.
-    fn word(&self, word: &str, text: &str) -> Result<Vec<DisjunctionMaxQuery>, SearchError> {
+    fn word(&self, word: &str, text: &str) -> Result<Meant, SearchError> {
         let places = self.places(&self.written(word, text), 1.0);
         if self.is_known(&places)? {
-            return Ok(vec![any(places)]);
+            return Ok(Meant { places: vec![places], trust: 1.0 });
         }
         let known = self.known()?;
         let alike = spelling::alike(word, words(known));
@@ -250,19 +296,23 @@ impl Asking<'_> {
                 for begun in begun(part, words(known)) {
                     places.extend(self.places(begun, ALIKE_BY_ONE));
                 }
-                any(places)
+                places
             };
-            return Ok(parts.iter().map(part).collect());
+            return Ok(Meant { places: parts.iter().map(part).collect(), trust: 1.0 });
         }
         let mut places = Vec::new();
-        for (alike, apart) in alike {
-            let weight = if apart > 1 { ALIKE_BY_TWO } else { ALIKE_BY_ONE };
-            places.extend(self.places(alike, weight));
+        let trust = match alike.first() {
+            Some((_, 0..=1)) => ALIKE_BY_ONE,
+            Some(_) => ALIKE_BY_TWO,
+            None => BEGUN,
+        };
+        for (alike, _) in alike {
+            places.extend(self.places(alike, trust));
         }
         for begun in begun(word, words(known)) {
             places.extend(self.places(begun, BEGUN));
         }
-        Ok(vec![any(places)])
+        Ok(Meant { places: vec![places], trust })
     }
 
     /// The word as it was typed, with the accents that stemmers want.

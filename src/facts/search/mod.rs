@@ -20,6 +20,7 @@ mod filter;
 mod fusion;
 mod index;
 mod language;
+mod other_names;
 mod query;
 mod spelling;
 #[cfg(test)]
@@ -33,10 +34,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use super::{Collection, Facts, Product, Reader, Seen, Table};
 
 pub use error::SearchError;
+pub use other_names::other_names;
 pub use query::{Filters, MAX_HITS, MAX_QUERY_BYTES, Query};
 pub use vectors::{Missing, Vectorised};
 
 use filter::Sieve;
+use fusion::{Ranked, Worded};
 use index::Index;
 use upkeep::Upkeep;
 use vectors::Vectors;
@@ -51,6 +54,17 @@ pub struct Hit {
     pub product: Seen<Product>,
     /// How well it fits, to be compared within one answer only.
     pub score: f32,
+    /// How near its meaning is to the query's, up to 1; none where that is not known or far.
+    pub cosine: Option<f32>,
+}
+
+/// What a search takes in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SearchMemory {
+    /// Of the index of words.
+    pub index_bytes: usize,
+    /// Of the vectors.
+    pub vector_bytes: usize,
 }
 
 /// Search over the products of a shop.
@@ -106,26 +120,35 @@ impl Search {
         reader.note(Collection::table(Table::Products));
         let sieve = Sieve::new(&query.filters, reader);
         let ranked = match query.text.trim() {
-            "" => self.upkeep().skus().map(|sku| (sku, 0.0)).collect(),
+            "" => {
+                let unranked = |sku| Ranked { sku, score: 0.0, cosine: None };
+                self.upkeep().skus().map(unranked).collect()
+            }
             text => {
                 let language = query.language.as_deref();
-                let words = self.index.find(text, language, CANDIDATES)?;
-                let skus = self.upkeep();
-                let words = words.into_iter();
-                let words = words.filter_map(|(slot, score)| Some((skus.sku(slot)?, score)));
-                let words = words.collect();
-                drop(skus);
+                let mut words = self.worded(text, language)?;
+                if let Some(other) = other_names(text) {
+                    words = words.or(self.worded(&other, language)?);
+                }
                 let vectors = self.vectors.read().unwrap_or_else(PoisonError::into_inner);
                 let meaning = meaning.map(|vector| vectors.nearest(vector, CANDIDATES));
                 fusion::fuse(words, meaning.unwrap_or_default())
             }
         };
-        let passing = ranked.into_iter().filter(|(sku, _)| sieve.passes(sku));
+        let passing = ranked.into_iter().filter(|ranked| sieve.passes(&ranked.sku));
         let found: Vec<_> = passing.take(query.limit).collect();
-        let hit = |(sku, score): (std::sync::Arc<str>, f32)| {
-            reader.product(&sku).map(|product| Hit { product, score })
+        let hit = |Ranked { sku, score, cosine }: Ranked| {
+            reader.product(&sku).map(|product| Hit { product, score, cosine })
         };
         Ok(found.into_iter().filter_map(hit).collect())
+    }
+
+    fn worded(&self, text: &str, language: Option<&str>) -> Result<Worded, SearchError> {
+        let found = self.index.find(text, language, CANDIDATES)?;
+        let skus = self.upkeep();
+        let products = found.products.into_iter();
+        let products = products.filter_map(|(slot, score)| Some((skus.sku(slot)?, score)));
+        Ok(Worded::of(products, found.coverage))
     }
 
     /// Names who makes the vectors, by whatever changes when they would be others. Vectors of another
@@ -162,6 +185,17 @@ impl Search {
     pub fn coverage(&self) -> (usize, usize) {
         let vectors = self.vectors.read().unwrap_or_else(PoisonError::into_inner).len();
         (vectors, self.upkeep().len())
+    }
+
+    /// What it takes in memory. Blocks while the index catches up or vectors are written.
+    pub fn memory(&self) -> SearchMemory {
+        // An index of nothing has some kilobytes of files, which are no shop's.
+        let index_bytes = match self.upkeep().bytes() {
+            0 => 0,
+            slots => slots + self.index.bytes(),
+        };
+        let vectors = self.vectors.read().unwrap_or_else(PoisonError::into_inner);
+        SearchMemory { index_bytes, vector_bytes: vectors.bytes() }
     }
 
     fn upkeep(&self) -> MutexGuard<'_, Upkeep> {

@@ -11,6 +11,8 @@ use crate::facts::{Fact, FactId, Facts, Product, Revision, Table};
 const PAGE: usize = 2000;
 /// Changes that are looked at together.
 const CHANGES: usize = 10_000;
+/// Memory of a product's slot: an SKU with its counts, and a place in each map.
+const SLOT_BYTES: usize = 128;
 
 /// What the index holds.
 #[derive(Debug, Default)]
@@ -26,6 +28,11 @@ impl Upkeep {
     /// Whether it has followed nothing yet.
     pub(super) fn is_new(&self) -> bool {
         self.at.is_none()
+    }
+
+    /// What the slots take in memory.
+    pub(super) fn bytes(&self) -> usize {
+        self.slots.len() * SLOT_BYTES
     }
 
     pub(super) fn has(&self, sku: &str) -> bool {

@@ -2,6 +2,7 @@
 
 mod model;
 mod power_cut;
+mod publication;
 mod reading;
 mod writing;
 

@@ -137,9 +137,9 @@ fn every_limit_is_told_by_its_name() {
             "bytes of JSON are more than the limit of 200 (facts.max_fact_bytes)",
         ),
         (
-            FactsConfig { max_memory_bytes: 1200, ..config() },
+            FactsConfig { max_memory_bytes: 900, ..config() },
             vec![row("1"), row("2"), row("3")],
-            "bytes of memory are more than the limit of 1200 (facts.max_memory)",
+            "bytes of memory are more than the limit of 900 (facts.max_memory)",
         ),
     ] {
         let facts = Facts::in_memory(limits).unwrap();

@@ -8,6 +8,7 @@ use super::{Card, MAX_CARD_BYTES};
 const QUANTISATION: &str = "endcap:quantisation";
 const OWNER: &str = "endcap:owner";
 const LANGUAGES: &str = "endcap:languages";
+const SKILLS: &str = "endcap:skills";
 const HEAD: &str = "endcap:head";
 
 impl Card {
@@ -42,6 +43,7 @@ impl Card {
             architecture: text(model, "/modelCard/modelParameters/architectureFamily"),
             quantisation: property(model, QUANTISATION),
             languages: listed(&property(model, LANGUAGES)),
+            skills: listed(&property(model, SKILLS)),
             task: text(model, "/modelCard/modelParameters/task"),
             inputs: formats(model, "/modelCard/modelParameters/inputs"),
             outputs: formats(model, "/modelCard/modelParameters/outputs"),
@@ -90,9 +92,10 @@ impl Card {
             if let Some(head) = &self.head {
                 properties.push(json!({"name": HEAD, "value": head.to_string()}));
             }
-            if !self.languages.is_empty() {
-                let languages = self.languages.join(" ");
-                properties.push(json!({"name": LANGUAGES, "value": languages}));
+            for (name, list) in [(LANGUAGES, &self.languages), (SKILLS, &self.skills)] {
+                if !list.is_empty() {
+                    properties.push(json!({"name": name, "value": list.join(" ")}));
+                }
             }
         }
         if let Some(object) = model.as_object_mut() {
@@ -217,6 +220,7 @@ mod tests {
             architecture: "llama".into(),
             quantisation: "4-bit".into(),
             languages: vec!["en".into(), "de".into()],
+            skills: vec!["ask".into()],
             intended_use: vec!["tests".into()],
             limits: vec!["knows nothing".into()],
             head: Some(json!({"task": "classify", "scale": [0.5, 1.0]})),

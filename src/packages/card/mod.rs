@@ -51,6 +51,9 @@ pub struct Card {
     /// Languages that it was made for, as `en`; none where nobody stated any.
     #[serde(default)]
     pub languages: Vec<String>,
+    /// Skills that it is fit for, of `ask` and `copy`; none where nobody stated any.
+    #[serde(default)]
+    pub skills: Vec<String>,
     /// What it may be used for.
     #[serde(default)]
     pub intended_use: Vec<String>,

@@ -19,6 +19,7 @@ use super::origin::Origin;
 use super::package::Package;
 use super::progress::Progress;
 use super::staging::Draft;
+use crate::telemetry::with_causes;
 pub(super) use entry::{package_bytes, prepare_entry};
 
 /// Version of a package that is made of files by hand.
@@ -164,15 +165,7 @@ fn merge_generation(path: &Path, generation: &GenerationDefaults) -> Result<(), 
 pub(super) fn refuse_import(file: &Path, error: ImportError) -> PackageError {
     match error {
         ImportError::Write { path, source } => PackageError::io("writing", &path, source),
-        other => {
-            let mut why = other.to_string();
-            let mut cause = std::error::Error::source(&other);
-            while let Some(source) = cause {
-                why = format!("{why}: {source}");
-                cause = source.source();
-            }
-            PackageError::Import { path: file.to_owned(), why }
-        }
+        other => PackageError::Import { path: file.to_owned(), why: with_causes(&other) },
     }
 }
 

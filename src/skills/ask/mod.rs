@@ -16,37 +16,42 @@ mod tests;
 use std::sync::Arc;
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 pub use intent::{Aspect, Intent};
 pub(super) use prompt::known;
 
 use super::answer::{Answer, Step};
-use super::checks::Wording;
-use super::clerk::{Clerk, Plan, Wanted, Wishes, seed, template_digest, unspoken};
+use super::checks::{Refused, Wording};
+use super::clerk::{Clerk, Wishes, unspoken};
+use super::fitness::is_fit;
 use super::language::Language;
 use super::making::{Order, Progress};
-use super::view::View;
+use super::view::{Meanings, View};
 use super::voice::Speaker;
-use super::wording::{self, Say};
+use super::wanted::{Plan, Terms, Wanted, at_night, seed};
+use super::wording::Say;
 use super::words::{Word, words};
-use crate::cache::{self, Ask, KeyBuilder, Policy, Scope};
+use crate::cache::{self, Again, Ask, Scope};
 use crate::engine::Sampling;
 use crate::facts::search::Search;
-use crate::facts::{Facts, UnixSeconds};
+use crate::facts::{Facts, Product, Seen, UnixSeconds};
 use compose::{Draft, Question, compose};
 use intent::understand;
 
 /// The skill's name in settings, keys and metrics.
-const SKILL: &str = "ask";
+pub(super) const SKILL: &str = "ask";
 /// Products that a model is told of.
 const MAX_RETRIEVED: usize = 4;
+/// Texts of one question whose meaning is looked up: two are compared.
+const MAX_MEANT: usize = 2;
 /// Tokens and characters of a generated answer.
 const MAX_TOKENS: usize = 120;
 const MAX_CHARS: usize = 500;
 
 /// A question as it comes.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Asked {
     /// Its words; personal data in it is taken out before anything is done with it.
     pub question: String,
@@ -57,8 +62,10 @@ pub struct Asked {
     /// The model to be asked where no rule answers.
     pub model: Option<String>,
     /// What is wanted of the cache.
+    #[serde(skip)]
     pub wishes: Wishes,
     /// The answer is there by then.
+    #[serde(skip, default = "at_night")]
     pub deadline: Instant,
 }
 
@@ -68,6 +75,8 @@ struct Read {
     words: Vec<Word>,
     understood: intent::Understood,
     language: Language,
+    /// What those of its words mean that no product has.
+    meanings: Meanings,
 }
 
 impl Read {
@@ -78,7 +87,12 @@ impl Read {
         let understood = understand(&words, told.unwrap_or(default), told.is_some());
         // "Preis Milch" has no function word, and its phrase tells the language.
         let language = asked.language.or(told).unwrap_or(understood.language);
-        Self { text, words, understood, language }
+        Self { text, words, understood, language, meanings: Meanings::new() }
+    }
+
+    /// The words that name products, as a search takes them; empty where there are none.
+    fn query(&self) -> String {
+        resolve::query(&self.question().names())
     }
 
     fn question(&self) -> Question<'_> {
@@ -93,36 +107,88 @@ impl Clerk {
         asked: Asked,
         progress: watch::Sender<Progress>,
     ) -> Result<Answer, cache::Failure> {
-        let read = Read::of(&asked, self.settings.language);
+        let mut read = Read::of(&asked, self.settings.language);
         self.catch_up().await;
         let now = UnixSeconds::now();
         let mut view = View::open(&self.facts, &self.search, read.language, now);
         let intent = read.understood.intent.name();
-        if let Some(draft) = compose(&read.question(), &mut view) {
+        if let Some(draft) = self.by_rule(&mut read, &mut view, asked.deadline).await {
             return Ok(self.of_facts(SKILL, intent, joined(draft), Step::Template, view));
         }
         let speaker = self.voice.speaker(asked.model.as_deref(), asked.deadline).await;
-        let speaks = |speaker: &Arc<dyn Speaker>| speaker.speaks(read.language.code());
-        let Some(speaker) = speaker.as_ref().filter(|speaker| speaks(speaker)) else {
+        let why_not = |speaker: &Arc<dyn Speaker>| self.why_not(speaker, &asked, &read);
+        let unable = speaker.as_ref().and_then(why_not);
+        let Some(speaker) = speaker.as_ref().filter(|_| unable.is_none()) else {
             let draft = fallback(&read, &mut view);
             let answer = self.of_facts(SKILL, intent, joined(draft), Step::Fallback, view);
-            return Ok(unspoken(answer, speaker.as_ref()));
+            return Ok(unspoken(answer, speaker.as_ref().zip(unable)));
         };
         let read = Arc::new(read);
-        let digest = template_digest(prompt::INSTRUCTION);
-        // What is kept may have a slot for what is not there any more; then it is made anew.
-        for fresh in [false, true] {
-            let wanted = self.wanted(&asked, &read, speaker, progress.clone(), fresh);
-            let (kept, status) = self.text(wanted).await?;
-            let by = (speaker, digest.clone());
-            if let Some(answer) = self.bound((SKILL, intent), kept, by, read.language, status) {
-                self.count(SKILL, &answer);
-                return Ok(answer);
-            }
+        let wanted = || self.wanted(&asked, &read, speaker, progress.clone());
+        if let Some(answer) = self.told((SKILL, intent), read.language, wanted).await? {
+            return Ok(answer);
         }
         let view = View::open(&self.facts, &self.search, read.language, UnixSeconds::now());
         let safe = Draft { sentences: vec![view.say(Say::Unanswered)], cited: Vec::new() };
         Ok(self.of_facts(SKILL, intent, joined(safe), Step::Fallback, view))
+    }
+
+    /// What can be made now of a question that nobody asks.
+    pub(super) async fn ask_again(&self, asked: Asked) -> Again {
+        let speaker = self.voice.at_hand(asked.model.as_deref());
+        let Some(speaker) = speaker.filter(|_| self.meaning.is_at_hand()) else {
+            return Again::Later;
+        };
+        let mut read = Read::of(&asked, self.settings.language);
+        self.catch_up().await;
+        // A rule may know by now what none knew then.
+        let mut view = self.view(read.language);
+        let by_rule = self.by_rule(&mut read, &mut view, asked.deadline).await;
+        if by_rule.is_some() || self.why_not(&speaker, &asked, &read).is_some() {
+            return Again::Never;
+        }
+        self.wanted(&asked, &Arc::new(read), &speaker, watch::Sender::default()).again()
+    }
+
+    /// The answer of the rules, where one has it: by words, then by what the words mean that no
+    /// product has.
+    async fn by_rule(
+        &self,
+        read: &mut Read,
+        view: &mut View<'_>,
+        deadline: Instant,
+    ) -> Option<Draft> {
+        let draft = compose(&read.question(), view);
+        if draft.is_none() {
+            view.missed.push(read.query());
+        }
+        if self.understand(read, view, deadline).await {
+            return compose(&read.question(), view);
+        }
+        draft
+    }
+
+    /// Looks up what the missed texts mean, for the question and the view; whether any is known.
+    async fn understand(&self, read: &mut Read, view: &mut View<'_>, deadline: Instant) -> bool {
+        let mut missed = std::mem::take(&mut view.missed);
+        missed.retain(|text| !text.is_empty());
+        for text in missed.into_iter().take(MAX_MEANT) {
+            if let Some(vector) = self.meaning.vector(&text, deadline).await {
+                read.meanings.insert(text, vector);
+            }
+        }
+        view.meanings.clone_from(&read.meanings);
+        !read.meanings.is_empty()
+    }
+
+    /// Why a model is not asked; none where it is.
+    fn why_not(&self, speaker: &Arc<dyn Speaker>, asked: &Asked, read: &Read) -> Option<Refused> {
+        let named = asked.model.as_ref().or(self.settings.model.as_ref());
+        let is_named = named.is_some_and(|name| name == speaker.name());
+        match speaker.speaks(read.language.code()) {
+            false => Some(Refused::Language),
+            true => (!is_named && !is_fit(&**speaker, SKILL)).then_some(Refused::Unfit),
+        }
     }
 
     fn wanted(
@@ -131,53 +197,37 @@ impl Clerk {
         read: &Arc<Read>,
         speaker: &Arc<dyn Speaker>,
         progress: watch::Sender<Progress>,
-        fresh: bool,
     ) -> Wanted<impl Fn() -> Plan + Send + Sync + 'static> {
-        let template = template_digest(prompt::INSTRUCTION);
-        let seed = seed(&[&template, read.language.code(), &read.text]);
-        let blocked = self.settings.blocked_terms.clone();
-        let language = read.language.code();
+        let terms = Terms {
+            skill: SKILL,
+            template: prompt::INSTRUCTION,
+            speaker,
+            language: read.language,
+            scope: asked.scope,
+            wishes: asked.wishes,
+        };
+        let seed = seed(&[terms.template, read.language.code(), &read.text]);
         let prices_old = self.view(read.language).is_old(crate::facts::Table::Prices);
-        let family = KeyBuilder::new(SKILL)
-            .field("model", speaker.digest())
-            .field("template", &template)
-            .field("wording", wording::digest(read.language))
-            .field("language", language)
-            .field("prices", if prices_old { "old" } else { "current" })
-            .list("blocked", blocked.iter());
+        let prices = if prices_old { "old" } else { "current" };
+        let family = self.family(&terms).field("prices", prices);
         let key = family.clone().field("question", &read.text).finish(asked.scope);
-        let policy = self.cache.policy(SKILL, speaker.name());
         // What is about something that must not be shared is asked of no vector.
         let category = cache::category(&read.text).filter(|category| category.may_share());
+        let order = Asked { question: read.text.clone(), ..asked.clone() };
         let ask = Ask {
-            key,
-            scope: asked.scope,
-            policy: Policy {
-                read: policy.read && asked.wishes.read && !fresh,
-                write: policy.write && asked.wishes.write,
-                ..policy
-            },
             question: category.map(|category| cache::Question {
                 text: read.text.as_str().into(),
                 category: category.as_str().into(),
                 family: family.finish(asked.scope),
             }),
-            provenance: cache::Provenance {
-                route: SKILL.to_owned(),
-                model: speaker.name().to_owned(),
-                model_digest: speaker.digest().to_owned(),
-                template_digest: template,
-                seed: Some(seed),
-                step: Some(Step::Model.name().to_owned()),
-            },
-            recipe: None,
+            ..self.asking(&terms, key, seed, &order)
         };
         let (facts, search) = (self.facts.clone(), Arc::clone(&self.search));
         let (read, deadline) = (Arc::clone(read), asked.deadline);
-        let question = category.map(|_| read.text.clone());
+        let blocked = self.settings.blocked_terms.clone();
         let scope = asked.scope.of_prompts();
         let plan = move || plan(&facts, &search, &read, &blocked, seed, scope, deadline);
-        Wanted { ask, question, speaker: Arc::clone(speaker), deadline, progress, plan }
+        Wanted { ask, speaker: Arc::clone(speaker), deadline, progress, plan }
     }
 
     fn view(&self, language: Language) -> View<'_> {
@@ -197,11 +247,8 @@ fn plan(
 ) -> Plan {
     let now = UnixSeconds::now();
     let mut view = View::open(facts, search, read.language, now);
-    let names = read.question().names();
-    let mut products = match names.is_empty() {
-        true => Vec::new(),
-        false => view.find(&resolve::query(&names), MAX_RETRIEVED),
-    };
+    view.meanings.clone_from(&read.meanings);
+    let mut products = retrieved(read, &mut view);
     // Nothing is said of what is recalled but that it is.
     let mut warnings = Draft::default();
     products.retain(|product| {
@@ -241,15 +288,20 @@ fn plan(
 
 /// What is said where nobody can say more.
 fn fallback(read: &Read, view: &mut View<'_>) -> Draft {
-    let names = read.question().names();
-    let products = match names.is_empty() {
-        true => Vec::new(),
-        false => view.find(&resolve::query(&names), MAX_RETRIEVED),
-    };
+    let products = retrieved(read, view);
     compose::warned(related(&products, view), view)
 }
 
-fn related(products: &[crate::facts::Seen<crate::facts::Product>], view: &View<'_>) -> Draft {
+/// The products that a question may be about.
+fn retrieved(read: &Read, view: &mut View<'_>) -> Vec<Seen<Product>> {
+    let query = read.query();
+    if query.is_empty() {
+        return Vec::new();
+    }
+    view.find(&query, MAX_RETRIEVED).into_iter().map(|hit| hit.product).collect()
+}
+
+fn related(products: &[Seen<Product>], view: &View<'_>) -> Draft {
     let mut draft = Draft { sentences: vec![view.say(Say::Unanswered)], cited: Vec::new() };
     if !products.is_empty() {
         let list = products.iter().map(|product| view.label(product)).collect();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::phrases;
-use crate::facts::search::MAX_QUERY_BYTES;
+use crate::facts::search::{Hit, MAX_QUERY_BYTES, other_names};
 use crate::facts::{Attribute, Product, Reader, Seen};
 use crate::skills::language::Language;
 use crate::skills::view::View;
@@ -13,6 +13,10 @@ use crate::skills::words::{Word, fold, words};
 const CANDIDATES: usize = 50;
 /// The share of words, in percent, from which on a product may be what was meant.
 const NEAR_PERCENT: usize = 50;
+/// The cosine from which on a product may be what words mean that it does not have.
+const ALIKE: f32 = 0.55;
+/// Products that are offered where none is meant for certain.
+const MAX_NEAR: usize = 3;
 /// Words of amounts and containers: they narrow a search, and mean nothing where they do not.
 const AMOUNTS: &str = "\
     one two three four five six can cans tin tins bottle bottles box boxes bag bags jar jars piece \
@@ -58,35 +62,68 @@ pub(super) fn by_sku(question: &str, reader: &mut Reader) -> Option<Seen<Product
     parts.filter(|part| sku(part)).take(8).find_map(|part| reader.product(part))
 }
 
-/// The products that these words name.
+/// The products that these words name. Where no product has them all, the view is told that they
+/// were missed, and what is known of their meaning counts.
 pub(super) fn resolve(names: &[String], view: &mut View<'_>) -> Resolved {
     if names.is_empty() {
         return Resolved::Unnamed;
     }
-    let found = view.find(&query(names), CANDIDATES);
-    let mut scored: Vec<(Fit, Seen<Product>)> =
-        found.into_iter().map(|product| (Fit::of(names, &product), product)).collect();
-    // A stable sort: the search's own order decides between equals.
-    scored.sort_by_key(|(fit, _)| std::cmp::Reverse(fit.percent));
-    let best = scored.first().map_or(0, |(fit, _)| fit.percent);
-    let full: Vec<_> = scored.iter().filter(|(fit, _)| fit.percent == 100).collect();
-    if full.is_empty() {
-        let near = scored.into_iter().filter(|(fit, _)| fit.percent == best).take(3);
-        let near: Vec<_> = near.map(|(_, product)| product).collect();
-        return if best >= NEAR_PERCENT { Resolved::Near(near) } else { Resolved::Nothing };
+    let query = query(names);
+    let hits = view.find(&query, CANDIDATES);
+    let scored = scored(names, &hits);
+    if let Some(resolved) = full(&scored) {
+        return resolved;
     }
+    // A search looks for the other names as well, so what goes by them is among the hits.
+    let other = other_names(&query).map(|other| words(&other));
+    let other = other.map(|words| words.into_iter().map(|word| word.folded).collect::<Vec<_>>());
+    if let Some(resolved) = other.and_then(|names| full(&self::scored(&names, &hits))) {
+        return resolved;
+    }
+    view.missed.push(query);
+    near(&scored)
+}
+
+fn scored<'a>(names: &[String], hits: &'a [Hit]) -> Vec<(Fit, &'a Hit)> {
+    hits.iter().map(|hit| (Fit::of(names, &hit.product), hit)).collect()
+}
+
+/// The products that have all of the words; none where no product has.
+fn full(scored: &[(Fit, &Hit)]) -> Option<Resolved> {
+    let full: Vec<_> = scored.iter().filter(|(fit, _)| fit.percent == 100).collect();
     // Coffee goes before coffee creamer.
     let heads: Vec<_> = full.iter().filter(|(fit, _)| fit.head).copied().collect();
     let full = if heads.is_empty() { full } else { heads };
     let mut whole = full.iter().filter(|(fit, _)| fit.whole_name);
     let (first, second) = (whole.next(), whole.next());
     match (full.as_slice(), first, second) {
-        ([(_, only)], ..) | (_, Some((_, only)), None) => Resolved::One(only.clone()),
+        ([], ..) => None,
+        ([(_, only)], ..) | (_, Some((_, only)), None) => Some(Resolved::One(only.product.clone())),
         _ => {
             let count = full.len();
-            Resolved::Several(full.into_iter().map(|(_, product)| product.clone()).collect(), count)
+            let products = full.into_iter().map(|(_, hit)| hit.product.clone());
+            Some(Resolved::Several(products.collect(), count))
         }
     }
+}
+
+/// Those that have most of the words, or mean much the same; the search's order decides between them.
+fn near(scored: &[(Fit, &Hit)]) -> Resolved {
+    let best = scored.iter().map(|(fit, _)| fit.percent).max().unwrap_or_default();
+    let is_near = |(fit, hit): &&(Fit, &Hit)| {
+        let by_words = fit.percent == best && best >= NEAR_PERCENT;
+        by_words || hit.cosine.is_some_and(|cosine| cosine >= ALIKE)
+    };
+    let near = scored.iter().filter(is_near).take(MAX_NEAR);
+    match near.map(|(_, hit)| hit.product.clone()).collect::<Vec<_>>() {
+        near if near.is_empty() => Resolved::Nothing,
+        near => Resolved::Near(near),
+    }
+}
+
+/// Whether these words say what one of the products is, and not only which one of its kind.
+pub(super) fn say_what(names: &[String], products: &[Seen<Product>]) -> bool {
+    products.iter().any(|product| Fit::of(names, product).head)
 }
 
 /// How well a product fits words.

@@ -48,11 +48,13 @@ pub enum Refused {
     Echo,
     /// None of the things that it was to be about.
     Ungrounded,
+    /// The model is not fit for the skill, so it was not asked.
+    Unfit,
 }
 
 impl Refused {
     /// Every reason.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Money,
         Self::Quantity,
         Self::Slot,
@@ -66,6 +68,7 @@ impl Refused {
         Self::Personal,
         Self::Echo,
         Self::Ungrounded,
+        Self::Unfit,
     ];
 
     /// As provenance and metrics call it.
@@ -84,6 +87,7 @@ impl Refused {
             Self::Personal => "personal_data",
             Self::Echo => "echo",
             Self::Ungrounded => "ungrounded",
+            Self::Unfit => "unfit",
         }
     }
 }

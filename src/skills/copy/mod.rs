@@ -11,21 +11,21 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::answer::{Answer, Step};
-use super::checks::{Ground, Wording};
-use super::clerk::{Clerk, Plan, SkillError, Wanted, Wishes, seed, template_digest, unspoken};
+use super::checks::{Ground, Refused, Wording};
+use super::clerk::{Clerk, SkillError, Wishes, unspoken};
 use super::language::Language;
 use super::making::{Order, Progress};
 use super::view::View;
 use super::voice::Speaker;
-use super::wording;
+use super::wanted::{Plan, Terms, Wanted, at_night, seed};
 use super::{ask, bind};
-use crate::cache::{self, Ask, KeyBuilder, Policy, Scope};
+use crate::cache::{self, Again, Scope};
 use crate::engine::Sampling;
 use crate::facts::search::Search;
 use crate::facts::{Facts, Product, Seen, Table, UnixSeconds};
 
 /// The skill's name in settings, keys and metrics.
-const SKILL: &str = "copy";
+pub(super) const SKILL: &str = "copy";
 
 /// What is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -101,7 +101,7 @@ impl Length {
 }
 
 /// What is wanted.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CopyOrder {
     /// Of which product.
     pub sku: String,
@@ -120,8 +120,10 @@ pub struct CopyOrder {
     /// The model to be asked.
     pub model: Option<String>,
     /// What is wanted of the cache.
+    #[serde(skip)]
     pub wishes: Wishes,
     /// It is there by then.
+    #[serde(skip, default = "at_night")]
     pub deadline: Instant,
 }
 
@@ -146,28 +148,40 @@ impl Clerk {
         order.audience = order.audience.as_deref().map(crate::privacy::redact);
         let now = UnixSeconds::now();
         let mut view = View::open(&self.facts, &self.search, order.language, now);
-        let product = subject(&order, &mut view)?;
+        subject(&order, &mut view)?;
         let speaker = self.voice.speaker(order.model.as_deref(), order.deadline).await;
         let (kind, order) = (order.kind.name(), Arc::new(order));
         let speaks = |speaker: &&Arc<dyn Speaker>| speaker.speaks(order.language.code());
-        if let Some(speaker) = speaker.as_ref().filter(speaks) {
-            // What is kept may have a slot for what is not there any more; then it is made anew.
-            for fresh in [false, true] {
-                let wanted = self.written(&order, speaker, progress.clone(), fresh);
-                let (kept, status) = self.text(wanted).await?;
-                let by = (speaker, template_digest(prompt::INSTRUCTION));
-                let bound = self.bound((SKILL, kind), kept, by, order.language, status);
-                if let Some(answer) = bound {
-                    self.count(SKILL, &answer);
-                    return Ok(answer);
-                }
+        let told = match speaker.as_ref().filter(speaks) {
+            Some(speaker) => {
+                let written = || self.written(&order, speaker, progress.clone());
+                self.told((SKILL, kind), order.language, written).await
             }
+            None => Ok(None),
+        };
+        // Nothing is written about what is gone or recalled meanwhile.
+        let now = UnixSeconds::now();
+        let mut view = View::open(&self.facts, &self.search, order.language, now);
+        let product = subject(&order, &mut view)?;
+        if let Some(answer) = told? {
+            return Ok(answer);
         }
         let text = template::text(&order, &product, &view, Slots::of(&order, &view, now));
         let cited = vec![order.sku.clone()];
         let answer = self.of_facts(SKILL, kind, (text, cited), Step::Fallback, view);
-        let speaks = speaker.as_ref().is_some_and(|speaker| speaks(&speaker));
-        Ok(unspoken(answer, speaker.as_ref().filter(|_| !speaks)))
+        let unable = speaker.as_ref().filter(|speaker| !speaks(speaker));
+        Ok(unspoken(answer, unable.map(|speaker| (speaker, Refused::Language))))
+    }
+
+    /// What can be made now of an order that nobody gives.
+    pub(super) fn copy_again(&self, order: CopyOrder) -> Again {
+        let Some(speaker) = self.voice.at_hand(order.model.as_deref()) else { return Again::Later };
+        let now = UnixSeconds::now();
+        let mut view = View::open(&self.facts, &self.search, order.language, now);
+        if subject(&order, &mut view).is_err() || !speaker.speaks(order.language.code()) {
+            return Again::Never;
+        }
+        self.written(&Arc::new(order), &speaker, watch::Sender::default()).again()
     }
 
     fn written(
@@ -175,53 +189,35 @@ impl Clerk {
         order: &Arc<CopyOrder>,
         speaker: &Arc<dyn Speaker>,
         progress: watch::Sender<Progress>,
-        fresh: bool,
     ) -> Wanted<impl Fn() -> Plan + Send + Sync + 'static> {
-        let template = template_digest(prompt::INSTRUCTION);
-        let (language, audience) = (order.language, order.audience.clone().unwrap_or_default());
-        let blocked = self.settings.blocked_terms.clone();
-        let view = View::open(&self.facts, &self.search, language, UnixSeconds::now());
+        let terms = Terms {
+            skill: SKILL,
+            template: prompt::INSTRUCTION,
+            speaker,
+            language: order.language,
+            scope: order.scope,
+            wishes: order.wishes,
+        };
+        let view = View::open(&self.facts, &self.search, order.language, UnixSeconds::now());
         let slots = Slots::of(order, &view, view.now);
-        let key = KeyBuilder::new(SKILL)
-            .field("model", speaker.digest())
-            .field("template", &template)
-            .field("wording", wording::digest(language))
-            .field("language", language.code())
+        let key = self
+            .family(&terms)
             .field("sku", &order.sku)
             .field("kind", order.kind.name())
             .field("tone", order.tone.name())
             .field("length", order.length.limits().0)
-            .field("audience", &audience)
+            .field("audience", order.audience.as_deref().unwrap_or_default())
             .list("slots", slots.written(&order.sku).iter())
-            .list("blocked", blocked.iter())
             .finish(order.scope);
         let tone = order.tone.name();
-        let seed = seed(&[&template, language.code(), &order.sku, order.kind.name(), tone]);
-        let policy = self.cache.policy(SKILL, speaker.name());
-        let ask = Ask {
-            key,
-            scope: order.scope,
-            policy: Policy {
-                read: policy.read && order.wishes.read && !fresh,
-                write: policy.write && order.wishes.write,
-                semantic: false,
-                ..policy
-            },
-            question: None,
-            provenance: cache::Provenance {
-                route: SKILL.to_owned(),
-                model: speaker.name().to_owned(),
-                model_digest: speaker.digest().to_owned(),
-                template_digest: template,
-                seed: Some(seed),
-                step: Some(Step::Model.name().to_owned()),
-            },
-            recipe: None,
-        };
+        let of = [terms.template, order.language.code(), &order.sku, order.kind.name(), tone];
+        let seed = seed(&of);
+        let ask = self.asking(&terms, key, seed, order.as_ref());
+        let blocked = self.settings.blocked_terms.clone();
         let (facts, search) = (self.facts.clone(), Arc::clone(&self.search));
         let (deadline, order) = (order.deadline, Arc::clone(order));
         let plan = move || plan(&facts, &search, &order, &blocked, seed);
-        Wanted { ask, question: None, speaker: Arc::clone(speaker), deadline, progress, plan }
+        Wanted { ask, speaker: Arc::clone(speaker), deadline, progress, plan }
     }
 }
 

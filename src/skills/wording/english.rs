@@ -47,6 +47,7 @@ pub(super) fn write(say: Say<'_>) -> String {
         Say::Contains { name, list } => format!("{name} contains {list}."),
         Say::MayContain { name, list } => format!("{name} may contain {list}."),
         Say::Includes { name, what } => format!("Yes, {name} contains {what}."),
+        Say::NotFree { name, what } => format!("No, {name} contains {what}."),
         Say::Traces { name, what } => format!("{name} may contain traces of {what}."),
         Say::Free { name, what } => {
             format!("According to our data {name} contains no {what}.")
@@ -76,6 +77,9 @@ pub(super) fn write(say: Say<'_>) -> String {
         }
         Say::SamePrice { name, other, price } => {
             format!("{name} and {other} cost the same: {price}.")
+        }
+        Say::ByAmount { name, price, other, than } => {
+            format!("For the same amount: {name} {price}, {other} {than}.")
         }
         Say::Cheapest { name, price } => format!("The cheapest is {name} at {price}."),
         Say::Size { name, size } => format!("{name}: {size}."),

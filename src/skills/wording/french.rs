@@ -50,6 +50,7 @@ pub(super) fn write(say: Say<'_>) -> String {
         Say::Contains { name, list } => format!("{name} contient : {list}."),
         Say::MayContain { name, list } => format!("{name} peut contenir : {list}."),
         Say::Includes { name, what } => format!("Oui, {name} contient : {what}."),
+        Say::NotFree { name, what } => format!("Non, {name} contient : {what}."),
         Say::Traces { name, what } => format!("{name} peut contenir des traces de {what}."),
         Say::Free { name, what } => {
             format!("Selon nos données {name} ne contient pas : {what}.")
@@ -78,6 +79,9 @@ pub(super) fn write(say: Say<'_>) -> String {
         }
         Say::SamePrice { name, other, price } => {
             format!("{name} et {other} coûtent autant : {price}.")
+        }
+        Say::ByAmount { name, price, other, than } => {
+            format!("À quantité égale : {name} {price} ; {other} {than}.")
         }
         Say::Cheapest { name, price } => format!("Le moins cher est {name} à {price}."),
         Say::Size { name, size } => format!("{name} : {size}."),

@@ -53,6 +53,7 @@ pub(super) fn write(say: Say<'_>) -> String {
         Say::Contains { name, list } => format!("{name} enthält {list}."),
         Say::MayContain { name, list } => format!("{name} kann Spuren enthalten von: {list}."),
         Say::Includes { name, what } => format!("Ja, {name} enthält {what}."),
+        Say::NotFree { name, what } => format!("Nein, {name} enthält {what}."),
         Say::Traces { name, what } => format!("{name} kann Spuren enthalten von: {what}."),
         Say::Free { name, what } => {
             format!("Nach unseren Daten ist in {name} nicht enthalten: {what}.")
@@ -62,9 +63,10 @@ pub(super) fn write(say: Say<'_>) -> String {
             "Zu {name} haben wir keine Angaben über Allergene. Bitte lesen Sie das Etikett oder \
              fragen Sie unser Personal."
         ),
-        Say::WithoutList { what, list } => format!("Ohne diese Angabe ({what}): {list}."),
+        Say::WithoutList { what, list } => format!("Nach unseren Daten ohne {what}: {list}."),
         Say::WithoutNone { what } => format!(
-            "Ich finde keines, das ohne diese Angabe ist ({what}). Bitte fragen Sie unser Personal."
+            "Ich finde keines, das nach unseren Daten ohne {what} ist. Bitte fragen Sie unser \
+             Personal."
         ),
         Say::CheckLabel => "Bitte prüfen Sie immer auch das Etikett.".to_owned(),
         Say::Recalled { name, reason } => {
@@ -81,6 +83,9 @@ pub(super) fn write(say: Say<'_>) -> String {
         }
         Say::SamePrice { name, other, price } => {
             format!("{name} und {other} kosten gleich viel: {price}.")
+        }
+        Say::ByAmount { name, price, other, than } => {
+            format!("Auf die Menge gerechnet: {name} {price}, {other} {than}.")
         }
         Say::Cheapest { name, price } => format!("Am günstigsten ist {name} für {price}."),
         Say::Size { name, size } => format!("{name}: {size}."),

@@ -50,6 +50,7 @@ pub(super) fn write(say: Say<'_>) -> String {
         Say::Contains { name, list } => format!("{name} contiene {list}."),
         Say::MayContain { name, list } => format!("{name} puede contener {list}."),
         Say::Includes { name, what } => format!("Sí, {name} contiene {what}."),
+        Say::NotFree { name, what } => format!("No, {name} contiene {what}."),
         Say::Traces { name, what } => format!("{name} puede contener trazas de {what}."),
         Say::Free { name, what } => format!("Según nuestros datos {name} no contiene {what}."),
         Say::NoAllergens { name } => format!("{name}: no hay alérgenos declarados."),
@@ -75,6 +76,9 @@ pub(super) fn write(say: Say<'_>) -> String {
         }
         Say::SamePrice { name, other, price } => {
             format!("{name} y {other} cuestan lo mismo: {price}.")
+        }
+        Say::ByAmount { name, price, other, than } => {
+            format!("Por la misma cantidad: {name} {price}; {other} {than}.")
         }
         Say::Cheapest { name, price } => format!("Lo más barato es {name} por {price}."),
         Say::Size { name, size } => format!("{name}: {size}."),

@@ -11,6 +11,13 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use super::broker::Credentials;
 use crate::sync::error::LineError;
 
+impl Credentials {
+    /// TLS 1.2 or 1.3 with what the files hold now. Blocks on the disk for a moment.
+    pub fn client_config(&self) -> Result<Arc<ClientConfig>, LineError> {
+        client_config(self)
+    }
+}
+
 /// TLS 1.2 or 1.3 with what the files hold. Blocks on the disk for a moment.
 pub(super) fn client_config(credentials: &Credentials) -> Result<Arc<ClientConfig>, LineError> {
     let path = &credentials.authority;

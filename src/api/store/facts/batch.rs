@@ -17,12 +17,11 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
-use super::Counts;
 use super::key::{self, Fingerprint, Key};
 use super::lines::{Lines, TooLong};
 use super::refusal::of_facts;
 use crate::api::service::Service;
-use crate::facts::{FactsError, Fault, Revision, Staged, UnixSeconds, Written};
+use crate::facts::{FactsError, Fault, Outcomes, Revision, Staged, UnixSeconds, Written};
 use crate::http::{Kind, Problem, discard};
 
 /// What a body of lines is called; the first is the one that is described.
@@ -38,7 +37,7 @@ const MAX_FAULTS: usize = 10;
 pub(in crate::api) struct BatchWritten {
     /// The store's revision behind the batch.
     revision: Revision,
-    outcomes: Counts,
+    outcomes: Outcomes,
 }
 
 /// `POST /store/v1/facts/batch`.
@@ -70,7 +69,7 @@ pub(in crate::api) async fn write(
     // A body that broke off is told as such, whatever was made of its beginning.
     sent?;
     let written = written?;
-    let told = BatchWritten { revision: written.revision, outcomes: written.outcomes.into() };
+    let told = BatchWritten { revision: written.revision, outcomes: written.outcomes };
     let mut response = Json(told).into_response();
     key::mark(response.headers_mut(), &written);
     Ok(response)

@@ -16,7 +16,7 @@ pub(in crate::api) mod table;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::facts::{Fact, FactId, Held, Outcome, Outcomes, Revision, Source, Table, UnixSeconds};
+use crate::facts::{Fact, FactId, Held, Revision, Source, Table, UnixSeconds};
 
 /// A fact as it is held.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -59,57 +59,4 @@ pub(in crate::api) enum AnyFact {
     Stock(crate::facts::Stock),
     Hours(crate::facts::Hours),
     Recall(crate::facts::Recall),
-}
-
-/// What a write did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum Did {
-    /// The fact was not there before.
-    Created,
-    /// The fact has another value now.
-    Changed,
-    /// The fact had this value already.
-    Unchanged,
-    /// The fact is gone now.
-    Deleted,
-    /// The fact to delete was not there.
-    Absent,
-    /// The update was late or doubled and was not applied.
-    Stale,
-}
-
-impl From<Outcome> for Did {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Created => Self::Created,
-            Outcome::Changed => Self::Changed,
-            Outcome::Unchanged | Outcome::Confirmed => Self::Unchanged,
-            Outcome::Deleted => Self::Deleted,
-            Outcome::Absent => Self::Absent,
-            Outcome::Stale => Self::Stale,
-        }
-    }
-}
-
-/// How many changes of a batch did what.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Counts {
-    created: u64,
-    changed: u64,
-    unchanged: u64,
-    deleted: u64,
-    /// Deletions of what was not there.
-    absent: u64,
-    /// Updates that were late or doubled and were not applied.
-    stale: u64,
-    /// Tables that were confirmed.
-    confirmed: u64,
-}
-
-impl From<Outcomes> for Counts {
-    fn from(outcomes: Outcomes) -> Self {
-        let Outcomes { created, changed, unchanged, deleted, absent, stale, confirmed } = outcomes;
-        Self { created, changed, unchanged, deleted, absent, stale, confirmed }
-    }
 }

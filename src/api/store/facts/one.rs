@@ -10,14 +10,14 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::FactEntry;
 use super::key::{self, Fingerprint, Key};
 use super::refusal::{Named, named, not_found, of_facts};
-use super::{Did, FactEntry};
 use crate::api::query::Query;
 use crate::api::routes::QueryField;
 use crate::api::service::Service;
 use crate::facts::{
-    Batch, Change, Fact, FactId, FactsError, Fault, Revision, Source, Table, UnixSeconds,
+    Batch, Change, Fact, FactId, FactsError, Fault, Outcome, Revision, Source, Table, UnixSeconds,
 };
 use crate::http::{Problem, read_body, require_json};
 
@@ -38,7 +38,7 @@ pub(in crate::api) const STAMP: &[QueryField] = &[
 pub(in crate::api) struct FactWritten {
     table: Table,
     id: String,
-    outcome: Did,
+    outcome: Outcome,
     /// The store's revision behind the write.
     revision: Revision,
 }
@@ -129,7 +129,7 @@ impl Asked {
         let written = written.map_err(Problem::internal)?;
         let written = written.map_err(|error| of_facts(&service, error))?;
         let FactId { table, id } = self.id;
-        let outcome = written.last.map_or(Did::Unchanged, Did::from);
+        let outcome = written.last.unwrap_or(Outcome::Unchanged);
         let told = FactWritten { table, id: id.into(), outcome, revision: written.revision };
         let mut response = Json(told).into_response();
         key::mark(response.headers_mut(), &written);

@@ -34,6 +34,7 @@ struct Numbers {
     bytes: Arc<AtomicU64>,
     most_bytes: Arc<AtomicU64>,
     lacking: AtomicU64,
+    budget: AtomicU64,
 }
 
 type House = (Arc<Shared<Thing>>, Arc<Numbers>);
@@ -52,6 +53,7 @@ fn house(sizes: &[(&str, u64)], open: bool) -> House {
         bytes: Arc::default(),
         most_bytes: Arc::default(),
         lacking: AtomicU64::new(0),
+        budget: AtomicU64::new(100),
     });
     let shared = Shared::new(state, Arc::new(Metrics::new()));
     tokio::spawn(keep(Arc::clone(&shared), Arc::clone(&world)));
@@ -60,6 +62,10 @@ fn house(sizes: &[(&str, u64)], open: bool) -> House {
 
 impl World for Numbers {
     type Item = Thing;
+
+    fn budget_bytes(&self) -> u64 {
+        self.budget.load(Ordering::SeqCst)
+    }
 
     fn lacking_bytes(&self) -> u64 {
         self.lacking.load(Ordering::SeqCst)
@@ -104,6 +110,17 @@ async fn soon<T>(future: impl Future<Output = T>) -> T {
 }
 
 #[tokio::test]
+async fn what_is_at_hand_is_lent_and_nothing_is_loaded_for_it() {
+    let (shared, world) = house(&[("a", 60)], true);
+    assert!(shared.at_hand("a").is_none() && shared.at_hand("b").is_none());
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert!(world.loads.lock().unwrap().is_empty());
+    drop(soon(shared.lend("a")).await.unwrap());
+    let lent = shared.at_hand("a");
+    assert!(lent.is_some() && shared.lock().list(tokio::time::Instant::now())[0].in_flight == 1);
+}
+
+#[tokio::test]
 async fn a_herd_causes_one_load_and_all_of_it_is_served() {
     let (shared, world) = house(&[("a", 60)], false);
     let herd: Vec<_> = (0..50)
@@ -120,6 +137,20 @@ async fn a_herd_causes_one_load_and_all_of_it_is_served() {
         assert_eq!(served.unwrap(), Ok("a".to_owned()));
     }
     assert_eq!(*world.loads.lock().unwrap(), ["a"]);
+}
+
+#[tokio::test]
+async fn a_budget_that_others_have_taken_from_refuses_what_fitted_before() {
+    let (shared, world) = house(&[("a", 60)], true);
+    world.budget.store(50, Ordering::SeqCst);
+    let refused = soon(shared.lend("a")).await.err();
+    assert!(
+        matches!(refused, Some(ShelfError::TooLarge { budget_bytes: 50, needed_bytes: 60, .. })),
+        "{refused:?}"
+    );
+    world.budget.store(100, Ordering::SeqCst);
+    shared.record(|state| state.forgive("a"));
+    assert!(soon(shared.lend("a")).await.is_ok());
 }
 
 #[tokio::test]

@@ -14,6 +14,9 @@ pub(super) struct Partition<Id> {
     dimensions: usize,
     ids: Vec<Id>,
     keys: Vec<u64>,
+    /// When it came, by a count of all that came.
+    pushed: Vec<u64>,
+    pushes: u64,
     /// `dimensions` values an entry.
     values: Vec<i8>,
     scales: Vec<f32>,
@@ -28,6 +31,8 @@ impl<Id: Copy> Partition<Id> {
             dimensions,
             ids: Vec::new(),
             keys: Vec::new(),
+            pushed: Vec::new(),
+            pushes: 0,
             values: Vec::new(),
             scales: Vec::new(),
             signs: Vec::new(),
@@ -43,14 +48,23 @@ impl<Id: Copy> Partition<Id> {
         self.ids.is_empty()
     }
 
-    pub(super) fn first(&self) -> Option<Id> {
-        self.ids.first().copied()
+    /// The entry that was pushed first of those that are left.
+    pub(super) fn oldest(&self) -> Option<Id> {
+        let ages = self.pushed.iter().enumerate();
+        let (place, _) = ages.min_by_key(|(_, pushed)| **pushed)?;
+        self.ids.get(place).copied()
+    }
+
+    /// The vector of the entry at a place.
+    pub(super) fn vector(&self, place: u32) -> Option<Packed> {
+        let start = (place as usize).checked_mul(self.dimensions)?;
+        self.values.get(start..start.checked_add(self.dimensions)?).map(Packed::of_values)
     }
 
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         self.values.capacity()
-            + 8 * (self.keys.capacity() + self.signs.capacity())
+            + 8 * (self.keys.capacity() + self.pushed.capacity() + self.signs.capacity())
             + 4 * self.scales.capacity()
             + size_of::<Id>() * self.ids.capacity()
     }
@@ -61,8 +75,11 @@ impl<Id: Copy> Partition<Id> {
             return None;
         }
         let place = u32::try_from(self.ids.len()).ok()?;
+        self.grow();
         self.ids.push(id);
         self.keys.push(key);
+        self.pushed.push(self.pushes);
+        self.pushes += 1;
         self.values.extend_from_slice(vector.values());
         self.scales.push(vector.scale());
         self.signs.extend(vector.signs());
@@ -77,11 +94,25 @@ impl<Id: Copy> Partition<Id> {
         }
         self.ids.swap_remove(place);
         self.keys.swap_remove(place);
+        self.pushed.swap_remove(place);
         self.scales.swap_remove(place);
         swap_remove_row(&mut self.values, place, self.dimensions);
         swap_remove_row(&mut self.signs, place, self.words);
         self.shrink();
         self.ids.get(place).copied()
+    }
+
+    /// Makes room by quarters: twice the room, as vectors of the library take it, is beyond a budget.
+    fn grow(&mut self) {
+        if self.ids.len() == self.ids.capacity() {
+            let more = (self.ids.len() / 4).max(16);
+            self.ids.reserve_exact(more);
+            self.keys.reserve_exact(more);
+            self.pushed.reserve_exact(more);
+            self.scales.reserve_exact(more);
+            self.values.reserve_exact(more * self.dimensions);
+            self.signs.reserve_exact(more * self.words);
+        }
     }
 
     /// Gives memory back once three quarters of it stand empty.
@@ -91,6 +122,7 @@ impl<Id: Copy> Partition<Id> {
             let room = length * 2;
             self.ids.shrink_to(room);
             self.keys.shrink_to(room);
+            self.pushed.shrink_to(room);
             self.scales.shrink_to(room);
             self.values.shrink_to(room * self.dimensions);
             self.signs.shrink_to(room * self.words);

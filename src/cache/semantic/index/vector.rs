@@ -24,6 +24,11 @@ impl Packed {
         Self::scaled(bytes.iter().map(|&byte| byte as i8).collect())
     }
 
+    /// Takes dimensions that were packed before.
+    pub(in super::super) fn of_values(values: &[i8]) -> Self {
+        Self::scaled(values.into())
+    }
+
     fn scaled(dimensions: Box<[i8]>) -> Self {
         let square = product(&dimensions, &dimensions);
         let scale = if square > 0 { 1.0 / (square as f32).sqrt() } else { 0.0 };

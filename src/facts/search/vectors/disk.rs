@@ -10,6 +10,8 @@ use super::{Quantised, SearchError};
 
 const VECTORS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("vectors");
 const ENCODER: TableDefinition<'_, (), &str> = TableDefinition::new("encoder");
+/// Memory for pages of the file; vectors themselves are in memory anyway.
+const CACHE_BYTES: usize = 1 << 20;
 /// Bytes of the digest and the scale before a vector's numbers.
 const HEAD: usize = 36;
 
@@ -25,7 +27,7 @@ impl Disk {
     pub(super) fn open(
         path: &Path,
     ) -> Result<(Self, String, HashMap<Arc<str>, Quantised>), SearchError> {
-        let database = match Database::create(path) {
+        let database = match create(path) {
             Ok(database) => database,
             Err(redb::DatabaseError::DatabaseAlreadyOpen) => {
                 return Err(failed("opening", path, redb::DatabaseError::DatabaseAlreadyOpen));
@@ -35,12 +37,17 @@ impl Disk {
                 let removed = std::fs::remove_file(path);
                 removed
                     .map_err(|error| failed("removing", path, redb::StorageError::from(error)))?;
-                Database::create(path).map_err(|error| failed("making", path, error))?
+                create(path).map_err(|error| failed("making", path, error))?
             }
         };
         let disk = Self { path: path.to_owned(), database };
         let (encoder, vectors) = disk.read().map_err(|error| failed("reading", path, error))?;
         Ok((disk, encoder, vectors))
+    }
+
+    /// What pages of the file take in memory at most.
+    pub(super) fn cache_bytes(&self) -> usize {
+        CACHE_BYTES
     }
 
     fn read(&self) -> Result<(String, HashMap<Arc<str>, Quantised>), redb::Error> {
@@ -103,6 +110,10 @@ impl Disk {
         };
         run().map_err(|error| failed("writing", &self.path, error))
     }
+}
+
+fn create(path: &Path) -> Result<Database, redb::DatabaseError> {
+    Database::builder().set_cache_size(CACHE_BYTES).create(path)
 }
 
 fn failed(act: &'static str, path: &Path, error: impl Into<redb::Error>) -> SearchError {

@@ -12,6 +12,9 @@ use super::SearchError;
 use crate::facts::Product;
 use disk::Disk;
 
+/// Memory of an SKU with its counts, and of what the allocator keeps beside it and a vector.
+const OWN_BYTES: usize = 48;
+
 /// A text whose vector is not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing {
@@ -107,6 +110,16 @@ impl Vectors {
 
     pub(super) fn len(&self) -> usize {
         self.by_sku.len()
+    }
+
+    /// What they take in memory.
+    pub(super) fn bytes(&self) -> usize {
+        let width = self.by_sku.values().next().map_or(0, |held| held.bytes.len());
+        let entry = size_of::<(Arc<str>, Quantised)>() + 1;
+        let own = self.by_sku.capacity() * entry + self.by_sku.len() * (width + OWN_BYTES);
+        let pages = self.disk.as_ref().map_or(0, Disk::cache_bytes);
+        // A file of no vectors has hardly a page.
+        if self.by_sku.is_empty() { own } else { own + pages }
     }
 
     pub(super) fn skus(&self) -> impl Iterator<Item = Arc<str>> {

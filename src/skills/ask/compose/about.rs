@@ -36,7 +36,8 @@ pub(super) fn aspect(
     products: &[Seen<Product>],
     view: &mut View<'_>,
 ) -> Draft {
-    let mut draft = Draft::default();
+    let (mut draft, mut unknown) = (Draft::default(), Vec::new());
+    let several = products.len() > 1;
     for product in products {
         draft.cite(product);
         // With the size in the name it would be said twice.
@@ -49,34 +50,39 @@ pub(super) fn aspect(
                 draft.say(view, Say::Brand { name: &label, brand });
             }
             (Aspect::Brand, _, None) => draft.say(view, Say::NoBrand { name: &label }),
-            (Aspect::Other, ..) => attribute(question, product, &label, &mut draft, view),
+            (Aspect::Other, ..) => match attribute(question, product, &label, several, view) {
+                Some(sentence) => draft.sentences.push(sentence),
+                None => unknown.push(label),
+            },
         }
+    }
+    if !unknown.is_empty() {
+        let name = figures::all(unknown, view.language);
+        draft.say(view, Say::AttributeUnknown { name: &name });
     }
     draft
 }
 
-/// Tells the attribute that a question's words name.
+/// Tells the attribute that a question's words name; none where the product does not have it. To a
+/// question about several products no yes or no is one answer.
 fn attribute(
     question: &Question<'_>,
     product: &Product,
     name: &str,
-    draft: &mut Draft,
+    several: bool,
     view: &View<'_>,
-) {
+) -> Option<String> {
     let meant = |key: &str| question.words.iter().any(|word| means(&word.folded, key));
-    let found = product.attributes.iter().find(|(key, _)| meant(key));
-    match found {
-        Some((what, Attribute::Flag(true))) => draft.say(view, Say::Is { name, what }),
-        Some((what, Attribute::Flag(false))) => draft.say(view, Say::IsNot { name, what }),
-        Some((what, value)) => {
-            let value = match value {
-                Attribute::Number(number) => figures::number(number, view.language),
-                other => other.to_string(),
-            };
-            draft.say(view, Say::Attribute { name, what, value: &value });
-        }
-        None => draft.say(view, Say::AttributeUnknown { name }),
-    }
+    let (what, value) = product.attributes.iter().find(|(key, _)| meant(key))?;
+    let value = match value {
+        Attribute::Flag(true) if !several => return Some(view.say(Say::Is { name, what })),
+        Attribute::Flag(false) if !several => return Some(view.say(Say::IsNot { name, what })),
+        Attribute::Flag(true) => view.language.pick(["yes", "ja", "sí", "oui"]).to_owned(),
+        Attribute::Flag(false) => view.language.pick(["no", "nein", "no", "non"]).to_owned(),
+        Attribute::Number(number) => figures::number(number, view.language),
+        Attribute::Text(text) => text.clone(),
+    };
+    Some(view.say(Say::Attribute { name, what, value: &value }))
 }
 
 /// Whether a word of a question means an attribute.

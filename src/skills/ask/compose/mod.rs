@@ -1,6 +1,8 @@
 //! Answers from facts alone, by what is asked for.
 
 mod about;
+mod amount;
+mod compare;
 mod hours;
 mod offers;
 mod prices;
@@ -62,6 +64,14 @@ impl Draft {
         }
     }
 
+    /// Says and cites what another one does, after its own.
+    fn append(&mut self, other: Self) {
+        self.sentences.extend(other.sentences);
+        let new = other.cited.into_iter().filter(|sku| !self.cited.contains(sku));
+        let new: Vec<_> = new.collect();
+        self.cited.extend(new);
+    }
+
     /// A draft of one sentence about no product.
     fn of(view: &View<'_>, say: Say<'_>) -> Self {
         Self { sentences: vec![view.say(say)], cited: Vec::new() }
@@ -78,7 +88,7 @@ pub(super) fn compose(question: &Question<'_>, view: &mut View<'_>) -> Option<Dr
     let draft = match question.understood.intent {
         Intent::Hours => hours::answer(question, view),
         Intent::Promotions => offers::answer(question, view),
-        Intent::Compare => prices::compare(question, view),
+        Intent::Compare => compare::answer(question, view),
         Intent::Price => about_products(question, view, prices::each),
         Intent::Stock => match hours::service(question, view) {
             Some(draft) => draft,

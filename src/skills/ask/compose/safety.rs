@@ -86,25 +86,12 @@ pub(super) fn allergens(question: &Question<'_>, view: &mut View<'_>) -> Draft {
     let asked = asked(question);
     let names = names(question);
     match found(question, &names, view) {
-        Resolved::One(product) => {
-            let mut draft = Draft::default();
-            of_one(&product, &asked, &mut draft, view);
-            if product.allergens.is_some() {
-                draft.say(view, Say::CheckLabel);
-            }
-            draft
-        }
+        Resolved::One(product) => declared(&[product], &asked, 1, question, view),
         Resolved::Several(products, _) if asked.is_empty() => which(&products, view),
-        Resolved::Several(products, _) if question.has(WITHOUT) => without(&products, &asked, view),
+        Resolved::Several(products, _) if looks_for(question) => without(&products, &asked, view),
         Resolved::Several(products, count) => {
             let named = products.get(..MAX_NAMED.min(products.len())).unwrap_or_default();
-            let mut draft = Draft::default();
-            named.iter().for_each(|product| of_one(product, &asked, &mut draft, view));
-            if count > named.len() {
-                draft.say(view, Say::More { count: count - named.len() });
-            }
-            draft.say(view, Say::CheckLabel);
-            draft
+            declared(named, &asked, count, question, view)
         }
         other => not_found(&other, &names, view),
     }
@@ -131,20 +118,64 @@ fn names(question: &Question<'_>) -> Vec<String> {
     names.into_iter().filter(|name| !idle.split(' ').any(|word| word == name)).collect()
 }
 
-fn of_one(product: &Seen<Product>, asked: &BTreeSet<Allergen>, draft: &mut Draft, view: &View<'_>) {
-    draft.cite(product);
-    let name = view.label(product);
-    let name = name.as_str();
-    let Some(known) = &product.allergens else {
-        draft.say(view, Say::AllergensUnknown { name });
-        return;
+/// Whether any product without something is looked for, rather than asked what certain ones have.
+fn looks_for(question: &Question<'_>) -> bool {
+    let word = |at: usize| question.words.get(at).map_or("", |word| word.folded.as_str());
+    let of_certain = "is are ist sind es son est sont".split(' ').any(|is| is == word(0))
+        && !["there", "ce"].contains(&word(1));
+    question.has(WITHOUT) && !of_certain
+}
+
+/// What each of these products is declared to contain; `count` products were meant.
+fn declared(
+    products: &[Seen<Product>],
+    asked: &BTreeSet<Allergen>,
+    count: usize,
+    question: &Question<'_>,
+    view: &View<'_>,
+) -> Draft {
+    let mut draft = Draft::default();
+    products.iter().for_each(|product| draft.cite(product));
+    let asking = match count {
+        1 if question.has(WITHOUT) => Asking::IfFree,
+        1 => Asking::IfThere,
+        _ => Asking::OfSeveral,
     };
-    if asked.is_empty() {
-        all_of(name, known, draft, view);
+    let (known, unknown): (Vec<_>, Vec<_>) =
+        products.iter().partition(|product| product.allergens.is_some());
+    for product in &known {
+        let name = view.label(product);
+        let Some(declared) = &product.allergens else { continue };
+        if asked.is_empty() {
+            all_of(&name, declared, &mut draft, view);
+        }
+        for allergen in asked {
+            one_of(&name, *allergen, declared, asking, &mut draft, view);
+        }
     }
-    for allergen in asked {
-        one_of(name, *allergen, known, draft, view);
+    if !unknown.is_empty() {
+        let names = unknown.iter().map(|product| view.label(product)).collect();
+        let name = figures::all(names, view.language);
+        draft.say(view, Say::AllergensUnknown { name: &name });
     }
+    if count > products.len() {
+        draft.say(view, Say::More { count: count - products.len() });
+    }
+    if !known.is_empty() {
+        draft.say(view, Say::CheckLabel);
+    }
+    draft
+}
+
+/// What a question wants to hear of an allergen.
+#[derive(Clone, Copy)]
+enum Asking {
+    /// Whether it is there: yes, it is.
+    IfThere,
+    /// Whether it is not there: no, it is.
+    IfFree,
+    /// Of several products, to which no yes or no is one answer.
+    OfSeveral,
 }
 
 fn all_of(name: &str, known: &Allergens, draft: &mut Draft, view: &View<'_>) {
@@ -162,13 +193,28 @@ fn all_of(name: &str, known: &Allergens, draft: &mut Draft, view: &View<'_>) {
 }
 
 /// An allergen goes with its kin: who asks for gluten is told of wheat.
-fn one_of(name: &str, asked: Allergen, known: &Allergens, draft: &mut Draft, view: &View<'_>) {
+fn one_of(
+    name: &str,
+    asked: Allergen,
+    known: &Allergens,
+    asking: Asking,
+    draft: &mut Draft,
+    view: &View<'_>,
+) {
     let of = |held: &BTreeSet<Allergen>| {
         listed(akin(asked).iter().copied().filter(|allergen| held.contains(allergen)), view)
     };
     let (contained, traces) = (of(&known.contains), of(&known.may_contain));
     if !contained.is_empty() {
-        draft.say(view, Say::Includes { name, what: &contained });
+        let what = contained.as_str();
+        draft.say(
+            view,
+            match asking {
+                Asking::IfThere => Say::Includes { name, what },
+                Asking::IfFree => Say::NotFree { name, what },
+                Asking::OfSeveral => Say::Contains { name, list: what },
+            },
+        );
     } else if !traces.is_empty() {
         draft.say(view, Say::Traces { name, what: &traces });
     } else {

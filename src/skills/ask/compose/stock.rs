@@ -10,21 +10,28 @@ use crate::skills::wording::{Say, place};
 pub(super) fn each(_: &Question<'_>, products: &[Seen<Product>], view: &mut View<'_>) -> Draft {
     let mut draft = Draft::default();
     let old = view.is_old(Table::Stock);
+    let mut told: Vec<(Told, Vec<String>)> = Vec::new();
     for product in products {
         draft.cite(product);
         let name = view.label(product);
-        let name = name.as_str();
         let stock = view.reader.stock(sku(product));
-        draft.say(
-            view,
-            match stock.as_ref().map(|stock| stock.band) {
-                _ if old => Say::StockOld { name },
-                None => Say::StockUnknown { name },
-                Some(Band::Out) => Say::SoldOut { name },
-                Some(Band::Low) => Say::Few { name },
-                Some(Band::Some | Band::Plenty) => Say::There { name },
-            },
-        );
+        let what = match stock.as_ref().map(|stock| stock.band) {
+            _ if old => Told::Old,
+            None => Told::Unknown,
+            Some(Band::Out) => Told::Out,
+            Some(Band::Low) => Told::Few,
+            Some(Band::Some | Band::Plenty) => Told::There,
+        };
+        match told.iter_mut().find(|(known, _)| *known == what && what.joins()) {
+            Some((_, names)) => names.push(name),
+            None => told.push((what, vec![name])),
+        }
+    }
+    // What is there is heard first.
+    told.sort_by_key(|(what, _)| *what);
+    for (what, names) in told {
+        let name = figures::all(names, view.language);
+        draft.say(view, what.say(&name));
     }
     let there: Vec<_> =
         products.iter().filter(|product| is_there(product, view)).cloned().collect();
@@ -32,6 +39,33 @@ pub(super) fn each(_: &Question<'_>, products: &[Seen<Product>], view: &mut View
         place.map(|place| view.say(Say::Place { name: &names, place: &place }))
     }));
     draft
+}
+
+/// What is known of a product's stock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Told {
+    There,
+    Few,
+    Out,
+    Unknown,
+    Old,
+}
+
+impl Told {
+    /// Whether one sentence tells it of several products.
+    fn joins(self) -> bool {
+        !matches!(self, Self::Out | Self::Unknown)
+    }
+
+    fn say(self, name: &str) -> Say<'_> {
+        match self {
+            Self::There => Say::There { name },
+            Self::Few => Say::Few { name },
+            Self::Out => Say::SoldOut { name },
+            Self::Unknown => Say::StockUnknown { name },
+            Self::Old => Say::StockOld { name },
+        }
+    }
 }
 
 /// Where each of these products stands.

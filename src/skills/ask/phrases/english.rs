@@ -52,4 +52,4 @@ pub(super) const PHRASES: &[Phrases] = &[
 
 pub(super) const NOISE: &str = "store shop market price prices cost costs pack packs product \
     products item items sku article currently right currently brand size sort kind type hello hi \
-    hey thanks thank";
+    hey thanks thank which one ones between difference";

@@ -42,4 +42,5 @@ pub(super) const PHRASES: &[Phrases] = &[
 ];
 
 pub(super) const NOISE: &str = "magasin boutique supermarche prix paquet paquets produit produits \
-    article sku actuellement marque taille sorte type bonjour merci";
+    article sku actuellement marque taille sorte type bonjour merci \
+    lequel laquelle lesquels lesquelles entre difference";

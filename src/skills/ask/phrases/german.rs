@@ -58,4 +58,4 @@ pub(super) const PHRASES: &[Phrases] = &[
 
 pub(super) const NOISE: &str = "laden geschaft markt filiale preis preise kostet kosten packung \
     packungen produkt produkte artikel sku aktuell gerade marke grosse sorte art hallo danke \
-    guten tag";
+    guten tag zwischen unterschied welcher welches welche welchen";

@@ -31,12 +31,13 @@ pub(super) fn noise(language: Language) -> &'static str {
     }
 }
 
-/// Words that stand between two things that are compared.
-pub(super) fn between(language: Language) -> &'static [&'static str] {
+/// Words that stand between two things that are compared: those that always do, and one that may
+/// stand in a name as well.
+pub(super) fn between(language: Language) -> [&'static [&'static str]; 2] {
     match language {
-        Language::English => &["or", "and", "than", "vs", "versus"],
-        Language::German => &["oder", "und", "als", "vs"],
-        Language::Spanish => &["o", "y", "que", "vs"],
-        Language::French => &["ou", "et", "que", "vs"],
+        Language::English => [&["or", "than", "vs", "versus"], &["and"]],
+        Language::German => [&["oder", "als", "vs", "gegen"], &["und"]],
+        Language::Spanish => [&["o", "que", "vs"], &["y"]],
+        Language::French => [&["ou", "que", "vs"], &["et"]],
     }
 }

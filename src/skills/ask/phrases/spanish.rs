@@ -48,4 +48,5 @@ pub(super) const PHRASES: &[Phrases] = &[
 ];
 
 pub(super) const NOISE: &str = "tienda supermercado precio precios paquete paquetes producto \
-    productos articulo sku actualmente marca tamano tipo hola gracias buenos dias";
+    productos articulo sku actualmente marca tamano tipo hola gracias buenos dias \
+    cual cuales entre diferencia";

@@ -1,0 +1,15 @@
+//! The settings that HQ may set, in layers: the file's below, HQ's document above, and on top what
+//! somebody in the store laid over it for a while.
+//!
+//! **Invariants**
+//! - An override has an owner, a reason and an end, is shown to HQ, and ends by itself.
+//! - What is in force is computed from the layers, and is the same after a restart.
+//! - A document that cannot be read as a whole changes nothing.
+
+mod layers;
+mod room;
+mod task;
+
+pub use layers::{Effective, Layers, MAX_LEASE_MS, Override};
+pub use room::ConfigRoom;
+pub use task::ConfigTask;

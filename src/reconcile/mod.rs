@@ -1,0 +1,36 @@
+//! The world is made to follow what HQ wants: facts, settings, bundles and commands.
+//!
+//! What came is in the state, recorded by others. Here are the loops that act on it
+//! ([`Reconciler`], made of a [`Setup`]): each is woken by a commit or by time, takes no other input, compares what is
+//! wanted with what is so, and goes one step. [`facts`] takes epochs of the facts, [`config`] lays
+//! settings over each other, [`bundle`] decides which models run, [`commands`] does what is asked
+//! once, and [`fetch`] brings the files for all of them.
+//!
+//! **Invariants**
+//! - What is recorded is believed only after it was verified again, at the time of acting on it.
+//! - What is done follows from what is on the disk: after a restart the same as after an event.
+//! - What is reported was looked at: an epoch of facts is added up, a bundle is found running.
+//! - Nothing is tried for ever without a pause, and what will never be otherwise is tried once.
+//! - While the time is not known nothing is installed and nothing removed.
+//!
+//! **Not here**: the line to HQ, HTTP servers, how models are loaded, HQ's side.
+
+pub mod budget;
+pub mod bundle;
+pub mod commands;
+pub mod config;
+mod error;
+pub mod facts;
+pub mod fetch;
+mod run;
+mod setup;
+mod surroundings;
+#[cfg(test)]
+mod tests;
+mod timekeeper;
+
+pub use error::ReconcileError;
+pub use run::Reconciler;
+pub use setup::Setup;
+pub use surroundings::Surroundings;
+pub use timekeeper::Timekeeper;
