@@ -174,7 +174,7 @@ fn a_box_answers_without_hq_and_tells_all_when_hq_is_there() {
         Message::Telemetry(told) => told.values.get("tokens_output").cloned(),
         _ => None,
     };
-    let counted = || hq.lock().unwrap().told.iter().filter_map(tokens).any(|n| n != 0.into());
+    let counted = || hq.lock().unwrap().told.iter().filter_map(tokens).any(|n| n != 0_i64.into());
     until("the answer was not counted", counted);
     let after = line(&server);
     assert_eq!((&after["place"], &after["trouble"]), (&json!(PLACE), &Value::Null), "{after}");
