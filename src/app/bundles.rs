@@ -73,7 +73,8 @@ impl Bundles {
     async fn bundle(&self, digest: Digest) -> Result<Bundle, StageError> {
         let files = self.files.clone();
         let document = blocking(move || files.document(digest).map_err(failed)).await?;
-        let document = document.ok_or_else(|| failed(format!("bundle {digest} has no document")))?;
+        let document =
+            document.ok_or_else(|| failed(format!("bundle {digest} has no document")))?;
         Bundle::parse(&document).map_err(failed)
     }
 
@@ -211,7 +212,8 @@ impl Bundles {
             self.shelf.loaded().iter().map(|served| served.name().to_owned()).collect();
         for part in bundle.parts.iter().filter(|part| part.kind == PartKind::Model) {
             let name = package_name(part, digest);
-            let points = answers.shares.iter().all(|share| digits_of(&share.package) == digits_of(&name));
+            let points =
+                answers.shares.iter().all(|share| digits_of(&share.package) == digits_of(&name));
             if !points || !loaded.contains(&name) {
                 return Ok(None);
             }

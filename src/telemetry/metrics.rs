@@ -11,9 +11,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-use super::figures::{ModelFigures, Tallies};
 use super::cache::CacheMetrics;
 use super::facts::FactsMetrics;
+use super::figures::{ModelFigures, Tallies};
 use super::line::LineMetrics;
 use super::model::ModelObserver;
 use super::names::Metric;
