@@ -17,6 +17,7 @@ pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod facts;
+pub mod hq;
 pub mod http;
 pub mod packages;
 pub mod privacy;

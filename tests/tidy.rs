@@ -9,7 +9,7 @@ use crate::support::root;
 const LEAVES: [&str; 2] = ["telemetry", "units"];
 
 /// What a room may use besides the leaves. A new edge is a commit of its own with its reason.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("units", &[]),
     ("telemetry", &["engine"]),
     ("engine", &[]),
@@ -21,6 +21,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("cache", &["engine", "facts"]),
     ("reconcile", &["facts", "protocol", "state"]),
     ("http", &[]),
+    ("hq", &["facts", "http", "protocol", "sync"]),
     ("privacy", &[]),
     ("skills", &["cache", "engine", "facts", "privacy"]),
     ("api", &["cache", "engine", "facts", "http", "privacy", "skills"]),
@@ -33,6 +34,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
             "config",
             "engine",
             "facts",
+            "hq",
             "http",
             "packages",
             "protocol",
@@ -42,7 +44,13 @@ const MAY_USE: [(&str, &[&str]); 17] = [
             "sync",
         ],
     ),
-    ("cli", &["app", "cache", "config", "engine", "facts", "http", "packages", "skills"]),
+    (
+        "cli",
+        &[
+            "app", "cache", "config", "engine", "facts", "hq", "http", "packages", "protocol",
+            "skills", "sync",
+        ],
+    ),
 ];
 
 /// Names that say nothing about what is inside.

@@ -3,6 +3,8 @@
 use crate::api::shelf::{AliasFault, ShelfError};
 use crate::facts::FactsError;
 use crate::facts::search::SearchError;
+use crate::hq::HqError;
+use crate::hq::server::ServeError;
 use crate::http::HttpError;
 use crate::packages::PackageError;
 use crate::telemetry::LogError;
@@ -34,6 +36,9 @@ pub enum AppError {
     /// A package cannot be opened.
     #[error("opening the model packages")]
     Packages(#[from] PackageError),
+    /// Headquarters cannot be opened.
+    #[error("opening headquarters")]
+    Hq(#[from] HqError),
     /// There is nothing to serve.
     #[error(
         "no model is installed; `endcap models pull NAME` fetches one, `endcap demo` the default"
@@ -70,6 +75,15 @@ pub enum AppError {
         #[source]
         source: std::io::Error,
     },
+}
+
+impl From<ServeError> for AppError {
+    fn from(fault: ServeError) -> Self {
+        match fault {
+            ServeError::Hq(fault) => Self::Hq(fault),
+            ServeError::Http(fault) => fault.into(),
+        }
+    }
 }
 
 impl From<HttpError> for AppError {

@@ -1,7 +1,7 @@
 //! The composition root: builds the rooms, joins them, starts and stops them.
 //!
 //! [`run`] is one server from its first to its last moment: log, port, models, routes, then serving
-//! until a signal, then draining.
+//! until a signal, then draining; [`run_hq`] is the same of headquarters.
 //!
 //! **Invariants**
 //! - The port is taken before anything slow begins; nothing is answered before every model that
@@ -16,6 +16,7 @@
 
 mod bundles;
 mod error;
+mod headquarters;
 mod line;
 mod memory;
 mod recalls;
@@ -40,6 +41,7 @@ use crate::http::{Health, HttpError, Listener, Tokens};
 use crate::telemetry::{self, Metrics};
 
 pub use error::AppError;
+pub use headquarters::run_hq;
 use line::Line;
 pub use memory::{Memory, measure};
 use shelf::PackageShelf;

@@ -1,8 +1,11 @@
 //! An answer as its asker gets it, wherever it comes from.
 
+use std::sync::Arc;
+
 use futures_util::StreamExt;
 
 use super::flight::Follower;
+use super::room::Inner;
 use super::{Event, Events, Failure, Generating, How, Status, Step};
 
 /// An answer. Its events are the same, in the same order, whether they are kept, followed or made.
@@ -14,7 +17,7 @@ pub struct Answer {
 enum Source {
     Kept { events: Events, next: usize },
     Followed(Follower),
-    Direct(Generating),
+    Direct(Generating, Arc<Inner>),
 }
 
 impl Answer {
@@ -26,9 +29,10 @@ impl Answer {
         Self { status, source: Source::Followed(follower) }
     }
 
-    /// One that the cache has no part in.
-    pub(super) fn direct(how: How, generating: Generating) -> Self {
-        Self { status: Status { how, ..Status::BYPASS }, source: Source::Direct(generating) }
+    /// One that the cache has no part in but to see that its facts still hold.
+    pub(super) fn direct(how: How, generating: Generating, inner: Arc<Inner>) -> Self {
+        let source = Source::Direct(generating, inner);
+        Self { status: Status { how, ..Status::BYPASS }, source }
     }
 
     /// How it was come by.
@@ -53,10 +57,15 @@ impl Answer {
                 Some(Ok(event))
             }
             Source::Followed(follower) => follower.next().await,
-            Source::Direct(generating) => loop {
+            Source::Direct(generating, inner) => loop {
                 match generating.next().await? {
                     Ok(Step::Event(event)) => return Some(Ok(event)),
-                    Ok(Step::Read(_) | Step::Unfit) => {}
+                    Ok(Step::Read(record)) => {
+                        if let Some(what) = inner.overtaken(&record) {
+                            return Some(Err(Failure::Overtaken { what }));
+                        }
+                    }
+                    Ok(Step::Unfit | Step::By(_) | Step::Particular) => {}
                     Err(error) => return Some(Err(error.into())),
                 }
             },

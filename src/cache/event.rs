@@ -48,6 +48,10 @@ pub enum Step {
     Read(Record),
     /// The answer is good for those who wait for it and is not to be kept.
     Unfit,
+    /// Which step of a skill it comes from, by its name.
+    By(&'static str),
+    /// The answer is good for this very question; no other of like meaning is given it.
+    Particular,
 }
 
 /// An answer in the making. It ends after the last step; dropping it stops the work.

@@ -158,7 +158,7 @@ impl Ticket {
         if !ask.policy.write {
             let generating = generate()?;
             cache.0.count(&ask, &how);
-            return Ok(Answer::direct(how, generating));
+            return Ok(Answer::direct(how, generating, Arc::clone(&cache.0)));
         }
         let key = ask.key;
         let (flight, follower) = match cache.0.take_off(&ask) {
@@ -283,7 +283,8 @@ impl Inner {
         let (inner, generate) = (Arc::clone(self), Arc::clone(g));
         tokio::spawn(async move {
             let Ok(generating) = generate() else { return };
-            if let Ok(made) = Answer::direct(How::Bypass, generating).collect().await {
+            let made = Answer::direct(How::Bypass, generating, Arc::clone(&inner));
+            if let Ok(made) = made.collect().await {
                 inner.semantic.compared(&near, &kept, &made);
                 if let (Some(store), Some(watched)) = (&inner.store, inner.semantic.watched()) {
                     store.keep_watched(watched);

@@ -186,6 +186,7 @@ impl Inner {
     /// Comes before entries are looked through for those that are meant.
     pub(super) fn count_purge(&self) {
         self.purges.fetch_add(1, Ordering::SeqCst);
+        self.night.forget_dead();
     }
 
     /// Whether what rests on these facts may be given.
@@ -194,6 +195,16 @@ impl Inner {
             return Standing::Current;
         }
         self.facts.check(record, UnixSeconds::now())
+    }
+
+    /// What has changed of these facts so that nothing may be said of them any more.
+    pub(super) fn overtaken(&self, record: &Record) -> Option<String> {
+        match self.standing(record) {
+            Standing::Dead { name: Some(name) } => Some(name.to_string()),
+            Standing::Dead { name: None } => Some("everything".to_owned()),
+            Standing::Expired { at } => Some(format!("what held until {at}")),
+            Standing::Current | Standing::TooOld { .. } | Standing::Soft { .. } => None,
+        }
     }
 
     /// Forgets entries in every tier but the first, which they have left already.
@@ -231,7 +242,11 @@ impl Inner {
         let head = Head {
             key: ask.key,
             scope: ask.scope,
-            provenance: self.exact.shared(Provenance { seed: None, ..ask.provenance.clone() }),
+            provenance: self.exact.shared(Provenance {
+                seed: None,
+                step: flight.step().map(str::to_owned),
+                ..ask.provenance.clone()
+            }),
             seed: ask.provenance.seed,
             record: Arc::unwrap_or_clone(record),
             recipe: ask.recipe.clone(),
@@ -244,6 +259,7 @@ impl Inner {
         let gone = self.exact.insert(&found, Arc::clone(&events));
         let question = ask.question.as_ref().zip(vector.as_ref());
         let meaning = match question {
+            _ if flight.is_particular() => None,
             Some((question, vector)) => self.semantic.insert(ask.key, ask.scope, question, vector),
             None => past.as_ref().and_then(|past| past.meaning.clone()),
         };
@@ -276,12 +292,7 @@ pub(super) struct Control {
 
 impl Tower for Control {
     fn changed(&self, record: &Record) -> Option<String> {
-        match self.inner.standing(record) {
-            Standing::Dead { name: Some(name) } => Some(name.to_string()),
-            Standing::Dead { name: None } => Some("everything".to_owned()),
-            Standing::Expired { at } => Some(format!("what held until {at}")),
-            Standing::Current | Standing::TooOld { .. } | Standing::Soft { .. } => None,
-        }
+        self.inner.overtaken(record)
     }
 
     fn may_keep(&self, record: &Record) -> bool {

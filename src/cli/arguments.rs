@@ -8,7 +8,9 @@ use super::bench::Bench;
 use super::cache::CacheCommand;
 use super::demo::Demo;
 use super::doctor::Doctor;
+use super::enroll::Enroll;
 use super::facts::FactsCommand;
+use super::hq::HqCommand;
 use super::models::ModelsCommand;
 use super::run::Run;
 use super::serve::Serve;
@@ -78,6 +80,13 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: CacheCommand,
     },
+    /// Serve headquarters, or ask a running one: stores, facts, documents, commands
+    Hq {
+        #[command(subcommand)]
+        command: HqCommand,
+    },
+    /// Make this box a node of headquarters
+    Enroll(Enroll),
     /// Show how a running server's line to HQ does
     Status(Status),
     /// Ask a model in this process; the answer goes to standard output

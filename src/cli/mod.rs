@@ -17,7 +17,9 @@ mod cache;
 mod configuration;
 mod demo;
 mod doctor;
+mod enroll;
 mod facts;
+mod hq;
 mod models;
 mod output;
 mod place;
@@ -65,6 +67,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Models(models) => on_runtime(models.run(&common)),
         Command::Facts { command } => on_runtime(command.run(&common)),
         Command::Cache { command } => on_runtime(command.run(&common)).map(done),
+        Command::Hq { command } => on_runtime(command.run(&common)).map(done),
+        Command::Enroll(enroll) => on_runtime(enroll.run(&common)).map(done),
         Command::Status(status) => on_runtime(status.run(&common)).map(done),
         Command::Run(run) => run::run(&common, &run).map(done),
         Command::Bench(bench) => bench::run(&common, &bench).map(done),

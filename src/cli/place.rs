@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::{Certificate, Client, Method, RequestBuilder};
 use serde_json::Value;
 
 use crate::config::{self, Sources};
@@ -57,26 +57,48 @@ impl Place {
         let token = self.token.as_deref().or(sources.token()).context(
             "an admin token is needed, in ENDCAP_TOKEN; `endcap token create --role admin` makes one",
         )?;
-        // An error means that the program has chosen one already.
-        let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
-            .user_agent(concat!("endcap/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT)
-            // The server is on this box or beside it.
-            .no_proxy()
-            .build()?;
-        let request = complete(client.request(method, &url).bearer_auth(token));
-        let answer = request.send().await.with_context(|| format!("asking {server}"))?;
-        let status = answer.status();
-        let text = answer.text().await.with_context(|| format!("reading from {server}"))?;
-        let value: Value = serde_json::from_str(&text).unwrap_or_default();
-        if status.is_success() {
-            return Ok(value);
-        }
-        match value.pointer("/error/message").and_then(Value::as_str) {
-            Some(message) => bail!("{message}"),
-            None => bail!("{server} answered {status}"),
-        }
+        exchange(&client(None)?, Some(token), method, &url, complete).await
+    }
+}
+
+/// A client for servers on this box or beside it. Where an authority is named (PEM), it alone is believed.
+pub(super) fn client(authority: Option<&[u8]>) -> anyhow::Result<Client> {
+    // An error means that the program has chosen one already.
+    let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
+    let mut builder = Client::builder()
+        .user_agent(concat!("endcap/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(TIMEOUT)
+        .no_proxy();
+    if let Some(pem) = authority {
+        let certificate =
+            Certificate::from_pem(pem).context("reading the authority's certificate")?;
+        builder = builder.tls_built_in_root_certs(false).add_root_certificate(certificate);
+    }
+    Ok(builder.build()?)
+}
+
+/// Asks a server; what it answers as JSON, or why it does not.
+pub(super) async fn exchange(
+    client: &Client,
+    token: Option<&str>,
+    method: Method,
+    url: &str,
+    complete: impl FnOnce(RequestBuilder) -> RequestBuilder,
+) -> anyhow::Result<Value> {
+    let mut request = client.request(method, url);
+    if let Some(token) = token {
+        request = request.bearer_auth(token);
+    }
+    let answer = complete(request).send().await.with_context(|| format!("asking {url}"))?;
+    let status = answer.status();
+    let text = answer.text().await.with_context(|| format!("reading from {url}"))?;
+    let value: Value = serde_json::from_str(&text).unwrap_or_default();
+    if status.is_success() {
+        return Ok(value);
+    }
+    match value.pointer("/error/message").and_then(Value::as_str) {
+        Some(message) => bail!("{message}"),
+        None => bail!("{url} answered {status}"),
     }
 }

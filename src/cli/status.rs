@@ -135,7 +135,7 @@ mod tests {
             "broker       mqtts://hq.example:8883, 2 connections so far",
             "trouble      connection refused",
             "HQ's time    not heard yet",
-            "outbox evt   3 waiting (2 KiB of 64 MiB), oldest 3 min, 6 of 9 stored by HQ",
+            "outbox evt   3 waiting (2.0 KiB of 64.0 MiB), oldest 3 min, 6 of 9 stored by HQ",
             "outbox log   empty, 0 of 0 stored by HQ",
             "refused      signature 1",
         ] {

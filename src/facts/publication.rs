@@ -138,8 +138,8 @@ impl Facts {
     pub fn observed(&self, catalogue: &str, sum: Sum<'_>) -> Result<[u8; 32], FactsError> {
         self.quietly(|state| {
             self.disk().published(catalogue, |leaves| {
-                let mut as_held = leaves.map(|leaf| leaf.and_then(|leaf| leaf.as_held(state)));
-                sum(&mut as_held)
+                let mut held = leaves.map(|leaf| leaf.and_then(|leaf| leaf.held_in(state)));
+                sum(&mut held)
             })
         })
     }
@@ -218,7 +218,7 @@ pub(super) struct StampedLeaf {
 
 impl StampedLeaf {
     /// The digest of what is held, where that is headquarters' and not the shop's own.
-    fn as_held(self, state: &State) -> Result<PublishedFact, FactsError> {
+    fn held_in(self, state: &State) -> Result<PublishedFact, FactsError> {
         let Self { id, digest: published, revision } = self;
         let row = state.row(id.table, &id.id);
         let held = row.filter(|row| row.revision == revision);

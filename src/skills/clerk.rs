@@ -1,6 +1,7 @@
 //! Who answers: facts, cache and models, joined.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::answer::{self, Answer, Kept, Provenance, Step};
 use super::bind::bind;
@@ -61,11 +62,13 @@ pub struct Wishes {
     pub read: bool,
     /// What is made may be kept.
     pub write: bool,
+    /// How old a text made before may be.
+    pub max_age: Option<Duration>,
 }
 
 impl Default for Wishes {
     fn default() -> Self {
-        Self { read: true, write: true }
+        Self { read: true, write: true, max_age: None }
     }
 }
 

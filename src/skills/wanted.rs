@@ -98,6 +98,7 @@ impl Clerk {
             policy: Policy {
                 read: policy.read && wishes.read,
                 write: policy.write && wishes.write,
+                max_age: [policy.max_age, wishes.max_age].into_iter().flatten().min(),
                 ..policy
             },
             question: None,
@@ -107,14 +108,14 @@ impl Clerk {
                 model_digest: speaker.digest().to_owned(),
                 template_digest: template_digest(terms.template),
                 seed: Some(seed),
-                step: Some(Step::Model.name().to_owned()),
+                step: None,
             },
             recipe: recipe.flatten(),
         }
     }
 
     /// The answer from the cache, or as the model gives it; none where it has a slot for what is not
-    /// there.
+    /// there, or its facts change again and again.
     pub(super) async fn told<P>(
         &self,
         about: (&'static str, &'static str),
@@ -124,13 +125,17 @@ impl Clerk {
     where
         P: Fn() -> Plan + Send + Sync + 'static,
     {
-        // What is kept may have a slot for what is not there any more; then it is made anew.
+        // What is kept may have a slot for what is not there any more, and facts may change while a
+        // text is made; then it is made anew.
         for fresh in [false, true] {
             let mut wanted = wanted();
             wanted.ask.policy.read &= !fresh;
             let speaker = Arc::clone(&wanted.speaker);
             let template_digest = wanted.ask.provenance.template_digest.clone();
-            let (kept, status) = self.text(wanted).await?;
+            let (kept, status) = match self.text(wanted).await {
+                Err(cache::Failure::Overtaken { .. } | cache::Failure::Recalled { .. }) => continue,
+                told => told?,
+            };
             let by = (&speaker, template_digest);
             if let Some(answer) = self.bound(about, kept, by, language, status) {
                 self.count(about.0, &answer);
@@ -173,6 +178,8 @@ fn generating(
 ) -> Generating {
     let Plan { order, cited, record } = plan;
     let read = record.read.clone();
+    // Nothing was said yet: where the facts have changed meanwhile, it is made anew.
+    let still = record.clone();
     let work = async move {
         let made = making::make(&order, &speaker, &progress).await;
         let (made, fit) = match made {
@@ -197,11 +204,14 @@ fn generating(
         let note = serde_json::to_string(&kept).map(|text| cache::Step::Event(Event::Note(text)));
         let note = note.map_err(|error| EngineError::Internal(error.to_string()));
         let unfit = (!fit).then_some(Ok(cache::Step::Unfit));
+        let particular = (kept.step != Step::Model).then_some(Ok(cache::Step::Particular));
         // By this the cache knows what its making took.
         let finish = Some((FinishReason::Stop, usage));
         let took = Chunk { text: String::new(), tokens: Vec::new(), finish };
         let took = Ok(cache::Step::Event(Event::Chunk { choice: 0, chunk: took }));
-        unfit.into_iter().chain([note, took]).collect::<Vec<_>>()
+        let by = Ok(cache::Step::By(kept.step.name()));
+        let before = [Some(Ok(cache::Step::Read(still))), Some(by), unfit, particular];
+        before.into_iter().flatten().chain([note, took]).collect::<Vec<_>>()
     };
     let first = stream::iter([Ok(cache::Step::Read(record))]);
     first.chain(stream::once(work).flat_map(stream::iter)).boxed()
@@ -227,4 +237,153 @@ fn template_digest(source: &str) -> String {
 /// By when what nobody waits for is made.
 pub(super) fn at_night() -> Instant {
     Instant::now() + AT_NIGHT
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use futures_util::future::{BoxFuture, ready};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::cache::{Cache, Config};
+    use crate::engine::Usage;
+    use crate::facts::{Batch, Change, FactId, Facts, Table};
+    use crate::skills::clerk::{ClerkParts, Settings, SkillError};
+    use crate::skills::copy::{CopyError, CopyOrder, Kind, Length, Tone};
+    use crate::skills::sample;
+    use crate::skills::voice::{Meaning, Speech, Utterance, Voice};
+    use crate::telemetry::{CacheMetrics, SkillMetrics};
+
+    type Meddling = Box<dyn Fn(&Facts) + Send>;
+
+    /// A model during whose words the shop's facts change, each time once.
+    struct Slow(Facts, Mutex<Vec<Meddling>>);
+
+    struct Mouth(Arc<Slow>);
+
+    impl Speaker for Mouth {
+        fn name(&self) -> &str {
+            "slow"
+        }
+        fn digest(&self) -> &str {
+            "00"
+        }
+        fn speaks(&self, _: &str) -> bool {
+            true
+        }
+        fn skills(&self) -> &[String] {
+            &[]
+        }
+        fn weights(&self) -> u64 {
+            u64::MAX
+        }
+        fn say(&self, _: Utterance) -> BoxFuture<'_, Result<Speech, EngineError>> {
+            if let Some(change) = self.0.1.lock().unwrap().pop() {
+                change(&self.0.0);
+            }
+            let text = "Meadow Whole Milk is a milk for the whole family.".to_owned();
+            let usage = Usage { prompt_tokens: 1, completion_tokens: 1, cached_tokens: 0 };
+            let finish = Some((FinishReason::Stop, usage));
+            let chunk = Chunk { text, tokens: Vec::new(), finish };
+            let speech: Speech = stream::iter([Ok(chunk)]).boxed();
+            ready(Ok(speech)).boxed()
+        }
+    }
+
+    struct House(Arc<Slow>);
+
+    impl Voice for House {
+        fn speaker<'a>(
+            &'a self,
+            _: Option<&'a str>,
+            _: Instant,
+        ) -> BoxFuture<'a, Option<Arc<dyn Speaker>>> {
+            let mouth: Arc<dyn Speaker> = Arc::new(Mouth(Arc::clone(&self.0)));
+            ready(Some(mouth)).boxed()
+        }
+        fn at_hand(&self, _: Option<&str>) -> Option<Arc<dyn Speaker>> {
+            None
+        }
+    }
+
+    impl Meaning for House {
+        fn vector<'a>(&'a self, _: &'a str, _: Instant) -> BoxFuture<'a, Option<Arc<[f32]>>> {
+            ready(None).boxed()
+        }
+        fn is_at_hand(&self) -> bool {
+            true
+        }
+    }
+
+    async fn copied(changes: Vec<Meddling>, write: bool) -> (Clerk, Result<Answer, CopyError>) {
+        let facts = sample::shop();
+        let slow = Arc::new(Slow(facts.clone(), Mutex::new(changes)));
+        let clerk = Clerk::new(ClerkParts {
+            search: Arc::new(sample::search(&facts)),
+            cache: Cache::in_memory(Config::default(), facts.clone(), CacheMetrics::default()),
+            facts,
+            voice: Arc::new(House(Arc::clone(&slow))),
+            meaning: Arc::new(House(slow)),
+            settings: Settings::default(),
+            metrics: SkillMetrics::default(),
+        });
+        let order = CopyOrder {
+            sku: "1001".to_owned(),
+            kind: Kind::Description,
+            language: Language::English,
+            tone: Tone::Neutral,
+            length: Length::Medium,
+            audience: None,
+            scope: Scope::Store,
+            model: None,
+            wishes: Wishes { write, ..Wishes::default() },
+            deadline: at_night(),
+        };
+        let answer = clerk.copy(order, watch::Sender::default()).await;
+        (clerk, answer)
+    }
+
+    fn allergens(contains: Value) -> Meddling {
+        Box::new(move |facts| {
+            let mut product = json!({ "names": { "en": "Meadow Whole Milk" } });
+            product["allergens"] = json!({ "contains": contains });
+            sample::put(facts, Table::Products, "1001", product);
+        })
+    }
+
+    #[tokio::test]
+    async fn a_text_is_made_anew_where_what_it_tells_of_changed_while_it_was_made() {
+        for write in [true, false] {
+            for changes in [1, 2] {
+                let all = [json!(["soy"]), json!(["nuts"])];
+                let changes = all.into_iter().take(changes).map(allergens).collect();
+                let (clerk, answer) = copied(changes, write).await;
+                let (answer, name) = (answer.unwrap(), "products:1001#safety");
+                let told = answer.facts.iter().find(|fact| fact.name == name).unwrap();
+                let mut reader = clerk.facts().reader(sample::now());
+                reader.product("1001").unwrap();
+                let there = reader.finish().read.into_iter();
+                let (_, now) = there.clone().find(|(read, _)| read.to_string() == name).unwrap();
+                assert_eq!(told.revision, now.0, "keeps: {write}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_written_about_what_was_deleted_meanwhile() {
+        for write in [true, false] {
+            let delete: Meddling = Box::new(|facts| {
+                let id = FactId { table: Table::Products, id: "1001".parse().unwrap() };
+                let change = Change::Delete { id: id.clone(), source: None };
+                facts.write(Batch::of(change), sample::now()).unwrap();
+            });
+            let (_, answer) = copied(vec![delete], write).await;
+            assert!(
+                matches!(answer, Err(CopyError::Skill(SkillError::NoProduct { .. }))),
+                "keeps: {write}"
+            );
+        }
+    }
 }

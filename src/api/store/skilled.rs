@@ -89,7 +89,7 @@ pub(super) fn check_model(service: &Service, model: Option<&str>) -> Result<(), 
 /// What the request's `cache-control` leaves of the cache.
 pub(super) fn wishes(headers: &axum::http::HeaderMap) -> Wishes {
     let left = cached::wishes(headers, Policy::EXACT);
-    Wishes { read: left.read, write: left.write }
+    Wishes { read: left.read, write: left.write, max_age: left.max_age }
 }
 
 /// A fact that an answer stands on.

@@ -28,8 +28,13 @@ struct Log {
     record: Arc<Record>,
     followers: usize,
     unfit: bool,
+    particular: bool,
+    by: Option<&'static str>,
     /// All events, once there are no more.
     whole: Option<Events>,
+    /// Whether it stands where the next who asks finds it, if it may. Before, nobody hears that it is
+    /// over: who asks the same again at once would miss it.
+    landed: bool,
     failure: Option<Failure>,
     abandoned: bool,
 }
@@ -41,6 +46,10 @@ impl Log {
 
     fn has_ended(&self) -> bool {
         self.whole.is_some() || self.failure.is_some() || self.abandoned
+    }
+
+    fn is_over(&self) -> bool {
+        self.landed || self.failure.is_some() || self.abandoned
     }
 }
 
@@ -91,6 +100,24 @@ impl Flight {
         !self.lock().unfit
     }
 
+    pub(super) fn comes_by(&self, step: &'static str) {
+        self.lock().by = Some(step);
+    }
+
+    /// The step of a skill that it comes from.
+    pub(in crate::cache) fn step(&self) -> Option<&'static str> {
+        self.lock().by
+    }
+
+    pub(super) fn mark_particular(&self) {
+        self.lock().particular = true;
+    }
+
+    /// Whether it answers its very question alone.
+    pub(in crate::cache) fn is_particular(&self) -> bool {
+        self.lock().particular
+    }
+
     /// Whether nothing was said so far.
     pub(super) fn is_silent(&self) -> bool {
         self.lock().events.is_empty()
@@ -118,6 +145,7 @@ impl Flight {
 
     /// Lets the readers know that [`Self::complete`] was the end.
     pub(super) fn tell(&self) {
+        self.lock().landed = true;
         self.told.send_replace(());
     }
 
@@ -184,7 +212,7 @@ impl Follower {
             self.next += 1;
             return Some(Ok(event.clone()));
         }
-        self.ended = log.has_ended();
+        self.ended = log.is_over();
         log.failure.clone().map(Err)
     }
 }

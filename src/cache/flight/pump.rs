@@ -79,6 +79,8 @@ impl<T: Tower> Pump<T> {
         match step {
             Step::Event(event) => self.flight.push(event)?,
             Step::Unfit => self.flight.mark_unfit(),
+            Step::By(step) => self.flight.comes_by(step),
+            Step::Particular => self.flight.mark_particular(),
             Step::Read(record) => match self.tower.changed(&record) {
                 None => self.flight.read(record),
                 Some(_) if self.flight.is_silent() && restarts < MAX_RESTARTS => {
@@ -111,6 +113,7 @@ impl<T: Tower> Drop for Pump<T> {
         let end = EngineError::Internal("an answer has no end".to_owned());
         self.flight.fail(end.into());
         self.tower.landed(&self.flight, None);
+        self.flight.tell();
     }
 }
 

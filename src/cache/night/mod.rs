@@ -114,6 +114,11 @@ impl Night {
         }
     }
 
+    /// What died is not remembered any more: what was purged or recalled may be among it.
+    pub(super) fn forget_dead(&self) {
+        self.lock().forget_dead();
+    }
+
     /// Nothing waits any more.
     pub(super) fn clear(&self) {
         self.lock().clear();
@@ -192,6 +197,7 @@ impl Cache {
         maker: &dyn Maker,
         idle: &(impl Fn(usize) -> bool + Sync),
     ) {
+        let purges = self.0.purges();
         let outcome = tokio::select! {
             biased;
             () = needed(idle) => Outcome::GaveWay,
@@ -200,7 +206,9 @@ impl Cache {
         if let Some(name) = outcome.name() {
             self.0.metrics.at_night(&grave.recipe.maker, name);
         }
-        self.0.night.lock().settle(grave, outcome, Instant::now());
+        if self.0.purges() == purges {
+            self.0.night.lock().settle(grave, outcome, Instant::now());
+        }
         if outcome == Outcome::GaveWay {
             sleep(PAUSE).await;
         }

@@ -108,6 +108,10 @@ impl Waiting {
         }
     }
 
+    pub(super) fn forget_dead(&mut self) {
+        self.graves.clear();
+    }
+
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }

@@ -340,6 +340,8 @@ fn false_hits_beyond_the_budget_switch_their_category_off_and_a_restart_does_not
     first.compared(&near, &said("Yes, for 3 months."), &said("yes for 3 months"));
     assert!(first.find(Scope::Store, &question(text), &a).is_some());
     first.compared(&near, &said("Yes, for 3 months."), &said("Yes, for 6 months."));
+    assert!(first.find(Scope::Store, &question(text), &a).is_some(), "one proves nothing");
+    first.compared(&near, &said("Yes, for 3 months."), &said("No, never."));
     assert_eq!(first.find(Scope::Store, &question(text), &a), None);
     assert!(first.find(Scope::Store, &question(hours), &a).is_some());
     assert!(first.explain(&key(text)).concat().contains("switched itself off"));

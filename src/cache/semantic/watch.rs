@@ -16,6 +16,8 @@ const FIRST: u64 = 20;
 const ONE_IN: u64 = 20;
 /// After so many comparisons the older ones count half, so that a change shows.
 const WINDOW: u64 = 2000;
+/// So many false hits at least switch a category off: a model may say one thing in two ways.
+const LEAST_FALSE: u64 = 2;
 /// How long a category that switched itself off rests, in seconds.
 const REST_S: i64 = 7 * 24 * 3600;
 
@@ -88,7 +90,8 @@ impl Watch {
         seen.compared += 1;
         seen.false_hits += u64::from(!same);
         let (compared, false_hits) = (seen.compared, seen.false_hits);
-        let beyond = !same && bound::lower(false_hits, compared) > budget;
+        let proven = bound::lower(false_hits, compared) > budget;
+        let beyond = !same && false_hits >= LEAST_FALSE && proven;
         if seen.off_since.is_some() || !beyond {
             return None;
         }
@@ -116,8 +119,9 @@ mod tests {
     fn a_category_beyond_its_budget_switches_itself_off_alone_and_rests() {
         let mut watch = Watch::default();
         assert_eq!(watch.compared(USAGE, true, BUDGET, 0), None);
+        assert_eq!(watch.compared(USAGE, false, BUDGET, 50), None, "one proves nothing");
         let off = watch.compared(USAGE, false, BUDGET, 100);
-        assert_eq!(off, Some(Switch::Off { compared: 2, false_hits: 1 }));
+        assert_eq!(off, Some(Switch::Off { compared: 3, false_hits: 2 }));
         assert_eq!(watch.may_answer(USAGE, 100), (false, None));
         assert_eq!(watch.may_answer(Category::Hours, 100), (true, None));
         assert_eq!(watch.may_answer(USAGE, 99 + REST_S), (false, None));

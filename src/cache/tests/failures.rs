@@ -67,7 +67,7 @@ async fn tool_calls_log_probabilities_and_pieces_are_not_lost_on_replay() {
         .iter()
         .filter_map(|step| match step {
             Step::Event(event) => Some(event.clone()),
-            Step::Read(_) | Step::Unfit => None,
+            Step::Read(_) | Step::Unfit | Step::By(_) | Step::Particular => None,
         })
         .collect();
     let (generate, made) = saying(steps);

@@ -146,8 +146,8 @@ fn changes_of_another_epoch_and_old_epochs_are_refused() {
 fn what_the_shop_changed_itself_stays_until_headquarters_say_something_new_of_it() {
     let (one, two) = (epoch(&[("a", 1.0), ("b", 2.0)]), epoch(&[("a", 1.0), ("b", 3.0)]));
     let three = epoch(&[("a", 4.0), ("b", 3.0)]);
-    let ways: [fn(&Facts, (u64, &Epoch), (u64, &Epoch)) -> Result<Written, PublishError>; 2] =
-        [since, |facts, _, (number, of)| whole(facts, number, of)];
+    type Way = fn(&Facts, (u64, &Epoch), (u64, &Epoch)) -> Result<Written, PublishError>;
+    let ways: [Way; 2] = [since, |facts, _, (number, of)| whole(facts, number, of)];
     for way in ways {
         let facts = shop();
         whole(&facts, 1, &one).unwrap();

@@ -153,7 +153,7 @@ impl Fetcher {
         let mut retry = Retry::new(self.limits);
         while !part.is_complete() {
             let before = part.missing();
-            let result = self.from_origins(&mut part, gate).await;
+            let result = self.ask_origins(&mut part, gate).await;
             let progressed = part.missing() < before;
             if let Err(cut) = result {
                 retry.pause(cut, progressed).await?;
@@ -163,7 +163,7 @@ impl Fetcher {
     }
 
     /// Asks each origin in turn for what is missing.
-    async fn from_origins(&self, part: &mut Part, gate: Gate<'_>) -> Result<(), Cut> {
+    async fn ask_origins(&self, part: &mut Part, gate: Gate<'_>) -> Result<(), Cut> {
         let mut last = Cut::Never(FetchError::NoOrigin);
         for origin in &self.origins {
             let transfer = Transfer::new(&self.client, origin, &self.limits);

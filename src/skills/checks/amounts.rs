@@ -23,19 +23,22 @@ const GIFTS: [&str; 8] = [
 ];
 /// Numbers as words, folded; "one" is left out, as it seldom is a quantity.
 const NUMBERS: &str = "\
-    two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty \
-    hundred thousand dozen half double twice zwei drei vier funf sechs sieben acht neun zehn elf \
-    zwolf zwanzig dreissig funfzig hundert tausend dutzend halb halbe halber doppelt dos tres \
-    cuatro cinco seis siete ocho nueve diez once doce veinte treinta cincuenta cien ciento mil \
-    docena medio media doble deux trois quatre cinq sept huit neuf dix onze douze vingt trente \
-    cinquante cent mille douzaine demi moitie";
+    two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen \
+    seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand dozen half double twice zwei drei vier funf sechs sieben acht neun zehn elf \
+    zwolf dreizehn vierzehn funfzehn sechzehn siebzehn achtzehn neunzehn zwanzig dreissig vierzig \
+    funfzig sechzig siebzig achtzig neunzig hundert tausend dutzend halb halbe halber doppelt dos tres \
+    cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciseis diecisiete dieciocho \
+    diecinueve veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa cien ciento mil \
+    docena medio media doble deux trois quatre cinq sept huit neuf dix onze douze treize quatorze \
+    quinze seize vingt trente quarante cinquante soixante cent mille douzaine demi moitie";
 /// What is counted or measured, folded.
 const UNITS: &str = "\
     g gram grams kg kilo kilos kilogram kilograms ml liter liters litre litres l oz ounce ounces lb \
     lbs gallon gallons pint pints inch inches cm gramm liter unze unzen stuck packung packungen \
     gramo gramos kilogramos litro litros onza onzas unidad unidades paquete paquetes gramme grammes \
     kilogramme kilogrammes once onces piece pieces paquet paquets pack packs count slices servings \
-    portionen scheiben raciones portions tranches calories kalorien calorias hours stunden horas \
+    portionen scheiben raciones portions tranches calories kalorien calorias minute minutes minuten \
+    minuto minutos week weeks wochen semanas semaines hours stunden horas \
     heures days tage dias jours for fur por";
 
 /// Refuses amounts that facts do not have.

@@ -148,15 +148,23 @@ impl Clerk {
         order.audience = order.audience.as_deref().map(crate::privacy::redact);
         let now = UnixSeconds::now();
         let mut view = View::open(&self.facts, &self.search, order.language, now);
-        let product = subject(&order, &mut view)?;
+        subject(&order, &mut view)?;
         let speaker = self.voice.speaker(order.model.as_deref(), order.deadline).await;
         let (kind, order) = (order.kind.name(), Arc::new(order));
         let speaks = |speaker: &&Arc<dyn Speaker>| speaker.speaks(order.language.code());
-        if let Some(speaker) = speaker.as_ref().filter(speaks) {
-            let written = || self.written(&order, speaker, progress.clone());
-            if let Some(answer) = self.told((SKILL, kind), order.language, written).await? {
-                return Ok(answer);
+        let told = match speaker.as_ref().filter(speaks) {
+            Some(speaker) => {
+                let written = || self.written(&order, speaker, progress.clone());
+                self.told((SKILL, kind), order.language, written).await
             }
+            None => Ok(None),
+        };
+        // Nothing is written about what is gone or recalled meanwhile.
+        let now = UnixSeconds::now();
+        let mut view = View::open(&self.facts, &self.search, order.language, now);
+        let product = subject(&order, &mut view)?;
+        if let Some(answer) = told? {
+            return Ok(answer);
         }
         let text = template::text(&order, &product, &view, Slots::of(&order, &view, now));
         let cited = vec![order.sku.clone()];

@@ -44,6 +44,7 @@ fn produce(store: &Store) -> Result<(), StateError> {
 /// The process that is killed: produces until there is enough, then tells that HQ has it all.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "runs as the process that other tests kill"]
+#[allow(clippy::disallowed_methods, reason = "told by the test that kills it")]
 async fn the_process_that_is_killed() {
     let Ok(told) = std::env::var(TOLD) else { return };
     let (port, folder) = told.split_once('|').unwrap();

@@ -172,6 +172,12 @@ impl World {
         }
     }
 
+    /// When something happens next.
+    fn next_ms(&self) -> u64 {
+        let due = self.later.first_key_value().map_or(u64::MAX, |(key, _)| key.0);
+        due.min(self.session.wake_ms()).max(self.now_ms)
+    }
+
     fn step(&mut self) {
         let due = self.later.first_key_value().map_or(u64::MAX, |(key, _)| key.0);
         let wake = self.session.wake_ms().max(self.now_ms);
@@ -207,9 +213,10 @@ impl World {
 
     pub(super) fn run(&mut self, for_ms: u64) {
         let end = self.now_ms + for_ms;
-        while self.now_ms < end {
+        while self.next_ms() <= end {
             self.step();
         }
+        self.now_ms = self.now_ms.max(end);
     }
 
     pub(super) fn happens(&mut self) {

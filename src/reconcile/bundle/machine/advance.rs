@@ -44,10 +44,10 @@ impl Machine {
                 self.end("load", "loading it took too long".to_owned());
             }
             (State::Staged, Some(bundle)) if settled && self.checked => self.begin(bundle, view),
-            (State::Shadow, Some(bundle)) if self.is_watched(&attempt, bundle) => {
-                if view.now().is_some() {
-                    self.go(State::Trial, None);
-                }
+            (State::Shadow, Some(bundle))
+                if self.is_watched(&attempt, bundle) && view.now().is_some() =>
+            {
+                self.go(State::Trial, None);
             }
             (State::Trial | State::Probation, bundle) => {
                 self.prove(&attempt, bundle, view);

@@ -13,7 +13,7 @@ fn answer_of(facts: &Facts, question: &str) -> Option<(String, Vec<String>)> {
         language: None,
         scope: Scope::Store,
         model: None,
-        wishes: Wishes { read: true, write: true },
+        wishes: Wishes::default(),
         deadline: Instant::now() + Duration::from_secs(60),
     };
     let read = Read::of(&asked, Language::English);
@@ -328,7 +328,7 @@ fn personal_data_is_taken_out_before_anything_is_done() {
         language: None,
         scope: Scope::Store,
         model: None,
-        wishes: Wishes { read: true, write: true },
+        wishes: Wishes::default(),
         deadline: Instant::now(),
     };
     let read = Read::of(&asked, Language::English);

@@ -1,0 +1,28 @@
+//! HQ's server from its first to its last moment.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{AppError, signals};
+use crate::hq::server::{self, ServerConfig, Started};
+use crate::telemetry::{self, LogFormat, Metrics};
+
+/// Serves HQ until a signal, then drains. `announce` is called once, when it listens.
+pub async fn run_hq(
+    config: ServerConfig,
+    (format, filter): (LogFormat, &str),
+    announce: impl FnOnce(&Started),
+) -> Result<(), AppError> {
+    telemetry::start(format, filter, None)?;
+    let stop = CancellationToken::new();
+    signals::watch(stop.clone())?;
+    let metrics = Arc::new(Metrics::new());
+    let drained = server::serve(config, metrics, stop, |_, started| {
+        announce(started);
+        tracing::info!(url = started.url, "serving HQ");
+    })
+    .await?;
+    tracing::info!(cut = drained.cut, "stopped");
+    Ok(())
+}

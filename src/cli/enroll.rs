@@ -1,0 +1,140 @@
+//! `endcap enroll`: this box becomes a node of headquarters.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use reqwest::Method;
+use serde_json::Value;
+
+use super::arguments::Common;
+use super::output;
+use super::place::{client, exchange};
+use crate::config;
+use crate::hq::enrolment::{
+    Identity, Request, make_renewal, make_request, read_token, write_identity, write_renewal,
+};
+use crate::sync::Enrolment;
+use crate::sync::mqtt::Credentials;
+
+const EXAMPLES: &str = "\
+Examples:
+  endcap enroll --hq https://hq.example --token ecl_…
+  endcap enroll --hq https://hq.example --token ecl_… --authority authority.pem
+  endcap enroll --renew                        every few weeks; a certificate holds 90 days
+
+The token comes from `endcap hq enroll-token STORE BOX` at HQ; it works once. The key is made here and
+never leaves this box.";
+
+/// Arguments of `enroll`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Enroll {
+    /// Address of HQ; to renew, the one that this box enrolled at
+    #[arg(long, value_name = "URL", env = "ENDCAP_HQ", required_unless_present = "renew")]
+    hq: Option<String>,
+    /// The token; better in ENDCAP_CLAIM, as others can see a command's arguments
+    #[arg(
+        long,
+        env = "ENDCAP_CLAIM",
+        hide_env_values = true,
+        required_unless_present = "renew",
+        conflicts_with = "renew"
+    )]
+    token: Option<String>,
+    /// Believe this authority only (PEM), as HQ's authority.pem
+    #[arg(long, value_name = "FILE")]
+    authority: Option<PathBuf>,
+    /// Enrol anew where this box is a node already
+    #[arg(long)]
+    again: bool,
+    /// Get this node's next certificate, with its key
+    #[arg(long, conflicts_with = "again")]
+    renew: bool,
+}
+
+impl Enroll {
+    pub(super) async fn run(self, common: &Common) -> anyhow::Result<()> {
+        let folder = config::load(&common.sources())?.data_dir.join("identity");
+        if self.renew { self.renew(&folder).await } else { self.enrol(&folder).await }
+    }
+
+    async fn enrol(&self, folder: &Path) -> anyhow::Result<()> {
+        if Enrolment::read(folder)?.is_some() && !self.again {
+            bail!("this box is enrolled already, see {}; --again enrols it anew", folder.display());
+        }
+        let hq = self.hq.as_deref().context("--hq")?;
+        let (key, request) = make_request()?;
+        let asked = Request { claim: self.token.clone(), request, proof: None };
+        let identity = self.ask(hq, "/hq/v1/enrol", None, &asked).await?;
+        std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+        write_identity(folder, hq, &key, &identity)?;
+        let place = &identity.place;
+        output::note(&format!("this box is {place} now; its identity is in {}", folder.display()));
+        Ok(output::line(place)?)
+    }
+
+    async fn renew(&self, folder: &Path) -> anyhow::Result<()> {
+        let none = || format!("this box is not enrolled: {} is not there", folder.display());
+        let kept = Enrolment::read(folder)?.with_context(none)?;
+        let token = read_token(folder)?.with_context(none)?;
+        let key = std::fs::read_to_string(folder.join(Credentials::KEY))
+            .with_context(|| format!("reading the key in {}", folder.display()))?;
+        let hq = self.hq.clone().or(kept.hq).context("--hq")?;
+        let identity = self.ask(&hq, "/hq/v1/renew", Some(&token), &make_renewal(&key)?).await?;
+        write_renewal(folder, &identity)?;
+        output::note(&format!("{} has its next certificate", identity.place));
+        Ok(())
+    }
+
+    async fn ask(
+        &self,
+        hq: &str,
+        path: &str,
+        token: Option<&str>,
+        asked: &Request,
+    ) -> anyhow::Result<Identity> {
+        if !hq.starts_with("https://") && !is_near(hq) {
+            bail!("{hq}: a token would cross the network in clear; HQ is asked over https");
+        }
+        let read = |path: &Path| {
+            std::fs::read(path).with_context(|| format!("reading {}", path.display()))
+        };
+        let authority = self.authority.as_deref().map(read).transpose()?;
+        let client = client(authority.as_deref())?;
+        let url = format!("{}{path}", hq.trim_end_matches('/'));
+        let body = serde_json::to_string(asked)?;
+        let answer: Value = exchange(&client, token, Method::POST, &url, |request| {
+            request.header("content-type", "application/json").body(body)
+        })
+        .await?;
+        serde_json::from_value(answer).context("HQ's answer is no identity")
+    }
+}
+
+/// Whether an address is on this machine, where nobody listens in.
+fn is_near(url: &str) -> bool {
+    let host = url.strip_prefix("http://").unwrap_or_default();
+    ["127.0.0.1", "localhost", "[::1]"].iter().any(|near| {
+        host.strip_prefix(near).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_near;
+
+    #[test]
+    fn only_this_machine_is_near() {
+        for (url, near) in [
+            ("http://127.0.0.1:8090", true),
+            ("http://localhost/", true),
+            ("http://[::1]:1", true),
+            ("http://127.0.0.1.example", false),
+            ("http://hq.example", false),
+            ("ftp://localhost", false),
+        ] {
+            assert_eq!(is_near(url), near, "{url}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! A running HQ, asked over HTTP.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::Value;
+
+use crate::cli::place::{client, exchange};
+
+/// Where HQ is, who asks, and about which tenant.
+#[derive(Debug, Clone, Args)]
+pub(in crate::cli) struct HqPlace {
+    /// Address of HQ
+    #[arg(long, value_name = "URL", env = "ENDCAP_HQ", default_value = "http://127.0.0.1:8090")]
+    hq: String,
+    /// A user's token; better in ENDCAP_HQ_TOKEN, as others can see a command's arguments
+    #[arg(long, env = "ENDCAP_HQ_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// Believe this authority only (PEM), as HQ's authority.pem
+    #[arg(long, value_name = "FILE", env = "ENDCAP_HQ_AUTHORITY")]
+    authority: Option<PathBuf>,
+    /// Whose stores
+    #[arg(long, value_name = "NAME", env = "ENDCAP_HQ_TENANT", default_value = "main")]
+    pub(super) tenant: String,
+}
+
+impl HqPlace {
+    /// What HQ answers, or why it does not.
+    pub(super) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> anyhow::Result<Value> {
+        let with_body = |request: RequestBuilder| match body {
+            Some(body) => request.header("content-type", "application/json").body(body.to_string()),
+            None => request,
+        };
+        self.send(method, path, with_body).await
+    }
+
+    /// The same with a request that the caller completes.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        complete: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> anyhow::Result<Value> {
+        exchange(&self.client()?, Some(self.token()?), method, &self.url(path), complete).await
+    }
+
+    pub(super) fn token(&self) -> anyhow::Result<&str> {
+        let none = "a user's token is needed, in ENDCAP_HQ_TOKEN; `endcap hq user add` makes one";
+        self.token.as_deref().context(none)
+    }
+
+    pub(super) fn client(&self) -> anyhow::Result<Client> {
+        let authority = self
+            .authority
+            .as_ref()
+            .map(|path| std::fs::read(path).with_context(|| format!("reading {}", path.display())));
+        client(authority.transpose()?.as_deref())
+    }
+
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.hq.trim_end_matches('/'))
+    }
+
+    /// A path below the tenant's.
+    pub(super) fn path(&self, below: &str) -> String {
+        format!("/hq/v1/tenants/{}/{below}", self.tenant)
+    }
+
+    /// A target as HQ calls it: `store/box`, or the name of a group.
+    pub(super) fn target(&self, text: &str) -> String {
+        match text.split('/').count() {
+            1 => format!("{}/grp/{text}", self.tenant),
+            2 => format!("{}/{text}", self.tenant),
+            _ => text.to_owned(),
+        }
+    }
+}
+
+/// A field's text, or nothing.
+pub(super) fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value.get(field).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A field's number, or 0.
+pub(super) fn number(value: &Value, field: &str) -> u64 {
+    value.get(field).and_then(Value::as_u64).unwrap_or_default()
+}
+
+/// The rows of a page.
+pub(super) fn rows<'a>(value: &'a Value, field: &str) -> &'a [Value] {
+    value.get(field).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// How long ago a moment was, for people.
+pub(super) fn ago(at_ms: u64) -> String {
+    if at_ms == 0 {
+        return "never".to_owned();
+    }
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let now_ms = now.map_or(0, |since| since.as_millis() as u64);
+    match now_ms.saturating_sub(at_ms) / 1000 {
+        0..2 => "now".to_owned(),
+        seconds @ 2..120 => format!("{seconds} s ago"),
+        seconds @ 120..7200 => format!("{} min ago", seconds / 60),
+        seconds @ 7200..172_800 => format!("{} h ago", seconds / 3600),
+        seconds => format!("{} days ago", seconds / 86_400),
+    }
+}

@@ -1,0 +1,131 @@
+//! `endcap hq serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+
+use crate::app;
+use crate::cli::arguments::Common;
+use crate::cli::output;
+use crate::hq::HqConfig;
+use crate::hq::server::ServerConfig;
+use crate::http::{self, TlsFiles};
+use crate::protocol::Label;
+use crate::sync::mqtt::{Broker, Credentials, Embedded, Version};
+
+const EXAMPLES: &str = "\
+Examples:
+  endcap hq serve --at ./hq --broker embedded
+  endcap hq serve --at /var/lib/endcap-hq --listen 0.0.0.0:8443 --tls-certificate hq.pem --tls-key hq.key \\
+    --broker mqtts://broker.example:8883 --node-broker mqtts://broker.example:8883
+
+The first line on standard output is the address. A first user: `endcap hq user add NAME --role admin --at DIR`.";
+
+/// A broker within this process.
+const EMBEDDED: &str = "embedded";
+/// A large bundle that comes over a slow line.
+const LONGEST: Duration = Duration::from_secs(6 * 3600);
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+/// Arguments of `hq serve`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Serve {
+    /// HQ's folder: database, keys, artefacts
+    #[arg(long, value_name = "DIR", env = "ENDCAP_HQ_DIR")]
+    at: PathBuf,
+    /// Where to listen; port 0 picks a free one and prints it
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8090")]
+    listen: SocketAddr,
+    /// Speak TLS with this certificate chain (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// And this key (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+    /// Listen beyond this machine without TLS; tokens then cross the network in clear
+    #[arg(long)]
+    allow_plain_http: bool,
+    /// `embedded` (on the next two ports), mqtt://host[:port] or mqtts://host[:port]; without, no node
+    /// is heard
+    #[arg(long, value_name = "URL")]
+    broker: Option<String>,
+    /// Where nodes find the broker, if elsewhere than HQ
+    #[arg(long, value_name = "URL")]
+    node_broker: Option<String>,
+    /// The folder of HQ's own credentials at the broker, as `broker-files` writes it
+    #[arg(long, value_name = "DIR")]
+    credentials: Option<PathBuf>,
+    /// Speak MQTT 3.1.1 to the broker
+    #[arg(long)]
+    mqtt3: bool,
+    /// The tenant that is there from the start
+    #[arg(long, value_name = "NAME", default_value = "main")]
+    tenant: String,
+}
+
+impl Serve {
+    pub(in crate::cli) async fn run(self, common: &Common) -> anyhow::Result<()> {
+        let broker = self.broker().await?;
+        let mut hq = HqConfig::new(&self.at);
+        hq.node_broker = match (&self.node_broker, &broker) {
+            (Some(url), _) => Some(url.clone()),
+            (None, broker) => broker.as_ref().map(|broker| broker.address.to_string()),
+        };
+        let tenant: Label = self.tenant.parse().context("--tenant")?;
+        let config = ServerConfig { hq, http: self.http()?, tenant, broker };
+        let log = crate::config::load(&common.sources())?.log;
+        // The embedded broker tells every subscription.
+        let filter = format!("{},rumqttd=warn", log.filter);
+        app::run_hq(config, (log.format, &filter), |started| {
+            if started.users == 0 {
+                output::note("there is no user yet; `endcap hq user add NAME --role admin --at DIR` makes one");
+            }
+            let _ = output::line(&format!("serving HQ on {}", started.url));
+        })
+        .await?;
+        Ok(())
+    }
+
+    fn http(&self) -> anyhow::Result<http::Config> {
+        let tls = self.tls_certificate.clone().zip(self.tls_key.clone());
+        let tls = tls.map(|(certificate, key)| TlsFiles { certificate, key });
+        if tls.is_none() && !self.listen.ip().is_loopback() && !self.allow_plain_http {
+            bail!(
+                "--listen {} without TLS: tokens would cross the network in clear; give \
+                 --tls-certificate and --tls-key, or --allow-plain-http",
+                self.listen
+            );
+        }
+        let request_timeout = LONGEST;
+        Ok(http::Config { listen: self.listen, tls, request_timeout, ..http::Config::default() })
+    }
+
+    async fn broker(&self) -> anyhow::Result<Option<Broker>> {
+        let version = if self.mqtt3 { Version::ThreeOne } else { Version::Five };
+        let address = match self.broker.as_deref() {
+            None => return Ok(None),
+            Some(EMBEDDED) => {
+                // Nodes are told once where the broker is, so it must be there after a restart, too.
+                let beside = |more| match self.listen.port() {
+                    0 => 0,
+                    port => port.saturating_add(more),
+                };
+                Embedded::start(beside(1), beside(2)).await?.address(version)
+            }
+            Some(url) => url.parse().context("--broker")?,
+        };
+        let credentials = match &self.credentials {
+            Some(folder) => Some(Credentials::in_folder(folder)),
+            None if address.tls => {
+                bail!("--broker {address}: TLS needs --credentials, as `broker-files` writes them")
+            }
+            None => None,
+        };
+        let (keep_alive, login) = (KEEP_ALIVE, None);
+        Ok(Some(Broker { address, version, credentials, login, keep_alive }))
+    }
+}

@@ -1,0 +1,45 @@
+//! The one table from HQ's errors to what its callers read.
+
+use axum::http::StatusCode;
+
+use crate::hq::error::HqError;
+use crate::http::{Kind, Problem};
+
+impl From<HqError> for Problem {
+    fn from(error: HqError) -> Self {
+        let said = error.to_string();
+        let caller =
+            |status, code| Self::new(status, Kind::InvalidRequestError, said.clone()).code(code);
+        match &error {
+            HqError::Unknown { .. } => caller(StatusCode::NOT_FOUND, "not_found"),
+            HqError::Taken { .. } => caller(StatusCode::CONFLICT, "taken"),
+            HqError::Overtaken { .. } => caller(StatusCode::CONFLICT, "overtaken").param("over"),
+            HqError::TooMuch { .. } => caller(StatusCode::BAD_REQUEST, "too_much"),
+            HqError::Value { field, .. } => {
+                caller(StatusCode::BAD_REQUEST, "invalid_value").param(*field)
+            }
+            HqError::Protocol(_) => caller(StatusCode::BAD_REQUEST, "invalid_value"),
+            HqError::Line { .. } => caller(StatusCode::BAD_REQUEST, "invalid_line"),
+            HqError::Untrusted(why) => Self::unauthenticated(*why),
+            HqError::Database { .. }
+            | HqError::Artefacts { .. }
+            | HqError::Form { .. }
+            | HqError::Pack(_)
+            | HqError::Damaged { .. }
+            | HqError::File { .. }
+            | HqError::Key { .. }
+            | HqError::Certificate { .. }
+            | HqError::Random(_) => Self::internal(chain(&error)),
+        }
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut said = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        said = format!("{said}: {cause}");
+        source = cause.source();
+    }
+    said
+}

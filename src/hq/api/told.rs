@@ -1,0 +1,80 @@
+//! What nodes told.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::call::Call;
+use super::documents::wrong;
+use super::routes::QueryField;
+use super::service::Service;
+use crate::hq::told::{AuditHeadRow, EventRow, GapRow, LaidAsideRow, MeasuredRow, Page};
+use crate::http::Problem;
+use crate::protocol::Place;
+
+pub(super) const PLACE: QueryField =
+    QueryField { name: "place", about: "Of this box alone, as `tenant/store/node`" };
+pub(super) const BEFORE: QueryField =
+    QueryField { name: "before", about: "Rows before this id; the last one of the page before" };
+pub(super) const SINCE: QueryField =
+    QueryField { name: "since_ms", about: "Measured after this, in milliseconds since 1970" };
+
+macro_rules! page {
+    ($(#[$doc:meta])* $name:ident of $row:ty, $handler:ident = $read:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Serialize, JsonSchema)]
+        pub(super) struct $name {
+            data: Vec<$row>,
+        }
+
+        pub(super) async fn $handler(
+            service: Arc<Service>,
+            call: Call,
+        ) -> Result<Response, Problem> {
+            let data = service.hq.$read(&asked(&call)?).await?;
+            Ok(Json($name { data }).into_response())
+        }
+    };
+}
+
+page!(
+    /// A page of events.
+    Events of EventRow, events = events
+);
+page!(
+    /// A page of declared gaps.
+    Gaps of GapRow, gaps = gaps
+);
+page!(
+    /// A page of messages that could not be taken.
+    LaidAside of LaidAsideRow, laid_aside = laid_aside
+);
+page!(
+    /// A page of signed heads.
+    AuditHeads of AuditHeadRow, audit_heads = audit_heads
+);
+
+/// Values measured by one box.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Measured {
+    data: Vec<MeasuredRow>,
+}
+
+pub(super) async fn telemetry(service: Arc<Service>, call: Call) -> Result<Response, Problem> {
+    let page = asked(&call)?;
+    let place = page.place.ok_or_else(|| wrong("place", "it must be there"))?;
+    let since = call.asked("since_ms")?.unwrap_or(0);
+    let data = service.hq.measured(&place, since, page.limit).await?;
+    Ok(Json(Measured { data }).into_response())
+}
+
+fn asked(call: &Call) -> Result<Page, Problem> {
+    let (tenant, place) = (call.tenant()?, call.asked::<Place>("place")?);
+    if place.as_ref().is_some_and(|place| place.tenant != tenant) {
+        return Err(wrong("place", &format!("it does not belong to {tenant}")));
+    }
+    Ok(Page { tenant, place, before: call.asked("before")?, limit: call.limit()? })
+}

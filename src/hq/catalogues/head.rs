@@ -1,0 +1,175 @@
+//! From an epoch to what stores are told of it.
+
+use crate::hq::clock::now;
+use crate::hq::database::{Transaction, commit};
+use crate::hq::error::HqError;
+use crate::hq::ingest::Outgoing;
+use crate::hq::rows::{int, parsed, uint};
+use crate::hq::service::Hq;
+use crate::protocol::documents::{FactsDelta, FactsIndex, artefact_path};
+use crate::protocol::limits::MAX_LISTED;
+use crate::protocol::{Digest, FactsHead, Label, List, Message, Signed, Text, Topic, UnixMillis};
+
+/// How many epochs back there is a shorter way than everything.
+const MAX_DELTAS: u64 = 8;
+
+type HeadColumns = (String, i64, Option<String>, Option<String>, i64);
+
+/// The heads of a tenant's catalogues, for a node that has come back.
+pub(in crate::hq) async fn heads_for(
+    hq: &Hq,
+    change: &mut Transaction,
+    tenant: &Label,
+) -> Result<Vec<Signed<FactsHead>>, HqError> {
+    let select = "SELECT name, epoch, root, path, at_ms FROM catalogues
+         WHERE tenant = $1 AND epoch > 0 ORDER BY name LIMIT $2";
+    let rows: Vec<HeadColumns> = sqlx::query_as(select)
+        .bind(tenant.as_str())
+        .bind(int(MAX_LISTED as u64))
+        .fetch_all(&mut **change)
+        .await
+        .map_err(HqError::database("reading heads of facts"))?;
+    let sign = |row| Ok(hq.director.sign(&head(tenant, row)?)?);
+    rows.into_iter().map(sign).collect()
+}
+
+fn head(tenant: &Label, (name, epoch, root, path, at): HeadColumns) -> Result<FactsHead, HqError> {
+    Ok(FactsHead {
+        tenant: tenant.clone(),
+        catalogue: parsed("a catalogue", &name)?,
+        epoch: uint(epoch),
+        root: parsed("a root of facts", &root.unwrap_or_default())?,
+        path: Text::new(path.unwrap_or_default())?,
+        issued: UnixMillis(uint(at)),
+        expires: None,
+    })
+}
+
+impl Hq {
+    /// Finishes epochs that a stop interrupted.
+    pub async fn finish_epochs(&self) -> Result<(), HqError> {
+        let _publishing = self.publishing.lock().await;
+        let select = "SELECT tenant, name FROM catalogues WHERE applied > epoch";
+        let rows: Vec<(String, String)> = sqlx::query_as(select)
+            .fetch_all(self.database.reader())
+            .await
+            .map_err(HqError::database("reading catalogues"))?;
+        for (tenant, name) in rows {
+            let (tenant, name) = (parsed("a tenant", &tenant)?, parsed("a catalogue", &name)?);
+            self.publish_epoch(&tenant, &name).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the artefacts of the epoch that is applied, and tells the stores; gives that epoch.
+    pub(super) async fn publish_epoch(
+        &self,
+        tenant: &Label,
+        catalogue: &Label,
+    ) -> Result<u64, HqError> {
+        let select = "SELECT epoch, applied FROM catalogues WHERE tenant = $1 AND name = $2";
+        let (epoch, applied): (i64, i64) = sqlx::query_as(select)
+            .bind(tenant.as_str())
+            .bind(catalogue.as_str())
+            .fetch_one(self.database.reader())
+            .await
+            .map_err(HqError::database("reading a catalogue"))?;
+        let applied = uint(applied);
+        if uint(epoch) == applied {
+            return Ok(applied);
+        }
+        let (root, facts) = self.root_of(tenant, catalogue).await?;
+        let index = self.index(tenant, catalogue, applied, root).await?;
+        let (whole, delta) = (
+            index.whole.size_bytes,
+            index.deltas.iter().next().map(|delta| delta.artefact.size_bytes),
+        );
+        let digest = self.artefacts.put(index.to_bytes()?).await?;
+        let made = Made { epoch: applied, root, path: artefact_path(digest), facts, whole, delta };
+        self.tell_head(tenant, catalogue, made).await?;
+        Ok(applied)
+    }
+
+    async fn index(
+        &self,
+        tenant: &Label,
+        catalogue: &Label,
+        epoch: u64,
+        root: Digest,
+    ) -> Result<FactsIndex, HqError> {
+        let whole = self.pack(tenant, catalogue, 0).await?;
+        let mut deltas = Vec::new();
+        for from_epoch in (epoch.saturating_sub(MAX_DELTAS).max(1)..epoch).rev() {
+            let artefact = self.pack(tenant, catalogue, from_epoch).await?;
+            // What is farther back is longer still.
+            if artefact.size_bytes >= whole.size_bytes {
+                break;
+            }
+            deltas.push(FactsDelta { from_epoch, artefact });
+        }
+        Ok(FactsIndex { epoch, root, whole, deltas: List::new(deltas)? })
+    }
+
+    async fn tell_head(
+        &self,
+        tenant: &Label,
+        catalogue: &Label,
+        made: Made,
+    ) -> Result<(), HqError> {
+        let now = now();
+        let ending = || HqError::database("publishing an epoch of facts");
+        let mut change = self.database.begin().await?;
+        let update = "UPDATE catalogues SET epoch = $3, root = $4, path = $5, facts = $6,
+               whole_bytes = $7, delta_bytes = $8, at_ms = $9
+             WHERE tenant = $1 AND name = $2";
+        sqlx::query(update)
+            .bind(tenant.as_str())
+            .bind(catalogue.as_str())
+            .bind(int(made.epoch))
+            .bind(made.root.to_string())
+            .bind(&*made.path)
+            .bind(int(made.facts))
+            .bind(int(made.whole))
+            .bind(made.delta.map(int))
+            .bind(int(now.0))
+            .execute(&mut *change)
+            .await
+            .map_err(ending())?;
+        // What was removed before the oldest delta begins is in none of them.
+        let forget = "DELETE FROM facts
+             WHERE tenant = $1 AND catalogue = $2 AND digest IS NULL AND epoch <= $3";
+        sqlx::query(forget)
+            .bind(tenant.as_str())
+            .bind(catalogue.as_str())
+            .bind(int(made.epoch.saturating_sub(MAX_DELTAS)))
+            .execute(&mut *change)
+            .await
+            .map_err(ending())?;
+        commit(change).await?;
+        let head = FactsHead {
+            tenant: tenant.clone(),
+            catalogue: catalogue.clone(),
+            epoch: made.epoch,
+            root: made.root,
+            path: made.path,
+            issued: now,
+            expires: None,
+        };
+        let message = Message::FactsHead(self.director.sign(&head)?);
+        let payload = self.clock.envelope(&message, now)?.to_bytes()?;
+        let (tenant, catalogue) = (tenant.clone(), catalogue.clone());
+        let topic = Topic::FactsHead { tenant, catalogue }.to_string();
+        self.say([Outgoing { topic, payload, retain: true }]);
+        Ok(())
+    }
+}
+
+/// What was made for an epoch.
+struct Made {
+    epoch: u64,
+    root: Digest,
+    path: Text<{ crate::protocol::limits::MAX_TEXT_BYTES }>,
+    facts: u64,
+    whole: u64,
+    delta: Option<u64>,
+}

@@ -1,0 +1,208 @@
+//! What is pushed becomes the next epoch.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::spool::{Lines, Spool, Spooled};
+use crate::facts::Table;
+use crate::hq::acts::{self, Actor};
+use crate::hq::database::{Transaction, commit};
+use crate::hq::error::HqError;
+use crate::hq::key_file::random;
+use crate::hq::registry::require_tenant;
+use crate::hq::rows::uint;
+use crate::hq::service::Hq;
+use crate::protocol::{Label, MessageId};
+
+/// Lines that are read back at once.
+const SOME: usize = 1000;
+
+/// A push that is coming in.
+#[derive(Debug)]
+pub struct Push {
+    tenant: Label,
+    catalogue: Label,
+    replaces: Option<Table>,
+    spool: Spool,
+}
+
+/// What a push did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Pushed {
+    /// The epoch that stores are told of; the one before where nothing changed.
+    pub epoch: u64,
+    /// Facts that are there now and were not, or were otherwise.
+    pub changed: u64,
+    /// Facts that are gone.
+    pub removed: u64,
+    /// Facts that were so already.
+    pub unchanged: u64,
+}
+
+impl Push {
+    /// Begins a push into a catalogue, which is made where it is missing. Where a table is replaced,
+    /// facts of it that do not come go.
+    pub fn new(tenant: Label, catalogue: Label, replaces: Option<Table>) -> Result<Self, HqError> {
+        Ok(Self { tenant, catalogue, replaces, spool: Spool::new(replaces)? })
+    }
+
+    /// Takes the lines that follow: `{"table", "id", "fact"}`, `op` `put` (the default) or `delete`.
+    /// Blocks on the disk for a moment.
+    pub fn update(&mut self, bytes: &[u8]) -> Result<(), HqError> {
+        self.spool.update(bytes)
+    }
+}
+
+/// The facts of one catalogue while a push goes in.
+struct Into<'a> {
+    change: Transaction,
+    tenant: &'a Label,
+    catalogue: &'a Label,
+    epoch: i64,
+    push: String,
+    done: Pushed,
+}
+
+impl Hq {
+    /// Makes a push count, as one epoch, and tells the stores.
+    pub async fn push(&self, actor: &Actor, push: Push) -> Result<Pushed, HqError> {
+        let Push { tenant, catalogue, replaces, spool } = push;
+        let mut lines = spool.finish()?;
+        let _publishing = self.publishing.lock().await;
+        let mut into = self.begin_push(&tenant, &catalogue).await?;
+        into.all(&mut lines).await?;
+        if let Some(table) = replaces {
+            into.remove_others(table).await?;
+        }
+        let (target, done) = (format!("{tenant}/facts/{catalogue}"), into.done.clone());
+        let told = format!("{} changed, {} removed", done.changed, done.removed);
+        if done.changed + done.removed > 0 {
+            into.keep_epoch().await?;
+            acts::record(&mut into.change, actor, "facts.push", &target, &told).await?;
+        }
+        commit(into.change).await?;
+        let epoch = self.publish_epoch(&tenant, &catalogue).await?;
+        self.changed();
+        Ok(Pushed { epoch, ..done })
+    }
+
+    async fn begin_push<'a>(
+        &self,
+        tenant: &'a Label,
+        catalogue: &'a Label,
+    ) -> Result<Into<'a>, HqError> {
+        let mut change = self.database.begin().await?;
+        require_tenant(&mut change, tenant).await?;
+        let making = || HqError::database("beginning an epoch of facts");
+        let insert = "INSERT INTO catalogues (tenant, name) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+        sqlx::query(insert)
+            .bind(tenant.as_str())
+            .bind(catalogue.as_str())
+            .execute(&mut *change)
+            .await
+            .map_err(making())?;
+        let select = "SELECT applied FROM catalogues WHERE tenant = $1 AND name = $2";
+        let (applied,): (i64,) = sqlx::query_as(select)
+            .bind(tenant.as_str())
+            .bind(catalogue.as_str())
+            .fetch_one(&mut *change)
+            .await
+            .map_err(making())?;
+        let push = MessageId(random()?).to_string();
+        let done = Pushed { epoch: uint(applied), changed: 0, removed: 0, unchanged: 0 };
+        Ok(Into { change, tenant, catalogue, epoch: applied + 1, push, done })
+    }
+}
+
+impl Into<'_> {
+    async fn all(&mut self, lines: &mut Lines) -> Result<(), HqError> {
+        loop {
+            let some = lines.some(SOME)?;
+            if some.is_empty() {
+                return Ok(());
+            }
+            for spooled in some {
+                self.one(&spooled).await?;
+            }
+        }
+    }
+
+    async fn one(&mut self, spooled: &Spooled) -> Result<(), HqError> {
+        let known = self.known(spooled).await?;
+        let digest = spooled.digest().map(|digest| digest.to_string());
+        match (&known, &digest) {
+            (None, None) | (Some(None), None) => {
+                self.done.unchanged += 1;
+                return Ok(());
+            }
+            (Some(known), digest) if known == digest => self.done.unchanged += 1,
+            (_, Some(_)) => self.done.changed += 1,
+            (_, None) => self.done.removed += 1,
+        }
+        let insert = "INSERT INTO facts (tenant, catalogue, kind, id, epoch, pushed, digest, fact)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+             ON CONFLICT (tenant, catalogue, kind, id) DO UPDATE SET pushed = excluded.pushed,
+               epoch = CASE WHEN facts.digest = excluded.digest THEN facts.epoch
+                 ELSE excluded.epoch END,
+               digest = excluded.digest, fact = excluded.fact";
+        sqlx::query(insert)
+            .bind(self.tenant.as_str())
+            .bind(self.catalogue.as_str())
+            .bind(spooled.table.as_str())
+            .bind(&spooled.id)
+            .bind(self.epoch)
+            .bind(&self.push)
+            .bind(digest)
+            .bind(&spooled.fact)
+            .execute(&mut *self.change)
+            .await
+            .map_err(HqError::database("writing a fact"))?;
+        Ok(())
+    }
+
+    /// The digest of a fact that is there, or was: none within where it was removed.
+    async fn known(&mut self, spooled: &Spooled) -> Result<Option<Option<String>>, HqError> {
+        let select = "SELECT digest FROM facts
+             WHERE tenant = $1 AND catalogue = $2 AND kind = $3 AND id = $4";
+        let row: Option<(Option<String>,)> = sqlx::query_as(select)
+            .bind(self.tenant.as_str())
+            .bind(self.catalogue.as_str())
+            .bind(spooled.table.as_str())
+            .bind(&spooled.id)
+            .fetch_optional(&mut *self.change)
+            .await
+            .map_err(HqError::database("reading a fact"))?;
+        Ok(row.map(|(digest,)| digest))
+    }
+
+    /// Removes what the push did not name.
+    async fn remove_others(&mut self, table: Table) -> Result<(), HqError> {
+        let update = "UPDATE facts SET digest = NULL, fact = NULL, epoch = $4
+             WHERE tenant = $1 AND catalogue = $2 AND kind = $3 AND pushed <> $5
+               AND digest IS NOT NULL";
+        let gone = sqlx::query(update)
+            .bind(self.tenant.as_str())
+            .bind(self.catalogue.as_str())
+            .bind(table.as_str())
+            .bind(self.epoch)
+            .bind(&self.push)
+            .execute(&mut *self.change)
+            .await
+            .map_err(HqError::database("removing facts"))?;
+        self.done.removed += gone.rows_affected();
+        Ok(())
+    }
+
+    async fn keep_epoch(&mut self) -> Result<(), HqError> {
+        let update = "UPDATE catalogues SET applied = $3 WHERE tenant = $1 AND name = $2";
+        sqlx::query(update)
+            .bind(self.tenant.as_str())
+            .bind(self.catalogue.as_str())
+            .bind(self.epoch)
+            .execute(&mut *self.change)
+            .await
+            .map_err(HqError::database("ending an epoch of facts"))?;
+        self.done.epoch = uint(self.epoch);
+        Ok(())
+    }
+}

@@ -1,0 +1,74 @@
+//! The database: one file of SQLite, many readers, one writer.
+//!
+//! Only this module knows that it is SQLite; migrations of another database would stand beside these.
+
+mod migrations;
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+use super::error::HqError;
+
+/// The database that queries are written for.
+pub(super) type Backend = sqlx::Sqlite;
+/// A change that is there as a whole or not at all.
+pub(super) type Transaction = sqlx::Transaction<'static, Backend>;
+/// How long a query waits for a connection, or for another process that writes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Connections to the database.
+#[derive(Debug, Clone)]
+pub(super) struct Database {
+    readers: SqlitePool,
+    writer: SqlitePool,
+}
+
+impl Database {
+    /// Opens the file, makes it where it is missing, and brings it to this version's form.
+    pub(super) async fn open(path: &Path, readers: u32) -> Result<Self, HqError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // What was acknowledged must be there after a power cut.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(PATIENCE);
+        let pool = |connections| {
+            SqlitePoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE)
+        };
+        let opening = HqError::database("opening a connection");
+        let writer = pool(1).connect_with(options.clone()).await.map_err(opening)?;
+        let form = |source| HqError::Form { path: path.to_owned(), source };
+        migrations::run(&writer).await.map_err(form)?;
+        let opening = HqError::database("opening a connection");
+        let readers = pool(readers).connect_with(options).await.map_err(opening)?;
+        Ok(Self { readers, writer })
+    }
+
+    /// To read with.
+    pub(super) fn reader(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    /// Begins to read what belongs together; keeps nobody from writing.
+    pub(super) async fn read(&self) -> Result<Transaction, HqError> {
+        self.readers.begin().await.map_err(HqError::database("beginning to read"))
+    }
+
+    /// Begins a change; others wait until it is over.
+    pub(super) async fn begin(&self) -> Result<Transaction, HqError> {
+        // Another process may write, too: one that began by reading would be refused when it writes.
+        let begun = self.writer.begin_with("BEGIN IMMEDIATE").await;
+        begun.map_err(HqError::database("beginning a change"))
+    }
+}
+
+/// Makes a change last.
+pub(super) async fn commit(change: Transaction) -> Result<(), HqError> {
+    change.commit().await.map_err(HqError::database("committing a change"))
+}

@@ -1,0 +1,109 @@
+//! A document on its way to be wanted: checked here, so that no store has to refuse it.
+
+use futures_util::StreamExt as _;
+
+use super::documents::Draft;
+use super::error::HqError;
+use super::service::Hq;
+use crate::protocol::documents::{Bundle, ConfigDoc, artefact_path};
+use crate::protocol::limits::{MAX_DOCUMENT_BYTES, MAX_INLINE_BYTES};
+use crate::protocol::{Contents, Digest, Document, ProtocolError, Target};
+
+impl Hq {
+    /// A document of JSON, as people write it. What does not fit a pointer is kept as an artefact.
+    pub async fn draft_of_json(
+        &self,
+        target: Target,
+        document: Document,
+        json: &str,
+    ) -> Result<Draft, HqError> {
+        let wrong =
+            |error: ProtocolError| HqError::Value { field: "contents", why: error.to_string() };
+        let bytes = match document {
+            Document::Config => {
+                ConfigDoc::parse(json.as_bytes()).and_then(|doc| doc.to_bytes()).map_err(wrong)?
+            }
+            Document::Bundle => {
+                let bundle = Bundle::from_json(json).map_err(wrong)?;
+                self.require_files(&bundle).await?;
+                bundle.to_bytes().map_err(wrong)?
+            }
+            Document::Keys => json.as_bytes().to_vec(),
+            Document::Cache | Document::Facts | Document::Time => {
+                let why = format!("a {document} document is not published as JSON");
+                return Err(HqError::Value { field: "document", why });
+            }
+        };
+        if bytes.len() <= MAX_INLINE_BYTES {
+            return Draft::inline(target, document, bytes);
+        }
+        let size_bytes = bytes.len() as u64;
+        let digest = self.artefacts().put(bytes).await?;
+        Ok(kept(target, document, digest, size_bytes))
+    }
+
+    /// A document that is an artefact already.
+    pub async fn draft_of_artefact(
+        &self,
+        target: Target,
+        document: Document,
+        digest: Digest,
+    ) -> Result<Draft, HqError> {
+        let size_bytes = self.require(digest).await?;
+        let wrong =
+            |error: ProtocolError| HqError::Value { field: "artefact", why: error.to_string() };
+        match document {
+            Document::Bundle => {
+                let bytes = self.small_artefact(digest, size_bytes).await?;
+                self.require_files(&Bundle::parse(&bytes).map_err(wrong)?).await?;
+            }
+            Document::Config => {
+                let bytes = self.small_artefact(digest, size_bytes).await?;
+                ConfigDoc::parse(&bytes).map_err(wrong)?;
+            }
+            Document::Cache | Document::Keys => {}
+            Document::Facts | Document::Time => {
+                let why = format!("a {document} document is not published by hand");
+                return Err(HqError::Value { field: "document", why });
+            }
+        }
+        Ok(kept(target, document, digest, size_bytes))
+    }
+
+    /// Every file of a bundle must be here before a store is sent for it.
+    async fn require_files(&self, bundle: &Bundle) -> Result<(), HqError> {
+        for (part, file) in bundle.files() {
+            let size_bytes = self.require(file.artefact.digest).await?;
+            if size_bytes != file.artefact.size_bytes {
+                let (path, said) = (&file.path, file.artefact.size_bytes);
+                let why = format!("{}/{path} has {size_bytes} bytes, not {said}", part.name);
+                return Err(HqError::Value { field: "contents", why });
+            }
+        }
+        Ok(())
+    }
+
+    async fn require(&self, digest: Digest) -> Result<u64, HqError> {
+        let size = self.artefacts().size(digest).await?;
+        size.ok_or_else(|| HqError::unknown("artefact", digest))
+    }
+
+    /// A document's bytes, read whole.
+    async fn small_artefact(&self, digest: Digest, size_bytes: u64) -> Result<Vec<u8>, HqError> {
+        let most = MAX_DOCUMENT_BYTES as u64;
+        if size_bytes > most {
+            return Err(HqError::TooMuch { what: "bytes of a document", found: size_bytes, most });
+        }
+        let (mut all, mut pieces) =
+            (Vec::new(), self.artefacts().read(digest, 0..size_bytes).await?);
+        while let Some(piece) = pieces.next().await {
+            all.extend_from_slice(&piece?);
+        }
+        Ok(all)
+    }
+}
+
+fn kept(target: Target, document: Document, digest: Digest, size_bytes: u64) -> Draft {
+    let contents = Contents::Path(artefact_path(digest));
+    Draft { target, document, contents, digest, size_bytes, expires: None, over: None }
+}

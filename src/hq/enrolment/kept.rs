@@ -1,0 +1,64 @@
+//! The files that enrolment leaves on a box, which only their owner may read.
+
+use std::path::Path;
+
+use super::identity::Identity;
+use crate::hq::error::HqError;
+use crate::hq::key_file;
+use crate::sync::mqtt::Credentials;
+use crate::sync::{Believed, Enrolment, LineError, SignsAs};
+
+/// The token with which artefacts are fetched and the certificate is renewed.
+const TOKEN: &str = "token";
+
+/// The token of an identity folder; none where the box is not enrolled.
+pub fn read_token(folder: &Path) -> Result<Option<String>, HqError> {
+    Ok(key_file::read(&folder.join(TOKEN))?.map(|text| text.trim().to_owned()))
+}
+
+/// Writes what a renewal with the same key brought: the token last, as its use ends the old one's.
+pub fn write_renewal(folder: &Path, identity: &Identity) -> Result<(), HqError> {
+    key_file::write(&folder.join(Credentials::CERTIFICATE), identity.certificate.as_bytes())?;
+    key_file::write(&folder.join(TOKEN), identity.token.as_bytes())
+}
+
+/// Writes what a box got; the file that makes it a node comes last.
+pub fn write_identity(
+    folder: &Path,
+    hq: &str,
+    key: &str,
+    identity: &Identity,
+) -> Result<(), HqError> {
+    let untold = || HqError::Value {
+        field: "broker",
+        why: "HQ was not told where nodes find it; start it with --node-broker".to_owned(),
+    };
+    let enrolment = Enrolment {
+        place: identity.place.parse()?,
+        broker: identity.broker.clone().ok_or_else(untold)?,
+        hq: Some(hq.trim_end_matches('/').to_owned()),
+        keys: vec![
+            Believed { role: SignsAs::Director, key: identity.director_key.parse()? },
+            Believed { role: SignsAs::Facts, key: identity.facts_key.parse()? },
+        ],
+        groups: identity.groups.iter().map(|name| name.parse()).collect::<Result<_, _>>()?,
+        catalogues: identity
+            .catalogues
+            .iter()
+            .map(|name| name.parse())
+            .collect::<Result<_, _>>()?,
+    };
+    for (name, contents) in [
+        (Credentials::KEY, key),
+        (Credentials::CERTIFICATE, &identity.certificate),
+        (Credentials::AUTHORITY, &identity.authority),
+        (TOKEN, &identity.token),
+    ] {
+        key_file::write(&folder.join(name), contents.as_bytes())?;
+    }
+    let refuse = |error: LineError| HqError::Key {
+        path: folder.join(Enrolment::FILE),
+        why: error.to_string(),
+    };
+    enrolment.write(folder).map_err(refuse)
+}

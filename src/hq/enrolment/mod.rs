@@ -1,0 +1,16 @@
+//! How a box becomes a node: a claim, a key that never leaves the box, a certificate.
+//!
+//! A claim is a token that somebody at HQ makes for one box of one store; it works once and expires.
+//! The box makes its key, asks for a certificate with the claim, and gets what it needs to be on the
+//! line. Before a certificate ends, the box asks for the next one with its old key.
+
+mod authority;
+mod claims;
+mod identity;
+mod kept;
+mod renewal;
+
+pub use authority::Authority;
+pub use claims::{Claim, ClaimRow};
+pub use identity::{Identity, Request, make_proof, make_renewal, make_request};
+pub use kept::{read_token, write_identity, write_renewal};

@@ -1,0 +1,158 @@
+//! What can go wrong at HQ.
+
+use std::path::PathBuf;
+
+use crate::protocol::ProtocolError;
+
+/// Why something could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum HqError {
+    /// The database did not do it.
+    #[error("{act} in HQ's database")]
+    Database {
+        /// What was to be done.
+        act: &'static str,
+        /// Why not.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The artefacts' folder did not do it.
+    #[error("{act} of HQ's artefacts")]
+    Artefacts {
+        /// What was to be done.
+        act: &'static str,
+        /// Why not.
+        #[source]
+        source: object_store::Error,
+    },
+    /// The database has another form and could not be brought to this one.
+    #[error("bringing HQ's database at {path} to this version's form")]
+    Form {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: sqlx::migrate::MigrateError,
+    },
+    /// Something in the database is not what was written.
+    #[error("{what} in HQ's database cannot be read: {why}")]
+    Damaged {
+        /// What.
+        what: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A file could not be read or written.
+    #[error("{act} {path}")]
+    File {
+        /// `reading` or `writing`.
+        act: &'static str,
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A key's file is no key.
+    #[error("the key in {path} cannot be used: {why}")]
+    Key {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A key or certificate could not be made.
+    #[error("making {what}: {why}")]
+    Certificate {
+        /// What.
+        what: &'static str,
+        /// Why not.
+        why: String,
+    },
+    /// A claim or a token that is none, is used, or is over.
+    #[error("{0}")]
+    Untrusted(&'static str),
+    /// A line of facts that cannot be taken.
+    #[error("line {line}: {why}")]
+    Line {
+        /// Counted from 1.
+        line: u64,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Facts could not be packed for stores.
+    #[error("packing facts: {0}")]
+    Pack(String),
+    /// The system gives no random numbers.
+    #[error("no random numbers: {0}")]
+    Random(String),
+    /// It does not fit what goes over the line.
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+    /// There is none of that name.
+    #[error("there is no {what} `{name}`")]
+    Unknown {
+        /// `store`, `node` or the like.
+        what: &'static str,
+        /// As asked for.
+        name: String,
+    },
+    /// There is one of that name already.
+    #[error("there is a {what} `{name}` already")]
+    Taken {
+        /// `store`, `node` or the like.
+        what: &'static str,
+        /// As asked for.
+        name: String,
+    },
+    /// Somebody was faster.
+    #[error(
+        "the {document} document of {target} is at version {found}, not at {expected}; look at it and set it again"
+    )]
+    Overtaken {
+        /// Which document.
+        document: String,
+        /// Whose.
+        target: String,
+        /// As it is.
+        found: u64,
+        /// As its author saw it.
+        expected: u64,
+    },
+    /// It is more than is kept or carried.
+    #[error("{what}: {found}, at most {most} are possible")]
+    TooMuch {
+        /// What, with its unit.
+        what: &'static str,
+        /// As asked for.
+        found: u64,
+        /// The limit.
+        most: u64,
+    },
+    /// A value that makes no sense.
+    #[error("{field}: {why}")]
+    Value {
+        /// Where it stands.
+        field: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl HqError {
+    /// For `map_err` behind a query.
+    pub(super) fn database(act: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+        move |source| Self::Database { act, source }
+    }
+
+    pub(super) fn file(
+        act: &'static str,
+        path: &std::path::Path,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::File { act, path: path.to_owned(), source }
+    }
+
+    pub(super) fn unknown(what: &'static str, name: impl ToString) -> Self {
+        Self::Unknown { what, name: name.to_string() }
+    }
+}

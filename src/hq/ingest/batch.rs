@@ -1,0 +1,259 @@
+//! Messages on their way into the database, as one change.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Heard, Incoming, Outgoing, snapshot};
+use crate::hq::commands::unanswered;
+use crate::hq::database::Transaction;
+use crate::hq::error::HqError;
+use crate::hq::rows::{from_json, int, to_json, uint, word};
+use crate::hq::service::Hq;
+use crate::protocol::{
+    Ack, Ask, BootId, Ledger, Message, MessageId, NodeTopic, Place, Presence, PresenceState,
+    Stream, UnixMillis, Watermark,
+};
+
+/// Bytes of a message that was laid aside that are kept, to find out what was wrong with it.
+const MAX_KEPT_BYTES: usize = 16 * 1024;
+
+/// What is known of a node, and what changed of it.
+pub(super) struct Node {
+    presence: Option<Presence>,
+    boot: Option<BootId>,
+    ledger: Option<Ledger>,
+    presence_ms: Option<UnixMillis>,
+}
+
+/// One stream of one ledger of one node.
+type Of = (Place, Ledger, Stream);
+
+/// A change that grows message by message.
+pub(super) struct Batch<'a> {
+    pub(super) hq: &'a Hq,
+    pub(super) change: Transaction,
+    pub(super) now: UnixMillis,
+    /// Nodes that spoke; none where the registry does not have them.
+    nodes: BTreeMap<Place, Option<Node>>,
+    marks: BTreeMap<Of, Watermark>,
+    /// Streams of which something came.
+    touched: BTreeSet<Of>,
+    asked: Vec<(Place, MessageId, Ask)>,
+    /// Nodes whose audit log went on.
+    pub(super) audited: BTreeSet<Place>,
+}
+
+impl<'a> Batch<'a> {
+    pub(super) async fn begin(hq: &'a Hq, now: UnixMillis) -> Result<Self, HqError> {
+        let change = hq.database.begin().await?;
+        Ok(Self {
+            hq,
+            change,
+            now,
+            nodes: BTreeMap::new(),
+            marks: BTreeMap::new(),
+            touched: BTreeSet::new(),
+            asked: Vec::new(),
+            audited: BTreeSet::new(),
+        })
+    }
+
+    /// Takes one message.
+    pub(super) async fn take(&mut self, from: &Incoming, heard: &Heard) -> Result<(), HqError> {
+        if self.node(&heard.place).await?.is_none() {
+            tracing::debug!(place = %heard.place, "a message of a box that is not registered");
+            return Ok(());
+        }
+        let message = match &heard.message {
+            Ok(message) => message,
+            Err(error) => return self.lay_aside(from, heard, &error.to_string()).await,
+        };
+        match (heard.topic, message) {
+            (NodeTopic::Up(_), message) => self.counted(heard, message).await,
+            (NodeTopic::Presence, Message::Presence(presence)) => {
+                self.presence(heard, *presence);
+                Ok(())
+            }
+            (NodeTopic::Reported(_), Message::Reported(reported)) => {
+                self.reported(heard, reported).await
+            }
+            (NodeTopic::Result(_), Message::CommandState(state)) => self.result(heard, state).await,
+            (NodeTopic::Get, Message::Ask(ask)) => {
+                self.ask(heard, ask.clone());
+                Ok(())
+            }
+            _ => {
+                let why = "a node does not say this here";
+                self.lay_aside(from, heard, why).await
+            }
+        }
+    }
+
+    /// Keeps a message that cannot be taken, and lets its stream go on behind it.
+    pub(super) async fn lay_aside(
+        &mut self,
+        from: &Incoming,
+        heard: &Heard,
+        why: &str,
+    ) -> Result<(), HqError> {
+        if self.node(&heard.place).await?.is_none() {
+            return Ok(());
+        }
+        if let (NodeTopic::Up(stream), Some(counted)) = (heard.topic, heard.envelope.counted) {
+            let run = crate::protocol::Run::of(counted.seq);
+            if counted.stream != stream || !self.advance(heard, counted, run).await? {
+                return Ok(());
+            }
+        }
+        tracing::warn!(place = %heard.place, topic = %heard.topic, why, "a message was laid aside");
+        let kept = from.payload.get(..MAX_KEPT_BYTES).unwrap_or(&from.payload);
+        let insert = "INSERT INTO laid_aside (place, topic, why, payload, at_ms)
+             VALUES ($1, $2, $3, $4, $5)";
+        sqlx::query(insert)
+            .bind(heard.place.to_string())
+            .bind(heard.topic.to_string())
+            .bind(why)
+            .bind(kept)
+            .bind(int(self.now.0))
+            .execute(&mut *self.change)
+            .await
+            .map_err(HqError::database("laying a message aside"))?;
+        Ok(())
+    }
+
+    /// The node, read once a batch.
+    async fn node(&mut self, place: &Place) -> Result<Option<&mut Node>, HqError> {
+        if !self.nodes.contains_key(place) {
+            let select = "SELECT epoch, presence FROM nodes WHERE place = $1";
+            let row: Option<(i64, String)> = sqlx::query_as(select)
+                .bind(place.to_string())
+                .fetch_optional(&mut *self.change)
+                .await
+                .map_err(HqError::database("reading a node"))?;
+            let node = row.map(|(epoch, word)| Node {
+                presence: presence_of(&word).map(|state| Presence { epoch: uint(epoch), state }),
+                boot: None,
+                ledger: None,
+                presence_ms: None,
+            });
+            self.nodes.insert(place.clone(), node);
+        }
+        Ok(self.nodes.get_mut(place).and_then(Option::as_mut))
+    }
+
+    fn presence(&mut self, heard: &Heard, presence: Presence) {
+        let now = self.now;
+        let Some(Some(node)) = self.nodes.get_mut(&heard.place) else { return };
+        if presence.replaces(node.presence.as_ref()) {
+            node.presence = Some(presence);
+            node.presence_ms = Some(now);
+        }
+    }
+
+    fn ask(&mut self, heard: &Heard, ask: Ask) {
+        if let Some(Some(node)) = self.nodes.get_mut(&heard.place) {
+            node.boot = Some(heard.envelope.boot);
+            node.ledger = Some(ask.ledger);
+        }
+        self.asked.push((heard.place.clone(), heard.envelope.id, ask));
+    }
+
+    /// How far a stream has come; kept here until the end.
+    pub(super) async fn mark(&mut self, of: &Of) -> Result<&mut Watermark, HqError> {
+        if !self.marks.contains_key(of) {
+            let (place, ledger, stream) = of;
+            let mark = read_mark(&mut self.change, place, *ledger, *stream).await?;
+            self.marks.insert(of.clone(), mark);
+        }
+        Ok(self.marks.entry(of.clone()).or_default())
+    }
+
+    pub(super) fn touch(&mut self, of: Of) {
+        self.touched.insert(of);
+    }
+
+    /// Writes down what changed; gives the change, not yet committed, and what is to be said after it.
+    pub(super) async fn end(mut self) -> Result<(Transaction, Vec<Outgoing>), HqError> {
+        self.write_marks().await?;
+        self.write_nodes().await?;
+        self.sign_heads().await?;
+        let mut answers = Vec::new();
+        for of @ (place, ledger, stream) in &self.touched {
+            let Some(mark) = self.marks.get(of) else { continue };
+            let ack = Message::Ack(Ack::of(*ledger, *stream, mark)?);
+            let envelope = self.hq.clock.envelope(&ack, self.now)?;
+            answers.push(Outgoing::to_node(place, NodeTopic::Ack(*stream), &envelope)?);
+        }
+        for (place, question, ask) in &self.asked {
+            let change = &mut self.change;
+            answers.push(snapshot::answer(self.hq, change, place, *question, ask, self.now).await?);
+            answers.extend(unanswered(self.hq, change, place, self.now).await?);
+        }
+        Ok((self.change, answers))
+    }
+
+    async fn write_marks(&mut self) -> Result<(), HqError> {
+        let insert = "INSERT INTO marks (place, ledger, stream, mark) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (place, ledger, stream) DO UPDATE SET mark = excluded.mark";
+        for of @ (place, ledger, stream) in &self.touched {
+            let Some(mark) = self.marks.get(of) else { continue };
+            sqlx::query(insert)
+                .bind(place.to_string())
+                .bind(ledger.to_string())
+                .bind(stream.as_str())
+                .bind(to_json("a watermark", mark)?)
+                .execute(&mut *self.change)
+                .await
+                .map_err(HqError::database("writing a watermark"))?;
+        }
+        Ok(())
+    }
+
+    async fn write_nodes(&mut self) -> Result<(), HqError> {
+        let update = "UPDATE nodes SET heard_ms = $2, epoch = $3, presence = $4,
+             presence_ms = coalesce($5, presence_ms), boot = coalesce($6, boot),
+             ledger = coalesce($7, ledger) WHERE place = $1";
+        for (place, node) in &self.nodes {
+            let Some(node) = node else { continue };
+            let state = node.presence.map(|presence| word(&presence.state));
+            sqlx::query(update)
+                .bind(place.to_string())
+                .bind(int(self.now.0))
+                .bind(int(node.presence.map_or(0, |presence| presence.epoch)))
+                .bind(state.unwrap_or_else(|| "never".to_owned()))
+                .bind(node.presence_ms.map(|at| int(at.0)))
+                .bind(node.boot.map(|boot| boot.to_string()))
+                .bind(node.ledger.map(|ledger| ledger.to_string()))
+                .execute(&mut *self.change)
+                .await
+                .map_err(HqError::database("writing a node"))?;
+        }
+        Ok(())
+    }
+}
+
+fn presence_of(word: &str) -> Option<PresenceState> {
+    match word {
+        "online" => Some(PresenceState::Online),
+        "left" => Some(PresenceState::Left),
+        "lost" => Some(PresenceState::Lost),
+        _ => None,
+    }
+}
+
+/// A stream's watermark as it is in the database.
+pub(super) async fn read_mark(
+    change: &mut Transaction,
+    place: &Place,
+    ledger: Ledger,
+    stream: Stream,
+) -> Result<Watermark, HqError> {
+    let select = "SELECT mark FROM marks WHERE place = $1 AND ledger = $2 AND stream = $3";
+    let row: Option<(String,)> = sqlx::query_as(select)
+        .bind(place.to_string())
+        .bind(ledger.to_string())
+        .bind(stream.as_str())
+        .fetch_optional(&mut **change)
+        .await
+        .map_err(HqError::database("reading a watermark"))?;
+    row.map_or_else(|| Ok(Watermark::default()), |(text,)| from_json("a watermark", &text))
+}

@@ -1,0 +1,43 @@
+//! The answer to a node that has just come back: the time, what is newer, how far its streams are.
+
+use super::Outgoing;
+use super::batch::read_mark;
+use crate::hq::catalogues::heads_for;
+use crate::hq::database::Transaction;
+use crate::hq::documents::newest_for;
+use crate::hq::error::HqError;
+use crate::hq::service::Hq;
+use crate::protocol::{
+    Ack, Ask, HqTime, List, Message, MessageId, NodeTopic, Place, Snapshot, UnixMillis,
+};
+
+pub(super) async fn answer(
+    hq: &Hq,
+    change: &mut Transaction,
+    place: &Place,
+    question: MessageId,
+    ask: &Ask,
+    now: UnixMillis,
+) -> Result<Outgoing, HqError> {
+    let mut desired = Vec::new();
+    for pointer in newest_for(change, place, now).await? {
+        let known = |have: &&crate::protocol::Have| have.document == pointer.document;
+        if ask.have.iter().find(known).is_none_or(|have| have.version < pointer.version) {
+            desired.push(hq.director.sign(&pointer)?);
+        }
+    }
+    let mut acks = Vec::new();
+    for sending in ask.sending.iter() {
+        let mark = read_mark(change, place, ask.ledger, sending.stream).await?;
+        acks.push(Ack::of(ask.ledger, sending.stream, &mark)?);
+    }
+    let time = HqTime { target: place.clone(), answers: question, at: now };
+    let snapshot = Snapshot {
+        time: hq.director.sign(&time)?,
+        desired: List::new(desired)?,
+        facts: List::new(heads_for(hq, change, &place.tenant).await?)?,
+        acks: List::new(acks)?,
+    };
+    let envelope = hq.clock.envelope(&Message::Snapshot(snapshot), now)?.answering(question);
+    Outgoing::to_node(place, NodeTopic::Snapshot, &envelope)
+}

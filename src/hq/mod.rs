@@ -1,0 +1,58 @@
+//! Headquarters: what all stores are to have, what they have, and what they told.
+//!
+//! [`Hq::open`] opens a folder with its database and its keys. [`Hq::receive`] takes messages of nodes
+//! and gives what is to be said in answer; [`line::run`] does that at a broker. [`Registry`] knows
+//! tenants, stores, nodes and groups, [`Hq::publish`] says what is wanted of a document, and
+//! [`Hq::command`] gives a command.
+//!
+//! **Invariants**
+//! - What a node sent takes effect once, and its effect, the note that it was taken and every declared
+//!   gap are one transaction. It is acknowledged after that transaction, never before.
+//! - A message that cannot be taken is laid aside with its reason, and its stream goes on.
+//! - Versions of a document ascend over all of a tenant's targets, and a version is set only over the
+//!   one that its author saw.
+//! - HQ owns what is desired, the store what is reported; neither writes the other's.
+//! - Every act of a person is written down with who did it, in the same transaction where it has one.
+//! - Tokens and claims are stored as digests. Private keys are files of their owner only, in no log.
+//! - Queries keep to what SQLite and Postgres both understand, and their numbered placeholders.
+//!
+//! **Not here**: what a node does about a document, and waves over many stores.
+
+mod acts;
+pub mod api;
+pub mod artefacts;
+pub mod broker_files;
+pub mod catalogues;
+mod clock;
+mod commands;
+mod config;
+mod database;
+mod director;
+mod documents;
+mod drafts;
+pub mod enrolment;
+mod error;
+mod ingest;
+mod key_file;
+pub mod line;
+mod pages;
+mod registry;
+mod rows;
+pub mod server;
+mod service;
+#[cfg(test)]
+mod tests;
+mod tidy;
+pub mod told;
+mod users;
+
+pub use acts::{Act, Actor};
+pub use commands::{CommandRow, Order};
+pub use config::{HqConfig, Keep};
+pub use director::{AuditHead, Director};
+pub use documents::{DesiredRow, Draft, ReportedRow};
+pub use error::HqError;
+pub use ingest::{Incoming, Outgoing};
+pub use registry::{GroupRow, NodeRow, Registry, StoreRow};
+pub use service::Hq;
+pub use users::{Created, Role, UserRow};

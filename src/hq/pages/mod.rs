@@ -1,0 +1,18 @@
+//! HQ's pages for people: made here, with nothing from elsewhere, and kept fresh while they are open.
+//!
+//! **Invariants**
+//! - A page shows nothing to whoever has not shown a user's token; what is kept of a session is in
+//!   memory, ends with the user, and its cookie is no token.
+//! - Pages change nothing. Whatever comes from stores is escaped; no script and no style is inline.
+
+mod deployments;
+mod fleet;
+mod live;
+mod plot;
+mod render;
+mod routes;
+mod session;
+mod store;
+
+pub(super) use routes::router;
+pub(super) use session::Sessions;

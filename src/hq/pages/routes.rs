@@ -1,0 +1,210 @@
+//! The pages' addresses.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::header::{LOCATION, SET_COOKIE};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use minijinja::{Value, context};
+
+use super::render::{asset, guarded, page};
+use super::{deployments, fleet, live, store};
+use crate::hq::acts::Actor;
+use crate::hq::api::Service;
+use crate::hq::line::Standing;
+use crate::http::{BodyLimits, Problem, read_body};
+use crate::protocol::{Label, StoreName};
+
+/// Acts that are shown.
+const SHOWN: u32 = 200;
+/// A login's form.
+const FORM: BodyLimits = BodyLimits { bytes: 4096, timeout: std::time::Duration::from_secs(10) };
+
+/// The pages beside the API.
+pub(in crate::hq) fn router() -> Router<Arc<Service>> {
+    Router::new()
+        .route("/", get(first))
+        .route("/login", get(login_page).post(login))
+        .route("/logout", post(logout))
+        .route("/fleet/{tenant}", get(fleet_page))
+        .route("/fleet/{tenant}/stores/{store}", get(store_page))
+        .route("/fleet/{tenant}/deployments", get(deployments_page))
+        .route("/fleet/{tenant}/audit", get(audit_page))
+        .route("/live", get(live_events))
+        .route("/assets/hq.css", get(async || asset("text/css", include_str!("assets/hq.css"))))
+        .route(
+            "/assets/hq.js",
+            get(async || asset("text/javascript", include_str!("assets/hq.js"))),
+        )
+}
+
+/// Somewhere else.
+fn to(address: &str) -> Response {
+    guarded((StatusCode::SEE_OTHER, [(LOCATION, address.to_owned())]).into_response())
+}
+
+/// Who looks; without a session, the way to one.
+async fn looking(service: &Service, headers: &HeaderMap) -> Result<Actor, Response> {
+    match service.sessions.actor(&service.hq, headers).await {
+        Ok(Some(actor)) => Ok(actor),
+        Ok(None) => Err(to("/login")),
+        Err(error) => Err(Problem::from(error).into_response()),
+    }
+}
+
+/// A page in the frame that all have.
+async fn framed(
+    service: &Service,
+    actor: &Actor,
+    template: &str,
+    tenant: &Label,
+    values: Value,
+) -> Result<Response, Problem> {
+    let tenants = service.hq.registry().tenants().await?;
+    let line = *service.line.borrow() == Standing::Listening;
+    let frame = context! {
+        tenant => tenant.as_str(),
+        tenants => tenants.iter().map(Label::as_str).collect::<Vec<_>>(),
+        user => actor.name,
+        role => actor.role.as_str(),
+        here => template.trim_end_matches(".html"),
+        line,
+    };
+    page(template, context! { ..values, ..frame })
+}
+
+/// What a handler made, or its problem.
+fn answer(made: Result<Response, Problem>) -> Response {
+    made.unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn first(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
+    if let Err(response) = looking(&service, &headers).await {
+        return response;
+    }
+    match service.hq.registry().tenants().await {
+        Ok(tenants) => to(&tenants.first().map_or("/login".to_owned(), |t| format!("/fleet/{t}"))),
+        Err(error) => Problem::from(error).into_response(),
+    }
+}
+
+async fn login_page() -> Response {
+    answer(page("login.html", context! { wrong => false }))
+}
+
+async fn login(State(service): State<Arc<Service>>, request: Request) -> Response {
+    answer(logged_in(&service, request).await)
+}
+
+async fn logged_in(service: &Service, request: Request) -> Result<Response, Problem> {
+    let (head, body): (_, Body) = request.into_parts();
+    let form = read_body(&head.headers, body, FORM).await?;
+    let token = form_urlencoded::parse(&form).find(|(name, _)| name == "token");
+    let token = token.map(|(_, text)| text.trim().to_owned()).unwrap_or_default();
+    let cookie = service.sessions.begin(&service.hq, &token, service.secure).await?;
+    let Some(cookie) = cookie else {
+        let mut response = page("login.html", context! { wrong => true })?;
+        *response.status_mut() = StatusCode::FORBIDDEN;
+        return Ok(response);
+    };
+    Ok(([(SET_COOKIE, cookie)], to("/")).into_response())
+}
+
+async fn logout(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
+    let cookie = service.sessions.end(&headers, service.secure);
+    ([(SET_COOKIE, cookie)], to("/login")).into_response()
+}
+
+async fn fleet_page(
+    State(service): State<Arc<Service>>,
+    Path(tenant): Path<String>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response {
+    let actor = match looking(&service, &headers).await {
+        Ok(actor) => actor,
+        Err(response) => return response,
+    };
+    let after = uri.query().and_then(|query| query.strip_prefix("after=")).unwrap_or_default();
+    let made = async {
+        let tenant = parsed::<Label>(&tenant)?;
+        let values = fleet::values(&service.hq, &tenant, after).await?;
+        framed(&service, &actor, "fleet.html", &tenant, values).await
+    };
+    answer(made.await)
+}
+
+async fn store_page(
+    State(service): State<Arc<Service>>,
+    Path((tenant, store)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let actor = match looking(&service, &headers).await {
+        Ok(actor) => actor,
+        Err(response) => return response,
+    };
+    let made = async {
+        let (tenant, store) = (parsed::<Label>(&tenant)?, parsed::<StoreName>(&store)?);
+        let values = store::values(&service.hq, &tenant, &store).await?;
+        framed(&service, &actor, "store.html", &tenant, values).await
+    };
+    answer(made.await)
+}
+
+async fn deployments_page(
+    State(service): State<Arc<Service>>,
+    Path(tenant): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let actor = match looking(&service, &headers).await {
+        Ok(actor) => actor,
+        Err(response) => return response,
+    };
+    let made = async {
+        let tenant = parsed::<Label>(&tenant)?;
+        let values = deployments::values(&service.hq, &tenant).await?;
+        framed(&service, &actor, "deployments.html", &tenant, values).await
+    };
+    answer(made.await)
+}
+
+async fn audit_page(
+    State(service): State<Arc<Service>>,
+    Path(tenant): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let actor = match looking(&service, &headers).await {
+        Ok(actor) => actor,
+        Err(response) => return response,
+    };
+    let made = async {
+        let tenant = parsed::<Label>(&tenant)?;
+        let acts = service.hq.acts(None, SHOWN).await?;
+        let page = crate::hq::told::Page {
+            tenant: tenant.clone(),
+            place: None,
+            before: None,
+            limit: SHOWN,
+        };
+        let heads = service.hq.audit_heads(&page).await?;
+        let values = context! { acts, heads };
+        framed(&service, &actor, "audit.html", &tenant, values).await
+    };
+    answer(made.await)
+}
+
+async fn live_events(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
+    match looking(&service, &headers).await {
+        Ok(_) => live::events(service.hq.changes(), service.stop.clone()),
+        Err(_) => StatusCode::UNAUTHORIZED.into_response(),
+    }
+}
+
+/// A name in an address; one that is none leads nowhere.
+fn parsed<T: std::str::FromStr>(text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|_| Problem::no_route("GET", text))
+}

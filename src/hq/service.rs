@@ -1,0 +1,114 @@
+//! HQ as one thing: its database, keys, clock, and who is told of what changes.
+
+use std::sync::Arc;
+
+use tokio::sync::{broadcast, watch};
+
+use super::artefacts::Artefacts;
+use super::clock::Clock;
+use super::config::HqConfig;
+use super::database::Database;
+use super::director::Director;
+use super::enrolment::Authority;
+use super::error::HqError;
+use super::ingest::Outgoing;
+use super::registry::Registry;
+use crate::protocol::Label;
+
+/// Messages that wait for the line; what does not fit is sent when its node asks or with the next round.
+const MAX_OUTGOING: usize = 1024;
+
+/// Headquarters.
+#[derive(Debug)]
+pub struct Hq {
+    pub(super) config: HqConfig,
+    pub(super) database: Database,
+    pub(super) director: Director,
+    pub(super) authority: Authority,
+    pub(super) artefacts: Artefacts,
+    pub(super) clock: Clock,
+    /// Held while a catalogue goes from one epoch to the next.
+    pub(super) publishing: tokio::sync::Mutex<()>,
+    outgoing: broadcast::Sender<Arc<Outgoing>>,
+    changes: watch::Sender<u64>,
+}
+
+impl Hq {
+    /// Opens a folder; makes it, its keys and its database at the first start.
+    pub async fn open(config: HqConfig) -> Result<Self, HqError> {
+        let folder = &config.data_dir;
+        std::fs::create_dir_all(folder).map_err(HqError::file("making", folder))?;
+        let director = Director::open(folder)?;
+        let authority = Authority::open(folder)?;
+        let artefacts = Artefacts::open(&folder.join("artefacts"))?;
+        let database = Database::open(&folder.join("hq.db"), config.readers).await?;
+        let (outgoing, _) = broadcast::channel(MAX_OUTGOING);
+        let (changes, _) = watch::channel(0);
+        let clock = Clock::start()?;
+        let publishing = tokio::sync::Mutex::default();
+        Ok(Self {
+            config,
+            database,
+            director,
+            authority,
+            artefacts,
+            clock,
+            publishing,
+            outgoing,
+            changes,
+        })
+    }
+
+    /// Tenants, stores, nodes and groups.
+    pub fn registry(&self) -> Registry<'_> {
+        Registry::new(self)
+    }
+
+    /// The keys that sign.
+    pub fn director(&self) -> &Director {
+        &self.director
+    }
+
+    /// Who vouches for nodes.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// Files that stores fetch.
+    pub fn artefacts(&self) -> &Artefacts {
+        &self.artefacts
+    }
+
+    /// What is to be said to nodes that are on the line, as it comes up.
+    pub fn outgoing(&self) -> broadcast::Receiver<Arc<Outgoing>> {
+        self.outgoing.subscribe()
+    }
+
+    /// Counts changes, for those who show them.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Names of a tenant's catalogues of facts.
+    pub(super) async fn catalogue_names(&self, tenant: &Label) -> Result<Vec<String>, HqError> {
+        let select = "SELECT name FROM catalogues WHERE tenant = $1 ORDER BY name";
+        let rows: Vec<(String,)> = sqlx::query_as(select)
+            .bind(tenant.as_str())
+            .fetch_all(self.database.reader())
+            .await
+            .map_err(HqError::database("reading catalogues"))?;
+        Ok(rows.into_iter().map(|(name,)| name).collect())
+    }
+
+    /// Hands messages to the line, if there is one; their nodes learn of them in any case.
+    pub(super) fn say(&self, messages: impl IntoIterator<Item = Outgoing>) {
+        for message in messages {
+            let _ = self.outgoing.send(Arc::new(message));
+        }
+    }
+
+    /// Something can be seen that was not there before.
+    pub(super) fn changed(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+}

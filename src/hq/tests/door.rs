@@ -1,0 +1,301 @@
+//! HQ over a real socket: who may what, in which form, and what people see.
+
+use std::sync::Arc;
+
+use reqwest::{Client, Method, StatusCode};
+use serde_json::json;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::hq::server::{ServerConfig, serve};
+use crate::hq::users::Role;
+use crate::http;
+use crate::telemetry::Metrics;
+
+/// A server that is asked over HTTP.
+struct Door {
+    url: String,
+    hq: Arc<Hq>,
+    client: Client,
+    stop: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+    _folder: tempfile::TempDir,
+}
+
+impl Door {
+    async fn open() -> Self {
+        let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
+        let folder = tempfile::tempdir().unwrap();
+        let config = ServerConfig {
+            hq: HqConfig::new(folder.path()),
+            http: http::Config { listen: ([127, 0, 0, 1], 0).into(), ..http::Config::default() },
+            tenant: "acme".parse().unwrap(),
+            broker: None,
+        };
+        let (tell, told) = oneshot::channel();
+        let stop = CancellationToken::new();
+        let serving = serve(config, Arc::new(Metrics::new()), stop.clone(), |hq, started| {
+            assert_eq!(started.users, 0);
+            let _ = tell.send((Arc::clone(hq), started.url.clone()));
+        });
+        let task = tokio::spawn(async move { assert_eq!(serving.await.unwrap().cut, 0) });
+        let (hq, url) = told.await.unwrap();
+        let redirects = reqwest::redirect::Policy::none();
+        let client = Client::builder().no_proxy().redirect(redirects).build().unwrap();
+        Self { url, hq, client, stop, task, _folder: folder }
+    }
+
+    async fn user(&self, role: Role) -> String {
+        self.hq.add_user(&Actor::local(), role.as_str(), role).await.unwrap().token
+    }
+
+    async fn ask(
+        &self,
+        token: &str,
+        method: Method,
+        path: &str,
+        body: Option<serde_json::Value>,
+    ) -> (StatusCode, serde_json::Value) {
+        let mut request =
+            self.client.request(method, format!("{}{path}", self.url)).bearer_auth(token);
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let answer = request.send().await.unwrap();
+        let status = answer.status();
+        (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default())
+    }
+
+    async fn close(self) {
+        self.stop.cancel();
+        drop(self.client);
+        self.task.await.unwrap();
+    }
+}
+
+const STORE: &str = "/hq/v1/tenants/acme/stores/store-1";
+
+#[tokio::test]
+async fn a_fleet_is_made_and_shown_over_http() {
+    let door = Door::open().await;
+    let admin = door.user(Role::Admin).await;
+    for (method, path, body) in [
+        (Method::PUT, STORE.to_owned(), Some(json!({ "title": "High Street" }))),
+        (Method::PUT, format!("{STORE}/nodes/box-a"), None),
+        (Method::PUT, "/hq/v1/tenants/acme/groups/north".to_owned(), Some(json!({}))),
+        (Method::PUT, "/hq/v1/tenants/acme/groups/north/members/store-1/box-a".to_owned(), None),
+    ] {
+        let (status, answer) = door.ask(&admin, method, &path, body).await;
+        assert_eq!((status, &answer["done"]), (StatusCode::OK, &json!(true)), "{path}: {answer}");
+    }
+    let wanted =
+        json!({ "target": "acme/grp/north", "document": "config", "contents": {}, "over": 0 });
+    let path = "/hq/v1/tenants/acme/desired";
+    let (_, answer) = door.ask(&admin, Method::POST, path, Some(wanted.clone())).await;
+    assert_eq!(answer, json!({ "version": 1 }));
+    let (status, answer) = door.ask(&admin, Method::POST, path, Some(wanted)).await;
+    assert_eq!((status, &answer["error"]["code"]), (StatusCode::CONFLICT, &json!("overtaken")));
+    let (_, answer) = door.ask(&admin, Method::GET, STORE, None).await;
+    assert_eq!(answer["title"], "High Street");
+    assert_eq!(answer["nodes"][0]["desired"][0]["version"], 1);
+    assert_eq!(answer["nodes"][0]["groups"], json!(["north"]));
+    let order = json!({ "target": "acme/grp/north", "name": "cache.purge" });
+    let (_, answer) =
+        door.ask(&admin, Method::POST, "/hq/v1/tenants/acme/commands", Some(order)).await;
+    assert_eq!(answer["ids"].as_array().map(Vec::len), Some(1));
+    let (_, answer) = door.ask(&admin, Method::GET, "/hq/v1/acts?limit=1", None).await;
+    assert_eq!(answer["data"][0]["act"], "command.give");
+    assert_eq!(answer["data"][0]["who"], "admin");
+    door.close().await;
+}
+
+#[tokio::test]
+async fn each_role_may_what_the_table_says_and_no_more() {
+    let door = Door::open().await;
+    let bundle = json!({ "target": "acme/grp/north", "document": "bundle", "contents": {} });
+    let user = json!({ "name": "Ada", "role": "viewer" });
+    for (role, expected) in [
+        (Role::Viewer, [200, 403, 403, 403]),
+        (Role::Operator, [200, 200, 403, 403]),
+        // That is no bundle; whether it may is decided before.
+        (Role::Approver, [200, 200, 400, 403]),
+        (Role::Admin, [200, 200, 400, 200]),
+    ] {
+        let token = door.user(role).await;
+        let asked = [
+            (Method::GET, "/hq/v1/tenants/acme/stores", None),
+            (Method::PUT, STORE, Some(json!({}))),
+            (Method::POST, "/hq/v1/tenants/acme/desired", Some(bundle.clone())),
+            (Method::POST, "/hq/v1/users", Some(user.clone())),
+        ];
+        for ((method, path, body), expected) in asked.into_iter().zip(expected) {
+            let (status, answer) = door.ask(&token, method, path, body).await;
+            assert_eq!(status.as_u16(), expected, "{role} {path}: {answer}");
+        }
+    }
+    let (status, _) = door.ask("ehq_nobody", Method::GET, "/hq/v1/tenants", None).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    door.close().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_is_refused_by_name() {
+    let door = Door::open().await;
+    let admin = door.user(Role::Admin).await;
+    for (method, path, body, status, param) in [
+        (Method::PUT, STORE, Some(json!({ "name": "x" })), 400, "name"),
+        (Method::PUT, "/hq/v1/tenants/acme/stores/grp", Some(json!({})), 400, "store"),
+        (Method::GET, "/hq/v1/tenants/acme/stores?page=2", None, 400, "page"),
+        (Method::GET, "/hq/v1/tenants/acme/stores?limit=0", None, 400, "limit"),
+        (Method::POST, "/hq/v1/users", Some(json!({ "name": "", "role": "viewer" })), 400, "name"),
+        (Method::POST, "/hq/v1/users", Some(json!({ "name": "x", "role": "root" })), 400, "role"),
+        (Method::GET, "/hq/v1/tenants/acme/telemetry", None, 400, "place"),
+        (Method::GET, "/hq/v1/tenants/acme/events?place=b/c/d", None, 400, "place"),
+    ] {
+        let (found, answer) = door.ask(&admin, method, path, body).await;
+        let error = &answer["error"];
+        assert_eq!((found.as_u16(), &error["param"]), (status, &json!(param)), "{path}: {answer}");
+    }
+    let (status, answer) = door.ask(&admin, Method::DELETE, "/hq/v1/tenants", None).await;
+    assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED, "{answer}");
+    let (status, _) = door.ask(&admin, Method::GET, "/hq/v1/nothing", None).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    door.close().await;
+}
+
+#[tokio::test]
+async fn a_box_enrols_and_fetches_what_only_nodes_may() {
+    let door = Door::open().await;
+    let admin = door.user(Role::Admin).await;
+    door.ask(&admin, Method::PUT, STORE, Some(json!({}))).await;
+    let claim = json!({ "store": "store-1", "node": "box-a" });
+    let path = "/hq/v1/tenants/acme/claims";
+    let (_, claim) = door.ask(&admin, Method::POST, path, Some(claim)).await;
+    let (key, request) = crate::hq::enrolment::make_request().unwrap();
+    let asked = json!({ "claim": claim["token"], "request": request });
+    let (status, identity) = door.ask("", Method::POST, "/hq/v1/enrol", Some(asked.clone())).await;
+    assert_eq!(status, StatusCode::OK, "{identity}");
+    assert_eq!(identity["place"], "acme/store-1/box-a");
+    let (status, _) = door.ask("", Method::POST, "/hq/v1/enrol", Some(asked)).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED, "a claim works once");
+    let node = identity["token"].as_str().unwrap();
+
+    let digest = Digest::of(b"hello world");
+    let url = format!("{}/artefacts/{digest}", door.url);
+    let put = door.client.put(&url).bearer_auth(&admin).body("hello world").send().await.unwrap();
+    assert_eq!(put.status(), StatusCode::OK);
+    let part = door.client.get(&url).bearer_auth(node).header("range", "bytes=6-");
+    let part = part.send().await.unwrap();
+    assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
+    assert_eq!(part.headers()["etag"], format!("\"{digest}\""));
+    assert_eq!(part.headers()["content-range"], "bytes 6-10/11");
+    assert_eq!(part.text().await.unwrap(), "world");
+    assert_eq!(door.client.get(&url).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    let beyond = door.client.get(&url).bearer_auth(node).header("range", "bytes=11-");
+    assert_eq!(beyond.send().await.unwrap().status(), StatusCode::RANGE_NOT_SATISFIABLE);
+    let wrong = format!("{}/artefacts/{}", door.url, Digest::of(b"other"));
+    let put = door.client.put(&wrong).bearer_auth(&admin).body("hello").send().await.unwrap();
+    assert_eq!(put.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(
+        door.client.get(&wrong).bearer_auth(node).send().await.unwrap().status(),
+        StatusCode::NOT_FOUND
+    );
+    let (status, _) = door.ask(node, Method::GET, "/hq/v1/tenants/acme/stores", None).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED, "a node is no user");
+
+    let (_, request) = crate::hq::enrolment::make_request().unwrap();
+    let proof = crate::hq::enrolment::make_proof(&key, &request).unwrap();
+    let renewal = json!({ "request": request, "proof": proof });
+    let (status, next) = door.ask(node, Method::POST, "/hq/v1/renew", Some(renewal)).await;
+    assert_eq!(status, StatusCode::OK, "{next}");
+    assert_ne!(next["certificate"], identity["certificate"]);
+    door.close().await;
+}
+
+#[tokio::test]
+async fn facts_are_pushed_as_lines() {
+    let door = Door::open().await;
+    let token = door.user(Role::Operator).await;
+    let url = format!("{}/hq/v1/tenants/acme/catalogues/main/facts", door.url);
+    let lines =
+        "{\"table\":\"prices\",\"id\":\"1\",\"fact\":{\"amount\":1,\"currency\":\"USD\"}}\n";
+    let push = async |body: String, kind: &str| {
+        let request = door.client.post(&url).bearer_auth(&token).header("content-type", kind);
+        let answer = request.body(body).send().await.unwrap();
+        let status = answer.status();
+        (status, serde_json::from_str::<serde_json::Value>(&answer.text().await.unwrap()).unwrap())
+    };
+    let kind = "application/x-ndjson";
+    let (status, answer) = push(lines.to_owned(), kind).await;
+    assert_eq!((status, &answer["epoch"]), (StatusCode::OK, &json!(1)), "{answer}");
+    let (status, answer) = push(format!("{lines}nonsense\n"), kind).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(answer["error"]["message"].as_str().unwrap().starts_with("line 2:"), "{answer}");
+    let (status, _) = push(lines.to_owned(), "text/csv").await;
+    assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    let (_, answer) = door.ask(&token, Method::GET, "/hq/v1/tenants/acme/catalogues", None).await;
+    assert_eq!(answer["data"][0]["facts"], 1);
+    door.close().await;
+}
+
+#[tokio::test]
+async fn pages_are_for_whoever_came_in_and_escape_what_stores_say() {
+    let door = Door::open().await;
+    let admin = door.user(Role::Admin).await;
+    let title = "<script>alert(1)</script>";
+    door.ask(&admin, Method::PUT, STORE, Some(json!({ "title": title }))).await;
+    door.ask(&admin, Method::PUT, &format!("{STORE}/nodes/box-a"), None).await;
+    let wanted = json!({ "target": "acme/store-1/box-a", "document": "config", "contents": {} });
+    door.ask(&admin, Method::POST, "/hq/v1/tenants/acme/desired", Some(wanted)).await;
+    let line = "{\"table\":\"prices\",\"id\":\"1\",\"fact\":{\"amount\":1,\"currency\":\"USD\"}}";
+    let main = "main".parse().unwrap();
+    let mut push = crate::hq::catalogues::Push::new(place().tenant, main, None).unwrap();
+    push.update(line.as_bytes()).unwrap();
+    door.hq.push(&Actor::local(), push).await.unwrap();
+    let mut speaker = Speaker::new();
+    let fields = BTreeMap::from([("wait_ms".parse().unwrap(), Value::from(7))]);
+    let values = Fields::new(fields).unwrap();
+    let measured =
+        Telemetry { from: crate::hq::clock::now(), until: crate::hq::clock::now(), values };
+    let told = [speaker.event(1), speaker.counted(Stream::Tel, 1, &Message::Telemetry(measured))];
+    door.hq.receive(&told, NOW).await.unwrap();
+    let get = async |path: &str, cookie: &str| {
+        let request = door.client.get(format!("{}{path}", door.url)).header("cookie", cookie);
+        let answer = request.send().await.unwrap();
+        (answer.status(), answer.headers().clone(), answer.text().await.unwrap())
+    };
+    for path in ["/", "/fleet/acme", "/fleet/acme/stores/store-1", "/fleet/acme/audit"] {
+        let (status, headers, _) = get(path, "endcap_hq=ses_guess").await;
+        assert_eq!((status.as_u16(), &headers["location"]), (303, &"/login".parse().unwrap()));
+    }
+    let login = async |token: &str| {
+        let form = format!("token={token}");
+        let request = door.client.post(format!("{}/login", door.url)).body(form);
+        request.send().await.unwrap()
+    };
+    assert_eq!(login("ehq_guess").await.status(), StatusCode::FORBIDDEN);
+    let answer = login(&admin).await;
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap().to_owned();
+    assert!(cookie.contains("HttpOnly; SameSite=Strict") && !cookie.contains(&admin), "{cookie}");
+    let cookie = cookie.split(';').next().unwrap();
+    for path in [
+        "/fleet/acme",
+        "/fleet/acme/stores/store-1",
+        "/fleet/acme/deployments",
+        "/fleet/acme/audit",
+    ] {
+        let (status, headers, page) = get(path, cookie).await;
+        assert_eq!(status, StatusCode::OK, "{path}: {page}");
+        assert!(!page.contains(title), "{path}");
+        let policy = headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'"), "{policy}");
+    }
+    let (_, _, page) = get("/fleet/acme", cookie).await;
+    assert!(page.contains("&lt;script&gt;alert(1)"), "{page}");
+    // A revoked user has no session any more.
+    let users = door.hq.users().await.unwrap();
+    door.hq.revoke_user(&Actor::local(), &users[0].id).await.unwrap();
+    assert_eq!(get("/fleet/acme", cookie).await.0, StatusCode::SEE_OTHER);
+    door.close().await;
+}

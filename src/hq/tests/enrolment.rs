@@ -1,0 +1,105 @@
+//! From a claim to a certificate, and on to the next.
+
+use super::*;
+use crate::hq::enrolment::{make_proof, make_renewal, make_request};
+
+const HOUR_MS: u64 = 3_600_000;
+
+#[tokio::test]
+async fn a_claim_makes_one_box_a_node_once() {
+    let (house, actor) = (House::new().await, Actor::local());
+    let place: Place = "acme/store-1/box-b".parse().unwrap();
+    let claim = house.hq.add_claim(&actor, &place, HOUR_MS).await.unwrap();
+    let (_key, request) = make_request().unwrap();
+    let identity = house.hq.enrol(&claim.token, &request).await.unwrap();
+    assert_eq!(identity.place, place.to_string());
+    assert_eq!(house.hq.node_of(&identity.token).await.unwrap(), Some(place.clone()));
+    let error = house.hq.enrol(&claim.token, &request).await.unwrap_err();
+    assert!(matches!(error, HqError::Untrusted(_)), "{error}");
+    let row = house.hq.registry().node(&place).await.unwrap();
+    assert_eq!(row.certificate_until_ms, Some(identity.certificate_until_ms));
+    let claims = house.hq.claims(&place.tenant).await.unwrap();
+    assert!(claims[0].used_ms.is_some());
+    for secret in [&claim.token, &identity.token] {
+        assert!(!format!("{claim:?} {identity:?} {claims:?}").contains(secret.as_str()));
+    }
+}
+
+#[tokio::test]
+async fn a_claim_that_is_over_or_unknown_makes_no_node() {
+    let (house, actor) = (House::new().await, Actor::local());
+    let claim = house.hq.add_claim(&actor, &place(), 1).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    let (_key, request) = make_request().unwrap();
+    for token in [claim.token.as_str(), "ecl_guess", ""] {
+        let error = house.hq.enrol(token, &request).await.unwrap_err();
+        assert!(matches!(error, HqError::Untrusted(_)), "{error}");
+    }
+    let other: Place = "acme/store-9/box-a".parse().unwrap();
+    assert!(house.hq.add_claim(&actor, &other, HOUR_MS).await.is_err(), "there is no such store");
+}
+
+#[tokio::test]
+async fn what_is_no_request_uses_no_claim_up() {
+    let (house, actor) = (House::new().await, Actor::local());
+    let claim = house.hq.add_claim(&actor, &place(), HOUR_MS).await.unwrap();
+    let (_key, request) = make_request().unwrap();
+    let damaged = request.replacen("MI", "MA", 1);
+    for wrong in ["", "request", &damaged, &"x".repeat(9000)] {
+        assert!(house.hq.enrol(&claim.token, wrong).await.is_err());
+    }
+    house.hq.enrol(&claim.token, &request).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_node_renews_with_its_old_key_and_even_if_the_answer_is_lost() {
+    let (house, actor) = (House::new().await, Actor::local());
+    let claim = house.hq.add_claim(&actor, &place(), HOUR_MS).await.unwrap();
+    let (old_key, request) = make_request().unwrap();
+    let first = house.hq.enrol(&claim.token, &request).await.unwrap();
+    let renew = async |key: &str| {
+        let (new_key, request) = make_request().unwrap();
+        let proof = make_proof(key, &request).unwrap();
+        (new_key, house.hq.renew(&place(), &request, &proof).await)
+    };
+    // This answer never arrives: the node still has its old key and token.
+    renew(&old_key).await.1.unwrap();
+    assert!(house.hq.node_of(&first.token).await.unwrap().is_some());
+    let (new_key, second) = renew(&old_key).await;
+    let second = second.unwrap();
+    assert!(house.hq.node_of(&second.token).await.unwrap().is_some());
+    // From the first use on the old ones are worth nothing.
+    assert!(house.hq.node_of(&first.token).await.unwrap().is_none());
+    assert!(matches!(renew(&old_key).await.1, Err(HqError::Untrusted(_))));
+    renew(&new_key).await.1.unwrap();
+}
+
+#[tokio::test]
+async fn a_proof_serves_for_its_own_request_only() {
+    let (house, actor) = (House::new().await, Actor::local());
+    let claim = house.hq.add_claim(&actor, &place(), HOUR_MS).await.unwrap();
+    let (key, request) = make_request().unwrap();
+    house.hq.enrol(&claim.token, &request).await.unwrap();
+    let (other_key, other) = make_request().unwrap();
+    let proof = make_proof(&key, &request).unwrap();
+    for (request, proof) in
+        [(&other, &proof), (&other, &other), (&other, &make_proof(&other_key, &other).unwrap())]
+    {
+        let error = house.hq.renew(&place(), request, proof).await.unwrap_err();
+        assert!(matches!(error, HqError::Untrusted(_)), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_keeps_its_key_renews_again_and_again() {
+    let (house, actor) = (House::new().await, Actor::local());
+    let claim = house.hq.add_claim(&actor, &place(), HOUR_MS).await.unwrap();
+    let (key, request) = make_request().unwrap();
+    let mut token = house.hq.enrol(&claim.token, &request).await.unwrap().token;
+    for _ in 0..3 {
+        let asked = make_renewal(&key).unwrap();
+        assert_eq!(house.hq.node_of(&token).await.unwrap(), Some(place()));
+        let next = house.hq.renew(&place(), &asked.request, &asked.proof.unwrap()).await.unwrap();
+        token = next.token;
+    }
+}
