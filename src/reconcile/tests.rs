@@ -111,7 +111,7 @@ impl World {
 
     fn fetcher(&self, name: &str) -> Fetcher {
         let limits = FetchLimits {
-            stall: Duration::from_millis(300),
+            stall: Duration::from_millis(2000),
             max_idle_tries: 2,
             first_pause: Duration::from_millis(1),
             spare_bytes: 0,

@@ -75,7 +75,7 @@ impl World {
         let facts = Facts::in_memory(config).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let limits = FetchLimits {
-            stall: Duration::from_millis(200),
+            stall: Duration::from_millis(2000),
             max_idle_tries: 2,
             first_pause: Duration::from_millis(1),
             spare_bytes: 0,

@@ -93,7 +93,7 @@ impl World {
 
     fn start(&mut self) {
         let limits = FetchLimits {
-            stall: Duration::from_millis(200),
+            stall: Duration::from_millis(2000),
             max_idle_tries: 2,
             first_pause: Duration::from_millis(1),
             spare_bytes: 0,

@@ -13,7 +13,7 @@ const CHUNK: usize = 64 << 10;
 fn limits() -> FetchLimits {
     FetchLimits {
         connect: Duration::from_secs(5),
-        stall: Duration::from_millis(150),
+        stall: Duration::from_millis(1500),
         max_idle_tries: 3,
         first_pause: Duration::from_millis(1),
         max_pause: Duration::from_millis(4),
