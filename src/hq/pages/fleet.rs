@@ -99,6 +99,9 @@ fn tile(store: StoreRow, reported: &[Reported], now_ms: u64) -> Tile {
         (None, states) if states.iter().all(|state| *state == "new") => {
             ("new", "never heard of".to_owned())
         }
+        (None, states) if states.iter().all(|state| *state == "busy") => {
+            ("busy", "silent".to_owned())
+        }
         (None, states) if states.contains(&"good") => ("busy", "partly on the line".to_owned()),
         (None, _) => ("away", "away".to_owned()),
     };
