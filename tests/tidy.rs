@@ -21,7 +21,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ("cache", &["engine", "facts"]),
     ("reconcile", &["facts", "protocol", "state"]),
     ("http", &[]),
-    ("hq", &["facts", "http", "protocol", "sync"]),
+    ("hq", &["facts", "http", "protocol", "state", "sync"]),
     ("privacy", &[]),
     ("skills", &["cache", "engine", "facts", "privacy"]),
     ("api", &["cache", "engine", "facts", "http", "privacy", "skills"]),
