@@ -49,7 +49,7 @@ pub(in crate::cli) struct Serve {
     /// Listen beyond this machine without TLS; tokens then cross the network in clear
     #[arg(long)]
     allow_plain_http: bool,
-    /// `embedded` (on the next two ports), mqtt://host[:port] or mqtts://host[:port]; without, no node
+    /// `embedded` (on the next two ports), mqtt://HOST:PORT or mqtts://HOST:PORT; without, no node
     /// is heard
     #[arg(long, value_name = "URL")]
     broker: Option<String>,

@@ -1,7 +1,7 @@
 //! HQ over HTTP: every route as data, who may use it, and what it does.
 //!
 //! [`router`] is the table as a router. Each call is admitted, its query checked, and its handler given
-//! the rest as a [`call::Call`].
+//! the rest as a `call::Call`.
 //!
 //! **Invariants**
 //! - A route is public only where the table says so; a user may what the role of the table may.

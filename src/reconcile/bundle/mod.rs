@@ -1,7 +1,7 @@
 //! Which bundle this box runs: one comes as a set, proves itself, and stays or goes as a set.
 //!
 //! A [`Machine`] decides, fed with what happened and what is so; it reads no clock, disk or socket.
-//! Its [`Record`] is written before anything is done about it ([`recorder`]), and what is wanted
+//! Its [`Record`] is written before anything is done about it (`recorder`), and what is wanted
 //! ([`Machine::wants`]) follows from the record alone, so that after a restart the same is done as
 //! after an event. [`Runner`] does it: fetches, places files ([`Files`]), and has a [`Stage`] load,
 //! serve and judge.
