@@ -1,42 +1,23 @@
 //! The route table as OpenAPI 3.1.
 
 use schemars::SchemaGenerator;
-use schemars::generate::SchemaSettings;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::routes::{self, Asked, Content, Route};
-use crate::http::{Access, ErrorEnvelope, ErrorForm, PlainError};
+use crate::http::{Access, ErrorEnvelope, ErrorForm, PlainError, openapi};
 use crate::skills::pictures::Format;
 
 /// The whole description.
 pub(super) fn describe() -> Value {
-    let settings = SchemaSettings::draft2020_12().with(|settings| {
-        settings.definitions_path = "/components/schemas".into();
-        settings.meta_schema = None;
-    });
-    let mut generator = settings.into_generator();
-    let mut paths = Map::new();
-    for route in routes::all() {
-        let method = route.method.method().as_str().to_ascii_lowercase();
-        let operation = operation(route, &mut generator);
-        let path = paths.entry(route.path).or_insert_with(|| json!({}));
-        if let Some(path) = path.as_object_mut() {
-            path.insert(method, operation);
-        }
-    }
-    json!({
-        "openapi": "3.1.0",
-        "info": {
-            "title": "Endcap",
-            "version": env!("CARGO_PKG_VERSION"),
-            "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
-        },
-        "paths": paths,
-        "components": {
-            "schemas": generator.take_definitions(true),
-            "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
-        },
+    openapi::document("Endcap", |generator| {
+        let described =
+            |route: &'static Route| (route.path, method(route), operation(route, generator));
+        routes::all().map(described).collect()
     })
+}
+
+fn method(route: &Route) -> String {
+    route.method.method().to_string()
 }
 
 fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
@@ -50,7 +31,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     });
     let mut operation = json!({
         "summary": route.summary,
-        "operationId": operation_id(route),
+        "operationId": openapi::operation_id(&method(route), route.path),
         "responses": { "200": success(&route.response, generator), "default": error },
     });
     let Some(fields) = operation.as_object_mut() else { return operation };
@@ -58,15 +39,8 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         let content = content_of(asked, generator);
         fields.insert("requestBody".into(), json!({ "required": true, "content": content }));
     }
-    let names = route.path.split('/').filter_map(|p| p.strip_prefix('{')?.strip_suffix('}'));
-    let in_path = names.map(|name| {
-        json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } })
-    });
-    let in_query = route.query.iter().map(|field| {
-        let schema = json!({ "type": "string" });
-        json!({ "name": field.name, "in": "query", "description": field.about, "schema": schema })
-    });
-    let mut parameters: Vec<Value> = in_path.chain(in_query).collect();
+    let query = route.query.iter().map(|field| (field.name, field.about));
+    let mut parameters = openapi::parameters(route.path, query);
     parameters.extend(headers(route));
     if !parameters.is_empty() {
         fields.insert("parameters".into(), Value::from(parameters));
@@ -161,11 +135,6 @@ fn headers(route: &Route) -> Vec<Value> {
         headers.push(header("Last-Event-ID", "The id of the last event that was seen", id));
     }
     headers
-}
-
-fn operation_id(route: &Route) -> String {
-    let words = route.path.replace(['{', '}'], "").replace(['/', '.'], "_");
-    format!("{}{words}", route.method.method().as_str().to_ascii_lowercase())
 }
 
 #[cfg(test)]

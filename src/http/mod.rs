@@ -28,6 +28,7 @@ mod door;
 mod guarded;
 mod health;
 mod listener;
+pub mod openapi;
 mod problem;
 mod refusal;
 mod request_id;

@@ -1,40 +1,19 @@
 //! The route table as OpenAPI 3.1.
 
 use schemars::SchemaGenerator;
-use schemars::generate::SchemaSettings;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::routes::{Access, Content, ROUTES, Route};
 use crate::hq::users::Role;
-use crate::http::ErrorEnvelope;
+use crate::http::{ErrorEnvelope, openapi};
 
 /// The whole description.
 pub(super) fn describe() -> Value {
-    let settings = SchemaSettings::draft2020_12().with(|settings| {
-        settings.definitions_path = "/components/schemas".into();
-        settings.meta_schema = None;
-    });
-    let mut generator = settings.into_generator();
-    let mut paths = Map::new();
-    for route in ROUTES {
-        let operation = operation(route, &mut generator);
-        let path = paths.entry(route.path).or_insert_with(|| json!({}));
-        if let Some(path) = path.as_object_mut() {
-            path.insert(route.method.as_str().to_ascii_lowercase(), operation);
-        }
-    }
-    json!({
-        "openapi": "3.1.0",
-        "info": {
-            "title": "Endcap HQ",
-            "version": env!("CARGO_PKG_VERSION"),
-            "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
-        },
-        "paths": paths,
-        "components": {
-            "schemas": generator.take_definitions(true),
-            "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
-        },
+    openapi::document("Endcap HQ", |generator| {
+        let described = |route: &'static Route| {
+            (route.path, route.method.as_str().to_owned(), operation(route, generator))
+        };
+        ROUTES.iter().map(described).collect()
     })
 }
 
@@ -52,11 +31,12 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         "content": { "application/json": { "schema": generator.subschema_for::<ErrorEnvelope>() } },
     });
     let answer = json!({ "description": "The answer", "content": content });
+    let query = route.query.iter().map(|field| (field.name, field.about));
     let mut operation = json!({
         "summary": route.summary,
-        "operationId": operation_id(route),
+        "operationId": openapi::operation_id(route.method.as_str(), route.path),
         "responses": { "200": answer, "default": error },
-        "parameters": parameters(route),
+        "parameters": openapi::parameters(route.path, query),
         "security": security(route.access),
     });
     if let (Some(asked), Some(fields)) = (route.asked, operation.as_object_mut()) {
@@ -64,18 +44,6 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         fields.insert("requestBody".into(), json!({ "required": true, "content": content }));
     }
     operation
-}
-
-fn parameters(route: &Route) -> Vec<Value> {
-    let names = route.path.split('/').filter_map(|p| p.strip_prefix('{')?.strip_suffix('}'));
-    let in_path = names.map(|name| {
-        json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } })
-    });
-    let in_query = route.query.iter().map(|field| {
-        let schema = json!({ "type": "string" });
-        json!({ "name": field.name, "in": "query", "description": field.about, "schema": schema })
-    });
-    in_path.chain(in_query).collect()
 }
 
 fn security(access: Access) -> Value {
@@ -88,11 +56,6 @@ fn security(access: Access) -> Value {
             json!([{ "token": may.map(Role::as_str).collect::<Vec<_>>() }])
         }
     }
-}
-
-fn operation_id(route: &Route) -> String {
-    let words = route.path.replace(['{', '}'], "").replace(['/', '.', '-'], "_");
-    format!("{}{words}", route.method.as_str().to_ascii_lowercase())
 }
 
 #[cfg(test)]
