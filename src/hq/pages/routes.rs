@@ -77,6 +77,18 @@ async fn framed(
     page(template, context! { ..values, ..frame })
 }
 
+/// A page for whoever has a session; for others the way to one.
+async fn shown(
+    service: &Service,
+    headers: &HeaderMap,
+    make: impl AsyncFnOnce(&Actor) -> Result<Response, Problem>,
+) -> Response {
+    match looking(service, headers).await {
+        Ok(actor) => answer(make(&actor).await),
+        Err(response) => response,
+    }
+}
+
 /// What a handler made, or its problem.
 fn answer(made: Result<Response, Problem>) -> Response {
     made.unwrap_or_else(IntoResponse::into_response)
@@ -125,17 +137,13 @@ async fn fleet_page(
     headers: HeaderMap,
     uri: Uri,
 ) -> Response {
-    let actor = match looking(&service, &headers).await {
-        Ok(actor) => actor,
-        Err(response) => return response,
-    };
     let after = uri.query().and_then(|query| query.strip_prefix("after=")).unwrap_or_default();
-    let made = async {
+    shown(&service, &headers, async |actor| {
         let tenant = parsed::<Label>(&tenant)?;
         let values = fleet::values(&service.hq, &tenant, after).await?;
-        framed(&service, &actor, "fleet.html", &tenant, values).await
-    };
-    answer(made.await)
+        framed(&service, actor, "fleet.html", &tenant, values).await
+    })
+    .await
 }
 
 async fn store_page(
@@ -143,16 +151,12 @@ async fn store_page(
     Path((tenant, store)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    let actor = match looking(&service, &headers).await {
-        Ok(actor) => actor,
-        Err(response) => return response,
-    };
-    let made = async {
+    shown(&service, &headers, async |actor| {
         let (tenant, store) = (parsed::<Label>(&tenant)?, parsed::<StoreName>(&store)?);
         let values = store::values(&service.hq, &tenant, &store).await?;
-        framed(&service, &actor, "store.html", &tenant, values).await
-    };
-    answer(made.await)
+        framed(&service, actor, "store.html", &tenant, values).await
+    })
+    .await
 }
 
 async fn deployments_page(
@@ -160,16 +164,12 @@ async fn deployments_page(
     Path(tenant): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let actor = match looking(&service, &headers).await {
-        Ok(actor) => actor,
-        Err(response) => return response,
-    };
-    let made = async {
+    shown(&service, &headers, async |actor| {
         let tenant = parsed::<Label>(&tenant)?;
         let values = deployments::values(&service.hq, &tenant).await?;
-        framed(&service, &actor, "deployments.html", &tenant, values).await
-    };
-    answer(made.await)
+        framed(&service, actor, "deployments.html", &tenant, values).await
+    })
+    .await
 }
 
 async fn audit_page(
@@ -177,11 +177,7 @@ async fn audit_page(
     Path(tenant): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let actor = match looking(&service, &headers).await {
-        Ok(actor) => actor,
-        Err(response) => return response,
-    };
-    let made = async {
+    shown(&service, &headers, async |actor| {
         let tenant = parsed::<Label>(&tenant)?;
         let acts = service.hq.acts(None, SHOWN).await?;
         let page = crate::hq::told::Page {
@@ -192,9 +188,9 @@ async fn audit_page(
         };
         let heads = service.hq.audit_heads(&page).await?;
         let values = context! { acts, heads };
-        framed(&service, &actor, "audit.html", &tenant, values).await
-    };
-    answer(made.await)
+        framed(&service, actor, "audit.html", &tenant, values).await
+    })
+    .await
 }
 
 async fn live_events(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
