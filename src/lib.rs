@@ -20,6 +20,8 @@ pub mod facts;
 pub mod hq;
 pub mod http;
 pub mod packages;
+#[cfg(test)]
+mod power_cut;
 pub mod privacy;
 pub mod protocol;
 pub mod reconcile;

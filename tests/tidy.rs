@@ -8,6 +8,9 @@ use crate::support::root;
 /// Rooms that every room may use.
 const LEAVES: [&str; 2] = ["telemetry", "units"];
 
+/// Files beside the rooms: the crate's roots, and the disk of tests of any room whose power may fail.
+const NO_ROOMS: [&str; 3] = ["lib", "main", "power_cut"];
+
 /// What a room may use besides the leaves. A new edge is a commit of its own with its reason.
 const MAY_USE: [(&str, &[&str]); 18] = [
     ("units", &[]),
@@ -265,7 +268,7 @@ fn sources() -> Vec<(PathBuf, String)> {
 fn room_of(path: &Path) -> Option<String> {
     let name = path.iter().nth(1)?.to_str()?;
     let room = name.trim_end_matches(".rs");
-    (!["lib", "main"].contains(&room)).then(|| room.to_owned())
+    (!NO_ROOMS.contains(&room)).then(|| room.to_owned())
 }
 
 /// `file:line: room → other` for every mention of a room that the table does not allow.

@@ -33,8 +33,6 @@ mod line;
 mod money;
 mod name;
 mod past;
-#[cfg(test)]
-pub(crate) mod power_cut;
 mod price;
 mod product;
 mod promotion;

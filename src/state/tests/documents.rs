@@ -135,11 +135,11 @@ fn commands_are_kept_until_they_are_done_and_expired() {
 
 #[test]
 fn a_file_of_another_version_is_refused() {
-    let disk = super::power_cut::Disk::default();
+    let disk = Disk::default();
     let store = Store::on(disk_of(&disk), place(), StateConfig::default()).unwrap();
     store.write(|writing| writing.put("schema", 99)).unwrap();
     drop(store);
-    let disk = super::power_cut::Disk::of(disk.images(0).remove(1));
+    let disk = Disk::of(disk.images(0).remove(1));
     let refusal = Store::on(disk_of(&disk), place(), StateConfig::default()).unwrap_err();
     assert!(matches!(refusal, StateError::Version { found: 99, .. }), "{refusal}");
 }

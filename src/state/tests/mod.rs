@@ -4,11 +4,11 @@ mod documents;
 mod inbox;
 mod outbox;
 mod power;
-mod power_cut;
 
 use redb::backends::InMemoryBackend;
 
 use super::*;
+use crate::power_cut::Disk;
 use crate::protocol::*;
 
 const NOW: UnixMillis = UnixMillis(1_790_000_000_000);
@@ -22,7 +22,7 @@ fn store(config: StateConfig) -> Store {
 }
 
 /// What opens this disk, again and again.
-fn disk_of(disk: &power_cut::Disk) -> impl Fn() -> power_cut::Disk + Send + Sync + 'static {
+fn disk_of(disk: &Disk) -> impl Fn() -> Disk + Send + Sync + 'static {
     let disk = disk.clone();
     move || disk.clone()
 }

@@ -2,7 +2,6 @@
 
 use redb::{ReadableTable, TableDefinition};
 
-use super::power_cut::Disk;
 use super::*;
 
 /// What another room writes together with what it tells.

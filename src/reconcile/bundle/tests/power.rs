@@ -1,7 +1,7 @@
 //! The power fails at every write of the record, and what is found runs.
 
 use super::*;
-use crate::facts::power_cut::Disk;
+use crate::power_cut::Disk;
 use crate::protocol::Place;
 use crate::reconcile::bundle::recorder;
 use crate::state::{StateConfig, Store};
