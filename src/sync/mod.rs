@@ -27,7 +27,7 @@ pub mod mqtt;
 mod outgoing;
 mod session;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use config::{LineConfig, LineSettings, Resolved};
 pub use enrolment::{Believed, Enrolment, SignsAs};

@@ -1,46 +1,25 @@
 //! A real Mosquitto with the files that HQ writes for it, and boxes that enrolled.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::*;
 use crate::hq::broker_files::{BrokerPlan, write};
 use crate::hq::enrolment::{make_request, write_identity};
 use crate::sync::mqtt::{Address, Broker, Credentials, Version};
+use crate::sync::tests::brokers::{self, free_address};
 
 /// A broker of our own, which remembers nothing.
-pub(in crate::hq) struct Mosquitto {
-    child: Child,
-    pub(in crate::hq) port: u16,
-    folder: tempfile::TempDir,
-}
-
-fn program() -> PathBuf {
-    let search = std::env::var_os("PATH").unwrap_or_default();
-    let mut places: Vec<PathBuf> = std::env::split_paths(&search).collect();
-    places.push("/usr/sbin".into());
-    let found = places.iter().map(|place| place.join("mosquitto")).find(|path| path.is_file());
-    found.expect("mosquitto is not installed: apt-get install mosquitto")
-}
-
-fn started(folder: &Path) -> Child {
-    let mut command = Command::new(program());
-    command.arg("-c").arg(folder.join("mosquitto.conf"));
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-}
+pub(in crate::hq) struct Mosquitto(brokers::Mosquitto);
 
 impl Mosquitto {
     /// One that HQ's authority vouches for.
     pub(in crate::hq) async fn start(hq: &Hq) -> Self {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
-        let folder = tempfile::tempdir().unwrap();
+        let (address, folder) = (free_address(), tempfile::tempdir().unwrap());
         let plan = BrokerPlan {
             folder: folder.path().to_owned(),
             hosts: vec!["localhost".to_owned()],
-            port,
+            port: address.port(),
             tenants: vec![place().tenant],
         };
         write(&hq.config.data_dir, &plan).unwrap();
@@ -49,56 +28,41 @@ impl Mosquitto {
         let file = folder.path().join("mosquitto.conf");
         let settings = std::fs::read_to_string(&file).unwrap() + "user root\n";
         std::fs::write(&file, settings).unwrap();
-        let this = Self { child: started(folder.path()), port, folder };
-        this.listens().await;
-        this
-    }
-
-    async fn listens(&self) {
-        let end = Instant::now() + Duration::from_secs(20);
-        while tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
-            assert!(Instant::now() < end, "mosquitto does not listen");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        Self(brokers::Mosquitto::start_in(folder, address).await)
     }
 
     pub(in crate::hq) fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.0.kill();
     }
 
     /// Started anew, with nothing of what it knew.
     pub(in crate::hq) async fn restart(&mut self) {
-        self.child = started(self.folder.path());
-        self.listens().await;
+        self.0.start_again().await;
     }
 
     /// The authority's certificate.
     pub(in crate::hq) fn authority(&self) -> PathBuf {
-        self.folder.path().join("authority.pem")
+        self.0.folder().join("authority.pem")
     }
 
     /// HQ's own credentials.
     pub(in crate::hq) fn hq_folder(&self) -> PathBuf {
-        self.folder.path().join("hq")
+        self.0.folder().join("hq")
     }
 
     /// The way to it with the credentials of a folder.
     pub(in crate::hq) fn broker(&self, folder: &Path) -> Broker {
         Broker {
-            address: Address { host: "localhost".to_owned(), port: self.port, tls: true },
+            address: Address {
+                host: "localhost".to_owned(),
+                port: self.0.address.port(),
+                tls: true,
+            },
             version: Version::Five,
             credentials: Some(Credentials::in_folder(folder)),
             login: None,
             keep_alive: Duration::from_secs(30),
         }
-    }
-}
-
-impl Drop for Mosquitto {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -47,10 +47,15 @@ pub(super) fn at(address: Address, version: Version, credentials: Option<Credent
 
 /// A Mosquitto that keeps what it knows in its folder.
 #[derive(Debug)]
-pub(super) struct Mosquitto {
+pub(crate) struct Mosquitto {
     child: Child,
-    pub(super) address: SocketAddr,
+    pub(crate) address: SocketAddr,
     folder: tempfile::TempDir,
+}
+
+/// An address that nobody listens on just now.
+pub(crate) fn free_address() -> SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 fn program() -> PathBuf {
@@ -70,10 +75,7 @@ fn started(folder: &Path) -> Child {
 impl Mosquitto {
     /// A broker for everybody, with what `more` says of its folder besides.
     pub(super) async fn start(more: impl FnOnce(&Path) -> String) -> Self {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
-        let folder = tempfile::tempdir().unwrap();
+        let (address, folder) = (free_address(), tempfile::tempdir().unwrap());
         let (path, port) = (folder.path(), address.port());
         std::fs::create_dir(path.join("kept")).unwrap();
         let more = more(path);
@@ -84,9 +86,19 @@ impl Mosquitto {
             path.display()
         );
         std::fs::write(path.join("mosquitto.conf"), settings).unwrap();
-        let this = Self { child: started(path), address, folder };
+        Self::start_in(folder, address).await
+    }
+
+    /// One with the settings in a folder, which have it listen at this address.
+    pub(crate) async fn start_in(folder: tempfile::TempDir, address: SocketAddr) -> Self {
+        let this = Self { child: started(folder.path()), address, folder };
         this.listens().await;
         this
+    }
+
+    /// Where its settings are.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     async fn listens(&self) {
@@ -99,13 +111,21 @@ impl Mosquitto {
 
     /// Killed at once and started anew, perhaps without what it kept.
     pub(super) async fn restart(&mut self, wipe: bool) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.kill();
         if wipe {
             let kept = self.folder.path().join("kept");
             std::fs::remove_dir_all(&kept).unwrap();
             std::fs::create_dir(&kept).unwrap();
         }
+        self.start_again().await;
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub(crate) async fn start_again(&mut self) {
         self.child = started(self.folder.path());
         self.listens().await;
     }

@@ -1,7 +1,7 @@
 //! The line seen from outside: the machine alone, and a node, a bad broker and HQ together.
 
 mod authority;
-mod brokers;
+pub(crate) mod brokers;
 mod faults;
 mod hq;
 mod kills;
