@@ -1,7 +1,5 @@
 //! `endcap status`: how a running server's line to HQ does.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use clap::Args;
 use reqwest::Method;
 use serde_json::Value;
@@ -9,6 +7,7 @@ use serde_json::Value;
 use super::arguments::Common;
 use super::output;
 use super::place::Place;
+use crate::protocol::UnixMillis;
 use crate::units::Bytes;
 
 /// Show how a running server's line to HQ does: phase, what waits, HQ's time.
@@ -28,9 +27,7 @@ impl Status {
         if self.json {
             return output::json(&answer);
         }
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-        Ok(output::line(&told(&answer, now_ms))?)
+        Ok(output::line(&told(&answer, UnixMillis::now().0))?)
     }
 }
 

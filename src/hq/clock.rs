@@ -1,7 +1,6 @@
 //! HQ's time and the envelopes it sends.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::error::HqError;
 use super::key_file::random;
@@ -11,8 +10,7 @@ use crate::protocol::{
 
 /// The wall clock.
 pub(super) fn now() -> UnixMillis {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    UnixMillis::now()
 }
 
 /// Makes envelopes, each later than all before.

@@ -51,7 +51,7 @@ pub use messages::{
     Have, HqTime, Level, LocalOverride, LogLine, Outcome, Pointer, Presence, PresenceState,
     Reported, Sending, Snapshot, Stage, Telemetry,
 };
-pub use octets::{BootId, Digest, KeyId, Ledger, MessageId, SignatureBytes};
+pub use octets::{BootId, Digest, KeyId, Ledger, MessageId, SignatureBytes, to_hex};
 pub use place::{Place, Source, StoreName, Target};
 pub use signed::{Key, KeyedSignature, Keys, Role, Signable, Signed, Untrusted, key_id};
 pub use stream::{Document, Stream};

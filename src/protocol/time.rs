@@ -1,6 +1,7 @@
 //! Moments, hybrid logical time, and the floor below which no clock is believed.
 
 use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,13 @@ use serde::{Deserialize, Serialize};
 pub struct UnixMillis(#[n(0)] pub u64);
 
 impl UnixMillis {
+    /// What this machine's clock says.
+    #[must_use]
+    pub fn now() -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+
     /// So much later; the end of time at most.
     #[must_use]
     pub fn plus(self, millis: u64) -> Self {

@@ -28,10 +28,8 @@ impl Timekeeper {
     /// What is known of the time, and milliseconds since the start.
     #[must_use]
     pub fn time(&self) -> (Clock, u64) {
-        let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let wall = u64::try_from(wall.unwrap_or_default().as_millis()).unwrap_or(u64::MAX);
         let steady = self.steady_ms();
-        (self.lock().judge(UnixMillis(wall), steady), steady)
+        (self.lock().judge(UnixMillis::now(), steady), steady)
     }
 
     fn steady_ms(&self) -> u64 {

@@ -229,8 +229,8 @@ pub(super) fn seed(of: &[&str]) -> u64 {
     u64::from_le_bytes(bytes.first_chunk::<8>().copied().unwrap_or_default()) >> 11
 }
 
-/// Digest of a prompt's template, hexadecimal.
-fn template_digest(source: &str) -> String {
+/// Digest of what texts are made by, hexadecimal.
+pub(super) fn template_digest(source: &str) -> String {
     Sha256::digest(source).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

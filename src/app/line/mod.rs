@@ -83,7 +83,7 @@ impl Line {
         show: channel::Sender<LineView>,
     ) {
         let LookedAt { metrics, facts, cache, shelf, warned } = looked_at;
-        let (told, status) = channel::channel(Status::new(now()));
+        let (told, status) = channel::channel(Status::new(UnixMillis::now()));
         let (place, broker) = (&resolved.trust.who.place, &resolved.broker.address);
         tracing::info!(%place, %broker, "keeping the line to HQ");
         let shown = view::Shown {
@@ -161,11 +161,4 @@ async fn until(stop: CancellationToken, work: impl Future<Output = ()>) {
         () = stop.cancelled() => {}
         () = work => {}
     }
-}
-
-/// What the box's clock says.
-fn now() -> UnixMillis {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let millis = since.unwrap_or_default().as_millis();
-    UnixMillis(u64::try_from(millis).unwrap_or(u64::MAX))
 }

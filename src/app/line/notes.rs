@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::now;
 use crate::protocol::{Event, Fields, Message, Name, Stream, UnixMillis, Value};
 use crate::state::{StateError, Store};
 use crate::telemetry::Metrics;
@@ -57,7 +56,7 @@ impl Notes {
 
     /// Something is to be told in this stream. Never waits.
     pub(super) fn tell(&self, stream: Stream, message: Message) {
-        if self.queue.try_send(Note { stream, message, at: now() }).is_err() {
+        if self.queue.try_send(Note { stream, message, at: UnixMillis::now() }).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -104,7 +103,11 @@ impl Writer {
             self.metrics.line().lost(lost);
             let count = i64::try_from(lost).unwrap_or(i64::MAX);
             let told = event("notes.lost", [("count", count.into())]);
-            notes.extend(told.map(|message| Note { stream: Stream::Evt, message, at: now() }));
+            notes.extend(told.map(|message| Note {
+                stream: Stream::Evt,
+                message,
+                at: UnixMillis::now(),
+            }));
         }
     }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::notes::Notes;
-use super::now;
 use crate::facts::{Facts, UnixSeconds};
 use crate::protocol::{Fields, Message, Name, Stream, Telemetry, UnixMillis, Value};
 use crate::telemetry::{Metrics, Sums};
@@ -13,11 +12,11 @@ use crate::telemetry::{Metrics, Sums};
 /// Tells HQ of each span of time what was measured in it.
 pub(super) async fn run(metrics: Arc<Metrics>, facts: Facts, notes: Notes, every: Duration) {
     let started = Instant::now();
-    let (mut from, mut before) = (now(), Sums::of(&metrics));
+    let (mut from, mut before) = (UnixMillis::now(), Sums::of(&metrics));
     let mut revision = facts.status().revision.0;
     loop {
         tokio::time::sleep(every).await;
-        let (until, after) = (now(), Sums::of(&metrics));
+        let (until, after) = (UnixMillis::now(), Sums::of(&metrics));
         let mut values = differences(&before, &after);
         values.push(("uptime_s", started.elapsed().as_secs_f64()));
         let ages = feed_ages(&facts);

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::now;
 use crate::api::{LineView, OutboxView};
 use crate::protocol::{Stream, UnixMillis};
 use crate::state::{Bounds, StateConfig, StateError, Store};
@@ -97,7 +96,8 @@ impl Shown {
             line.refused(reason, *total);
         }
         for (stream, outbox) in &view.outbox {
-            let oldest = outbox.oldest_ms.map_or(0, |ms| now().since(UnixMillis(ms)) / 1000);
+            let oldest =
+                outbox.oldest_ms.map_or(0, |ms| UnixMillis::now().since(UnixMillis(ms)) / 1000);
             line.outbox(stream, outbox.entries, outbox.bytes, oldest);
         }
     }

@@ -8,6 +8,7 @@ use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 
 use crate::cli::place::{client, exchange};
+use crate::protocol::UnixMillis;
 
 /// Where HQ is, who asks, and about which tenant.
 #[derive(Debug, Clone, Args)]
@@ -103,9 +104,7 @@ pub(super) fn ago(at_ms: u64) -> String {
     if at_ms == 0 {
         return "never".to_owned();
     }
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let now_ms = now.map_or(0, |since| since.as_millis() as u64);
-    match now_ms.saturating_sub(at_ms) / 1000 {
+    match UnixMillis::now().0.saturating_sub(at_ms) / 1000 {
         0..2 => "now".to_owned(),
         seconds @ 2..120 => format!("{seconds} s ago"),
         seconds @ 120..7200 => format!("{} min ago", seconds / 60),

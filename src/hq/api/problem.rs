@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 
 use crate::hq::error::HqError;
 use crate::http::{Kind, Problem};
+use crate::telemetry::with_causes;
 
 impl From<HqError> for Problem {
     fn from(error: HqError) -> Self {
@@ -29,17 +30,7 @@ impl From<HqError> for Problem {
             | HqError::File { .. }
             | HqError::Key { .. }
             | HqError::Certificate { .. }
-            | HqError::Random(_) => Self::internal(chain(&error)),
+            | HqError::Random(_) => Self::internal(with_causes(&error)),
         }
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        said = format!("{said}: {cause}");
-        source = cause.source();
-    }
-    said
 }

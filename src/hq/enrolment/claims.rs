@@ -16,7 +16,7 @@ use crate::hq::registry::insert_node;
 use crate::hq::rows::{int, parsed, uint};
 use crate::hq::service::Hq;
 use crate::hq::users::{Role, digest, token};
-use crate::protocol::{Label, Place};
+use crate::protocol::{Label, Place, to_hex};
 
 /// The longest time that a claim may wait.
 const MAX_LIFE_MS: u64 = 30 * 24 * 3600 * 1000;
@@ -71,7 +71,7 @@ impl Hq {
         }
         self.registry().store(&place.tenant, &place.store).await?;
         let (now, token) = (now(), token("ecl")?);
-        let id = format!("clm_{}", hex(&random::<6>()?));
+        let id = format!("clm_{}", to_hex(&random::<6>()?));
         let mut change = self.database.begin().await?;
         let insert = "INSERT INTO claims
              (id, token, tenant, store, node, created_ms, expires_ms, author)
@@ -146,8 +146,8 @@ impl Hq {
             authority: self.authority.certificate().to_owned(),
             broker: self.config.node_broker.clone(),
             token,
-            director_key: hex(director.as_bytes()),
-            facts_key: hex(facts.as_bytes()),
+            director_key: to_hex(director.as_bytes()),
+            facts_key: to_hex(facts.as_bytes()),
             groups: groups.iter().map(Label::to_string).collect(),
             catalogues: self.catalogue_names(&place.tenant).await?,
         })
@@ -218,8 +218,4 @@ async fn keep_identity(
         .await
         .map_err(HqError::database("writing a node's key"))?;
     Ok(token)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

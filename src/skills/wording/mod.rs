@@ -5,9 +5,8 @@ mod french;
 mod german;
 mod spanish;
 
-use sha2::{Digest, Sha256};
-
 use super::language::Language;
+use super::wanted::template_digest;
 
 /// A sentence, with what is filled in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,6 +133,5 @@ pub(super) fn digest(language: Language) -> String {
         include_str!("spanish.rs"),
         include_str!("french.rs"),
     ]);
-    let digest = Sha256::digest(source);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    template_digest(source)
 }

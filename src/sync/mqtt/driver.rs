@@ -1,7 +1,7 @@
 //! A session and a broker, joined until told to stop.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -70,9 +70,8 @@ struct Seat {
 
 impl Line {
     fn now(&self) -> Now {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        Now { wall: UnixMillis(millis(wall)), steady_ms: millis(self.start.elapsed()) }
+        let steady_ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Now { wall: UnixMillis::now(), steady_ms }
     }
 
     /// Lets the session work on the disk beside the runtime, and does what it says; when it is to
