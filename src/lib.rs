@@ -10,23 +10,22 @@
     )
 )]
 
-pub mod api;
+pub use endcap_api as api;
+pub use endcap_cache as cache;
+pub use endcap_engine as engine;
+pub use endcap_facts as facts;
+pub use endcap_hq as hq;
+pub use endcap_http as http;
+pub use endcap_packages as packages;
+pub use endcap_privacy as privacy;
+pub use endcap_protocol as protocol;
+pub use endcap_reconcile as reconcile;
+pub use endcap_skills as skills;
+pub use endcap_state as state;
+pub use endcap_sync as sync;
+pub use endcap_telemetry as telemetry;
+pub use endcap_units as units;
+
 pub mod app;
-pub mod cache;
 pub mod cli;
 pub mod config;
-pub mod engine;
-pub mod facts;
-pub mod hq;
-pub mod http;
-pub mod packages;
-#[cfg(test)]
-mod power_cut;
-pub mod privacy;
-pub mod protocol;
-pub mod reconcile;
-pub mod skills;
-pub mod state;
-pub mod sync;
-pub mod telemetry;
-pub mod units;

@@ -8,8 +8,8 @@ use crate::support::root;
 /// Rooms that every room may use.
 const LEAVES: [&str; 2] = ["telemetry", "units"];
 
-/// Files beside the rooms: the crate's roots, and the disk of tests of any room whose power may fail.
-const NO_ROOMS: [&str; 3] = ["lib", "main", "power_cut"];
+/// Beside the rooms: the program's roots, and what the rooms' tests share.
+const NO_ROOMS: [&str; 3] = ["lib", "main", "testing"];
 
 /// What a room may use besides the leaves. A new edge is a commit of its own with its reason.
 const MAY_USE: [(&str, &[&str]); 18] = [
@@ -118,6 +118,9 @@ fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
 fn is_named(file: &Path) -> bool {
     let (mut folder, mut stem) = (file.parent().unwrap(), file.file_stem().unwrap());
     if stem == "mod" {
+        if folder.join("Cargo.toml").is_file() {
+            return true; // the root of a room that is a crate
+        }
         stem = folder.file_name().unwrap();
         folder = folder.parent().unwrap();
     }
@@ -264,7 +267,7 @@ fn sources() -> Vec<(PathBuf, String)> {
     found
 }
 
-/// The room of `src/ROOM/…` or of the leaf `src/ROOM.rs`; the two crate roots have none.
+/// The room of `src/ROOM/…`; the program's two roots have none.
 fn room_of(path: &Path) -> Option<String> {
     let name = path.iter().nth(1)?.to_str()?;
     let room = name.trim_end_matches(".rs");

@@ -18,6 +18,28 @@
 //!
 //! **Not here**: what a node does about a document, and waves over many stores.
 
+// Test code may take the shortcuts that product code may not.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        reason = "a test that panics has failed, which is what it is for"
+    )
+)]
+
+// A room's paths are the same wherever they are written.
+extern crate self as hq;
+use endcap_facts as facts;
+use endcap_http as http;
+use endcap_protocol as protocol;
+#[cfg(test)]
+use endcap_state as state;
+use endcap_sync as sync;
+use endcap_telemetry as telemetry;
+use endcap_units as units;
+
 mod acts;
 pub mod api;
 pub mod artefacts;

@@ -21,6 +21,23 @@
 //!
 //! **Not here**: running models, prompts, and who may pull (the command line and, later, HQ).
 
+// Test code may take the shortcuts that product code may not.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        reason = "a test that panics has failed, which is what it is for"
+    )
+)]
+
+// A room's paths are the same wherever they are written.
+extern crate self as packages;
+use endcap_engine as engine;
+use endcap_telemetry as telemetry;
+use endcap_units as units;
+
 mod adopt;
 mod card;
 mod catalogue;

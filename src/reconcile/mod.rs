@@ -2,7 +2,7 @@
 //!
 //! What came is in the state, recorded by others. Here are the loops that act on it
 //! ([`Reconciler`], made of a [`Setup`]): each is woken by a commit or by time, takes no other input, compares what is
-//! wanted with what is so, and goes one step. [`facts`] takes epochs of the facts, [`config`] lays
+//! wanted with what is so, and goes one step. [`epochs`] takes epochs of the facts, [`config`] lays
 //! settings over each other, [`bundle`] decides which models run, [`commands`] does what is asked
 //! once, and [`fetch`] brings the files for all of them.
 //!
@@ -15,12 +15,29 @@
 //!
 //! **Not here**: the line to HQ, HTTP servers, how models are loaded, HQ's side.
 
+// Test code may take the shortcuts that product code may not.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        reason = "a test that panics has failed, which is what it is for"
+    )
+)]
+
+// A room's paths are the same wherever they are written.
+extern crate self as reconcile;
+use endcap_facts as facts;
+use endcap_protocol as protocol;
+use endcap_state as state;
+
 pub mod budget;
 pub mod bundle;
 pub mod commands;
 pub mod config;
+pub mod epochs;
 mod error;
-pub mod facts;
 pub mod fetch;
 mod run;
 mod setup;

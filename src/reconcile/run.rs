@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::bundle::Runner;
 use super::commands::{CommandTask, Hands};
 use super::config::ConfigTask;
-use super::facts::FactsTask;
+use super::epochs::FactsTask;
 use super::surroundings::Surroundings;
 use crate::protocol::Keys;
 use crate::state::Store;

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::bundle::{Arrangement, Files, Health, Runner, Stage, StageError};
 use super::commands::{CANCEL_BUNDLE, Done, Hands};
 use super::config::{ConfigRoom, ConfigTask};
-use super::facts::{FactsTask, Follower};
+use super::epochs::{FactsTask, Follower};
 use super::fetch::tests::origin::ArtefactStore;
 use super::fetch::{FetchLimits, Fetcher};
 use super::{Reconciler, Surroundings};

@@ -16,6 +16,22 @@
 //!
 //! **Not here**: acting on documents and commands, fetching bundles, and HQ's side of the line.
 
+// Test code may take the shortcuts that product code may not.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        reason = "a test that panics has failed, which is what it is for"
+    )
+)]
+
+// A room's paths are the same wherever they are written.
+extern crate self as sync;
+use endcap_protocol as protocol;
+use endcap_state as state;
+
 mod backoff;
 mod config;
 mod enrolment;
@@ -27,7 +43,7 @@ pub mod mqtt;
 mod outgoing;
 mod session;
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 
 pub use config::{LineConfig, LineSettings, Resolved};
 pub use enrolment::{Believed, Enrolment, SignsAs};

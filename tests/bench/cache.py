@@ -8,7 +8,7 @@ POST over kept-alive connections; nginx looks at no token and checks nothing. Ro
 tiny model of the tests answers; where a folder with an installed model is named, misses and the load
 without hits are timed with that one. Start and purge among 100,000 answers are measured by
 
-    cargo test --release --lib -- --ignored --nocapture a_hundred_thousand_answers
+    cargo test --release --package endcap-cache -- --ignored --nocapture a_hundred_thousand_answers
 """
 
 import argparse

@@ -8,7 +8,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use super::*;
 use crate::cache::store::Disk;
 use crate::facts::Source;
-use crate::power_cut::Disk as Disc;
+use endcap_testing::power_cut::Disk as Disc;
 
 const SKUS: [&str; 3] = ["a", "b", "c"];
 const STORIES: u64 = 60;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::cache::store::{Disk, StoreError};
-use crate::power_cut::Disk as Disc;
+use endcap_testing::power_cut::Disk as Disc;
 
 fn open(facts: &Facts, file: &std::path::Path, config: Config) -> Cache {
     Cache::open(config, facts.clone(), CacheMetrics::default(), file)

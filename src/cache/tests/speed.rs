@@ -1,5 +1,5 @@
 //! What a hundred thousand answers cost. Run alone, built for release:
-//! `cargo test --release --lib -- --ignored --nocapture a_hundred_thousand_answers`.
+//! `cargo test --release --package endcap-cache -- --ignored --nocapture a_hundred_thousand_answers`.
 
 #![allow(clippy::print_stdout, reason = "figures are what it is for")]
 

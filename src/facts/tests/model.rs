@@ -6,7 +6,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::power_cut::Disk;
+use endcap_testing::power_cut::Disk;
 
 /// What a feed says of one fact.
 #[derive(Debug, Clone)]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::power_cut::Disk;
+use endcap_testing::power_cut::Disk;
 
 /// A day of a shop, batch by batch.
 fn batches() -> Vec<Batch> {

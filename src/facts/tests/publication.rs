@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sha2::Digest as _;
 
 use super::*;
-use crate::power_cut::Disk;
+use endcap_testing::power_cut::Disk;
 
 /// What an epoch says: prices by id.
 type Epoch = BTreeMap<String, f64>;

@@ -246,7 +246,7 @@ fn a_file_that_is_not_ours_is_refused_and_left_as_it_is() {
 
 #[test]
 fn revisions_are_not_given_out_twice_when_an_old_copy_is_put_back() {
-    let disk = crate::power_cut::Disk::default();
+    let disk = endcap_testing::power_cut::Disk::default();
     let facts = Facts::on(disk.clone(), config(), noon()).unwrap();
     write(&facts, vec![put(Table::Prices, "1", price(1.0))]);
     let copy = disk.images(0).remove(0);
@@ -257,7 +257,7 @@ fn revisions_are_not_given_out_twice_when_an_old_copy_is_put_back() {
     drop(facts);
 
     let later = UnixSeconds(noon().0 + 60);
-    let old = Facts::on(crate::power_cut::Disk::of(copy), config(), later).unwrap();
+    let old = Facts::on(endcap_testing::power_cut::Disk::of(copy), config(), later).unwrap();
     assert!(matches!(old.check(&record, later), Standing::Dead { .. }));
     old.write(Batch::of(put(Table::Prices, "1", price(3.0))), later).unwrap();
     assert!(matches!(old.check(&record, later), Standing::Dead { .. }));

@@ -7,10 +7,10 @@ use super::*;
 use crate::hq::broker_files::{BrokerPlan, write};
 use crate::hq::enrolment::{make_request, write_identity};
 use crate::sync::mqtt::{Address, Broker, Credentials, Version};
-use crate::sync::tests::brokers::{self, free_address};
+use endcap_testing::mosquitto::{self, free_address};
 
 /// A broker of our own, which remembers nothing.
-pub(in crate::hq) struct Mosquitto(brokers::Mosquitto);
+pub(in crate::hq) struct Mosquitto(mosquitto::Mosquitto);
 
 impl Mosquitto {
     /// One that HQ's authority vouches for.
@@ -28,7 +28,7 @@ impl Mosquitto {
         let file = folder.path().join("mosquitto.conf");
         let settings = std::fs::read_to_string(&file).unwrap() + "user root\n";
         std::fs::write(&file, settings).unwrap();
-        Self(brokers::Mosquitto::start_in(folder, address).await)
+        Self(mosquitto::Mosquitto::start_in(folder, address).await)
     }
 
     pub(in crate::hq) fn kill(&mut self) {

@@ -7,7 +7,7 @@ use crate::protocol::documents::*;
 use crate::protocol::*;
 
 fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/protocol/golden/documents-v1")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden/documents-v1")
 }
 
 fn package(text: &str) -> PackageName {

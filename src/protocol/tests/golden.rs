@@ -6,7 +6,7 @@ use super::samples::all;
 use crate::protocol::*;
 
 fn folder(version: u8) -> PathBuf {
-    let below = format!("src/protocol/golden/v{version}");
+    let below = format!("golden/v{version}");
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(below)
 }
 

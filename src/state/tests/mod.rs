@@ -8,8 +8,8 @@ mod power;
 use redb::backends::InMemoryBackend;
 
 use super::*;
-use crate::power_cut::Disk;
 use crate::protocol::*;
+use endcap_testing::power_cut::Disk;
 
 const NOW: UnixMillis = UnixMillis(1_790_000_000_000);
 

@@ -1,7 +1,7 @@
 //! The line seen from outside: the machine alone, and a node, a bad broker and HQ together.
 
 mod authority;
-pub(crate) mod brokers;
+mod brokers;
 mod faults;
 mod hq;
 mod kills;

@@ -31,7 +31,7 @@ fn a_damaged_file_is_told_and_ends() {
         ("promotions.parquet", Table::Promotions),
     ] {
         let whole =
-            std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("models/tables").join(name))
+            std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/tables").join(name))
                 .unwrap();
         let path = folder.path().join(name);
         for _ in 0..ROUNDS {

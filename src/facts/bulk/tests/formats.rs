@@ -4,7 +4,7 @@ use crate::facts::Table;
 use crate::facts::bulk::{BulkError, Entry, Format, Place, Rows, columns};
 
 fn file(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("models/tables").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/tables").join(name)
 }
 
 fn read(name: &str, table: Table) -> Vec<Entry> {

@@ -1,10 +1,10 @@
 //! The power fails at every write of the record, and what is found runs.
 
 use super::*;
-use crate::power_cut::Disk;
 use crate::protocol::Place;
 use crate::reconcile::bundle::recorder;
 use crate::state::{StateConfig, Store};
+use endcap_testing::power_cut::Disk;
 
 fn place() -> Place {
     "acme/store-1/box-a".parse().unwrap()

@@ -1,5 +1,19 @@
 //! Bytes and durations as people write and read them.
 
+// Test code may take the shortcuts that product code may not.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        reason = "a test that panics has failed, which is what it is for"
+    )
+)]
+
+// A room's paths are the same wherever they are written.
+extern crate self as units;
+
 use std::fmt;
 
 /// A number of bytes; shown in binary units ("1.5 GiB"), parsed from "512 MiB", "2GB" or "1024".

@@ -8,7 +8,7 @@ use redb::StorageBackend;
 
 /// A disk with what was written and what has surely arrived. A clone is the same disk.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Disk(Arc<Mutex<State>>);
+pub struct Disk(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -49,24 +49,24 @@ impl Act {
 
 impl Disk {
     /// A disk that holds this.
-    pub(crate) fn of(image: Vec<u8>) -> Self {
+    pub fn of(image: Vec<u8>) -> Self {
         let state = State { durable: image.clone(), live: image, ..State::default() };
         Self(Arc::new(Mutex::new(state)))
     }
 
     /// The power fails at this write or sync, counted from 0, and stays away.
-    pub(crate) fn cut_at(&self, act: usize) {
+    pub fn cut_at(&self, act: usize) {
         self.0.lock().unwrap().cut_at = Some(act);
     }
 
     /// Writes and syncs so far.
-    pub(crate) fn acts(&self) -> usize {
+    pub fn acts(&self) -> usize {
         self.0.lock().unwrap().acts
     }
 
     /// What may be found when the power is back: what was synced, everything that was written,
     /// everything with its last write torn, and some of the writes, as the seed has it.
-    pub(crate) fn images(&self, seed: u64) -> Vec<Vec<u8>> {
+    pub fn images(&self, seed: u64) -> Vec<Vec<u8>> {
         let state = self.0.lock().unwrap();
         let image = |acts: &mut dyn Iterator<Item = Act>| {
             let mut image = state.durable.clone();
