@@ -102,7 +102,8 @@ async fn listen(
     let Some(broker) = broker else { return stop.cancelled().await };
     // A name that is taken would throw the other HQ out, again and again.
     let name = format!("endcap-hq-{:08x}", getrandom::u32().unwrap_or_default());
-    let connect = move || MqttWire::connect(&broker, &name);
+    let told = Arc::default();
+    let connect = move || MqttWire::connect(&broker, &name).map(|wire| wire.telling(&told));
     line::run(hq, connect, standing, stop).await;
 }
 

@@ -9,6 +9,7 @@ use clap::Args;
 
 use crate::app;
 use crate::cli::arguments::Common;
+use crate::cli::beside::ended;
 use crate::cli::output;
 use crate::hq::HqConfig;
 use crate::hq::server::ServerConfig;
@@ -65,6 +66,9 @@ pub(in crate::cli) struct Serve {
     /// The tenant that is there from the start
     #[arg(long, value_name = "NAME", default_value = "main")]
     tenant: String,
+    /// End when standard input ends, so that who started this cannot leave it behind
+    #[arg(long)]
+    until_eof: bool,
 }
 
 impl Serve {
@@ -80,7 +84,8 @@ impl Serve {
         let log = crate::config::load(&common.sources())?.log;
         // The embedded broker tells every subscription.
         let filter = format!("{},rumqttd=warn", log.filter);
-        app::run_hq(config, (log.format, &filter), |started| {
+        let over = ended(self.until_eof);
+        app::run_hq(config, (log.format, &filter), over, |started| {
             if started.users == 0 {
                 output::note("there is no user yet; `endcap hq user add NAME --role admin --at DIR` makes one");
             }
