@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::api::{self, Service};
 use super::clock::now;
 use super::config::HqConfig;
+use super::deployments;
 use super::error::HqError;
 use super::line::{self, MqttWire, Standing};
 use super::pages::Sessions;
@@ -85,11 +86,12 @@ pub async fn serve(
     });
     let listening = tokio::spawn(listen(Arc::clone(&hq), config.broker, tell, stop.clone()));
     let tidying = tokio::spawn(tidy(Arc::clone(&hq), stop.clone()));
+    let deploying = tokio::spawn(deployments::run(Arc::clone(&hq), stop.clone()));
     let users = hq.users().await?.len();
     started(&hq, &Started { url: listener.url(), users });
     let drained = listener.run(api::router(service), metrics, health, stop.clone()).await;
     stop.cancel();
-    let _ = tokio::join!(listening, tidying);
+    let _ = tokio::join!(listening, tidying, deploying);
     Ok(drained?)
 }
 

@@ -27,6 +27,7 @@ impl Hq {
         ] {
             more |= self.tidy_table(table, age, now).await?;
         }
+        more |= self.tidy_deployments(keep.events, now).await?;
         Ok(more)
     }
 

@@ -1,15 +1,15 @@
-//! `endcap hq bundle`.
+//! `endcap hq bundle build`.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use clap::{Args, Subcommand};
+use clap::Args;
 use reqwest::{Body, Method, StatusCode};
 use tokio_util::io::ReaderStream;
 
-use super::place::HqPlace;
+use crate::cli::hq::place::HqPlace;
 use crate::cli::output;
 use crate::cli::progress::Bars;
 use crate::packages::{Progress, Silent};
@@ -22,16 +22,9 @@ use crate::protocol::documents::{
 const TIMEOUT: Duration = Duration::from_secs(6 * 3600);
 const PIECE_BYTES: usize = 1 << 20;
 
-/// What is done with bundles.
-#[derive(Debug, Subcommand)]
-pub(in crate::cli) enum BundleCommand {
-    /// Make a bundle of a package's folder and send the files that HQ lacks
-    Build(Build),
-}
-
 /// Arguments of `hq bundle build`.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Build {
+pub(super) struct Build {
     /// The package's folder
     package: PathBuf,
     /// By which people know the bundle
@@ -43,7 +36,7 @@ pub(in crate::cli) struct Build {
     /// The package's name [default: that of the folder]
     #[arg(long)]
     name: Option<String>,
-    /// Write the bundle's document here; `hq publish bundle` takes it
+    /// Write the bundle's document here; `hq bundle publish` takes it
     #[arg(long, value_name = "FILE", default_value = "bundle.json")]
     out: PathBuf,
     /// Seconds that it answers beside the live one before it answers itself
@@ -80,15 +73,8 @@ pub(in crate::cli) struct Build {
     place: HqPlace,
 }
 
-impl BundleCommand {
-    pub(in crate::cli) async fn run(self) -> anyhow::Result<()> {
-        let Self::Build(build) = self;
-        build.run().await
-    }
-}
-
 impl Build {
-    async fn run(self) -> anyhow::Result<()> {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
         let progress: Box<dyn Progress> =
             if self.quiet { Box::new(Silent) } else { Box::new(Bars::new()) };
         let mut files = Vec::new();
