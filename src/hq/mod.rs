@@ -58,6 +58,7 @@ mod documents;
 mod drafts;
 pub mod enrolment;
 mod error;
+pub mod history;
 mod ingest;
 mod key_file;
 pub mod line;

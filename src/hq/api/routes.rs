@@ -169,6 +169,8 @@ pub(super) static ROUTES: &[Route] = &[
         [told::PLACE, told::BEFORE, LIMIT] None => Content::Json(of::<told::Events>), told::events),
     route!(GET "/hq/v1/tenants/{tenant}/telemetry", VIEWER, "Measured values of one box, oldest first",
         [told::PLACE, told::SINCE, LIMIT] None => Content::Json(of::<told::Measured>), told::telemetry),
+    route!(GET "/hq/v1/tenants/{tenant}/history", VIEWER, "What one box measured over a long time, oldest first",
+        [told::PLACE, told::SPAN, told::SINCE] None => Content::Json(of::<told::History>), told::history),
     route!(GET "/hq/v1/tenants/{tenant}/gaps", VIEWER, "Messages that boxes declared lost, the newest first",
         [told::PLACE, told::BEFORE, LIMIT] None => Content::Json(of::<told::Gaps>), told::gaps),
     route!(GET "/hq/v1/tenants/{tenant}/laid-aside", VIEWER, "Messages that could not be taken, the newest first",

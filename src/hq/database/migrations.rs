@@ -8,6 +8,7 @@ use sqlx::sqlite::SqlitePool;
 const FORMS: &[(i64, &str, &str)] = &[
     (1, "start", include_str!("0001_start.sql")),
     (2, "deployments", include_str!("0002_deployments.sql")),
+    (3, "history", include_str!("0003_history.sql")),
 ];
 
 /// Brings the database to the last form.

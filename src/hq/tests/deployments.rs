@@ -7,6 +7,7 @@ use crate::hq::deployments::{
 };
 use crate::protocol::documents as bodies;
 
+mod door;
 mod orders;
 
 fn tenant() -> Label {

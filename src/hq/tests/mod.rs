@@ -5,6 +5,7 @@ mod documents;
 mod door;
 mod enrolment;
 mod facts;
+mod history;
 pub(in crate::hq) mod mosquitto;
 mod node;
 mod people;

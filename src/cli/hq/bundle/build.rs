@@ -17,6 +17,7 @@ use crate::protocol::List;
 use crate::protocol::documents::{
     Artefact, ArtefactBuilder, Bundle, BundleFile, Check, Part, PartKind, Requires, TrialRules,
 };
+use crate::units::Bytes;
 
 /// A large model on a slow line.
 const TIMEOUT: Duration = Duration::from_secs(6 * 3600);
@@ -24,7 +25,7 @@ const PIECE_BYTES: usize = 1 << 20;
 
 /// Arguments of `hq bundle build`.
 #[derive(Debug, Args)]
-pub(super) struct Build {
+pub(in crate::cli) struct Build {
     /// The package's folder
     package: PathBuf,
     /// By which people know the bundle
@@ -60,6 +61,15 @@ pub(super) struct Build {
     /// A question and a text that its answer must have, as QUESTION=TEXT; may be given more than once
     #[arg(long = "check", value_name = "QUESTION=TEXT")]
     checks: Vec<String>,
+    /// The epoch of facts that a store must have reached to run it
+    #[arg(long, value_name = "EPOCH")]
+    facts_epoch: Option<u64>,
+    /// The epoch of the pack of answers that belongs to it
+    #[arg(long, value_name = "EPOCH")]
+    cache_epoch: Option<u64>,
+    /// Bytes that must be free on a store's disk besides its files, as 2GiB
+    #[arg(long, value_name = "BYTES", default_value = "0")]
+    free: Bytes,
     /// Hours within which a store may take it
     #[arg(long, default_value_t = 72)]
     within: u32,
@@ -101,10 +111,10 @@ impl Build {
         Ok(Bundle {
             id: self.id.parse().context("--id")?,
             parts: List::new(vec![part])?,
-            facts_epoch: None,
-            cache_epoch: None,
+            facts_epoch: self.facts_epoch,
+            cache_epoch: self.cache_epoch,
             requires: Requires {
-                free_bytes: 0,
+                free_bytes: self.free.0,
                 min_version: env!("CARGO_PKG_VERSION").parse()?,
                 take_within_s: self.within.saturating_mul(3600),
             },

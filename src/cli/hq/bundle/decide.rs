@@ -11,7 +11,7 @@ use crate::cli::output;
 
 /// Arguments of `hq bundle approve`.
 #[derive(Debug, Args)]
-pub(super) struct Approve {
+pub(in crate::cli) struct Approve {
     /// The deployment's number
     number: u64,
     /// Only as it was at this revision
@@ -25,7 +25,7 @@ pub(super) struct Approve {
 
 /// Arguments of `hq bundle cancel`.
 #[derive(Debug, Args)]
-pub(super) struct Cancel {
+pub(in crate::cli) struct Cancel {
     /// The deployment's number
     number: u64,
     /// Only as it was at this revision
@@ -40,7 +40,7 @@ pub(super) struct Cancel {
 
 /// Arguments of `hq bundle revert`.
 #[derive(Debug, Args)]
-pub(super) struct Revert {
+pub(in crate::cli) struct Revert {
     /// The number of the deployment that is taken back
     number: u64,
     /// Approve it as well, which takes an approver

@@ -10,7 +10,7 @@ use crate::cli::hq::place::HqPlace;
 
 /// Arguments of `hq bundle deploy`.
 #[derive(Debug, Args)]
-pub(super) struct Deploy {
+pub(in crate::cli) struct Deploy {
     /// Id or digest of a published bundle
     bundle: String,
     #[command(flatten)]

@@ -10,7 +10,7 @@ use crate::units::Bytes;
 
 /// Arguments of `hq bundle list`.
 #[derive(Debug, Args)]
-pub(super) struct List {
+pub(in crate::cli) struct List {
     /// As one JSON array
     #[arg(long)]
     json: bool,

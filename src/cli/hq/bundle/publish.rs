@@ -12,7 +12,7 @@ use crate::cli::output;
 
 /// Arguments of `hq bundle publish`.
 #[derive(Debug, Args)]
-pub(super) struct Publish {
+pub(in crate::cli) struct Publish {
     /// The document that `bundle build` wrote
     file: PathBuf,
     /// As one JSON object

@@ -10,7 +10,7 @@ use crate::cli::output;
 
 /// Arguments of `hq bundle status`.
 #[derive(Debug, Args)]
-pub(super) struct Status {
+pub(in crate::cli) struct Status {
     /// The deployment's number; without, all are listed
     number: Option<u64>,
     #[command(flatten)]
