@@ -5,6 +5,7 @@ use crate::hq::clock::now;
 use crate::hq::deployments::{
     Asked, DeploymentNodeRow, DeploymentRow, NodeResult, NodesPage, State, Tally,
 };
+use crate::hq::users::Role;
 use crate::protocol::documents as bodies;
 
 mod door;
