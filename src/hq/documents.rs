@@ -150,16 +150,14 @@ pub(super) async fn newest_for(
     place: &Place,
     now: UnixMillis,
 ) -> Result<Vec<Pointer>, HqError> {
+    // Targets name their tenant, so the inner query finds all of it in one index.
     let select = format!(
-        "SELECT {DESIRED_COLUMNS} FROM desired WHERE tenant = $1 AND target IN (
-           SELECT CAST($2 AS TEXT) UNION ALL
-           SELECT tenant || '/grp/' || grp FROM members WHERE place = $2)
-         AND version = (
-           SELECT max(version) FROM desired same
-           WHERE same.tenant = desired.tenant AND same.document = desired.document
-             AND same.target IN (
-               SELECT CAST($2 AS TEXT) UNION ALL
-               SELECT tenant || '/grp/' || grp FROM members WHERE place = $2))"
+        "SELECT {DESIRED_COLUMNS} FROM desired JOIN (
+           SELECT document AS kind, max(version) AS newest FROM desired WHERE target IN (
+             SELECT CAST($2 AS TEXT) UNION ALL
+             SELECT tenant || '/grp/' || grp FROM members WHERE place = $2)
+           GROUP BY document) last
+         ON tenant = $1 AND document = kind AND version = newest"
     );
     let rows: Vec<DesiredColumns> = sqlx::query_as(&select)
         .bind(place.tenant.as_str())
