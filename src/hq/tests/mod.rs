@@ -3,6 +3,7 @@
 mod documents;
 mod door;
 mod enrolment;
+mod failures;
 mod facts;
 pub(in crate::hq) mod mosquitto;
 mod node;
