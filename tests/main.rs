@@ -20,6 +20,7 @@ mod embeddings;
 mod encoders;
 mod engine;
 mod facts;
+mod fleet;
 mod forms;
 mod fuzz;
 mod inference;
