@@ -261,43 +261,6 @@ impl Hq {
         Outgoing::to_node(place, NodeTopic::Desired(pointer.document), &envelope)
     }
 
-    /// Documents of boxes on the line that know of an older version than is wanted, to be said again:
-    /// of some boxes after `after`, and the last of those; none at the end.
-    pub(super) async fn desired_again(
-        &self,
-        after: &str,
-        now: UnixMillis,
-    ) -> Result<(Vec<Outgoing>, Option<String>), HqError> {
-        let select = "SELECT DISTINCT n.place AS place FROM nodes n
-             JOIN desired d ON d.tenant = n.tenant AND (d.target = n.place OR d.target IN (
-               SELECT m.tenant || '/grp/' || m.grp FROM members m WHERE m.place = n.place))
-             LEFT JOIN reported r ON r.place = n.place AND r.document = d.document
-             WHERE n.presence = 'online' AND n.place > $2
-               AND (r.desired IS NULL OR r.desired < d.version)
-             UNION
-             SELECT w.place AS place FROM wishes w JOIN nodes n ON n.place = w.place
-             LEFT JOIN reported r ON r.place = w.place AND r.document = 'bundle'
-             WHERE n.presence = 'online' AND w.place > $2
-               AND (r.desired IS NULL OR r.desired < w.version)
-             ORDER BY place LIMIT $1";
-        let rows: Vec<(String,)> = sqlx::query_as(select)
-            .bind(i64::from(MAX_PAGE))
-            .bind(after)
-            .fetch_all(self.database.reader())
-            .await
-            .map_err(HqError::database("looking for nodes that are behind"))?;
-        let last = rows.last().map(|(place,)| place.clone());
-        let mut messages = Vec::new();
-        let mut reading = self.database.read().await?;
-        for (place,) in &rows {
-            let place: Place = parsed("a place", place)?;
-            for pointer in newest_for(&mut reading, &place, now).await? {
-                messages.push(self.desired_message(&place, &pointer, now)?);
-            }
-        }
-        Ok((messages, last))
-    }
-
     /// The newest version at each target of a tenant, newest first; at most 500.
     pub async fn desired(&self, tenant: &Label) -> Result<Vec<DesiredRow>, HqError> {
         let select = format!(

@@ -36,11 +36,6 @@ impl Process {
         self.child.id()
     }
 
-    /// Whether it ended by itself.
-    pub(super) fn ended(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_some()
-    }
-
     pub(super) fn taken(&self) -> Taken {
         taken(&self.id().to_string())
     }

@@ -10,8 +10,8 @@ use crate::hq::error::HqError;
 use crate::hq::rows::{from_json, int, parsed, to_json, uint, word};
 use crate::hq::service::Hq;
 use crate::protocol::{
-    Ack, Ask, Ledger, Message, MessageId, NodeTopic, Place, Presence, PresenceState,
-    Stream, UnixMillis, Watermark,
+    Ack, Ask, Ledger, Message, MessageId, NodeTopic, Place, Presence, PresenceState, Stream,
+    UnixMillis, Watermark,
 };
 
 /// Bytes of a message that was laid aside that are kept, to find out what was wrong with it.
