@@ -141,3 +141,24 @@ async fn a_clock_of_hqs_that_jumps_keeps_nobody_off_the_line_and_loses_nothing()
     assert_eq!(pair.house.number("SELECT count(DISTINCT seq) FROM events").await, number);
     assert_eq!(pair.house.number("SELECT count(*) FROM gaps").await, 0);
 }
+
+#[tokio::test]
+async fn of_what_is_said_within_one_millisecond_the_last_counts() {
+    let mut pair = Pair::new().await;
+    let order = Order {
+        target: Target::Node(place()),
+        name: "test.count".parse().unwrap(),
+        arguments: Fields::default(),
+        life_ms: 3_600_000,
+    };
+    let ids = pair.house.hq.command(&Actor::local(), &order).await.unwrap();
+    pair.tick().await;
+    for outcome in [Outcome::Running, Outcome::Done] {
+        let (id, at, details) = (ids[0], pair.now().wall, Fields::default());
+        let state = CommandState { id, outcome, at, details };
+        pair.store.write(|writing| writing.set_outcome(&state)).unwrap();
+        pair.happens(Happening::Tick).await;
+    }
+    let rows = pair.house.hq.commands(&place().tenant, None, 9).await.unwrap();
+    assert_eq!(rows[0].outcome.as_deref(), Some("done"));
+}

@@ -33,16 +33,16 @@ impl Plan {
             std::env::var(name).map_or(usual, |text| text.parse().unwrap())
         };
         Self {
-            stores: number("ENDCAP_FLEET_STORES", 1000) as usize,
-            steady: Duration::from_secs(number("ENDCAP_FLEET_STEADY_S", 60)),
-            max_retry_ms: number("ENDCAP_FLEET_MAX_RETRY_S", 600) * 1000,
-            away: Duration::from_secs(number("ENDCAP_FLEET_AWAY_S", 20)),
+            stores: number("ENDCAP_CHAIN_STORES", 1000) as usize,
+            steady: Duration::from_secs(number("ENDCAP_CHAIN_STEADY_S", 60)),
+            max_retry_ms: number("ENDCAP_CHAIN_MAX_RETRY_S", 600) * 1000,
+            away: Duration::from_secs(number("ENDCAP_CHAIN_AWAY_S", 20)),
         }
     }
 }
 
-/// A fleet and what was measured of it.
-struct Fleet {
+/// A chain of stores and what was measured of it.
+struct Chain {
     hq: Headquarters,
     shops: Vec<Shop>,
     rows: Vec<String>,
@@ -58,32 +58,32 @@ struct Moment {
     database_bytes: u64,
 }
 
-impl Fleet {
+impl Chain {
     async fn enrol(plan: Plan) -> Self {
         let hq = Headquarters::start().await;
         hq.push((0..FACTS).map(|number| price(number, 100))).await;
-        let mut fleet = Self { hq, shops: Vec::new(), rows: Vec::new() };
-        let before = fleet.moment();
-        let hq = &fleet.hq;
+        let mut chain = Self { hq, shops: Vec::new(), rows: Vec::new() };
+        let before = chain.moment();
+        let hq = &chain.hq;
         let names = (0..plan.stores).map(|number| format!("store-{number:05}"));
         let enrolled: Vec<Enrolled> = stream::iter(names)
             .map(async |name| Enrolled::at(hq, &name).await)
             .buffer_unordered(TOGETHER)
             .collect()
             .await;
-        fleet.tell("enrolled", before);
+        chain.tell("enrolled", before);
         let mut pace = Pace::product();
         pace.line.max_retry_ms = plan.max_retry_ms;
-        let before = fleet.moment();
+        let before = chain.moment();
         for (seed, enrolled) in enrolled.into_iter().enumerate() {
-            fleet.shops.push(Shop::start(enrolled, pace, seed as u64));
+            chain.shops.push(Shop::start(enrolled, pace, seed as u64));
         }
-        fleet.until("on the line", |shop| shop.is_open()).await;
-        fleet.until("have the facts", |shop| shop.epoch() == 1).await;
-        fleet.reported(1).await;
-        fleet.told().await;
-        fleet.tell("started, facts fetched", before);
-        fleet
+        chain.until("on the line", |shop| shop.is_open()).await;
+        chain.until("have the facts", |shop| shop.epoch() == 1).await;
+        chain.reported(1).await;
+        chain.told().await;
+        chain.tell("started, facts fetched", before);
+        chain
     }
 
     fn moment(&self) -> Moment {
@@ -187,27 +187,27 @@ impl Fleet {
 #[ignore = "takes minutes: tests/run --full"]
 async fn a_thousand_stores_stay_in_step() {
     let plan = Plan::asked();
-    let mut fleet = Fleet::enrol(plan).await;
-    let before = fleet.moment();
+    let mut chain = Chain::enrol(plan).await;
+    let before = chain.moment();
     tokio::time::sleep(plan.steady).await;
-    fleet.tell("steady", before);
-    fleet.change().await;
-    fleet.lose_the_broker(Duration::ZERO).await;
-    fleet.lose_the_broker(plan.away).await;
+    chain.tell("steady", before);
+    chain.change().await;
+    chain.lose_the_broker(Duration::ZERO).await;
+    chain.lose_the_broker(plan.away).await;
     let stored = "SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM telemetry)";
-    let gaps = fleet.hq.number("SELECT count(*) FROM gaps").await;
-    let acknowledged: u64 = fleet.shops.iter().map(Shop::acknowledged).sum();
+    let gaps = chain.hq.number("SELECT count(*) FROM gaps").await;
+    let acknowledged: u64 = chain.shops.iter().map(Shop::acknowledged).sum();
     println!("{plan:?}, {FACTS} facts");
     println!(
         "| phase | s | HQ CPU s | HQ MiB at most | broker CPU s | broker MiB | messages | database MiB |"
     );
     println!("|---|---|---|---|---|---|---|---|");
-    fleet.rows.iter().for_each(|row| println!("{row}"));
+    chain.rows.iter().for_each(|row| println!("{row}"));
     let own = taken("self");
     println!("the stores themselves: {:.0} s, {} MiB", own.cpu_s, own.most_memory_bytes >> 20);
     assert_eq!(gaps, 0, "something was dropped");
-    assert!(fleet.hq.number(stored).await >= acknowledged, "acknowledged and not stored");
-    for shop in fleet.shops {
+    assert!(chain.hq.number(stored).await >= acknowledged, "acknowledged and not stored");
+    for shop in chain.shops {
         shop.end().await;
     }
 }

@@ -41,7 +41,7 @@ impl Shop {
             .unwrap();
         assert!(enrolled.status.success(), "{}", stderr(&enrolled));
         let address = free_address().to_string();
-        let process = serve(data.path(), &address, "0.3");
+        let process = serve(data.path(), &address, "1");
         Self { data, address, process }
     }
 
@@ -133,7 +133,7 @@ impl World {
 
     async fn kill_one(&mut self, chance: &mut ChaCha8Rng) {
         match chance.random_range(0..10) {
-            0..5 => self.shop.restart("0.3"),
+            0..5 => self.shop.restart("1"),
             5..8 => {
                 self.hq.process.kill();
                 self.hq.start_again();
@@ -184,10 +184,9 @@ impl World {
         if config != wanted {
             return Some(format!("settings {config} of {wanted}"));
         }
-        let open = "SELECT count(*) FROM commands WHERE outcome IS NULL
-             OR outcome IN ('accepted', 'running')";
-        let open = self.hq.number(open).await;
-        (open > 0).then(|| format!("{open} commands are not answered"))
+        let open = "SELECT name || ' ' || seq || ': ' || coalesce(outcome, 'none') FROM commands
+             WHERE outcome IS NULL OR outcome IN ('accepted', 'running') ORDER BY seq LIMIT 1";
+        self.hq.text(open).await
     }
 
     /// That HQ has what the store produced, once each, and the store what HQ granted.
