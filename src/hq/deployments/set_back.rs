@@ -11,7 +11,9 @@ use crate::hq::error::HqError;
 use crate::hq::ingest::Outgoing;
 use crate::hq::rows::{int, parsed, uint};
 use crate::hq::service::Hq;
-use crate::protocol::{Document, Fields, NodeTopic, Place, Target, Topic, UnixMillis, Value};
+use crate::protocol::{
+    Digest, Document, Fields, NodeTopic, Place, Target, Topic, UnixMillis, Value,
+};
 
 /// How boxes are told to give a bundle up.
 const CANCEL: &str = "bundle.cancel";
@@ -42,12 +44,14 @@ impl<'a> GoingBack<'a> {
     }
 
     /// A box that came to an end by itself: `holds` is what it has committed. Where that is what it had,
-    /// it stays wanted, so that a new disk does not try the other one again.
+    /// it stays wanted, so that a new disk does not try the other one again. A box that is `past` the
+    /// deployment, at a version from elsewhere, is left alone with that.
     pub(super) async fn of_box(
         &mut self,
         change: &mut Transaction,
         place: &Place,
         holds: Option<Digest>,
+        past: bool,
     ) -> Result<(), HqError> {
         let number = self.record.number;
         let select = "SELECT d.before_digest, v.version FROM deployment_nodes d
@@ -65,8 +69,8 @@ impl<'a> GoingBack<'a> {
         let same = before.is_some() && before == holds.map(|digest| digest.to_string());
         match (known, before) {
             (Some(version), _) if same => wish(change, place, number, uint(version), None).await,
-            (_, Some(digest)) => self.offer(change, place, &digest).await.map(drop),
-            (_, None) => forget_wish(change, number, place).await,
+            (_, Some(digest)) if !past => self.offer(change, place, &digest).await.map(drop),
+            _ => forget_wish(change, number, place).await,
         }
     }
 

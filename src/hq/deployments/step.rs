@@ -108,11 +108,14 @@ async fn is_due(
     })
 }
 
-/// A box that came to an end, and what it has committed.
+/// A box that came to an end.
 struct Judged {
     place: Place,
     verdict: Verdict,
+    /// What it has committed.
     holds: Option<Digest>,
+    /// Whether it is at a newer version, that nobody asked this deployment for.
+    past: bool,
 }
 
 /// Judges every box that came to an end, each once; what comes back is for them.
@@ -123,12 +126,12 @@ pub(super) async fn judge_open(
     now: UnixMillis,
 ) -> Result<Vec<Outgoing>, HqError> {
     let mut going_back = GoingBack::of(hq, record, now);
-    for Judged { place, verdict, holds } in verdicts(change, record).await? {
+    for Judged { place, verdict, holds, past } in verdicts(change, record).await? {
         write(change, record.number, &place, &verdict, now).await?;
         match verdict.result {
             NodeResult::Ok => keep_wish(change, record.number, &place).await?,
             NodeResult::Bad | NodeResult::Silent => {
-                going_back.of_box(change, &place, holds).await?;
+                going_back.of_box(change, &place, holds, past).await?;
             }
         }
     }
@@ -144,7 +147,7 @@ async fn verdicts(change: &mut Transaction, record: &Record) -> Result<Vec<Judge
         let told = if past { told_end(change, &place, version).await? } else { None };
         let holds = reported.applied.map(|applied| applied.digest);
         let verdict = judge(version, digest, &reported, told);
-        verdicts.extend(verdict.map(|verdict| Judged { place, verdict, holds }));
+        verdicts.extend(verdict.map(|verdict| Judged { place, verdict, holds, past }));
     }
     Ok(verdicts)
 }

@@ -162,3 +162,55 @@ async fn of_what_is_said_within_one_millisecond_the_last_counts() {
     let rows = pair.house.hq.commands(&place().tenant, None, 9).await.unwrap();
     assert_eq!(rows[0].outcome.as_deref(), Some("done"));
 }
+
+/// Records what a node would: how far it is with the bundle that is recorded.
+fn reports(store: &Store, stage: Stage, applied: bool) -> u64 {
+    let signed = store.desired(Document::Bundle).unwrap().unwrap();
+    let Pointer { version, digest, .. } = signed.unverified().unwrap();
+    let reported = Reported {
+        document: Document::Bundle,
+        desired: Some(version),
+        stage,
+        applied: applied.then_some(Applied { version, digest }),
+        observed: applied.then_some(digest),
+        at: NOW,
+        failure: None,
+        local: None,
+    };
+    store.write(|w| w.report(&reported)).unwrap();
+    version
+}
+
+#[tokio::test]
+async fn a_deployment_reaches_a_node_that_was_away_and_ends_with_what_it_attests() {
+    use super::deployments::{deployed, published};
+    use crate::hq::deployments::State;
+    let mut pair = Pair::new().await;
+    published(&pair.house.hq, "one").await;
+    published(&pair.house.hq, "two").await;
+    let number = deployed(&pair.house.hq, "one", "acme/store-1").await.number;
+    pair.tick().await;
+    reports(&pair.store, Stage::Trial, false);
+    pair.tick().await;
+    let state = async |pair: &Pair, number| {
+        pair.house.hq.advance(pair.now().wall).await.unwrap();
+        pair.house.hq.deployment(&place().tenant, number).await.unwrap().state
+    };
+    assert_eq!(state(&pair, number).await, State::Running);
+    let first = reports(&pair.store, Stage::Committed, true);
+    pair.tick().await;
+    assert_eq!(state(&pair, number).await, State::Complete);
+    // It is away while the next one is asked for and called off: it never hears of that.
+    pair.happens(Happening::Lost).await;
+    let next = deployed(&pair.house.hq, "two", "acme/store-1").await.number;
+    pair.house.hq.cancel(&Actor::local(), &place().tenant, next, None).await.unwrap();
+    for _ in 0..4 {
+        pair.tick().await;
+    }
+    let signed = pair.store.desired(Document::Bundle).unwrap().unwrap();
+    let pointer = signed.unverified().unwrap();
+    assert!(pointer.version > first + 1, "{pointer:?}");
+    let old = pair.house.hq.desired_of(&place()).await.unwrap();
+    assert_eq!((old[0].digest, old[0].version), (pointer.digest, pointer.version));
+    assert_eq!(state(&pair, next).await, State::Cancelled);
+}
