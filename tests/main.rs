@@ -11,6 +11,7 @@ mod answers;
 mod api;
 mod ask;
 mod bombs;
+mod bundles;
 mod cache;
 mod cards;
 mod chain;

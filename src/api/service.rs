@@ -18,6 +18,7 @@ use crate::skills::guard::Terms;
 use crate::skills::heads::Head;
 use crate::telemetry::{Conduct, Metrics};
 
+use super::blocked::Blocked;
 use super::error;
 use super::inference::TensorMemory;
 use super::meaning::Meaning;
@@ -271,7 +272,8 @@ pub struct Service {
     pub(super) line: watch::Receiver<LineView>,
     pub(super) meaning: Meaning,
     /// Terms that no generated text may have.
-    blocked: Vec<String>,
+    blocked_terms: Vec<String>,
+    blocked: Blocked,
     preparing: Arc<Semaphore>,
     /// Room for pictures, a permit for each [`PIXELS_PER_PERMIT`].
     pictures: Arc<Semaphore>,
@@ -285,7 +287,7 @@ impl Service {
     pub fn new(parts: ServiceParts) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let usual = parts.skills.model.clone();
-        let blocked = parts.skills.blocked_terms.clone();
+        let blocked_terms = parts.skills.blocked_terms.clone();
         let clerk = Arc::new(Clerk::new(ClerkParts {
             facts: parts.facts.clone(),
             search: Arc::clone(&parts.search),
@@ -300,7 +302,8 @@ impl Service {
             shelf: parts.shelf,
             facts: parts.facts,
             clerk,
-            blocked,
+            blocked_terms,
+            blocked: Blocked::default(),
             pictures: Arc::new(Semaphore::new(permits(parts.limits.max_picture_pixels as u64))),
             tensor_memory: TensorMemory::new(&parts.limits),
             limits: parts.limits,
@@ -324,10 +327,7 @@ impl Service {
 
     /// What answers of a model may not have: its own terms, and the shop's.
     pub(super) fn blocked(&self, served: &ServedModel) -> Arc<Terms> {
-        match self.blocked.as_slice() {
-            [] => Arc::clone(&served.blocked),
-            shop => Arc::new(served.blocked.and(shop)),
-        }
+        self.blocked.join(&served.blocked, &self.blocked_terms)
     }
 
     /// The model that was asked for, whatever it is. It may have to be loaded first, for which a
