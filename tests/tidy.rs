@@ -184,8 +184,7 @@ fn every_test_that_proves_a_promise_is_there() {
     let promises = promises.split("\n## ").next().unwrap();
     let rows = promises.lines().filter(|line| line.starts_with('|'));
     let cells = rows.filter_map(|row| row.trim_matches('|').split('|').nth(1));
-    let named: BTreeSet<&str> =
-        cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    let named: BTreeSet<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
     assert!(named.len() > 30, "{named:?}");
     let mut files = Vec::new();
     for top in ["src", "tests"] {
