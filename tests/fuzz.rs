@@ -346,6 +346,7 @@ fn served(name: &str) -> Served {
     let budget = Budget::new(1 << 30);
     let network = Network::load_within(&budget, &source, &Config::default()).unwrap();
     Served::Network(Arc::new(ServedNetwork {
+        files: Vec::new(),
         name: name.to_owned(),
         version: VERSION.to_owned(),
         network,

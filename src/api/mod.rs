@@ -47,5 +47,7 @@ mod voice;
 
 pub use meaning::Meaning;
 pub use routes::router;
-pub use service::{Defaults, Limits, Served, ServedModel, ServedNetwork, Service, ServiceParts};
+pub use service::{
+    Defaults, Limits, LoadedFiles, Served, ServedModel, ServedNetwork, Service, ServiceParts,
+};
 pub use store::line::{LineView, OutboxView};

@@ -14,8 +14,9 @@ use crate::facts::search::Search;
 use crate::http::{BodyLimits, Health, Problem, Tokens};
 use crate::skills::chat::ChatTemplate;
 use crate::skills::clerk::{Clerk, ClerkParts, Settings};
+use crate::skills::guard::Terms;
 use crate::skills::heads::Head;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Conduct, Metrics};
 
 use super::error;
 use super::inference::TensorMemory;
@@ -119,6 +120,12 @@ pub struct ServedModel {
     pub skills: Vec<String>,
     /// What its package says of answers.
     pub defaults: Defaults,
+    /// Terms that nothing it says may have.
+    pub blocked: Arc<Terms>,
+    /// By which is told what its engine cannot see.
+    pub conduct: Conduct,
+    /// What it was loaded from.
+    pub files: LoadedFiles,
     /// When the package was installed.
     pub created: SystemTime,
     /// Who made it, for lists.
@@ -132,6 +139,10 @@ impl ServedModel {
     }
 }
 
+/// Files that a package was loaded from, by name with their SHA-256 in hexadecimal. Empty where they
+/// were not compared when it was loaded.
+pub type LoadedFiles = Vec<(String, String)>;
+
 /// A graph that is loaded and may be asked with arrays.
 pub struct ServedNetwork {
     /// By which requests call it.
@@ -144,6 +155,8 @@ pub struct ServedNetwork {
     pub tokenizer: Option<Tokenizer>,
     /// What is done around the graph.
     pub head: Option<Head>,
+    /// What it was loaded from.
+    pub files: LoadedFiles,
     /// When the package was installed.
     pub created: SystemTime,
     /// Who made it, for lists.
@@ -173,6 +186,14 @@ impl Served {
         match self {
             Self::Language(model) => &model.version,
             Self::Network(network) => &network.version,
+        }
+    }
+
+    /// What it was loaded from.
+    pub fn files(&self) -> &LoadedFiles {
+        match self {
+            Self::Language(model) => &model.files,
+            Self::Network(network) => &network.files,
         }
     }
 
@@ -249,6 +270,8 @@ pub struct Service {
     pub(super) search: Arc<Search>,
     pub(super) line: watch::Receiver<LineView>,
     pub(super) meaning: Meaning,
+    /// Terms that no generated text may have.
+    blocked: Vec<String>,
     preparing: Arc<Semaphore>,
     /// Room for pictures, a permit for each [`PIXELS_PER_PERMIT`].
     pictures: Arc<Semaphore>,
@@ -262,6 +285,7 @@ impl Service {
     pub fn new(parts: ServiceParts) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let usual = parts.skills.model.clone();
+        let blocked = parts.skills.blocked_terms.clone();
         let clerk = Arc::new(Clerk::new(ClerkParts {
             facts: parts.facts.clone(),
             search: Arc::clone(&parts.search),
@@ -276,6 +300,7 @@ impl Service {
             shelf: parts.shelf,
             facts: parts.facts,
             clerk,
+            blocked,
             pictures: Arc::new(Semaphore::new(permits(parts.limits.max_picture_pixels as u64))),
             tensor_memory: TensorMemory::new(&parts.limits),
             limits: parts.limits,
@@ -295,6 +320,14 @@ impl Service {
     /// Who makes answers again that nobody asks for just now.
     pub fn maker(&self) -> Arc<dyn Maker> {
         Arc::<Clerk>::clone(&self.clerk)
+    }
+
+    /// What answers of a model may not have: its own terms, and the shop's.
+    pub(super) fn blocked(&self, served: &ServedModel) -> Arc<Terms> {
+        match self.blocked.as_slice() {
+            [] => Arc::clone(&served.blocked),
+            shop => Arc::new(served.blocked.and(shop)),
+        }
     }
 
     /// The model that was asked for, whatever it is. It may have to be loaded first, for which a

@@ -102,6 +102,13 @@ impl Clerk {
         Self { facts, search, cache, voice, meaning, settings, metrics }
     }
 
+    /// What a text of this speaker may not have: the shop's terms and those that came with the model.
+    pub(super) fn blocked(&self, speaker: &Arc<dyn Speaker>, language: Language) -> Vec<String> {
+        let mut blocked = self.settings.blocked_terms.clone();
+        blocked.extend(speaker.blocked(language.code()));
+        blocked
+    }
+
     /// What the shop knows.
     pub fn facts(&self) -> &Facts {
         &self.facts

@@ -162,7 +162,7 @@ impl Clerk {
         let events = answer.collect().await?;
         let kept = events.iter().find_map(|event| match event {
             Event::Note(text) => serde_json::from_str(text).ok(),
-            Event::Chunk { .. } => None,
+            Event::Chunk { .. } | Event::Withheld { .. } => None,
         });
         let fault = || EngineError::Internal("a kept text cannot be read".to_owned());
         Ok((kept.ok_or_else(fault)?, status))

@@ -13,7 +13,7 @@ use prometheus_client::registry::Registry;
 
 use super::cache::CacheMetrics;
 use super::facts::FactsMetrics;
-use super::figures::{ModelFigures, Tallies};
+use super::figures::{Conduct, ModelFigures, Tallies};
 use super::line::LineMetrics;
 use super::model::ModelObserver;
 use super::names::Metric;
@@ -236,6 +236,11 @@ impl Metrics {
     /// The observer by which a model's engine reports.
     pub fn observe_model(&self, name: &str) -> ModelObserver {
         ModelObserver::new(&self.models, name)
+    }
+
+    /// By which whoever asks a model tells what its engine cannot see.
+    pub fn conduct(&self, name: &str) -> Conduct {
+        Conduct::of(self.models.tallies.of(name))
     }
 
     /// What a model's answers were like, all since the start.

@@ -36,7 +36,7 @@ mod tap;
 pub use cache::CacheMetrics;
 pub use error::with_causes;
 pub use facts::FactsMetrics;
-pub use figures::ModelFigures;
+pub use figures::{Conduct, ModelFigures};
 pub use line::LineMetrics;
 pub use log::{LogError, LogFormat, start};
 pub use memory::{forget_peak_memory, peak_memory_bytes};

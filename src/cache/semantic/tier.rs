@@ -262,6 +262,7 @@ fn said(events: &[Event]) -> Said {
         match event {
             Event::Chunk { chunk, .. } => said.text(&chunk.text),
             Event::Note(note) => said.note(note),
+            Event::Withheld { .. } => {}
         }
     }
     said

@@ -115,7 +115,7 @@ pub(super) async fn text(answer: Answer) -> (&'static str, String) {
     let events = answer.collect().await.unwrap();
     let texts = events.iter().filter_map(|event| match event {
         Event::Chunk { chunk, .. } => Some(chunk.text.as_str()),
-        Event::Note(_) => None,
+        Event::Note(_) | Event::Withheld { .. } => None,
     });
     (how, texts.collect())
 }

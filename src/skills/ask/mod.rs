@@ -233,7 +233,7 @@ impl Clerk {
         };
         let (facts, search) = (self.facts.clone(), Arc::clone(&self.search));
         let (read, deadline) = (Arc::clone(read), asked.deadline);
-        let blocked = self.settings.blocked_terms.clone();
+        let blocked = self.blocked(speaker, read.language);
         let scope = asked.scope.of_prompts();
         let plan = move || plan(&facts, &search, &read, &blocked, seed, scope, deadline);
         Wanted { ask, speaker: Arc::clone(speaker), deadline, progress, plan }

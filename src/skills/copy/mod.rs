@@ -213,7 +213,7 @@ impl Clerk {
         let of = [terms.template, order.language.code(), &order.sku, order.kind.name(), tone];
         let seed = seed(&of);
         let ask = self.asking(&terms, key, seed, order.as_ref());
-        let blocked = self.settings.blocked_terms.clone();
+        let blocked = self.blocked(speaker, order.language);
         let (facts, search) = (self.facts.clone(), Arc::clone(&self.search));
         let (deadline, order) = (order.deadline, Arc::clone(order));
         let plan = move || plan(&facts, &search, &order, &blocked, seed);
