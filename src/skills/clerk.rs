@@ -7,6 +7,7 @@ use super::answer::{self, Answer, Kept, Provenance, Step};
 use super::bind::bind;
 use super::checks::Refused;
 use super::language::Language;
+use super::live::Live;
 use super::view::View;
 use super::voice::{Meaning, Speaker, Voice};
 use super::wording::{self, Say};
@@ -33,7 +34,7 @@ pub struct Clerk {
     pub(super) cache: Cache,
     pub(super) voice: Arc<dyn Voice>,
     pub(super) meaning: Arc<dyn Meaning>,
-    pub(super) settings: Settings,
+    pub(super) settings: Live,
     pub(super) metrics: SkillMetrics,
 }
 
@@ -50,7 +51,7 @@ pub struct ClerkParts {
     /// Who understands.
     pub meaning: Arc<dyn Meaning>,
     /// What the shop decides.
-    pub settings: Settings,
+    pub settings: Live,
     /// What is counted.
     pub metrics: SkillMetrics,
 }

@@ -52,6 +52,7 @@ mod figures;
 mod fitness;
 pub mod heads;
 pub mod language;
+pub mod live;
 mod making;
 mod night;
 pub mod pictures;
