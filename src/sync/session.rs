@@ -1,6 +1,6 @@
 //! The line with its state: messages in, messages out, and still no socket.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::config::LineConfig;
 use super::error::LineError;
@@ -96,6 +96,7 @@ pub struct Session {
     pub(super) told: Told,
     pub(super) refused: BTreeMap<&'static str, u64>,
     pub(super) hq_time: Option<UnixMillis>,
+    pub(super) offered: BTreeSet<Label>,
     epoch: u64,
 }
 
@@ -112,7 +113,8 @@ impl Session {
         let floor = TimeFloor::new(built, store.floor()?);
         let machine = Machine::new(config, seed);
         let (told, refused) = (Told::default(), BTreeMap::new());
-        Ok(Self { store, trust, machine, floor, told, refused, hq_time: None, epoch: 0 })
+        let (hq_time, offered) = (None, BTreeSet::new());
+        Ok(Self { store, trust, machine, floor, told, refused, hq_time, offered, epoch: 0 })
     }
 
     /// How far the connection is.
@@ -130,6 +132,12 @@ impl Session {
     #[must_use]
     pub fn hq_time(&self) -> Option<UnixMillis> {
         self.hq_time
+    }
+
+    /// Catalogues of our tenant that HQ named in its answers, and that we do not follow.
+    #[must_use]
+    pub fn offered(&self) -> &BTreeSet<Label> {
+        &self.offered
     }
 
     /// Messages that were not taken, by the reason.
