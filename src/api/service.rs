@@ -13,14 +13,16 @@ use crate::facts::Facts;
 use crate::facts::search::Search;
 use crate::http::{BodyLimits, Health, Problem, Tokens};
 use crate::skills::chat::ChatTemplate;
-use crate::skills::clerk::{Clerk, ClerkParts, Settings};
+use crate::skills::clerk::{Clerk, ClerkParts};
 use crate::skills::heads::Head;
+use crate::skills::live::Live;
 use crate::telemetry::Metrics;
 
 use super::error;
 use super::inference::TensorMemory;
 use super::meaning::Meaning;
 use super::shelf::{Lease, Lent, Ports, Shelf, Wanted};
+use super::store::config::Settings;
 use super::store::line::LineView;
 use super::voice::ShelfVoice;
 
@@ -213,7 +215,7 @@ pub struct ServiceParts {
     /// What the shop knows.
     pub facts: Facts,
     /// What the shop decides about its skills.
-    pub skills: Settings,
+    pub skills: Live,
     /// What a request may ask for.
     pub limits: Limits,
     /// What a request's body may take.
@@ -232,6 +234,8 @@ pub struct ServiceParts {
     pub search: Arc<Search>,
     /// How the line to HQ is.
     pub line: watch::Receiver<LineView>,
+    /// Settings that may change while the server runs.
+    pub settings: Arc<dyn Settings>,
 }
 
 /// What the routes share.
@@ -248,6 +252,7 @@ pub struct Service {
     pub(super) cache: Cache,
     pub(super) search: Arc<Search>,
     pub(super) line: watch::Receiver<LineView>,
+    pub(super) settings: Arc<dyn Settings>,
     pub(super) meaning: Meaning,
     preparing: Arc<Semaphore>,
     /// Room for pictures, a permit for each [`PIXELS_PER_PERMIT`].
@@ -261,7 +266,7 @@ impl Service {
     /// Shares these parts.
     pub fn new(parts: ServiceParts) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let usual = parts.skills.model.clone();
+        let usual = parts.skills.now().model.clone();
         let clerk = Arc::new(Clerk::new(ClerkParts {
             facts: parts.facts.clone(),
             search: Arc::clone(&parts.search),
@@ -287,6 +292,7 @@ impl Service {
             cache: parts.cache,
             search: parts.search,
             line: parts.line,
+            settings: parts.settings,
             preparing: Arc::new(Semaphore::new(cores)),
             batches: Arc::new(Semaphore::new(MAX_BATCHES)),
         }

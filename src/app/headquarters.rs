@@ -17,7 +17,7 @@ pub async fn run_hq(
     telemetry::start(format, filter, None)?;
     let stop = CancellationToken::new();
     signals::watch(stop.clone())?;
-    let metrics = Arc::new(Metrics::new());
+    let metrics = Arc::new(Metrics::new().with_hq());
     let drained = server::serve(config, metrics, stop, |_, started| {
         announce(started);
         tracing::info!(url = started.url, "serving HQ");
