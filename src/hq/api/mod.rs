@@ -12,6 +12,7 @@ mod artefacts;
 mod call;
 mod catalogues;
 mod commands;
+mod config;
 mod documents;
 mod enrolment;
 mod json;

@@ -11,6 +11,7 @@ use super::call::Call;
 use super::documents::wrong;
 use super::routes::QueryField;
 use super::service::Service;
+use crate::hq::AuditProof;
 use crate::hq::told::{AuditHeadRow, EventRow, GapRow, LaidAsideRow, MeasuredRow, Page};
 use crate::http::Problem;
 use crate::protocol::Place;
@@ -55,6 +56,11 @@ page!(
 page!(
     /// A page of signed heads.
     AuditHeads of AuditHeadRow, audit_heads = audit_heads
+);
+
+page!(
+    /// What was found of a page of audit logs.
+    AuditProofs of AuditProof, audit_proofs = prove_audit
 );
 
 /// Values measured by one box.

@@ -6,11 +6,12 @@ use super::{Heard, Incoming, Outgoing, snapshot};
 use crate::hq::commands::unanswered;
 use crate::hq::database::Transaction;
 use crate::hq::error::HqError;
+use crate::hq::figures::Tally;
 use crate::hq::rows::{from_json, int, to_json, uint, word};
 use crate::hq::service::Hq;
 use crate::protocol::{
-    Ack, Ask, BootId, Ledger, Message, MessageId, NodeTopic, Place, Presence, PresenceState,
-    Stream, UnixMillis, Watermark,
+    Ack, Ask, BootId, Document, Label, Ledger, Message, MessageId, NodeTopic, Place, Presence,
+    PresenceState, Stream, UnixMillis, Watermark,
 };
 
 /// Bytes of a message that was laid aside that are kept, to find out what was wrong with it.
@@ -28,10 +29,10 @@ pub(super) struct Node {
 type Of = (Place, Ledger, Stream);
 
 /// A change that grows message by message.
-pub(super) struct Batch<'a> {
-    pub(super) hq: &'a Hq,
-    pub(super) change: Transaction,
-    pub(super) now: UnixMillis,
+pub(in crate::hq) struct Batch<'a> {
+    pub(in crate::hq) hq: &'a Hq,
+    pub(in crate::hq) change: Transaction,
+    pub(in crate::hq) now: UnixMillis,
     /// Nodes that spoke; none where the registry does not have them.
     nodes: BTreeMap<Place, Option<Node>>,
     marks: BTreeMap<Of, Watermark>,
@@ -40,6 +41,8 @@ pub(super) struct Batch<'a> {
     asked: Vec<(Place, MessageId, Ask)>,
     /// Nodes whose audit log went on.
     pub(super) audited: BTreeSet<Place>,
+    /// The last number given out for a document, where it was looked up.
+    pub(in crate::hq) lasts: BTreeMap<(Label, Document), u64>,
 }
 
 impl<'a> Batch<'a> {
@@ -54,6 +57,7 @@ impl<'a> Batch<'a> {
             touched: BTreeSet::new(),
             asked: Vec::new(),
             audited: BTreeSet::new(),
+            lasts: BTreeMap::new(),
         })
     }
 
@@ -78,6 +82,9 @@ impl<'a> Batch<'a> {
             }
             (NodeTopic::Result(_), Message::CommandState(state)) => self.result(heard, state).await,
             (NodeTopic::Get, Message::Ask(ask)) => {
+                for have in ask.have.iter() {
+                    self.learn(&heard.place, have.document, have.version, None).await?;
+                }
                 self.ask(heard, ask.clone());
                 Ok(())
             }
@@ -104,6 +111,7 @@ impl<'a> Batch<'a> {
                 return Ok(());
             }
         }
+        Tally::add(&self.hq.tally.laid_aside, 1);
         tracing::warn!(place = %heard.place, topic = %heard.topic, why, "a message was laid aside");
         let kept = from.payload.get(..MAX_KEPT_BYTES).unwrap_or(&from.payload);
         let insert = "INSERT INTO laid_aside (place, topic, why, payload, at_ms)
@@ -123,7 +131,8 @@ impl<'a> Batch<'a> {
     /// The node, read once a batch.
     async fn node(&mut self, place: &Place) -> Result<Option<&mut Node>, HqError> {
         if !self.nodes.contains_key(place) {
-            let select = "SELECT epoch, presence FROM nodes WHERE place = $1";
+            let select =
+                "SELECT epoch, presence FROM nodes WHERE place = $1 AND revoked_ms IS NULL";
             let row: Option<(i64, String)> = sqlx::query_as(select)
                 .bind(place.to_string())
                 .fetch_optional(&mut *self.change)
