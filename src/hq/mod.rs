@@ -16,18 +16,9 @@
 //! - Tokens and claims are stored as digests. Private keys are files of their owner only, in no log.
 //! - Queries keep to what SQLite and Postgres both understand, and their numbered placeholders.
 //!
+//! - A box of a deployment is judged once, by what the box itself attests; silence is no success.
+//!
 //! **Not here**: what a node does about a document, and waves over many stores.
-
-// Test code may take the shortcuts that product code may not.
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        reason = "a test that panics has failed, which is what it is for"
-    )
-)]
 
 // A room's paths are the same wherever they are written.
 extern crate self as hq;
@@ -43,12 +34,15 @@ use endcap_units as units;
 mod acts;
 pub mod api;
 pub mod artefacts;
+mod behind;
 pub mod broker_files;
+mod bundles;
 pub mod catalogues;
 mod clock;
 mod commands;
 mod config;
 mod database;
+pub mod deployments;
 mod director;
 mod documents;
 mod drafts;
@@ -56,6 +50,7 @@ pub mod enrolment;
 mod error;
 mod figures;
 mod floors;
+pub mod history;
 mod ingest;
 mod key_file;
 pub mod line;
@@ -73,6 +68,7 @@ pub mod told;
 mod users;
 
 pub use acts::{Act, Actor};
+pub use bundles::BundleRow;
 pub use commands::{CommandRow, Order};
 pub use config::{HqConfig, Keep};
 pub use director::{AuditHead, Director};
