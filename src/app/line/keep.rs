@@ -28,7 +28,6 @@ impl Keep {
         let mut changes = self.identity.changes();
         while !stop.is_cancelled() {
             let this_one = stop.child_token();
-            changes.mark_unchanged();
             let done = {
                 let line = self.once(&this_one);
                 tokio::pin!(line);
