@@ -32,6 +32,7 @@ mod onnx_nodes;
 mod perplexity;
 mod questions;
 mod reference;
+mod settings;
 mod sharing;
 mod shelf;
 mod shop;

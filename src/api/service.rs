@@ -13,15 +13,17 @@ use crate::facts::Facts;
 use crate::facts::search::Search;
 use crate::http::{BodyLimits, Health, Problem, Tokens};
 use crate::skills::chat::ChatTemplate;
-use crate::skills::clerk::{Clerk, ClerkParts, Settings};
+use crate::skills::clerk::{Clerk, ClerkParts};
 use crate::skills::guard::Terms;
 use crate::skills::heads::Head;
+use crate::skills::live::Live;
 use crate::telemetry::{Conduct, Metrics};
 
 use super::error;
 use super::inference::TensorMemory;
 use super::meaning::Meaning;
 use super::shelf::{Lease, Lent, Ports, Shelf, Wanted};
+use super::store::config::Settings;
 use super::store::line::LineView;
 use super::voice::ShelfVoice;
 
@@ -234,7 +236,7 @@ pub struct ServiceParts {
     /// What the shop knows.
     pub facts: Facts,
     /// What the shop decides about its skills.
-    pub skills: Settings,
+    pub skills: Live,
     /// What a request may ask for.
     pub limits: Limits,
     /// What a request's body may take.
@@ -253,6 +255,8 @@ pub struct ServiceParts {
     pub search: Arc<Search>,
     /// How the line to HQ is.
     pub line: watch::Receiver<LineView>,
+    /// Settings that may change while the server runs.
+    pub settings: Arc<dyn Settings>,
 }
 
 /// What the routes share.
@@ -269,9 +273,10 @@ pub struct Service {
     pub(super) cache: Cache,
     pub(super) search: Arc<Search>,
     pub(super) line: watch::Receiver<LineView>,
+    pub(super) settings: Arc<dyn Settings>,
     pub(super) meaning: Meaning,
-    /// Terms that no generated text may have.
-    blocked: Vec<String>,
+    /// What the shop decides about its skills.
+    skills: Live,
     preparing: Arc<Semaphore>,
     /// Room for pictures, a permit for each [`PIXELS_PER_PERMIT`].
     pictures: Arc<Semaphore>,
@@ -284,15 +289,14 @@ impl Service {
     /// Shares these parts.
     pub fn new(parts: ServiceParts) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let usual = parts.skills.model.clone();
-        let blocked = parts.skills.blocked_terms.clone();
+        let usual = parts.skills.now().model.clone();
         let clerk = Arc::new(Clerk::new(ClerkParts {
             facts: parts.facts.clone(),
             search: Arc::clone(&parts.search),
             cache: parts.cache.clone(),
             voice: Arc::new(ShelfVoice::new(Arc::clone(&parts.shelf), usual)),
             meaning: Arc::new(Meaning::new(Arc::clone(&parts.shelf))),
-            settings: parts.skills,
+            settings: parts.skills.clone(),
             metrics: parts.metrics.skills().clone(),
         }));
         Self {
@@ -300,7 +304,7 @@ impl Service {
             shelf: parts.shelf,
             facts: parts.facts,
             clerk,
-            blocked,
+            skills: parts.skills,
             pictures: Arc::new(Semaphore::new(permits(parts.limits.max_picture_pixels as u64))),
             tensor_memory: TensorMemory::new(&parts.limits),
             limits: parts.limits,
@@ -312,6 +316,7 @@ impl Service {
             cache: parts.cache,
             search: parts.search,
             line: parts.line,
+            settings: parts.settings,
             preparing: Arc::new(Semaphore::new(cores)),
             batches: Arc::new(Semaphore::new(MAX_BATCHES)),
         }
@@ -324,7 +329,7 @@ impl Service {
 
     /// What answers of a model may not have: its own terms, and the shop's.
     pub(super) fn blocked(&self, served: &ServedModel) -> Arc<Terms> {
-        match self.blocked.as_slice() {
+        match self.skills.now().blocked_terms.as_slice() {
             [] => Arc::clone(&served.blocked),
             shop => Arc::new(served.blocked.and(shop)),
         }

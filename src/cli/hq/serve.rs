@@ -69,6 +69,9 @@ pub(in crate::cli) struct Serve {
     /// Speak MQTT 3.1.1 to the broker
     #[arg(long)]
     mqtt3: bool,
+    /// Days that a box's certificate holds; it is renewed after two thirds of them
+    #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    certificate_days: u32,
     /// The tenant that is there from the start
     #[arg(long, value_name = "NAME", default_value = "main")]
     tenant: String,
@@ -82,6 +85,7 @@ impl Serve {
         open_more_files();
         let broker = self.broker().await?;
         let mut hq = HqConfig::new(&self.at);
+        hq.certificate_life = Duration::from_secs(u64::from(self.certificate_days) * 24 * 3600);
         hq.node_broker = match (&self.node_broker, &broker) {
             (Some(url), _) => Some(url.clone()),
             (None, broker) => broker.as_ref().map(|broker| broker.address.to_string()),
