@@ -12,17 +12,6 @@
 //!
 //! **Not here**: the route that shows the metrics, deciding what is worth counting.
 
-// Test code may take the shortcuts that product code may not.
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        reason = "a test that panics has failed, which is what it is for"
-    )
-)]
-
 // A room's paths are the same wherever they are written.
 extern crate self as telemetry;
 use endcap_engine as engine;
