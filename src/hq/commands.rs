@@ -104,7 +104,7 @@ impl Hq {
         Ok(ids)
     }
 
-    async fn give(
+    pub(super) async fn give(
         &self,
         change: &mut Transaction,
         ledger: Ledger,
@@ -264,7 +264,7 @@ pub(super) async fn unanswered(
 }
 
 /// The ledger that counts commands; made with the database.
-async fn ledger(change: &mut Transaction) -> Result<Ledger, HqError> {
+pub(super) async fn ledger(change: &mut Transaction) -> Result<Ledger, HqError> {
     let reading = || HqError::database("reading the ledger of commands");
     let made = Ledger(random()?).to_string();
     sqlx::query("INSERT INTO settings (name, value) VALUES ('ledger', $1) ON CONFLICT DO NOTHING")

@@ -119,6 +119,26 @@ pub enum HqError {
         /// As its author saw it.
         expected: u64,
     },
+    /// Somebody was faster with a deployment.
+    #[error("deployment {number} is at revision {found}, not at {expected}; look at it again")]
+    Moved {
+        /// Which.
+        number: u64,
+        /// As it is.
+        found: u64,
+        /// As its author saw it.
+        expected: u64,
+    },
+    /// A deployment is at a point where this makes no sense.
+    #[error("deployment {number} is {state} and cannot be {act}")]
+    Stage {
+        /// `approved` or the like.
+        act: &'static str,
+        /// Which.
+        number: u64,
+        /// How far it is.
+        state: &'static str,
+    },
     /// It is more than is kept or carried.
     #[error("{what}: {found}, at most {most} are possible")]
     TooMuch {

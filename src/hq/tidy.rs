@@ -27,6 +27,8 @@ impl Hq {
         ] {
             more |= self.tidy_table(table, age, now).await?;
         }
+        more |= self.tidy_deployments(keep.events, now).await?;
+        self.tidy_history(now).await?;
         Ok(more)
     }
 

@@ -5,7 +5,11 @@ use std::borrow::Cow;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::SqlitePool;
 
-const FORMS: &[(i64, &str, &str)] = &[(1, "start", include_str!("0001_start.sql"))];
+const FORMS: &[(i64, &str, &str)] = &[
+    (1, "start", include_str!("0001_start.sql")),
+    (2, "deployments", include_str!("0002_deployments.sql")),
+    (3, "history", include_str!("0003_history.sql")),
+];
 
 /// Brings the database to the last form.
 pub(super) async fn run(pool: &SqlitePool) -> Result<(), MigrateError> {

@@ -1,9 +1,11 @@
 //! HQ as its nodes and its people see it.
 
+mod deployments;
 mod documents;
 mod door;
 mod enrolment;
 mod facts;
+mod history;
 pub(in crate::hq) mod mosquitto;
 mod node;
 mod people;
