@@ -13,6 +13,7 @@ mod ask;
 mod bombs;
 mod cache;
 mod cards;
+mod chain;
 mod cli;
 mod clients;
 mod constraint;

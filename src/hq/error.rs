@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::database::failed_by_itself;
 use crate::protocol::ProtocolError;
 
 /// Why something could not be done.
@@ -163,6 +164,11 @@ impl HqError {
     /// For `map_err` behind a query.
     pub(super) fn database(act: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
         move |source| Self::Database { act, source }
+    }
+
+    /// Whether the database failed by itself, whatever was asked of it.
+    pub(super) fn is_the_databases(&self) -> bool {
+        matches!(self, Self::Database { source, .. } if failed_by_itself(source))
     }
 
     pub(super) fn file(

@@ -34,6 +34,7 @@ use endcap_units as units;
 mod acts;
 pub mod api;
 pub mod artefacts;
+mod behind;
 pub mod broker_files;
 mod bundles;
 pub mod catalogues;

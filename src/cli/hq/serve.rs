@@ -30,6 +30,8 @@ The first line on standard output is the address. A first user: `endcap hq user 
 const EMBEDDED: &str = "embedded";
 /// A large bundle that comes over a slow line.
 const LONGEST: Duration = Duration::from_secs(6 * 3600);
+/// Each takes some ten KiB and one file of the system.
+const MAX_CONNECTIONS: usize = 4096;
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 /// Arguments of `hq serve`.
@@ -52,6 +54,10 @@ pub(in crate::cli) struct Serve {
     /// given more than once
     #[arg(long = "host", value_name = "NAME", conflicts_with = "tls_certificate")]
     hosts: Vec<String>,
+    /// Connections at once; one more is answered 503. Stores connect while they fetch, all of them when
+    /// facts change
+    #[arg(long, value_name = "N", default_value_t = MAX_CONNECTIONS)]
+    max_connections: usize,
     /// Listen beyond this machine without TLS; tokens then cross the network in clear
     #[arg(long)]
     allow_plain_http: bool,
@@ -78,6 +84,7 @@ pub(in crate::cli) struct Serve {
 
 impl Serve {
     pub(in crate::cli) async fn run(self, common: &Common) -> anyhow::Result<()> {
+        open_more_files();
         let broker = self.broker().await?;
         let mut hq = HqConfig::new(&self.at);
         hq.node_broker = match (&self.node_broker, &broker) {
@@ -118,8 +125,13 @@ impl Serve {
                 self.listen
             );
         }
-        let request_timeout = LONGEST;
-        Ok(http::Config { listen: self.listen, tls, request_timeout, ..http::Config::default() })
+        Ok(http::Config {
+            listen: self.listen,
+            tls,
+            max_connections: self.max_connections,
+            request_timeout: LONGEST,
+            ..http::Config::default()
+        })
     }
 
     async fn broker(&self) -> anyhow::Result<Option<Broker>> {
@@ -145,5 +157,16 @@ impl Serve {
         };
         let (keep_alive, login) = (KEEP_ALIVE, None);
         Ok(Some(Broker { address, version, credentials, login, keep_alive }))
+    }
+}
+
+/// Lets this process have as many connections and files open as it may: systems give fewer unless they are
+/// asked. Where they give none, connections are accepted as others end.
+fn open_more_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "no more files can be open than usual");
     }
 }

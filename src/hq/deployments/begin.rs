@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::before::{Before, befores};
 use super::reach::Reach;
 use super::record::{self, Record, reading, writing};
 use super::state::State;
@@ -11,9 +12,9 @@ use crate::hq::database::Transaction;
 use crate::hq::documents::{Draft, insert, next_version, wish_for};
 use crate::hq::error::HqError;
 use crate::hq::ingest::Outgoing;
-use crate::hq::rows::{from_json, int, parsed};
+use crate::hq::rows::{int, parsed};
 use crate::hq::service::Hq;
-use crate::protocol::{Applied, Document, Label, Place, Reported, Target, UnixMillis};
+use crate::protocol::{Document, Label, Place, Target, UnixMillis};
 
 /// A version of the bundle document that was made for a deployment.
 pub(super) struct Versions<'a> {
@@ -68,7 +69,9 @@ pub(super) async fn begin(
     let author = record.approved.as_ref().map_or("", |by| by.who.as_str());
     let target = format!("deployment:{}", record.number);
     let mut versions = Versions::new(&record.tenant, target, author, now);
-    let before = applied(change, &record.tenant).await?;
+    // What a box attested by now counts, for others and for what it has.
+    let mut said = judge_others(hq, change, record, now).await?;
+    let before = befores(change, &record.tenant).await?;
     let mut places = Vec::new();
     for (place, digest) in wanted {
         let Some(version) = versions.of(change, &place, &digest).await? else { continue };
@@ -78,10 +81,9 @@ pub(super) async fn begin(
     if places.is_empty() {
         let why = "no box of it is left";
         record::end(change, record.number, State::Expired, why, None, now).await?;
-        return Ok(Vec::new());
+        return Ok(said);
     }
     take_over(change, record, now).await?;
-    let mut said = Vec::new();
     for (place, version) in places {
         wish(change, &place, record.number, version, Some(deadline)).await?;
         said.extend(tell(hq, change, &place, now).await?);
@@ -120,35 +122,13 @@ async fn wanted(
     rows.into_iter().map(|(place, digest)| Ok((parsed("a place", &place)?, digest))).collect()
 }
 
-/// What the boxes of a tenant have committed.
-async fn applied(
-    change: &mut Transaction,
-    tenant: &Label,
-) -> Result<BTreeMap<Place, Applied>, HqError> {
-    let select = "SELECT r.place, r.body FROM reported r JOIN nodes n ON n.place = r.place
-         WHERE n.tenant = $1 AND r.document = 'bundle'";
-    let rows: Vec<(String, String)> = sqlx::query_as(select)
-        .bind(tenant.as_str())
-        .fetch_all(&mut **change)
-        .await
-        .map_err(reading())?;
-    let mut all = BTreeMap::new();
-    for (place, body) in rows {
-        let reported: Reported = from_json("a reported bundle", &body)?;
-        if let Some(applied) = reported.applied {
-            all.insert(parsed("a place", &place)?, applied);
-        }
-    }
-    Ok(all)
-}
-
 async fn add(
     change: &mut Transaction,
     number: u64,
     place: &Place,
     version: u64,
     digest: &str,
-    before: Option<&Applied>,
+    before: Option<&Before>,
 ) -> Result<(), HqError> {
     let insert = "INSERT INTO deployment_nodes
            (deployment, place, version, digest, before_version, before_digest)
@@ -158,12 +138,28 @@ async fn add(
         .bind(place.to_string())
         .bind(int(version))
         .bind(digest)
-        .bind(before.map(|applied| int(applied.version)))
-        .bind(before.map(|applied| applied.digest.to_string()))
+        .bind(before.map(|before| int(before.version)))
+        .bind(before.map(|before| before.digest.to_string()))
         .execute(&mut **change)
         .await
         .map_err(writing())?;
     Ok(())
+}
+
+/// Judges what other running deployments can judge by now.
+async fn judge_others(
+    hq: &Hq,
+    change: &mut Transaction,
+    record: &Record,
+    now: UnixMillis,
+) -> Result<Vec<Outgoing>, HqError> {
+    let mut said = Vec::new();
+    for other in record::open(change).await? {
+        if other.state == State::Running && other.number != record.number {
+            said.extend(judge_open(hq, change, &other, now).await?);
+        }
+    }
+    Ok(said)
 }
 
 /// Boxes of this deployment that others still wait for are its own from now on.
@@ -172,25 +168,17 @@ async fn take_over(
     record: &Record,
     now: UnixMillis,
 ) -> Result<(), HqError> {
-    for other in record::open(change).await? {
-        if other.state != State::Running || other.number == record.number {
-            continue;
-        }
-        // What a box attested before counts.
-        judge_open(change, &other, now).await?;
-        let update = "UPDATE deployment_nodes SET result = 'silent', code = 'superseded',
-               reason = $3, judged_ms = $4
-             WHERE deployment = $1 AND result IS NULL AND place IN (
-               SELECT place FROM deployment_nodes WHERE deployment = $2)";
-        sqlx::query(update)
-            .bind(int(other.number))
-            .bind(int(record.number))
-            .bind(format!("deployment {} took over", record.number))
-            .bind(int(now.0))
-            .execute(&mut **change)
-            .await
-            .map_err(writing())?;
-    }
+    let update = "UPDATE deployment_nodes SET result = 'silent', code = 'superseded',
+           reason = $2, judged_ms = $3
+         WHERE deployment <> $1 AND result IS NULL AND place IN (
+           SELECT own.place FROM deployment_nodes own WHERE own.deployment = $1)";
+    sqlx::query(update)
+        .bind(int(record.number))
+        .bind(format!("deployment {} took over", record.number))
+        .bind(int(now.0))
+        .execute(&mut **change)
+        .await
+        .map_err(writing())?;
     Ok(())
 }
 

@@ -25,6 +25,7 @@
 //! choose which boxes `begin` takes; what judges a box stays the same.
 
 mod ask;
+mod before;
 mod begin;
 mod cancel;
 mod reach;

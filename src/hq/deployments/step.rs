@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::begin::begin;
 use super::record::{self, Record, load, reading, tally, writing};
-use super::set_back::set_back;
+use super::set_back::{GoingBack, set_back};
 use super::state::{State, end};
 use super::verdict::{Ended, NodeResult, Verdict, judge};
 use crate::hq::database::{Transaction, commit};
@@ -75,13 +75,13 @@ impl Hq {
             }
             State::Approved => return begin(self, change, &record, now).await,
             State::Running => {
-                judge_open(change, &record, now).await?;
+                let mut said = judge_open(self, change, &record, now).await?;
                 let tally = tally(change, number).await?;
                 let Some((state, why)) = end(tally, record.max_bad, record.deadline_ms, now.0)
                 else {
-                    return Ok(Vec::new());
+                    return Ok(said);
                 };
-                let said = set_back(self, change, &record, state.as_str(), &why, now).await?;
+                said.extend(set_back(self, change, &record, state.as_str(), &why, now).await?);
                 record::end(change, number, state, &why, None, now).await?;
                 return Ok(said);
             }
@@ -108,34 +108,46 @@ async fn is_due(
     })
 }
 
-/// Judges every box that came to an end, each once.
+/// A box that came to an end.
+struct Judged {
+    place: Place,
+    verdict: Verdict,
+    /// What it has committed.
+    holds: Option<Digest>,
+    /// Whether it is at a newer version, that nobody asked this deployment for.
+    past: bool,
+}
+
+/// Judges every box that came to an end, each once; what comes back is for them.
 pub(super) async fn judge_open(
+    hq: &Hq,
     change: &mut Transaction,
     record: &Record,
     now: UnixMillis,
-) -> Result<(), HqError> {
-    for (place, verdict) in verdicts(change, record).await? {
+) -> Result<Vec<Outgoing>, HqError> {
+    let mut going_back = GoingBack::of(hq, record, now);
+    for Judged { place, verdict, holds, past } in verdicts(change, record).await? {
         write(change, record.number, &place, &verdict, now).await?;
         match verdict.result {
             NodeResult::Ok => keep_wish(change, record.number, &place).await?,
-            _ => undo_wish(change, record, &place).await?,
+            NodeResult::Bad | NodeResult::Silent => {
+                going_back.of_box(change, &place, holds, past).await?;
+            }
         }
     }
-    Ok(())
+    Ok(going_back.said)
 }
 
 /// What becomes of boxes that were not judged and have come to an end.
-async fn verdicts(
-    change: &mut Transaction,
-    record: &Record,
-) -> Result<Vec<(Place, Verdict)>, HqError> {
+async fn verdicts(change: &mut Transaction, record: &Record) -> Result<Vec<Judged>, HqError> {
     let mut verdicts = Vec::new();
     for node in ended(change, record.number).await? {
         let Node { place, version, digest, reported } = node;
         let past = reported.desired.is_some_and(|desired| desired > version);
         let told = if past { told_end(change, &place, version).await? } else { None };
+        let holds = reported.applied.map(|applied| applied.digest);
         let verdict = judge(version, digest, &reported, told);
-        verdicts.extend(verdict.map(|verdict| (place, verdict)));
+        verdicts.extend(verdict.map(|verdict| Judged { place, verdict, holds, past }));
     }
     Ok(verdicts)
 }
@@ -215,47 +227,6 @@ pub(super) async fn write(
 /// What a box runs stays wanted, without an end.
 async fn keep_wish(change: &mut Transaction, number: u64, place: &Place) -> Result<(), HqError> {
     sqlx::query("UPDATE wishes SET until_ms = NULL WHERE place = $1 AND deployment = $2")
-        .bind(place.to_string())
-        .bind(int(number))
-        .execute(&mut **change)
-        .await
-        .map_err(writing())?;
-    Ok(())
-}
-
-/// A box that went back wants what it went back to, so that a new disk does not try it again.
-async fn undo_wish(
-    change: &mut Transaction,
-    record: &Record,
-    place: &Place,
-) -> Result<(), HqError> {
-    let update = "UPDATE wishes SET until_ms = NULL, version = (
-           SELECT d.before_version FROM deployment_nodes d
-           WHERE d.deployment = $2 AND d.place = $1)
-         WHERE place = $1 AND deployment = $2 AND EXISTS (
-           SELECT 1 FROM deployment_nodes d JOIN desired w ON w.version = d.before_version
-             AND w.tenant = $3 AND w.document = 'bundle' AND w.digest = d.before_digest
-           WHERE d.deployment = $2 AND d.place = $1)";
-    let undone = sqlx::query(update)
-        .bind(place.to_string())
-        .bind(int(record.number))
-        .bind(record.tenant.as_str())
-        .execute(&mut **change)
-        .await
-        .map_err(writing())?;
-    if undone.rows_affected() == 0 {
-        forget_wish(change, record.number, place).await?;
-    }
-    Ok(())
-}
-
-/// Nothing more is wanted of a box by this deployment.
-pub(super) async fn forget_wish(
-    change: &mut Transaction,
-    number: u64,
-    place: &Place,
-) -> Result<(), HqError> {
-    sqlx::query("DELETE FROM wishes WHERE place = $1 AND deployment = $2")
         .bind(place.to_string())
         .bind(int(number))
         .execute(&mut **change)

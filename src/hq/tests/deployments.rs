@@ -5,6 +5,7 @@ use crate::hq::clock::now;
 use crate::hq::deployments::{
     Asked, DeploymentNodeRow, DeploymentRow, NodeResult, NodesPage, State, Tally,
 };
+use crate::hq::users::Role;
 use crate::protocol::documents as bodies;
 
 mod door;
@@ -15,7 +16,7 @@ fn tenant() -> Label {
 }
 
 /// A bundle of one small file, published.
-async fn published(hq: &Hq, id: &str) -> Digest {
+pub(super) async fn published(hq: &Hq, id: &str) -> Digest {
     let file = format!("weights of {id}").into_bytes();
     let artefact = bodies::Artefact::of(&file).unwrap();
     hq.artefacts().put(file).await.unwrap();
@@ -56,7 +57,7 @@ fn asked(bundle: &str, target: &str) -> Asked {
     Asked { reach, bundle: bundle.to_owned(), within_s: None, max_bad: 0, over: None }
 }
 
-async fn deployed(hq: &Hq, bundle: &str, target: &str) -> DeploymentRow {
+pub(super) async fn deployed(hq: &Hq, bundle: &str, target: &str) -> DeploymentRow {
     let actor = Actor::local();
     let draft = hq.ask(&actor, &asked(bundle, target)).await.unwrap();
     hq.approve(&actor, &tenant(), draft.number, None).await.unwrap()

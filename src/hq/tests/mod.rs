@@ -5,6 +5,7 @@ mod documents;
 mod door;
 mod enrolment;
 mod facts;
+mod failures;
 mod history;
 pub(in crate::hq) mod mosquitto;
 mod node;
