@@ -20,6 +20,7 @@ mod constraint;
 mod embeddings;
 mod encoders;
 mod engine;
+mod enrolled;
 mod facts;
 mod fleet;
 mod forms;

@@ -63,6 +63,14 @@ pub struct Models {
     pub aliases: BTreeMap<String, Vec<Share>>,
 }
 
+impl Models {
+    /// Gives a package one name more, unless that is somebody's already.
+    pub fn name_also(&mut self, package: &str, alias: &str) {
+        let share = Share { package: package.to_owned(), weight: 1 };
+        self.aliases.entry(alias.to_owned()).or_insert_with(|| vec![share]);
+    }
+}
+
 /// When a package comes into memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoadAt {

@@ -136,6 +136,16 @@ impl Authority {
         let pem = signed.map_err(signing("a server's certificate"))?.pem();
         Ok((pem, key.serialize_pem()))
     }
+
+    /// Files of HQ's own door at these names, certificate and key, made anew in the authority's folder.
+    /// Whoever believes the authority believes them, as nodes do.
+    pub fn open_door(&self, hosts: &[String]) -> Result<(PathBuf, PathBuf), HqError> {
+        let (certificate, key) = self.serve("hq", hosts)?;
+        let paths = (self.folder.join("door.pem"), self.folder.join("door.key"));
+        key_file::write(&paths.0, certificate.as_bytes())?;
+        key_file::write(&paths.1, key.as_bytes())?;
+        Ok(paths)
+    }
 }
 
 fn make(key_path: &Path, path: &Path) -> Result<(), HqError> {

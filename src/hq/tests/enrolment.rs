@@ -165,3 +165,21 @@ async fn a_revoked_box_is_heard_no_more_until_somebody_lets_it_in_again() {
     house.hq.receive(&[speaker.event(2)], NOW).await.unwrap();
     assert_eq!(house.number("SELECT count(*) FROM events").await, 2);
 }
+
+#[tokio::test]
+async fn hqs_own_door_is_vouched_for_anew_and_its_key_is_nobody_elses() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let house = House::new().await;
+    let hosts = ["hq.example".to_owned(), "127.0.0.1".to_owned()];
+    let (certificate, key) = house.hq.authority().open_door(&hosts).unwrap();
+    let read = |path: &std::path::Path| std::fs::read_to_string(path).unwrap();
+    let first = (read(&certificate), read(&key));
+    let mode = key.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let again = house.hq.authority().open_door(&hosts).unwrap();
+    assert_eq!(again, (certificate.clone(), key.clone()));
+    assert_ne!((read(&certificate), read(&key)), first);
+    let wrong = house.hq.authority().open_door(&["no name".to_owned(), "\u{fc}".to_owned()]);
+    assert!(matches!(wrong, Err(HqError::Value { field: "host", .. })), "{wrong:?}");
+}
