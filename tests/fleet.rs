@@ -66,8 +66,13 @@ impl Demo {
     }
 
     /// A command of a person, who names nothing but the folder.
+    fn endcap(&self, arguments: &[&str]) -> Output {
+        endcap().args(arguments).arg("--data").arg(self.data.path()).output().unwrap()
+    }
+
+    /// One that succeeds; gives what it prints.
     fn done(&self, arguments: &[&str]) -> String {
-        let output = endcap().args(arguments).arg("--data").arg(self.data.path()).output().unwrap();
+        let output = self.endcap(arguments);
         let log = self.log.lock().unwrap();
         assert!(output.status.success(), "{arguments:?}: {}\n{log}", stderr(&output));
         stdout(&output)
