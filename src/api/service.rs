@@ -13,9 +13,10 @@ use crate::facts::Facts;
 use crate::facts::search::Search;
 use crate::http::{BodyLimits, Health, Problem, Tokens};
 use crate::skills::chat::ChatTemplate;
-use crate::skills::clerk::{Clerk, ClerkParts, Settings};
+use crate::skills::clerk::{Clerk, ClerkParts};
 use crate::skills::guard::Terms;
 use crate::skills::heads::Head;
+use crate::skills::live::Live;
 use crate::telemetry::{Conduct, Metrics};
 
 use super::blocked::Blocked;
@@ -23,6 +24,7 @@ use super::error;
 use super::inference::TensorMemory;
 use super::meaning::Meaning;
 use super::shelf::{Lease, Lent, Ports, Shelf, Wanted};
+use super::store::config::Settings;
 use super::store::line::LineView;
 use super::voice::ShelfVoice;
 
@@ -235,7 +237,7 @@ pub struct ServiceParts {
     /// What the shop knows.
     pub facts: Facts,
     /// What the shop decides about its skills.
-    pub skills: Settings,
+    pub skills: Live,
     /// What a request may ask for.
     pub limits: Limits,
     /// What a request's body may take.
@@ -254,6 +256,8 @@ pub struct ServiceParts {
     pub search: Arc<Search>,
     /// How the line to HQ is.
     pub line: watch::Receiver<LineView>,
+    /// Settings that may change while the server runs.
+    pub settings: Arc<dyn Settings>,
 }
 
 /// What the routes share.
@@ -270,9 +274,10 @@ pub struct Service {
     pub(super) cache: Cache,
     pub(super) search: Arc<Search>,
     pub(super) line: watch::Receiver<LineView>,
+    pub(super) settings: Arc<dyn Settings>,
     pub(super) meaning: Meaning,
-    /// Terms that no generated text may have.
-    blocked_terms: Vec<String>,
+    /// What the shop decides about its skills.
+    skills: Live,
     blocked: Blocked,
     preparing: Arc<Semaphore>,
     /// Room for pictures, a permit for each [`PIXELS_PER_PERMIT`].
@@ -286,15 +291,14 @@ impl Service {
     /// Shares these parts.
     pub fn new(parts: ServiceParts) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let usual = parts.skills.model.clone();
-        let blocked_terms = parts.skills.blocked_terms.clone();
+        let usual = parts.skills.now().model.clone();
         let clerk = Arc::new(Clerk::new(ClerkParts {
             facts: parts.facts.clone(),
             search: Arc::clone(&parts.search),
             cache: parts.cache.clone(),
             voice: Arc::new(ShelfVoice::new(Arc::clone(&parts.shelf), usual)),
             meaning: Arc::new(Meaning::new(Arc::clone(&parts.shelf))),
-            settings: parts.skills,
+            settings: parts.skills.clone(),
             metrics: parts.metrics.skills().clone(),
         }));
         Self {
@@ -302,7 +306,7 @@ impl Service {
             shelf: parts.shelf,
             facts: parts.facts,
             clerk,
-            blocked_terms,
+            skills: parts.skills,
             blocked: Blocked::default(),
             pictures: Arc::new(Semaphore::new(permits(parts.limits.max_picture_pixels as u64))),
             tensor_memory: TensorMemory::new(&parts.limits),
@@ -315,6 +319,7 @@ impl Service {
             cache: parts.cache,
             search: parts.search,
             line: parts.line,
+            settings: parts.settings,
             preparing: Arc::new(Semaphore::new(cores)),
             batches: Arc::new(Semaphore::new(MAX_BATCHES)),
         }
@@ -327,7 +332,7 @@ impl Service {
 
     /// What answers of a model may not have: its own terms, and the shop's.
     pub(super) fn blocked(&self, served: &ServedModel) -> Arc<Terms> {
-        self.blocked.join(&served.blocked, &self.blocked_terms)
+        self.blocked.join(&served.blocked, &self.skills.now().blocked_terms)
     }
 
     /// The model that was asked for, whatever it is. It may have to be loaded first, for which a

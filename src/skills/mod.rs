@@ -42,6 +42,7 @@ mod fitness;
 pub mod guard;
 pub mod heads;
 pub mod language;
+pub mod live;
 mod making;
 mod night;
 pub mod pictures;

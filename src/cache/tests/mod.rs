@@ -10,6 +10,7 @@ mod reports;
 mod restart;
 mod speed;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
