@@ -9,6 +9,7 @@ use super::acts::{self, Actor};
 use super::clock::now;
 use super::database::{Transaction, commit};
 use super::error::HqError;
+use super::floors::last_version;
 use super::ingest::Outgoing;
 use super::registry::members;
 use super::rows::{from_json, int, parsed, uint};
@@ -150,16 +151,14 @@ pub(super) async fn newest_for(
     place: &Place,
     now: UnixMillis,
 ) -> Result<Vec<Pointer>, HqError> {
+    // Targets name their tenant, so the inner query finds all of it in one index.
     let select = format!(
-        "SELECT {DESIRED_COLUMNS} FROM desired WHERE tenant = $1 AND target IN (
-           SELECT CAST($2 AS TEXT) UNION ALL
-           SELECT tenant || '/grp/' || grp FROM members WHERE place = $2)
-         AND version = (
-           SELECT max(version) FROM desired same
-           WHERE same.tenant = desired.tenant AND same.document = desired.document
-             AND same.target IN (
-               SELECT CAST($2 AS TEXT) UNION ALL
-               SELECT tenant || '/grp/' || grp FROM members WHERE place = $2))"
+        "SELECT {DESIRED_COLUMNS} FROM desired JOIN (
+           SELECT document AS kind, max(version) AS newest FROM desired WHERE target IN (
+             SELECT CAST($2 AS TEXT) UNION ALL
+             SELECT tenant || '/grp/' || grp FROM members WHERE place = $2)
+           GROUP BY document) last
+         ON tenant = $1 AND document = kind AND version = newest"
     );
     let rows: Vec<DesiredColumns> = sqlx::query_as(&select)
         .bind(place.tenant.as_str())
@@ -263,43 +262,6 @@ impl Hq {
         Outgoing::to_node(place, NodeTopic::Desired(pointer.document), &envelope)
     }
 
-    /// Documents of boxes on the line that know of an older version than is wanted, to be said again:
-    /// of some boxes after `after`, and the last of those; none at the end.
-    pub(super) async fn desired_again(
-        &self,
-        after: &str,
-        now: UnixMillis,
-    ) -> Result<(Vec<Outgoing>, Option<String>), HqError> {
-        let select = "SELECT DISTINCT n.place AS place FROM nodes n
-             JOIN desired d ON d.tenant = n.tenant AND (d.target = n.place OR d.target IN (
-               SELECT m.tenant || '/grp/' || m.grp FROM members m WHERE m.place = n.place))
-             LEFT JOIN reported r ON r.place = n.place AND r.document = d.document
-             WHERE n.presence = 'online' AND n.place > $2
-               AND (r.desired IS NULL OR r.desired < d.version)
-             UNION
-             SELECT w.place AS place FROM wishes w JOIN nodes n ON n.place = w.place
-             LEFT JOIN reported r ON r.place = w.place AND r.document = 'bundle'
-             WHERE n.presence = 'online' AND w.place > $2
-               AND (r.desired IS NULL OR r.desired < w.version)
-             ORDER BY place LIMIT $1";
-        let rows: Vec<(String,)> = sqlx::query_as(select)
-            .bind(i64::from(MAX_PAGE))
-            .bind(after)
-            .fetch_all(self.database.reader())
-            .await
-            .map_err(HqError::database("looking for nodes that are behind"))?;
-        let last = rows.last().map(|(place,)| place.clone());
-        let mut messages = Vec::new();
-        let mut reading = self.database.read().await?;
-        for (place,) in &rows {
-            let place: Place = parsed("a place", place)?;
-            for pointer in newest_for(&mut reading, &place, now).await? {
-                messages.push(self.desired_message(&place, &pointer, now)?);
-            }
-        }
-        Ok((messages, last))
-    }
-
     /// The newest version at each target of a tenant, newest first; at most 500.
     pub async fn desired(&self, tenant: &Label) -> Result<Vec<DesiredRow>, HqError> {
         let select = format!(
@@ -387,15 +349,7 @@ pub(super) async fn next_version(
     tenant: &Label,
     document: Document,
 ) -> Result<u64, HqError> {
-    let select =
-        "SELECT coalesce(max(version), 0) FROM desired WHERE tenant = $1 AND document = $2";
-    let (last,): (i64,) = sqlx::query_as(select)
-        .bind(tenant.as_str())
-        .bind(document.as_str())
-        .fetch_one(&mut **change)
-        .await
-        .map_err(HqError::database("reading a version"))?;
-    Ok(uint(last) + 1)
+    Ok(last_version(change, tenant, document).await? + 1)
 }
 
 /// Writes a version down; `target` says for whom in HQ's own words.

@@ -20,17 +20,6 @@
 //!
 //! **Not here**: what a node does about a document, and waves over many stores.
 
-// Test code may take the shortcuts that product code may not.
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        reason = "a test that panics has failed, which is what it is for"
-    )
-)]
-
 // A room's paths are the same wherever they are written.
 extern crate self as hq;
 use endcap_facts as facts;
@@ -45,6 +34,7 @@ use endcap_units as units;
 mod acts;
 pub mod api;
 pub mod artefacts;
+mod behind;
 pub mod broker_files;
 mod bundles;
 pub mod catalogues;
@@ -58,15 +48,19 @@ mod documents;
 mod drafts;
 pub mod enrolment;
 mod error;
+mod figures;
+mod floors;
 pub mod history;
 mod ingest;
 mod key_file;
 pub mod line;
 mod pages;
+mod proofs;
 mod registry;
 mod rows;
 pub mod server;
 mod service;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod tidy;
@@ -81,6 +75,8 @@ pub use director::{AuditHead, Director};
 pub use documents::{DesiredRow, Draft, ReportedRow};
 pub use error::HqError;
 pub use ingest::{Incoming, Outgoing};
+pub use proofs::AuditProof;
 pub use registry::{GroupRow, NodeRow, Registry, StoreRow};
 pub use service::Hq;
+pub use settings::WantedConfig;
 pub use users::{Created, Role, UserRow};

@@ -5,10 +5,15 @@ mod documents;
 mod door;
 mod enrolment;
 mod facts;
+mod failures;
 mod history;
 pub(in crate::hq) mod mosquitto;
 mod node;
 mod people;
+mod portable;
+mod proofs;
+mod restored;
+mod settings;
 mod streams;
 mod whole;
 
@@ -26,7 +31,7 @@ pub(in crate::hq) fn place() -> Place {
 /// HQ in a folder of its own, with one store and one box.
 pub(in crate::hq) struct House {
     pub(in crate::hq) hq: Hq,
-    folder: tempfile::TempDir,
+    pub(super) folder: tempfile::TempDir,
 }
 
 impl House {
