@@ -127,6 +127,23 @@ async fn step(hq: &Hq, models: &mut [Model], chance: &mut Chance) {
     }
 }
 
+/// What HQ has of a box, for whoever reads a failure.
+async fn story(hq: &Hq, model: &Model) -> Vec<String> {
+    let mut told = Vec::new();
+    for row in hq.deployments(&tenant(), None, 500).await.unwrap() {
+        let place = model.shelf.place().to_string();
+        let own = nodes(hq, row.number).await.into_iter().find(|node| node.place == place);
+        told.extend(own.map(|node| {
+            let DeploymentNodeRow { version, digest, before_digest, result, code, .. } = node;
+            format!(
+                "{} {}: {version} {digest:.6} over {before_digest:?} {result:?} {code:?}",
+                row.number, row.state
+            )
+        }));
+    }
+    told
+}
+
 /// Once nobody does anything new, every deployment ends and every box runs what HQ wants of it.
 async fn settle(hq: &Hq, models: &mut [Model]) {
     for model in models.iter_mut() {
@@ -145,8 +162,19 @@ async fn settle(hq: &Hq, models: &mut [Model]) {
         assert!(row.state.is_over(), "{row:?}");
     }
     for model in models.iter() {
-        if let Some((_, digest)) = wanted(hq, model.shelf.place()).await {
-            assert_eq!(model.good.map(|(_, good)| good), Some(digest));
+        if let Some((version, digest)) = wanted(hq, model.shelf.place()).await {
+            let (good, attempt) = (model.good, model.attempt);
+            // What it had may fail on it, too; then it stays where it is, and HQ shows both.
+            if attempt == Some((version, digest, Stage::Reverted)) {
+                continue;
+            }
+            let at = format!("{version} {digest} is wanted, {good:?} runs after {attempt:?}");
+            assert_eq!(
+                good.map(|(_, good)| good),
+                Some(digest),
+                "{at}: {:#?}",
+                story(hq, model).await
+            );
         }
     }
 }
