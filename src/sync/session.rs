@@ -270,8 +270,18 @@ impl Session {
         message: &Message,
         now: Now,
     ) -> Result<Outgoing, LineError> {
-        let sender: &Sender = self.store.sender();
         let time = HybridTime::at(now.wall).max(self.store.hybrid_time()?.next());
+        self.say_at(time, id, topic, message)
+    }
+
+    pub(super) fn say_at(
+        &self,
+        time: HybridTime,
+        id: MessageId,
+        topic: NodeTopic,
+        message: &Message,
+    ) -> Result<Outgoing, LineError> {
+        let sender: &Sender = self.store.sender();
         let envelope = Envelope::new(sender, id, time, message)?;
         Ok(Outgoing {
             topic: Topic::Node(self.place().clone(), topic).to_string(),
@@ -282,7 +292,7 @@ impl Session {
     }
 }
 
-fn random() -> Result<[u8; 16], LineError> {
+pub(super) fn random() -> Result<[u8; 16], LineError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(StateError::Random)?;
     Ok(bytes)

@@ -12,6 +12,8 @@ struct Pair {
     store: Store,
     session: Session,
     steady_ms: u64,
+    /// How far the node's clock is behind.
+    behind_ms: u64,
 }
 
 impl Pair {
@@ -21,11 +23,16 @@ impl Pair {
         let who = Identity { place: place(), groups: Vec::new() };
         let trust = Trust { who, catalogues: Vec::new(), keys: house.hq.director().keys() };
         let session = Session::new(store.clone(), trust, LineConfig::default(), NOW, 1).unwrap();
-        Self { house, store, session, steady_ms: 0 }
+        Self { house, store, session, steady_ms: 0, behind_ms: 0 }
     }
 
     fn now(&self) -> Now {
-        Now { wall: NOW.plus(self.steady_ms), steady_ms: self.steady_ms }
+        let wall = UnixMillis(self.hq_now().0 - self.behind_ms);
+        Now { wall, steady_ms: self.steady_ms }
+    }
+
+    fn hq_now(&self) -> UnixMillis {
+        NOW.plus(self.steady_ms)
     }
 
     /// Lets something happen and carries all that follows from it.
@@ -43,7 +50,8 @@ impl Pair {
                             next.push_back(Happening::Taken);
                         }
                         let heard = Incoming { topic: said.topic, payload: said.payload };
-                        let answers = self.house.hq.receive(&[heard], now.wall).await.unwrap();
+                        let answers = self.house.hq.receive(&[heard], self.hq_now()).await;
+                        let answers = answers.unwrap();
                         next.extend(answers.into_iter().map(of_hq));
                     }
                 }
@@ -112,4 +120,27 @@ async fn a_command_reaches_the_node_and_its_answer_reaches_hq() {
     pair.tick().await;
     let rows = pair.house.hq.commands(&place().tenant, None, 9).await.unwrap();
     assert_eq!(rows[0].outcome.as_deref(), Some("accepted"));
+}
+
+#[tokio::test]
+async fn what_a_box_reports_after_its_clock_went_back_is_not_taken_for_old() {
+    let mut pair = Pair::new().await;
+    pair.tick().await;
+    for (stage, behind_ms) in [(Stage::Trial, 0), (Stage::Reverted, 3_600_000)] {
+        pair.behind_ms = behind_ms;
+        let reported = Reported {
+            document: Document::Bundle,
+            desired: Some(1),
+            stage,
+            applied: None,
+            observed: None,
+            at: NOW,
+            failure: None,
+            local: None,
+        };
+        pair.store.write(|writing| writing.report(&reported)).unwrap();
+        pair.tick().await;
+        let said = pair.house.hq.reported(&place().tenant, "store-1").await.unwrap();
+        assert_eq!(said[&place().to_string()][0].stage, rows::word(&stage));
+    }
 }
