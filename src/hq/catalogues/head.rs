@@ -21,6 +21,11 @@ pub(in crate::hq) async fn heads_for(
     change: &mut Transaction,
     tenant: &Label,
 ) -> Result<Vec<Signed<FactsHead>>, HqError> {
+    let heads = heads(change, tenant).await?;
+    heads.iter().map(|head| Ok(hq.director.sign(head)?)).collect()
+}
+
+async fn heads(change: &mut Transaction, tenant: &Label) -> Result<Vec<FactsHead>, HqError> {
     let select = "SELECT name, epoch, root, path, at_ms FROM catalogues
          WHERE tenant = $1 AND epoch > 0 ORDER BY name LIMIT $2";
     let rows: Vec<HeadColumns> = sqlx::query_as(select)
@@ -29,8 +34,7 @@ pub(in crate::hq) async fn heads_for(
         .fetch_all(&mut **change)
         .await
         .map_err(HqError::database("reading heads of facts"))?;
-    let sign = |row| Ok(hq.director.sign(&head(tenant, row)?)?);
-    rows.into_iter().map(sign).collect()
+    rows.into_iter().map(|row| head(tenant, row)).collect()
 }
 
 fn head(tenant: &Label, (name, epoch, root, path, at): HeadColumns) -> Result<FactsHead, HqError> {
@@ -155,12 +159,30 @@ impl Hq {
             issued: now,
             expires: None,
         };
-        let message = Message::FactsHead(self.director.sign(&head)?);
-        let payload = self.clock.envelope(&message, now)?.to_bytes()?;
-        let (tenant, catalogue) = (tenant.clone(), catalogue.clone());
-        let topic = Topic::FactsHead { tenant, catalogue }.to_string();
-        self.say([Outgoing { topic, payload, retain: true }]);
+        self.say([self.head_message(&head, now)?]);
         Ok(())
+    }
+
+    /// The heads of all catalogues, for a broker that may have lost those that were said: a store would
+    /// hear of them with its next question only.
+    pub(in crate::hq) async fn heads_again(&self) -> Result<Vec<Outgoing>, HqError> {
+        let (now, tenants) = (now(), self.registry().tenants().await?);
+        let mut reading = self.database.read().await?;
+        let mut said = Vec::new();
+        for tenant in tenants {
+            for head in heads(&mut reading, &tenant).await? {
+                said.push(self.head_message(&head, now)?);
+            }
+        }
+        Ok(said)
+    }
+
+    fn head_message(&self, head: &FactsHead, now: UnixMillis) -> Result<Outgoing, HqError> {
+        let message = Message::FactsHead(self.director.sign(head)?);
+        let payload = self.clock.envelope(&message, now)?.to_bytes()?;
+        let (tenant, catalogue) = (head.tenant.clone(), head.catalogue.clone());
+        let topic = Topic::FactsHead { tenant, catalogue }.to_string();
+        Ok(Outgoing { topic, payload, retain: true })
     }
 }
 

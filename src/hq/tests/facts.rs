@@ -153,3 +153,20 @@ async fn stores_on_the_line_are_told_of_a_new_epoch() {
     assert_eq!(said.topic, "r/v1/acme/facts/main/head");
     assert!(matches!(read(&said).2, Message::FactsHead(_)));
 }
+
+#[tokio::test]
+async fn a_catalogue_that_no_snapshot_would_name_is_refused_with_the_limit() {
+    let house = House::new().await;
+    let line = [price("a", 1)];
+    let into = async |catalogue: String| {
+        let mut push = Push::new(place().tenant, catalogue.parse().unwrap(), None).unwrap();
+        push.update(line.concat().as_bytes()).unwrap();
+        house.hq.push(&Actor::local(), push).await
+    };
+    for number in 0..limits::MAX_LISTED {
+        into(format!("c-{number}")).await.unwrap();
+    }
+    let error = into("one-more".to_owned()).await.unwrap_err().to_string();
+    assert!(error.contains("catalogues of one tenant: 17, at most 16"), "{error}");
+    into("c-0".to_owned()).await.unwrap();
+}
