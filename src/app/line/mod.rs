@@ -7,6 +7,7 @@
 mod follow;
 mod keep;
 mod notes;
+mod repeats;
 mod telemetry;
 mod view;
 mod watch;
