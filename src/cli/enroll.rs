@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use reqwest::Method;
+use reqwest::{Client, Method};
 use serde_json::Value;
 
 use super::arguments::Common;
@@ -55,7 +55,7 @@ pub(super) struct Enroll {
 
 impl Enroll {
     pub(super) async fn run(self, common: &Common) -> anyhow::Result<()> {
-        let folder = config::load(&common.sources())?.data_dir.join("identity");
+        let folder = config::load(&common.sources())?.line.identity;
         if self.renew { self.renew(&folder).await } else { self.enrol(&folder).await }
     }
 
@@ -64,14 +64,10 @@ impl Enroll {
             bail!("this box is enrolled already, see {}; --again enrols it anew", folder.display());
         }
         let hq = self.hq.as_deref().context("--hq")?;
-        let (key, request) = make_request()?;
-        let asked = Request { claim: self.token.clone(), request, proof: None };
-        let identity = self.ask(hq, "/hq/v1/enrol", None, &asked).await?;
-        std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-        write_identity(folder, hq, &key, &identity)?;
-        let place = &identity.place;
+        let claim = self.token.as_deref().context("--token")?;
+        let place = become_node(&self.client(hq)?, hq, claim, folder).await?;
         output::note(&format!("this box is {place} now; its identity is in {}", folder.display()));
-        Ok(output::line(place)?)
+        Ok(output::line(&place)?)
     }
 
     async fn renew(&self, folder: &Path) -> anyhow::Result<()> {
@@ -81,19 +77,15 @@ impl Enroll {
         let key = std::fs::read_to_string(folder.join(Credentials::KEY))
             .with_context(|| format!("reading the key in {}", folder.display()))?;
         let hq = self.hq.clone().or(kept.hq).context("--hq")?;
-        let identity = self.ask(&hq, "/hq/v1/renew", Some(&token), &make_renewal(&key)?).await?;
+        let (client, asked) = (self.client(&hq)?, make_renewal(&key)?);
+        let identity = ask(&client, &hq, "/hq/v1/renew", Some(&token), &asked).await?;
         write_renewal(folder, &identity)?;
         output::note(&format!("{} has its next certificate", identity.place));
         Ok(())
     }
 
-    async fn ask(
-        &self,
-        hq: &str,
-        path: &str,
-        token: Option<&str>,
-        asked: &Request,
-    ) -> anyhow::Result<Identity> {
+    /// A client for HQ, which is asked over https unless it is on this machine.
+    fn client(&self, hq: &str) -> anyhow::Result<Client> {
         if !hq.starts_with("https://") && !is_near(hq) {
             bail!("{hq}: a token would cross the network in clear; HQ is asked over https");
         }
@@ -101,15 +93,40 @@ impl Enroll {
             std::fs::read(path).with_context(|| format!("reading {}", path.display()))
         };
         let authority = self.authority.as_deref().map(read).transpose()?;
-        let client = client(authority.as_deref())?;
-        let url = format!("{}{path}", hq.trim_end_matches('/'));
-        let body = serde_json::to_string(asked)?;
-        let answer: Value = exchange(&client, token, Method::POST, &url, |request| {
-            request.header("content-type", "application/json").body(body)
-        })
-        .await?;
-        serde_json::from_value(answer).context("HQ's answer is no identity")
+        client(authority.as_deref())
     }
+}
+
+/// Makes this box the node that a claim is for, and keeps in `folder` who it is. The key is made here
+/// and goes nowhere. Gives its place.
+pub(super) async fn become_node(
+    client: &Client,
+    hq: &str,
+    claim: &str,
+    folder: &Path,
+) -> anyhow::Result<String> {
+    let (key, request) = make_request()?;
+    let asked = Request { claim: Some(claim.to_owned()), request, proof: None };
+    let identity = ask(client, hq, "/hq/v1/enrol", None, &asked).await?;
+    std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+    write_identity(folder, hq, &key, &identity)?;
+    Ok(identity.place)
+}
+
+async fn ask(
+    client: &Client,
+    hq: &str,
+    path: &str,
+    token: Option<&str>,
+    asked: &Request,
+) -> anyhow::Result<Identity> {
+    let url = format!("{}{path}", hq.trim_end_matches('/'));
+    let body = serde_json::to_string(asked)?;
+    let answer: Value = exchange(client, token, Method::POST, &url, |request| {
+        request.header("content-type", "application/json").body(body)
+    })
+    .await?;
+    serde_json::from_value(answer).context("HQ's answer is no identity")
 }
 
 /// Whether an address is on this machine, where nobody listens in.

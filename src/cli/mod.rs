@@ -13,8 +13,10 @@
 
 mod arguments;
 mod bench;
+mod beside;
 mod cache;
 mod configuration;
+mod context;
 mod demo;
 mod doctor;
 mod enroll;

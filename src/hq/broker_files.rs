@@ -77,7 +77,9 @@ acl_file {folder}/acl
 persistence false
 max_packet_size {most}
 max_inflight_messages 200
-max_queued_messages 1000
+# Stores that come back together all speak to HQ at once.
+max_queued_messages 20000
+max_queued_bytes 16777216
 "
     )
 }

@@ -104,7 +104,7 @@ impl Hq {
         Ok(ids)
     }
 
-    async fn give(
+    pub(super) async fn give(
         &self,
         change: &mut Transaction,
         ledger: Ledger,
@@ -177,10 +177,12 @@ impl Hq {
 
     /// Commands of nodes on the line of which nothing was heard, to be said again.
     pub(super) async fn commands_again(&self, now: UnixMillis) -> Result<Vec<Outgoing>, HqError> {
-        let select = "SELECT c.place, c.id, c.signed FROM commands c
-             JOIN nodes n ON n.place = c.place
-             WHERE n.presence = 'online' AND c.outcome IS NULL AND c.expires_ms > $1
-             ORDER BY c.place, c.seq LIMIT $2";
+        // Those that are not over are few; in the order of boxes it would look at all there ever were.
+        let select = "WITH waiting AS MATERIALIZED (
+               SELECT place, seq, id, signed FROM commands
+               WHERE expires_ms > $1 AND outcome IS NULL)
+             SELECT w.place, w.id, w.signed FROM waiting w JOIN nodes n ON n.place = w.place
+             WHERE n.presence = 'online' ORDER BY w.place, w.seq LIMIT $2";
         let rows: Vec<(String, String, Vec<u8>)> = sqlx::query_as(select)
             .bind(int(now.0))
             .bind(i64::from(MAX_AGAIN))
@@ -264,7 +266,7 @@ pub(super) async fn unanswered(
 }
 
 /// The ledger that counts commands; made with the database.
-async fn ledger(change: &mut Transaction) -> Result<Ledger, HqError> {
+pub(super) async fn ledger(change: &mut Transaction) -> Result<Ledger, HqError> {
     let reading = || HqError::database("reading the ledger of commands");
     let made = Ledger(random()?).to_string();
     sqlx::query("INSERT INTO settings (name, value) VALUES ('ledger', $1) ON CONFLICT DO NOTHING")

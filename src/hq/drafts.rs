@@ -34,12 +34,37 @@ impl Hq {
                 return Err(HqError::Value { field: "document", why });
             }
         };
+        self.draft_of_bytes(target, document, bytes).await
+    }
+
+    /// A document of these bytes, carried by its pointer or kept as an artefact.
+    async fn draft_of_bytes(
+        &self,
+        target: Target,
+        document: Document,
+        bytes: Vec<u8>,
+    ) -> Result<Draft, HqError> {
         if bytes.len() <= MAX_INLINE_BYTES {
             return Draft::inline(target, document, bytes);
         }
         let size_bytes = bytes.len() as u64;
         let digest = self.artefacts().put(bytes).await?;
         Ok(kept(target, document, digest, size_bytes))
+    }
+
+    /// A bundle of JSON whose files are all here, and its document for `target`.
+    pub(super) async fn bundle_of_json(
+        &self,
+        target: Target,
+        json: &str,
+    ) -> Result<(Bundle, Draft), HqError> {
+        let wrong =
+            |error: ProtocolError| HqError::Value { field: "contents", why: error.to_string() };
+        let bundle = Bundle::from_json(json).map_err(wrong)?;
+        self.require_files(&bundle).await?;
+        let bytes = bundle.to_bytes().map_err(wrong)?;
+        let draft = self.draft_of_bytes(target, Document::Bundle, bytes).await?;
+        Ok((bundle, draft))
     }
 
     /// A document that is an artefact already.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::database::failed_by_itself;
 use crate::protocol::ProtocolError;
 
 /// Why something could not be done.
@@ -119,6 +120,26 @@ pub enum HqError {
         /// As its author saw it.
         expected: u64,
     },
+    /// Somebody was faster with a deployment.
+    #[error("deployment {number} is at revision {found}, not at {expected}; look at it again")]
+    Moved {
+        /// Which.
+        number: u64,
+        /// As it is.
+        found: u64,
+        /// As its author saw it.
+        expected: u64,
+    },
+    /// A deployment is at a point where this makes no sense.
+    #[error("deployment {number} is {state} and cannot be {act}")]
+    Stage {
+        /// `approved` or the like.
+        act: &'static str,
+        /// Which.
+        number: u64,
+        /// How far it is.
+        state: &'static str,
+    },
     /// It is more than is kept or carried.
     #[error("{what}: {found}, at most {most} are possible")]
     TooMuch {
@@ -143,6 +164,11 @@ impl HqError {
     /// For `map_err` behind a query.
     pub(super) fn database(act: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
         move |source| Self::Database { act, source }
+    }
+
+    /// Whether the database failed by itself, whatever was asked of it.
+    pub(super) fn is_the_databases(&self) -> bool {
+        matches!(self, Self::Database { source, .. } if failed_by_itself(source))
     }
 
     pub(super) fn file(

@@ -16,6 +16,8 @@
 //! - Tokens and claims are stored as digests. Private keys are files of their owner only, in no log.
 //! - Queries keep to what SQLite and Postgres both understand, and their numbered placeholders.
 //!
+//! - A box of a deployment is judged once, by what the box itself attests; silence is no success.
+//!
 //! **Not here**: what a node does about a document, and waves over many stores.
 
 // A room's paths are the same wherever they are written.
@@ -32,17 +34,21 @@ use endcap_units as units;
 mod acts;
 pub mod api;
 pub mod artefacts;
+mod behind;
 pub mod broker_files;
+mod bundles;
 pub mod catalogues;
 mod clock;
 mod commands;
 mod config;
 mod database;
+pub mod deployments;
 mod director;
 mod documents;
 mod drafts;
 pub mod enrolment;
 mod error;
+pub mod history;
 mod ingest;
 mod key_file;
 pub mod line;
@@ -58,6 +64,7 @@ pub mod told;
 mod users;
 
 pub use acts::{Act, Actor};
+pub use bundles::BundleRow;
 pub use commands::{CommandRow, Order};
 pub use config::{HqConfig, Keep};
 pub use director::{AuditHead, Director};

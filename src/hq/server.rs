@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::api::{self, Service};
 use super::clock::now;
 use super::config::HqConfig;
+use super::deployments;
 use super::error::HqError;
 use super::line::{self, MqttWire, Standing};
 use super::pages::Sessions;
@@ -23,6 +24,10 @@ use crate::telemetry::Metrics;
 const TIDY_PERIOD: Duration = Duration::from_secs(600);
 /// Between two parts of what is old.
 const TIDY_PAUSE: Duration = Duration::from_secs(1);
+/// Between two looks at what was measured since.
+const FOLD_PERIOD: Duration = Duration::from_secs(30);
+/// Between two parts of it, for those who wait to write.
+const FOLD_PAUSE: Duration = Duration::from_millis(200);
 /// What a body of JSON may take.
 const BODY: BodyLimits = BodyLimits { bytes: 256 * 1024, timeout: Duration::from_secs(15) };
 
@@ -85,11 +90,13 @@ pub async fn serve(
     });
     let listening = tokio::spawn(listen(Arc::clone(&hq), config.broker, tell, stop.clone()));
     let tidying = tokio::spawn(tidy(Arc::clone(&hq), stop.clone()));
+    let deploying = tokio::spawn(deployments::run(Arc::clone(&hq), stop.clone()));
+    let folding = tokio::spawn(fold(Arc::clone(&hq), stop.clone()));
     let users = hq.users().await?.len();
     started(&hq, &Started { url: listener.url(), users });
     let drained = listener.run(api::router(service), metrics, health, stop.clone()).await;
     stop.cancel();
-    let _ = tokio::join!(listening, tidying);
+    let _ = tokio::join!(listening, tidying, deploying, folding);
     Ok(drained?)
 }
 
@@ -102,7 +109,8 @@ async fn listen(
     let Some(broker) = broker else { return stop.cancelled().await };
     // A name that is taken would throw the other HQ out, again and again.
     let name = format!("endcap-hq-{:08x}", getrandom::u32().unwrap_or_default());
-    let connect = move || MqttWire::connect(&broker, &name);
+    let told = Arc::default();
+    let connect = move || MqttWire::connect(&broker, &name).map(|wire| wire.telling(&told));
     line::run(hq, connect, standing, stop).await;
 }
 
@@ -121,6 +129,26 @@ async fn tidy(hq: Arc<Hq>, stop: CancellationToken) {
                         tracing::error!(%error, "what is old could not be removed");
                         break;
                     }
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = work => {}
+    }
+}
+
+/// Folds what was measured into history, a part at a time.
+async fn fold(hq: Arc<Hq>, stop: CancellationToken) {
+    let work = async {
+        loop {
+            match hq.fold(now()).await {
+                Ok(true) => sleep(FOLD_PAUSE).await,
+                Ok(false) => sleep(FOLD_PERIOD).await,
+                Err(error) => {
+                    tracing::error!(%error, "measured values could not be folded");
+                    sleep(FOLD_PERIOD).await;
                 }
             }
         }

@@ -97,6 +97,8 @@ pub struct Session {
     pub(super) refused: BTreeMap<&'static str, u64>,
     pub(super) hq_time: Option<UnixMillis>,
     epoch: u64,
+    /// When the last message without a place in a stream was said.
+    said: HybridTime,
 }
 
 impl Session {
@@ -112,7 +114,8 @@ impl Session {
         let floor = TimeFloor::new(built, store.floor()?);
         let machine = Machine::new(config, seed);
         let (told, refused) = (Told::default(), BTreeMap::new());
-        Ok(Self { store, trust, machine, floor, told, refused, hq_time: None, epoch: 0 })
+        let (hq_time, epoch, said) = (None, 0, HybridTime::default());
+        Ok(Self { store, trust, machine, floor, told, refused, hq_time, epoch, said })
     }
 
     /// How far the connection is.
@@ -220,7 +223,7 @@ impl Session {
         Ok(Do::Connect { will: self.presence(PresenceState::Lost, now)? })
     }
 
-    fn presence(&self, state: PresenceState, now: Now) -> Result<Outgoing, LineError> {
+    fn presence(&mut self, state: PresenceState, now: Now) -> Result<Outgoing, LineError> {
         let message = Message::Presence(Presence { epoch: self.epoch, state });
         let mut outgoing = self.say(NodeTopic::Presence, &message, now)?;
         outgoing.retain = true;
@@ -254,7 +257,7 @@ impl Session {
 
     /// A message of ours without a place in a stream.
     pub(super) fn say(
-        &self,
+        &mut self,
         topic: NodeTopic,
         message: &Message,
         now: Now,
@@ -264,13 +267,16 @@ impl Session {
     }
 
     pub(super) fn say_as(
-        &self,
+        &mut self,
         id: MessageId,
         topic: NodeTopic,
         message: &Message,
         now: Now,
     ) -> Result<Outgoing, LineError> {
-        let time = HybridTime::at(now.wall).max(self.store.hybrid_time()?.next());
+        // HQ takes what is later for newer: two of one millisecond must not be of one time.
+        let stored = self.store.hybrid_time()?;
+        let time = HybridTime::at(now.wall).max(stored.next()).max(self.said.next());
+        self.said = time;
         self.say_at(time, id, topic, message)
     }
 

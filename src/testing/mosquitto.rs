@@ -57,6 +57,11 @@ impl Mosquitto {
         this
     }
 
+    /// The process's number, as long as it runs.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Where its settings are.
     pub fn folder(&self) -> &Path {
         self.folder.path()

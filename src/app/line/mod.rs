@@ -118,7 +118,8 @@ impl Line {
         self.tasks.spawn(until(stop(), shown.run(status, show)));
         self.tasks.spawn(until(stop(), watch::warnings(warned, notes.clone())));
         self.tasks.spawn(until(stop(), watch::models(shelf, notes.clone())));
-        self.tasks.spawn(until(stop(), telemetry::run(metrics, facts, notes, every)));
+        let measured = telemetry::Measured { metrics, facts, folder: config.data_dir.clone() };
+        self.tasks.spawn(until(stop(), telemetry::run(measured, notes, every)));
     }
 
     /// How it does, from moment to moment.

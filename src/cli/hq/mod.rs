@@ -23,13 +23,17 @@ Examples:
   endcap hq stores set store-1 --title \"High Street\"
   endcap hq enroll-token store-1 box-a
   endcap hq facts push prices prices.csv
+  endcap hq facts put prices sku=0041 amount=2.99 currency=USD
   endcap hq publish config store-1/box-a settings.json
   endcap hq bundle build ./smollm2 --id smollm2-2 --alias assistant --out bundle.json
-  endcap hq publish bundle north bundle.json
+  endcap hq bundle publish bundle.json
+  endcap hq bundle deploy smollm2-2 --group north --approve --watch
+  endcap hq bundle revert 7 --approve --watch
   endcap hq cmd store-1/box-a cache.purge --wait
   endcap hq status store-1
 
-All but `serve`, `broker-files` and `user --at` ask a running HQ (ENDCAP_HQ, ENDCAP_HQ_TOKEN).";
+All but `serve`, `broker-files` and `user --at` ask a running HQ (ENDCAP_HQ, ENDCAP_HQ_TOKEN; of a
+running demo's both are known).";
 
 /// What is done at headquarters.
 #[derive(Debug, Subcommand)]
@@ -52,7 +56,7 @@ pub(in crate::cli) enum HqCommand {
         #[command(subcommand)]
         command: facts::FactsCommand,
     },
-    /// Make a bundle of a package's folder, and send its files to HQ
+    /// Make bundles, deploy them, follow them, take them back
     Bundle {
         #[command(subcommand)]
         command: bundle::BundleCommand,

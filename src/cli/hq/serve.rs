@@ -9,6 +9,7 @@ use clap::Args;
 
 use crate::app;
 use crate::cli::arguments::Common;
+use crate::cli::beside::ended;
 use crate::cli::output;
 use crate::hq::HqConfig;
 use crate::hq::server::ServerConfig;
@@ -28,6 +29,8 @@ The first line on standard output is the address. A first user: `endcap hq user 
 const EMBEDDED: &str = "embedded";
 /// A large bundle that comes over a slow line.
 const LONGEST: Duration = Duration::from_secs(6 * 3600);
+/// Each takes some ten KiB and one file of the system.
+const MAX_CONNECTIONS: usize = 4096;
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 /// Arguments of `hq serve`.
@@ -46,6 +49,10 @@ pub(in crate::cli) struct Serve {
     /// And this key (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_certificate")]
     tls_key: Option<PathBuf>,
+    /// Connections at once; one more is answered 503. Stores connect while they fetch, all of them when
+    /// facts change
+    #[arg(long, value_name = "N", default_value_t = MAX_CONNECTIONS)]
+    max_connections: usize,
     /// Listen beyond this machine without TLS; tokens then cross the network in clear
     #[arg(long)]
     allow_plain_http: bool,
@@ -65,10 +72,14 @@ pub(in crate::cli) struct Serve {
     /// The tenant that is there from the start
     #[arg(long, value_name = "NAME", default_value = "main")]
     tenant: String,
+    /// End when standard input ends, so that who started this cannot leave it behind
+    #[arg(long)]
+    until_eof: bool,
 }
 
 impl Serve {
     pub(in crate::cli) async fn run(self, common: &Common) -> anyhow::Result<()> {
+        open_more_files();
         let broker = self.broker().await?;
         let mut hq = HqConfig::new(&self.at);
         hq.node_broker = match (&self.node_broker, &broker) {
@@ -80,7 +91,8 @@ impl Serve {
         let log = crate::config::load(&common.sources())?.log;
         // The embedded broker tells every subscription.
         let filter = format!("{},rumqttd=warn", log.filter);
-        app::run_hq(config, (log.format, &filter), |started| {
+        let over = ended(self.until_eof);
+        app::run_hq(config, (log.format, &filter), over, |started| {
             if started.users == 0 {
                 output::note("there is no user yet; `endcap hq user add NAME --role admin --at DIR` makes one");
             }
@@ -100,8 +112,13 @@ impl Serve {
                 self.listen
             );
         }
-        let request_timeout = LONGEST;
-        Ok(http::Config { listen: self.listen, tls, request_timeout, ..http::Config::default() })
+        Ok(http::Config {
+            listen: self.listen,
+            tls,
+            max_connections: self.max_connections,
+            request_timeout: LONGEST,
+            ..http::Config::default()
+        })
     }
 
     async fn broker(&self) -> anyhow::Result<Option<Broker>> {
@@ -127,5 +144,16 @@ impl Serve {
         };
         let (keep_alive, login) = (KEEP_ALIVE, None);
         Ok(Some(Broker { address, version, credentials, login, keep_alive }))
+    }
+}
+
+/// Lets this process have as many connections and files open as it may: systems give fewer unless they are
+/// asked. Where they give none, connections are accepted as others end.
+fn open_more_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "no more files can be open than usual");
     }
 }

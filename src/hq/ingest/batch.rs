@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::boots::Boots;
 use super::{Heard, Incoming, Outgoing, snapshot};
 use crate::hq::commands::unanswered;
 use crate::hq::database::Transaction;
 use crate::hq::error::HqError;
-use crate::hq::rows::{from_json, int, to_json, uint, word};
+use crate::hq::rows::{from_json, int, parsed, to_json, uint, word};
 use crate::hq::service::Hq;
 use crate::protocol::{
-    Ack, Ask, BootId, Ledger, Message, MessageId, NodeTopic, Place, Presence, PresenceState,
-    Stream, UnixMillis, Watermark,
+    Ack, Ask, Ledger, Message, MessageId, NodeTopic, Place, Presence, PresenceState, Stream,
+    UnixMillis, Watermark,
 };
 
 /// Bytes of a message that was laid aside that are kept, to find out what was wrong with it.
@@ -19,9 +20,13 @@ const MAX_KEPT_BYTES: usize = 16 * 1024;
 /// What is known of a node, and what changed of it.
 pub(super) struct Node {
     presence: Option<Presence>,
-    boot: Option<BootId>,
+    boots: Boots,
     ledger: Option<Ledger>,
     presence_ms: Option<UnixMillis>,
+    /// Whether it was heard; what a broker kept of it says nothing new.
+    heard: bool,
+    /// Whether it counts from the beginning: it lost its disk, or there is another box.
+    anew: bool,
 }
 
 /// One stream of one ledger of one node.
@@ -59,10 +64,12 @@ impl<'a> Batch<'a> {
 
     /// Takes one message.
     pub(super) async fn take(&mut self, from: &Incoming, heard: &Heard) -> Result<(), HqError> {
-        if self.node(&heard.place).await?.is_none() {
+        let Some(node) = self.node(&heard.place).await? else {
             tracing::debug!(place = %heard.place, "a message of a box that is not registered");
             return Ok(());
-        }
+        };
+        // A broker keeps presences alone: each is looked at by itself.
+        node.heard |= heard.topic != NodeTopic::Presence;
         let message = match &heard.message {
             Ok(message) => message,
             Err(error) => return self.lay_aside(from, heard, &error.to_string()).await,
@@ -123,18 +130,7 @@ impl<'a> Batch<'a> {
     /// The node, read once a batch.
     async fn node(&mut self, place: &Place) -> Result<Option<&mut Node>, HqError> {
         if !self.nodes.contains_key(place) {
-            let select = "SELECT epoch, presence FROM nodes WHERE place = $1";
-            let row: Option<(i64, String)> = sqlx::query_as(select)
-                .bind(place.to_string())
-                .fetch_optional(&mut *self.change)
-                .await
-                .map_err(HqError::database("reading a node"))?;
-            let node = row.map(|(epoch, word)| Node {
-                presence: presence_of(&word).map(|state| Presence { epoch: uint(epoch), state }),
-                boot: None,
-                ledger: None,
-                presence_ms: None,
-            });
+            let node = read_node(&mut self.change, place).await?;
             self.nodes.insert(place.clone(), node);
         }
         Ok(self.nodes.get_mut(place).and_then(Option::as_mut))
@@ -146,13 +142,21 @@ impl<'a> Batch<'a> {
         if presence.replaces(node.presence.as_ref()) {
             node.presence = Some(presence);
             node.presence_ms = Some(now);
+            node.heard = true;
         }
     }
 
     fn ask(&mut self, heard: &Heard, ask: Ask) {
         if let Some(Some(node)) = self.nodes.get_mut(&heard.place) {
-            node.boot = Some(heard.envelope.boot);
-            node.ledger = Some(ask.ledger);
+            if node.boots.hear(heard.envelope.boot, self.now) {
+                tracing::warn!(place = %heard.place, "two boxes speak in one name");
+            }
+            if node.ledger.replace(ask.ledger).is_some_and(|known| known != ask.ledger) {
+                // Its connections are counted from 1 again, and all of them would be taken for old.
+                node.presence = Some(Presence { epoch: 0, state: PresenceState::Online });
+                node.presence_ms = Some(self.now);
+                node.anew = true;
+            }
         }
         self.asked.push((heard.place.clone(), heard.envelope.id, ask));
     }
@@ -209,26 +213,73 @@ impl<'a> Batch<'a> {
     }
 
     async fn write_nodes(&mut self) -> Result<(), HqError> {
-        let update = "UPDATE nodes SET heard_ms = $2, epoch = $3, presence = $4,
-             presence_ms = coalesce($5, presence_ms), boot = coalesce($6, boot),
-             ledger = coalesce($7, ledger) WHERE place = $1";
+        let update =
+            "UPDATE nodes SET heard_ms = coalesce($2, heard_ms), epoch = $3, presence = $4,
+             presence_ms = coalesce($5, presence_ms), ledger = coalesce($6, ledger), boot = $7,
+             boot_before = $8, turns = $9, doubled_ms = $10 WHERE place = $1";
         for (place, node) in &self.nodes {
             let Some(node) = node else { continue };
+            if node.anew {
+                forget_times(&mut self.change, place).await?;
+            }
             let state = node.presence.map(|presence| word(&presence.state));
             sqlx::query(update)
                 .bind(place.to_string())
-                .bind(int(self.now.0))
+                .bind(node.heard.then(|| int(self.now.0)))
                 .bind(int(node.presence.map_or(0, |presence| presence.epoch)))
                 .bind(state.unwrap_or_else(|| "never".to_owned()))
                 .bind(node.presence_ms.map(|at| int(at.0)))
-                .bind(node.boot.map(|boot| boot.to_string()))
                 .bind(node.ledger.map(|ledger| ledger.to_string()))
+                .bind(node.boots.last.map(|boot| boot.to_string()))
+                .bind(node.boots.before.map(|boot| boot.to_string()))
+                .bind(i64::from(node.boots.turns))
+                .bind(node.boots.doubled.map(|at| int(at.0)))
                 .execute(&mut *self.change)
                 .await
                 .map_err(HqError::database("writing a node"))?;
         }
         Ok(())
     }
+}
+
+/// Lets whatever a node says next be newer than what it said before: the times of a box that lost its
+/// disk begin with its clock, and the one before may have been ahead.
+async fn forget_times(change: &mut Transaction, place: &Place) -> Result<(), HqError> {
+    for update in [
+        "UPDATE reported SET time = 0 WHERE place = $1",
+        "UPDATE commands SET time = 0 WHERE place = $1",
+    ] {
+        sqlx::query(update)
+            .bind(place.to_string())
+            .execute(&mut **change)
+            .await
+            .map_err(HqError::database("forgetting when a node spoke"))?;
+    }
+    Ok(())
+}
+
+/// What the database has of a node.
+async fn read_node(change: &mut Transaction, place: &Place) -> Result<Option<Node>, HqError> {
+    type Columns = (i64, String, Option<String>, Option<String>, Option<String>, i64, Option<i64>);
+    let select = "SELECT epoch, presence, ledger, boot, boot_before, turns, doubled_ms
+         FROM nodes WHERE place = $1";
+    let row: Option<Columns> = sqlx::query_as(select)
+        .bind(place.to_string())
+        .fetch_optional(&mut **change)
+        .await
+        .map_err(HqError::database("reading a node"))?;
+    let Some((epoch, word, ledger, last, before, turns, doubled)) = row else { return Ok(None) };
+    let ledger = ledger.map(|text| parsed("a ledger", &text)).transpose()?;
+    let boot = |text: Option<String>| text.map(|text| parsed("a boot id", &text)).transpose();
+    let boots = Boots {
+        last: boot(last)?,
+        before: boot(before)?,
+        turns: u32::try_from(turns).unwrap_or(0),
+        doubled: doubled.map(|at| UnixMillis(uint(at))),
+    };
+    let presence = presence_of(&word).map(|state| Presence { epoch: uint(epoch), state });
+    let (presence_ms, heard, anew) = (None, false, false);
+    Ok(Some(Node { presence, boots, ledger, presence_ms, heard, anew }))
 }
 
 fn presence_of(word: &str) -> Option<PresenceState> {

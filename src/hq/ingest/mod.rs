@@ -1,6 +1,7 @@
 //! Takes what nodes say, many messages as one change, and gives what is to be said in answer.
 
 mod batch;
+mod boots;
 mod counted;
 mod effects;
 mod snapshot;
@@ -95,6 +96,7 @@ impl Hq {
         }
         let answers = match self.take(&known, now).await {
             Ok(answers) => answers,
+            Err(error) if error.is_the_databases() => return Err(error),
             Err(error) => {
                 tracing::warn!(%error, count = known.len(), "messages are taken one by one");
                 self.take_singly(&known, now).await?
@@ -143,6 +145,8 @@ impl Hq {
         for _ in 0..TRIES {
             match self.take(std::slice::from_ref(one), now).await {
                 Ok(answers) => return Ok(answers),
+                // A message that is not to blame is not laid aside.
+                Err(error) if error.is_the_databases() => return Err(error),
                 Err(error) => why = error.to_string(),
             }
         }

@@ -1,17 +1,10 @@
-//! What a node says of documents and commands: the newest by hybrid time counts, and of what has one time
-//! what came last, as a broker keeps the order of one sender.
+//! What a node says of documents and commands: the newest by hybrid time counts.
 
 use super::Heard;
 use super::batch::Batch;
 use crate::hq::error::HqError;
 use crate::hq::rows::{int, to_json, word};
-use crate::protocol::{CommandState, HybridTime, MAX_AHEAD_MILLIS, Reported, UnixMillis};
-
-/// A node's time, though not later than a clock may be ahead. Otherwise a box whose clock once stood in
-/// another year would not be heard again when it has its right time and a new disk.
-fn believed(time: HybridTime, now: UnixMillis) -> i64 {
-    int(time.min(HybridTime::at(now.plus(MAX_AHEAD_MILLIS))).0)
-}
+use crate::protocol::{CommandState, Reported};
 
 impl Batch<'_> {
     pub(super) async fn reported(
@@ -25,11 +18,11 @@ impl Batch<'_> {
              ON CONFLICT (place, document) DO UPDATE SET time = excluded.time,
                desired = excluded.desired, stage = excluded.stage, applied = excluded.applied,
                observed = excluded.observed, at_ms = excluded.at_ms, body = excluded.body
-             WHERE reported.time <= excluded.time";
+             WHERE reported.time < excluded.time";
         sqlx::query(insert)
             .bind(heard.place.to_string())
             .bind(reported.document.as_str())
-            .bind(believed(heard.envelope.time, self.now))
+            .bind(int(heard.envelope.time.0))
             .bind(reported.desired.map(int))
             .bind(word(&reported.stage))
             .bind(reported.applied.map(|applied| int(applied.version)))
@@ -48,12 +41,12 @@ impl Batch<'_> {
         state: &CommandState,
     ) -> Result<(), HqError> {
         let update = "UPDATE commands SET outcome = $3, time = $4, outcome_ms = $5, details = $6
-             WHERE id = $1 AND place = $2 AND time <= $4";
+             WHERE id = $1 AND place = $2 AND time < $4";
         sqlx::query(update)
             .bind(state.id.to_string())
             .bind(heard.place.to_string())
             .bind(word(&state.outcome))
-            .bind(believed(heard.envelope.time, self.now))
+            .bind(int(heard.envelope.time.0))
             .bind(int(state.at.0))
             .bind(to_json("a command's details", &state.details)?)
             .execute(&mut *self.change)

@@ -157,32 +157,3 @@ async fn a_bundle_is_wanted_when_all_of_its_files_are_here() {
     assert_eq!(bodies::Bundle::parse(bytes).unwrap().id.as_str(), "bundle-1");
     assert_eq!(house.hq.publish(&Actor::local(), draft).await.unwrap(), 1);
 }
-
-#[tokio::test]
-async fn a_box_whose_clock_stood_in_another_year_is_heard_again() {
-    let (house, mut wrong) = (House::new().await, Speaker::new());
-    let years = 40 * 365 * 24 * 3_600_000;
-    wrong.hybrid = HybridClock::resumed(HybridTime::at(NOW.plus(years)));
-    let report = |speaker: &mut Speaker, stage| {
-        let reported = Reported {
-            document: Document::Config,
-            desired: Some(1),
-            stage,
-            applied: None,
-            observed: None,
-            at: NOW,
-            failure: None,
-            local: None,
-        };
-        speaker.plain(NodeTopic::Reported(Document::Config), &Message::Reported(reported))
-    };
-    let said = report(&mut wrong, Stage::Refused);
-    house.hq.receive(&[said], NOW).await.unwrap();
-    let later = NOW.plus(2 * MAX_AHEAD_MILLIS);
-    let mut right = Speaker::new();
-    right.hybrid = HybridClock::resumed(HybridTime::at(later));
-    let said = report(&mut right, Stage::Committed);
-    house.hq.receive(&[said], later).await.unwrap();
-    let reported = house.hq.reported(&place().tenant, "store-1").await.unwrap();
-    assert_eq!(reported[&place().to_string()][0].stage, "committed");
-}

@@ -14,17 +14,17 @@ use crate::http;
 use crate::telemetry::Metrics;
 
 /// A server that is asked over HTTP.
-struct Door {
-    url: String,
-    hq: Arc<Hq>,
-    client: Client,
+pub(super) struct Door {
+    pub(super) url: String,
+    pub(super) hq: Arc<Hq>,
+    pub(super) client: Client,
     stop: CancellationToken,
     task: tokio::task::JoinHandle<()>,
     _folder: tempfile::TempDir,
 }
 
 impl Door {
-    async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let config = ServerConfig {
@@ -46,11 +46,11 @@ impl Door {
         Self { url, hq, client, stop, task, _folder: folder }
     }
 
-    async fn user(&self, role: Role) -> String {
+    pub(super) async fn user(&self, role: Role) -> String {
         self.hq.add_user(&Actor::local(), role.as_str(), role).await.unwrap().token
     }
 
-    async fn ask(
+    pub(super) async fn ask(
         &self,
         token: &str,
         method: Method,
@@ -67,7 +67,7 @@ impl Door {
         (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default())
     }
 
-    async fn close(self) {
+    pub(super) async fn close(self) {
         self.stop.cancel();
         drop(self.client);
         self.task.await.unwrap();

@@ -1,9 +1,12 @@
 //! HQ as its nodes and its people see it.
 
+mod deployments;
 mod documents;
 mod door;
 mod enrolment;
 mod facts;
+mod failures;
+mod history;
 pub(in crate::hq) mod mosquitto;
 mod node;
 mod people;

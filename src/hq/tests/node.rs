@@ -6,6 +6,13 @@ use super::*;
 use crate::state::{StateConfig, Store};
 use crate::sync::{Do, Happening, LineConfig, Now, Phase, Session, Trust};
 
+/// A run of the node's program.
+fn session(house: &House, store: &Store) -> Session {
+    let who = Identity { place: place(), groups: Vec::new() };
+    let trust = Trust { who, catalogues: Vec::new(), keys: house.hq.director().keys() };
+    Session::new(store.clone(), trust, LineConfig::default(), NOW, 1).unwrap()
+}
+
 /// A node, HQ, and a line between them that loses and doubles nothing.
 struct Pair {
     house: House,
@@ -14,25 +21,25 @@ struct Pair {
     steady_ms: u64,
     /// How far the node's clock is behind.
     behind_ms: u64,
+    /// How wrong HQ's clock is.
+    hq_skew_ms: i64,
 }
 
 impl Pair {
     async fn new() -> Self {
         let house = House::new().await;
         let store = Store::on(InMemoryBackend::new, place(), StateConfig::default()).unwrap();
-        let who = Identity { place: place(), groups: Vec::new() };
-        let trust = Trust { who, catalogues: Vec::new(), keys: house.hq.director().keys() };
-        let session = Session::new(store.clone(), trust, LineConfig::default(), NOW, 1).unwrap();
-        Self { house, store, session, steady_ms: 0, behind_ms: 0 }
+        let session = session(&house, &store);
+        Self { house, store, session, steady_ms: 0, behind_ms: 0, hq_skew_ms: 0 }
     }
 
     fn now(&self) -> Now {
-        let wall = UnixMillis(self.hq_now().0 - self.behind_ms);
+        let wall = UnixMillis(NOW.plus(self.steady_ms).0 - self.behind_ms);
         Now { wall, steady_ms: self.steady_ms }
     }
 
     fn hq_now(&self) -> UnixMillis {
-        NOW.plus(self.steady_ms)
+        UnixMillis(NOW.plus(self.steady_ms).0.saturating_add_signed(self.hq_skew_ms))
     }
 
     /// Lets something happen and carries all that follows from it.
@@ -125,9 +132,10 @@ async fn a_command_reaches_the_node_and_its_answer_reaches_hq() {
 #[tokio::test]
 async fn what_a_box_reports_after_its_clock_went_back_is_not_taken_for_old() {
     let mut pair = Pair::new().await;
-    pair.tick().await;
     for (stage, behind_ms) in [(Stage::Trial, 0), (Stage::Reverted, 3_600_000)] {
         pair.behind_ms = behind_ms;
+        pair.session = session(&pair.house, &pair.store);
+        pair.tick().await;
         let reported = Reported {
             document: Document::Bundle,
             desired: Some(1),
@@ -143,4 +151,102 @@ async fn what_a_box_reports_after_its_clock_went_back_is_not_taken_for_old() {
         let said = pair.house.hq.reported(&place().tenant, "store-1").await.unwrap();
         assert_eq!(said[&place().to_string()][0].stage, rows::word(&stage));
     }
+}
+
+/// A moment that HQ signed is never in the future again, so a box believes no clock before it: what
+/// runs goes on, and nothing is installed until the time is there.
+#[tokio::test]
+async fn a_clock_of_hqs_that_jumps_keeps_nobody_off_the_line_and_loses_nothing() {
+    const DAY_MS: i64 = 24 * 3_600_000;
+    let mut pair = Pair::new().await;
+    let mut number = 0;
+    for skew_ms in [0, DAY_MS, -DAY_MS, 400 * DAY_MS, -400 * DAY_MS, 0] {
+        pair.hq_skew_ms = skew_ms;
+        for _ in 0..20 {
+            number += 1;
+            let at = pair.now().wall;
+            pair.store.write(|w| w.append(Stream::Evt, at, &event(number))).unwrap();
+        }
+        pair.happens(Happening::Lost).await;
+        for _ in 0..5 {
+            pair.tick().await;
+        }
+        assert_eq!(pair.session.phase(), Phase::Open, "HQ is {skew_ms} ms ahead");
+        assert_eq!(pair.house.number("SELECT count(*) FROM events").await, number);
+    }
+    assert_eq!(pair.house.number("SELECT count(DISTINCT seq) FROM events").await, number);
+    assert_eq!(pair.house.number("SELECT count(*) FROM gaps").await, 0);
+}
+
+#[tokio::test]
+async fn of_what_is_said_within_one_millisecond_the_last_counts() {
+    let mut pair = Pair::new().await;
+    let order = Order {
+        target: Target::Node(place()),
+        name: "test.count".parse().unwrap(),
+        arguments: Fields::default(),
+        life_ms: 3_600_000,
+    };
+    let ids = pair.house.hq.command(&Actor::local(), &order).await.unwrap();
+    pair.tick().await;
+    for outcome in [Outcome::Running, Outcome::Done] {
+        let (id, at, details) = (ids[0], pair.now().wall, Fields::default());
+        let state = CommandState { id, outcome, at, details };
+        pair.store.write(|writing| writing.set_outcome(&state)).unwrap();
+        pair.happens(Happening::Tick).await;
+    }
+    let rows = pair.house.hq.commands(&place().tenant, None, 9).await.unwrap();
+    assert_eq!(rows[0].outcome.as_deref(), Some("done"));
+}
+
+/// Records what a node would: how far it is with the bundle that is recorded.
+fn reports(store: &Store, stage: Stage, applied: bool) -> u64 {
+    let signed = store.desired(Document::Bundle).unwrap().unwrap();
+    let Pointer { version, digest, .. } = signed.unverified().unwrap();
+    let reported = Reported {
+        document: Document::Bundle,
+        desired: Some(version),
+        stage,
+        applied: applied.then_some(Applied { version, digest }),
+        observed: applied.then_some(digest),
+        at: NOW,
+        failure: None,
+        local: None,
+    };
+    store.write(|w| w.report(&reported)).unwrap();
+    version
+}
+
+#[tokio::test]
+async fn a_deployment_reaches_a_node_that_was_away_and_ends_with_what_it_attests() {
+    use super::deployments::{deployed, published};
+    use crate::hq::deployments::State;
+    let mut pair = Pair::new().await;
+    published(&pair.house.hq, "one").await;
+    published(&pair.house.hq, "two").await;
+    let number = deployed(&pair.house.hq, "one", "acme/store-1").await.number;
+    pair.tick().await;
+    reports(&pair.store, Stage::Trial, false);
+    pair.tick().await;
+    let state = async |pair: &Pair, number| {
+        pair.house.hq.advance(pair.now().wall).await.unwrap();
+        pair.house.hq.deployment(&place().tenant, number).await.unwrap().state
+    };
+    assert_eq!(state(&pair, number).await, State::Running);
+    let first = reports(&pair.store, Stage::Committed, true);
+    pair.tick().await;
+    assert_eq!(state(&pair, number).await, State::Complete);
+    // It is away while the next one is asked for and called off: it never hears of that.
+    pair.happens(Happening::Lost).await;
+    let next = deployed(&pair.house.hq, "two", "acme/store-1").await.number;
+    pair.house.hq.cancel(&Actor::local(), &place().tenant, next, None).await.unwrap();
+    for _ in 0..4 {
+        pair.tick().await;
+    }
+    let signed = pair.store.desired(Document::Bundle).unwrap().unwrap();
+    let pointer = signed.unverified().unwrap();
+    assert!(pointer.version > first + 1, "{pointer:?}");
+    let old = pair.house.hq.desired_of(&place()).await.unwrap();
+    assert_eq!((old[0].digest, old[0].version), (pointer.digest, pointer.version));
+    assert_eq!(state(&pair, next).await, State::Cancelled);
 }

@@ -9,7 +9,6 @@ mod kills;
 mod live;
 mod machine;
 mod node;
-mod proxy;
 mod time;
 mod tls;
 mod world;

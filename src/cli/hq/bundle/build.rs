@@ -1,15 +1,15 @@
-//! `endcap hq bundle`.
+//! `endcap hq bundle build`.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use clap::{Args, Subcommand};
+use clap::Args;
 use reqwest::{Body, Method, StatusCode};
 use tokio_util::io::ReaderStream;
 
-use super::place::HqPlace;
+use crate::cli::hq::place::HqPlace;
 use crate::cli::output;
 use crate::cli::progress::Bars;
 use crate::packages::{Progress, Silent};
@@ -17,17 +17,11 @@ use crate::protocol::List;
 use crate::protocol::documents::{
     Artefact, ArtefactBuilder, Bundle, BundleFile, Check, Part, PartKind, Requires, TrialRules,
 };
+use crate::units::Bytes;
 
 /// A large model on a slow line.
 const TIMEOUT: Duration = Duration::from_secs(6 * 3600);
 const PIECE_BYTES: usize = 1 << 20;
-
-/// What is done with bundles.
-#[derive(Debug, Subcommand)]
-pub(in crate::cli) enum BundleCommand {
-    /// Make a bundle of a package's folder and send the files that HQ lacks
-    Build(Build),
-}
 
 /// Arguments of `hq bundle build`.
 #[derive(Debug, Args)]
@@ -43,7 +37,7 @@ pub(in crate::cli) struct Build {
     /// The package's name [default: that of the folder]
     #[arg(long)]
     name: Option<String>,
-    /// Write the bundle's document here; `hq publish bundle` takes it
+    /// Write the bundle's document here; `hq bundle publish` takes it
     #[arg(long, value_name = "FILE", default_value = "bundle.json")]
     out: PathBuf,
     /// Seconds that it answers beside the live one before it answers itself
@@ -67,6 +61,15 @@ pub(in crate::cli) struct Build {
     /// A question and a text that its answer must have, as QUESTION=TEXT; may be given more than once
     #[arg(long = "check", value_name = "QUESTION=TEXT")]
     checks: Vec<String>,
+    /// The epoch of facts that a store must have reached to run it
+    #[arg(long, value_name = "EPOCH")]
+    facts_epoch: Option<u64>,
+    /// The epoch of the pack of answers that belongs to it
+    #[arg(long, value_name = "EPOCH")]
+    cache_epoch: Option<u64>,
+    /// Bytes that must be free on a store's disk besides its files, as 2GiB
+    #[arg(long, value_name = "BYTES", default_value = "0")]
+    free: Bytes,
     /// Hours within which a store may take it
     #[arg(long, default_value_t = 72)]
     within: u32,
@@ -80,15 +83,8 @@ pub(in crate::cli) struct Build {
     place: HqPlace,
 }
 
-impl BundleCommand {
-    pub(in crate::cli) async fn run(self) -> anyhow::Result<()> {
-        let Self::Build(build) = self;
-        build.run().await
-    }
-}
-
 impl Build {
-    async fn run(self) -> anyhow::Result<()> {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
         let progress: Box<dyn Progress> =
             if self.quiet { Box::new(Silent) } else { Box::new(Bars::new()) };
         let mut files = Vec::new();
@@ -115,10 +111,10 @@ impl Build {
         Ok(Bundle {
             id: self.id.parse().context("--id")?,
             parts: List::new(vec![part])?,
-            facts_epoch: None,
-            cache_epoch: None,
+            facts_epoch: self.facts_epoch,
+            cache_epoch: self.cache_epoch,
             requires: Requires {
-                free_bytes: 0,
+                free_bytes: self.free.0,
                 min_version: env!("CARGO_PKG_VERSION").parse()?,
                 take_within_s: self.within.saturating_mul(3600),
             },
