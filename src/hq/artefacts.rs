@@ -116,6 +116,14 @@ impl Artefacts {
         Ok(size)
     }
 
+    /// Lets a file go; nothing where it is not there.
+    pub(super) async fn remove(&self, digest: Digest) -> Result<(), HqError> {
+        match self.store.delete(&place(digest)).await {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(failed("removing a file")(error)),
+        }
+    }
+
     /// Gives a whole file its name, once it is on the disk: after a power cut a name without its bytes
     /// would be taken for a file that is kept, and never be written again.
     async fn name(&self, unfinished: &Path, digest: Digest) -> Result<(), HqError> {

@@ -11,6 +11,7 @@ const FORMS: &[(i64, &str, &str)] = &[
     (3, "history", include_str!("0003_history.sql")),
     (6, "speed", include_str!("0006_speed.sql")),
     (7, "doubles", include_str!("0007_doubles.sql")),
+    (8, "made", include_str!("0008_made.sql")),
 ];
 
 /// Brings the database to the last form.
