@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -65,8 +66,13 @@ impl Demo {
     }
 
     /// A command of a person, who names nothing but the folder.
+    fn endcap(&self, arguments: &[&str]) -> Output {
+        endcap().args(arguments).arg("--data").arg(self.data.path()).output().unwrap()
+    }
+
+    /// One that succeeds; gives what it prints.
     fn done(&self, arguments: &[&str]) -> String {
-        let output = endcap().args(arguments).arg("--data").arg(self.data.path()).output().unwrap();
+        let output = self.endcap(arguments);
         let log = self.log.lock().unwrap();
         assert!(output.status.success(), "{arguments:?}: {}\n{log}", stderr(&output));
         stdout(&output)
@@ -221,6 +227,70 @@ fn it_goes_on_where_it_was(demo: &Demo) {
     all_is_at_hq_once(demo);
 }
 
+/// What the store answers through the name that bundles take over: status and text.
+fn chat(demo: &Demo, question: &str, max_tokens: u32) -> (u16, String) {
+    let body = json!({"model": "assistant", "temperature": 0, "max_tokens": max_tokens,
+                      "messages": [{"role": "user", "content": question}]});
+    let answer = demo.post("/v1/chat/completions", &body);
+    let text =
+        answer.json()["choices"][0]["message"]["content"].as_str().unwrap_or_default().to_owned();
+    (answer.status, text)
+}
+
+/// Builds, publishes and deploys a bundle of the demo's model, and follows it to its end: whether the
+/// deployment was complete, and what was said of it.
+fn deployed(demo: &Demo, id: &str, check: &str) -> (bool, String) {
+    let folder = demo.data.path();
+    let (package, out) = (folder.join("models/tiny"), folder.join("bundle.json"));
+    let (package, out) = (package.to_str().unwrap(), out.to_str().unwrap());
+    let rules =
+        ["--trial", "2", "--probation", "2", "--min-requests", "5", "--max-latency", "100000"];
+    let build = ["hq", "bundle", "build", package, "--id", id, "--alias", "assistant"];
+    demo.done(&[&build[..], &rules, &["--check", check, "--out", out]].concat());
+    demo.done(&["hq", "bundle", "publish", out]);
+    let deploy = ["hq", "bundle", "deploy", id, "--store", "high-street", "--approve", "--watch"];
+    let output = demo.endcap(&deploy);
+    (output.status.success(), stdout(&output) + &stderr(&output))
+}
+
+/// A sound bundle takes over, one that answers wrongly does not, and nobody who asks meanwhile notices.
+fn bundles_come_and_do_not_come(demo: &Demo) {
+    let leads_to = || demo.done(&["models", "alias"]);
+    assert!(leads_to().contains("assistant  tiny=1"), "{}", leads_to());
+    let (status, said) = chat(demo, "Hello", 64);
+    let word = said.split(|c: char| !c.is_ascii_alphanumeric()).max_by_key(|word| word.len());
+    let sound = format!("Hello={}", word.unwrap());
+    assert_eq!(status, 200);
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            let mut asked = 0;
+            while !over.load(Ordering::Relaxed) {
+                let (status, text) = chat(demo, &format!("Question {asked}"), 4);
+                assert_eq!(status, 200, "{text}");
+                asked += 1;
+            }
+            asked
+        });
+        // Whatever happens, those who ask stop, so that the test ends.
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let (complete, told) = deployed(demo, "sound", &sound);
+            assert!(complete && told.contains("1 of 1 ok"), "{told}");
+            let good = leads_to();
+            assert!(good.contains("assistant  tiny.b-"), "{good}");
+            let (complete, told) = deployed(demo, "broken", "Hello=a word that is never said");
+            assert!(!complete && told.contains("1 bad"), "{told}");
+            assert_eq!(leads_to(), good);
+        }));
+        over.store(true, Ordering::Relaxed);
+        let asked = asking.join().unwrap();
+        outcome.unwrap();
+        assert!(asked > 10, "{asked}");
+    });
+    let status = demo.done(&["hq", "bundle", "status"]);
+    assert!(status.contains("complete") && status.contains("halted"), "{status}");
+}
+
 fn runs_over(data: &Path) -> bool {
     data.join("context.json").exists() || data.join("demo/broker").exists()
 }
@@ -229,6 +299,7 @@ fn runs_over(data: &Path) -> bool {
 fn the_walk_of_the_readme_does_what_it_says() {
     let demo = Demo::start(data());
     a_price_changes(&demo);
+    bundles_come_and_do_not_come(&demo);
     the_line_is_cut_and_mended(&demo);
     let hq = demo.context()["hq"]["url"].as_str().unwrap().replace("http://", "");
     let data = demo.stop();

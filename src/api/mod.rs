@@ -47,5 +47,11 @@ mod voice;
 
 pub use meaning::Meaning;
 pub use routes::router;
-pub use service::{Defaults, Limits, Served, ServedModel, ServedNetwork, Service, ServiceParts};
+pub use service::{
+    Defaults, Limits, LoadedFiles, Served, ServedModel, ServedNetwork, Service, ServiceParts,
+};
+pub use store::config::{
+    ConfigView, HqSettings, OverrideRequest, OverrideSettings, OverrideView, OwnSettings,
+    RefusedSettings, SettingView, Settings, SettingsError,
+};
 pub use store::line::{LineView, OutboxView};

@@ -23,7 +23,7 @@ pub async fn run_hq(
         over.await;
         stops.cancel();
     });
-    let metrics = Arc::new(Metrics::new());
+    let metrics = Arc::new(Metrics::new().with_hq());
     let drained = server::serve(config, metrics, stop, |_, started| {
         announce(started);
         tracing::info!(url = started.url, "serving HQ");

@@ -75,19 +75,13 @@ impl Default for Config {
 
 impl Config {
     /// What questions by meaning may take of the memory: none where no route asks for them.
-    pub(super) fn questions_bytes(&self) -> u64 {
-        let asked = self.routes.values().any(|tiers| *tiers == Tiers::Semantic);
+    pub(super) fn questions_bytes(&self, routes: &BTreeMap<String, Tiers>) -> u64 {
+        let asked = routes.values().any(|tiers| *tiers == Tiers::Semantic);
         if asked { self.memory_bytes / QUESTIONS_PART } else { 0 }
     }
 
-    /// What is left of it for answers.
-    pub(super) fn answers_bytes(&self) -> u64 {
-        self.memory_bytes - self.questions_bytes()
-    }
-
-    /// What asks of this route and package may use.
-    pub fn policy(&self, route: &str, model: &str) -> Policy {
-        let route = self.routes.get(route).copied().unwrap_or(Tiers::Exact);
+    /// What asks of this package may use, on a route that may use these tiers.
+    pub(super) fn policy(&self, route: Tiers, model: &str) -> Policy {
         let model = self.models.get(model).copied().unwrap_or(Tiers::Semantic);
         let policy = match route.min(model) {
             Tiers::Off => Policy::BYPASS,

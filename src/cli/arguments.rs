@@ -11,6 +11,7 @@ use super::doctor::Doctor;
 use super::enroll::Enroll;
 use super::facts::FactsCommand;
 use super::hq::HqCommand;
+use super::live::{Live, Set, Unset};
 use super::models::ModelsCommand;
 use super::run::Run;
 use super::serve::Serve;
@@ -127,7 +128,7 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: TokenCommand,
     },
-    /// Check the configuration, or show what is in force
+    /// Check the configuration, show what is in force, lay settings over a running server's
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
@@ -142,12 +143,18 @@ pub(super) enum ConfigCommand {
         /// The file to check; without it, the one that `serve` would read
         file: Option<PathBuf>,
     },
-    /// Show every setting in force and who set it
+    /// Show every setting of the configuration and who set it
     Show {
         /// As one JSON array
         #[arg(long)]
         json: bool,
     },
+    /// Show which settings of a running server change while it runs, and who set them
+    Live(Live),
+    /// Lay settings over those of HQ for a while
+    Set(Set),
+    /// Take away what was laid over them
+    Unset(Unset),
 }
 
 #[cfg(test)]

@@ -35,6 +35,9 @@ use greeting::Greeting;
 use headquarters::Headquarters;
 use line::{Broker, Wanted};
 
+/// The name of whatever model answers, which bundles take over.
+const ALIAS: &str = "assistant";
+
 /// Makes vectors of what is searched.
 const ENCODER: &str = "all-minilm-l6-v2";
 
@@ -169,6 +172,7 @@ impl Demo {
         let facts = hq.open_shop(&folder, &config).await?;
         headquarters::tell_addresses(&folder, &broker.url(), &hq.known().url)?;
         config.line.identity = folder.identity();
+        config.models.name_also(&self.model, ALIAS);
         let (data_dir, stop) = (config.data_dir.clone(), CancellationToken::new());
         let greeting = Greeting {
             model: self.model.clone(),

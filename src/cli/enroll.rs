@@ -1,6 +1,7 @@
 //! `endcap enroll`: this box becomes a node of headquarters.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -12,7 +13,7 @@ use super::output;
 use super::place::{client, exchange};
 use crate::config;
 use crate::hq::enrolment::{
-    Identity, Request, make_renewal, make_request, read_token, write_identity, write_renewal,
+    Identity, Request, make_renewal, pending_request, read_token, write_identity, write_renewal,
 };
 use crate::sync::Enrolment;
 use crate::sync::mqtt::Credentials;
@@ -21,10 +22,14 @@ const EXAMPLES: &str = "\
 Examples:
   endcap enroll --hq https://hq.example --token ecl_…
   endcap enroll --hq https://hq.example --token ecl_… --authority authority.pem
-  endcap enroll --renew                        every few weeks; a certificate holds 90 days
+  endcap enroll --renew                        now; a running server renews by itself
 
-The token comes from `endcap hq enroll-token STORE BOX` at HQ; it works once. The key is made here and
+The token comes from `endcap hq enroll-token STORE BOX` at HQ; it works for one box. Where the answer is
+lost, the same command may be given again. The key is made here and
 never leaves this box.";
+
+/// By how much the clocks of box and HQ may differ.
+const MAX_APART: Duration = Duration::from_secs(30 * 60);
 
 /// Arguments of `enroll`.
 #[derive(Debug, Args)]
@@ -105,12 +110,32 @@ pub(super) async fn become_node(
     claim: &str,
     folder: &Path,
 ) -> anyhow::Result<String> {
-    let (key, request) = make_request()?;
+    check_clock(client, hq).await?;
+    // The key is on the disk before HQ sees it: where the answer is lost, the same claim works again.
+    let (key, request) = pending_request(folder)?;
     let asked = Request { claim: Some(claim.to_owned()), request, proof: None };
     let identity = ask(client, hq, "/hq/v1/enrol", None, &asked).await?;
-    std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     write_identity(folder, hq, &key, &identity)?;
     Ok(identity.place)
+}
+
+/// Refuses a box whose clock HQ would contradict, before a claim is shown: it would not believe its
+/// own certificate, nor anybody else's.
+async fn check_clock(client: &Client, hq: &str) -> anyhow::Result<()> {
+    let url = format!("{}/health/live", hq.trim_end_matches('/'));
+    let answer = client.get(&url).send().await.with_context(|| format!("asking {url}"))?;
+    let date = answer.headers().get("date").and_then(|date| date.to_str().ok());
+    let Some(theirs) = date.and_then(|date| httpdate::parse_http_date(date).ok()) else {
+        return Ok(()); // Something before HQ leaves it out.
+    };
+    let ours = SystemTime::now();
+    let apart = ours.duration_since(theirs).or_else(|_| theirs.duration_since(ours));
+    let apart = apart.unwrap_or_default();
+    if apart > MAX_APART {
+        let by = apart.as_secs() / 60;
+        bail!("this box's clock and that of {hq} are {by} minutes apart; set it, then enrol");
+    }
+    Ok(())
 }
 
 async fn ask(

@@ -1,5 +1,7 @@
 //! Commands: given once, said again until the node answers or their time is over.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -14,8 +16,8 @@ use super::registry::members;
 use super::rows::{from_json, int, parsed, to_json, uint};
 use super::service::Hq;
 use crate::protocol::{
-    Command, Fields, Gap, Label, Ledger, Message, MessageId, Name, NodeTopic, Place, Stream,
-    Target, Topic, UnixMillis,
+    Command, Envelope, Fields, Gap, Label, Ledger, Message, MessageId, Name, NodeTopic, Place,
+    Stream, Target, Topic, UnixMillis,
 };
 
 /// Commands of one node that wait for an answer. Fewer than the holes that a node remembers in a
@@ -250,22 +252,28 @@ pub(super) async fn unanswered(
             .fetch_one(&mut **change)
             .await
             .map_err(reading())?;
-    let gone = rows.first().map_or(last, |(seq, ..)| seq - 1);
+    // Commands of before the last start are counted in a ledger of their own.
+    let mut gone = BTreeMap::from([(ledger(change).await?, last)]);
+    let mut commands = Vec::new();
+    for (seq, id, bytes) in rows {
+        let counted = Envelope::parse(&bytes)?.counted;
+        let Some(counted) = counted else { continue };
+        let before = gone.entry(counted.ledger).or_insert(seq - 1);
+        *before = (*before).min(seq - 1);
+        commands.push(again(place, &id, bytes)?);
+    }
     let mut messages = Vec::new();
-    if gone > 0 {
-        let ledger = ledger(change).await?;
-        let gap = Message::Gap(Gap { first: 1, last: uint(gone) });
-        let envelope = hq.clock.envelope(&gap, now)?.counted(ledger, Stream::Cmd, uint(gone));
+    for (ledger, last) in gone.into_iter().filter(|(_, last)| *last > 0) {
+        let gap = Message::Gap(Gap { first: 1, last: uint(last) });
+        let envelope = hq.clock.envelope(&gap, now)?.counted(ledger, Stream::Cmd, uint(last));
         let id = MessageId(random()?);
         messages.push(Outgoing::to_node(place, NodeTopic::Command(id), &envelope)?);
     }
-    for (_, id, bytes) in rows {
-        messages.push(again(place, &id, bytes)?);
-    }
+    messages.extend(commands);
     Ok(messages)
 }
 
-/// The ledger that counts commands; made with the database.
+/// The ledger that counts commands; another with each start of the server.
 pub(super) async fn ledger(change: &mut Transaction) -> Result<Ledger, HqError> {
     let reading = || HqError::database("reading the ledger of commands");
     let made = Ledger(random()?).to_string();

@@ -9,6 +9,7 @@ use super::acts::{self, Actor};
 use super::clock::now;
 use super::database::{Transaction, commit};
 use super::error::HqError;
+use super::floors::last_version;
 use super::ingest::Outgoing;
 use super::registry::members;
 use super::rows::{from_json, int, parsed, uint};
@@ -348,15 +349,7 @@ pub(super) async fn next_version(
     tenant: &Label,
     document: Document,
 ) -> Result<u64, HqError> {
-    let select =
-        "SELECT coalesce(max(version), 0) FROM desired WHERE tenant = $1 AND document = $2";
-    let (last,): (i64,) = sqlx::query_as(select)
-        .bind(tenant.as_str())
-        .bind(document.as_str())
-        .fetch_one(&mut **change)
-        .await
-        .map_err(HqError::database("reading a version"))?;
-    Ok(uint(last) + 1)
+    Ok(last_version(change, tenant, document).await? + 1)
 }
 
 /// Writes a version down; `target` says for whom in HQ's own words.

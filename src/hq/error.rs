@@ -73,6 +73,11 @@ pub enum HqError {
     /// A claim or a token that is none, is used, or is over.
     #[error("{0}")]
     Untrusted(&'static str),
+    /// A box could not be told where its broker is.
+    #[error(
+        "HQ was not told where nodes find the broker, so no box can enrol; start it with --node-broker"
+    )]
+    NoBroker,
     /// A line of facts that cannot be taken.
     #[error("line {line}: {why}")]
     Line {
@@ -171,10 +176,8 @@ impl HqError {
         matches!(self, Self::Database { source, .. } if failed_by_itself(source))
     }
 
-    pub(super) fn file(
-        act: &'static str,
-        path: &std::path::Path,
-    ) -> impl FnOnce(std::io::Error) -> Self {
+    /// For `map_err` behind work on a file.
+    pub fn file(act: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
         move |source| Self::File { act, path: path.to_owned(), source }
     }
 

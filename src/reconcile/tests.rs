@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use redb::backends::InMemoryBackend;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::bundle::{Arrangement, Files, Health, Runner, Stage, StageError};
@@ -96,7 +97,13 @@ impl World {
         let store = Store::on(InMemoryBackend::new, place(), StateConfig::default()).unwrap();
         let clock = Clock::Known(NOW);
         let mut world = Self {
-            room: ConfigRoom::open(store.clone(), ConfigDoc::default(), &[], clock).unwrap(),
+            room: ConfigRoom::open(
+                store.clone(),
+                ConfigDoc::default(),
+                Arc::new(|_| Vec::new()),
+                clock,
+            )
+            .unwrap(),
             store,
             facts: Facts::in_memory(FactsConfig::default()).unwrap(),
             hq: ArtefactStore::start().await,
@@ -137,10 +144,19 @@ impl World {
             },
             self.store.clone(),
         );
-        let catalogue = "main".parse().unwrap();
-        let follower = Follower::new(self.facts.clone(), self.fetcher("facts"), catalogue);
+        let (held, fetcher) = (self.facts.clone(), self.fetcher("facts"));
+        let follower = move |catalogue: &Label| {
+            Follower::new(held.clone(), fetcher.clone(), catalogue.clone())
+        };
+        let catalogues = watch::channel(vec!["main".parse().unwrap()]).1;
         let reconciler = Reconciler {
-            facts: FactsTask::new(store.clone(), keys.clone(), around.clone(), [follower]),
+            facts: FactsTask::new(
+                store.clone(),
+                keys.clone(),
+                around.clone(),
+                catalogues,
+                Box::new(follower),
+            ),
             config: ConfigTask::new(
                 store.clone(),
                 keys.clone(),

@@ -21,6 +21,7 @@
 extern crate self as state;
 use endcap_protocol as protocol;
 
+mod audit;
 mod commands;
 mod config;
 mod documents;

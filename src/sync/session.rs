@@ -1,6 +1,6 @@
 //! The line with its state: messages in, messages out, and still no socket.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::config::LineConfig;
 use super::error::LineError;
@@ -96,6 +96,7 @@ pub struct Session {
     pub(super) told: Told,
     pub(super) refused: BTreeMap<&'static str, u64>,
     pub(super) hq_time: Option<UnixMillis>,
+    pub(super) offered: BTreeSet<Label>,
     epoch: u64,
     /// When the last message without a place in a stream was said.
     said: HybridTime,
@@ -115,7 +116,8 @@ impl Session {
         let machine = Machine::new(config, seed);
         let (told, refused) = (Told::default(), BTreeMap::new());
         let (hq_time, epoch, said) = (None, 0, HybridTime::default());
-        Ok(Self { store, trust, machine, floor, told, refused, hq_time, epoch, said })
+        let offered = BTreeSet::new();
+        Ok(Self { store, trust, machine, floor, told, refused, hq_time, offered, epoch, said })
     }
 
     /// How far the connection is.
@@ -133,6 +135,12 @@ impl Session {
     #[must_use]
     pub fn hq_time(&self) -> Option<UnixMillis> {
         self.hq_time
+    }
+
+    /// Catalogues of our tenant that HQ named in its answers, and that we do not follow.
+    #[must_use]
+    pub fn offered(&self) -> &BTreeSet<Label> {
+        &self.offered
     }
 
     /// Messages that were not taken, by the reason.

@@ -86,6 +86,12 @@ impl Mosquitto {
         self.start_again().await;
     }
 
+    /// Has it read its access rules anew.
+    pub fn reload(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    }
+
     /// Ended at once, as by a power cut.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();

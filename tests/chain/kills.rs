@@ -1,6 +1,8 @@
 //! The store's process, HQ's and the broker's, killed at any moment, again and again, while facts,
 //! settings and commands go down and events and measured values come up.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "figures are what it is for")]
+
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};

@@ -1,6 +1,8 @@
 //! Many stores at once: enrolled, steady, told of a change, and back after their broker was away.
 //! What each phase takes is printed as a table.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "figures are what it is for")]
+
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use endcap::facts::{Facts, FactsConfig};
 use endcap::hq::enrolment::{Identity, Request, make_request, write_identity};
-use endcap::protocol::{Clock, Event, Fields, Message, Stream, Telemetry, UnixMillis, Value};
+use endcap::protocol::{
+    Clock, Event, Fields, Label, Message, Stream, Telemetry, UnixMillis, Value,
+};
 use endcap::reconcile::Surroundings;
 use endcap::reconcile::epochs::{FactsTask, Follower};
 use endcap::reconcile::fetch::{FetchLimits, Fetcher, Origin};
@@ -164,14 +166,17 @@ fn follow(resolved: &Resolved, store: &Store, facts: &Facts, folder: &Path) -> F
     let tls = Credentials::in_folder(folder).client_config().unwrap();
     let tls = Some((*tls).clone());
     let fetcher = Fetcher::new(&folder.join("line"), vec![origin], tls, limits).unwrap();
-    let follower = Follower::new(facts.clone(), fetcher, CATALOGUE.parse().unwrap());
+    let facts = facts.clone();
+    let make =
+        move |catalogue: &Label| Follower::new(facts.clone(), fetcher.clone(), catalogue.clone());
+    let (_, catalogues) = watch::channel(vec![CATALOGUE.parse().unwrap()]);
     let around = Surroundings {
         time: Arc::new(|| (Clock::Known(UnixMillis::now()), UnixMillis::now().0)),
         in_hours: Arc::new(|_| true),
         facts_epoch: Arc::new(|| None),
         gate: Arc::new(|_| Ok(())),
     };
-    FactsTask::new(store.clone(), resolved.trust.keys.clone(), around, [follower])
+    FactsTask::new(store.clone(), resolved.trust.keys.clone(), around, catalogues, Box::new(make))
 }
 
 /// Measures and tells, at times that differ from box to box.

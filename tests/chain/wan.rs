@@ -5,6 +5,8 @@
 //! times. What does not depend on time (keep-alives, coming back) is counted by itself. Asking runs as
 //! fast as it can, for all of a day.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "figures are what it is for")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::ALIAS;
 use super::headquarters::{STORE, TENANT};
 use crate::cli::context::Known;
 
@@ -21,7 +22,7 @@ impl Greeting {
         let Self { model, hq, broker, facts, .. } = self;
         let (Known { url, token }, endcap) = (store, self.endcap());
         let chat = format!(
-            "{{\"model\": \"{model}\", \"stream\": true, \"temperature\": 0, \"max_tokens\": 64, \
+            "{{\"model\": \"{ALIAS}\", \"stream\": true, \"temperature\": 0, \"max_tokens\": 64, \
              \"messages\": [{{\"role\": \"user\", \"content\": \"What is the capital of France?\"}}]}}"
         );
         let question = r#"{"question": "How much are the Fuji apples?"}"#;

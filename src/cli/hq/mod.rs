@@ -1,8 +1,10 @@
 //! `endcap hq`: headquarters, as a server and asked over HTTP.
 
+mod backup;
 mod broker;
 mod bundle;
 mod commands;
+mod config;
 mod documents;
 mod enrol;
 mod facts;
@@ -24,7 +26,7 @@ Examples:
   endcap hq enroll-token store-1 box-a
   endcap hq facts push prices prices.csv
   endcap hq facts put prices sku=0041 amount=2.99 currency=USD
-  endcap hq publish config store-1/box-a settings.json
+  endcap hq config set store-1/box-a cache.ask=exact log_level=debug
   endcap hq bundle build ./smollm2 --id smollm2-2 --alias assistant --out bundle.json
   endcap hq bundle publish bundle.json
   endcap hq bundle deploy smollm2-2 --group north --approve --watch
@@ -63,10 +65,17 @@ pub(in crate::cli) enum HqCommand {
     },
     /// Let one box enrol, once; prints its token
     EnrollToken(enrol::EnrollToken),
+    /// Take a box's identity back; what it says is left aside, and its token opens nothing
+    Revoke(enrol::Revoke),
     /// Give a box or a group a command
     Cmd(commands::Cmd),
     /// Want a new version of a document
     Publish(documents::Publish),
+    /// Show and change the settings that are wanted of a box or a group
+    Config {
+        #[command(subcommand)]
+        command: config::ConfigCommand,
+    },
     /// Show a store: what is wanted and what is so
     Status(documents::Status),
     /// Show what people did at HQ
@@ -76,6 +85,8 @@ pub(in crate::cli) enum HqCommand {
         #[command(subcommand)]
         command: people::UserCommand,
     },
+    /// Copy HQ's database while it serves
+    Backup(backup::Backup),
     /// Write configuration, access rules and certificates of a broker
     BrokerFiles(broker::BrokerFiles),
 }
@@ -89,12 +100,15 @@ impl HqCommand {
             Self::Facts { command } => command.run().await,
             Self::Bundle { command } => command.run().await,
             Self::EnrollToken(token) => token.run().await,
+            Self::Revoke(revoke) => revoke.run().await,
             Self::Cmd(cmd) => cmd.run().await,
             Self::Publish(publish) => publish.run().await,
+            Self::Config { command } => command.run().await,
             Self::Status(status) => status.run().await,
             Self::Audit(audit) => audit.run().await,
             Self::User { command } => command.run().await,
-            Self::BrokerFiles(files) => files.run(),
+            Self::Backup(backup) => backup.run().await,
+            Self::BrokerFiles(files) => files.run().await,
         }
     }
 }

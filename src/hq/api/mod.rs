@@ -13,6 +13,7 @@ mod bundles;
 mod call;
 mod catalogues;
 mod commands;
+mod config;
 mod deployments;
 mod documents;
 mod enrolment;

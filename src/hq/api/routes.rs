@@ -15,8 +15,8 @@ use schemars::{Schema, SchemaGenerator};
 use super::call::{Call, Caller};
 use super::service::Service;
 use super::{
-    artefacts, bundles, catalogues, commands, deployments, documents, enrolment, operations,
-    people, registry, told,
+    artefacts, bundles, catalogues, commands, config, deployments, documents, enrolment,
+    operations, people, registry, told,
 };
 use crate::hq::pages;
 use crate::hq::users::Role;
@@ -131,6 +131,8 @@ pub(super) static ROUTES: &[Route] = &[
         [] Some(of::<registry::Titled>) => DONE, registry::set_store),
     route!(PUT "/hq/v1/tenants/{tenant}/stores/{store}/nodes/{node}", ADMIN, "Makes a box that does not enrol",
         [] None => DONE, registry::set_node),
+    route!(DELETE "/hq/v1/tenants/{tenant}/stores/{store}/nodes/{node}", ADMIN, "Takes a box's identity back",
+        [] None => DONE, registry::revoke_node),
     route!(GET "/hq/v1/tenants/{tenant}/groups", VIEWER, "Groups and their boxes",
         [] None => Content::Json(of::<registry::Groups>), registry::groups),
     route!(PUT "/hq/v1/tenants/{tenant}/groups/{group}", OPERATOR, "Makes a group, or gives it another title",
@@ -143,6 +145,8 @@ pub(super) static ROUTES: &[Route] = &[
         [] None => Content::Json(of::<documents::Desired>), documents::desired),
     route!(POST "/hq/v1/tenants/{tenant}/desired", OPERATOR, "Wants a new version of a document; bundles and keys take an approver",
         [] Some(of::<documents::Wanted>) => Content::Json(of::<documents::Published>), documents::publish),
+    route!(GET "/hq/v1/tenants/{tenant}/config", VIEWER, "The settings that are wanted at a target, and their version",
+        [config::TARGET] None => Content::Json(of::<crate::hq::WantedConfig>), config::wanted),
     route!(GET "/hq/v1/tenants/{tenant}/bundles", VIEWER, "Bundles that can be deployed, the newest first",
         [LIMIT] None => Content::Json(of::<bundles::Bundles>), bundles::list),
     route!(POST "/hq/v1/tenants/{tenant}/bundles", OPERATOR, "Makes a bundle known whose files are here",
@@ -177,6 +181,8 @@ pub(super) static ROUTES: &[Route] = &[
         [told::PLACE, told::BEFORE, LIMIT] None => Content::Json(of::<told::LaidAside>), told::laid_aside),
     route!(GET "/hq/v1/tenants/{tenant}/audit-heads", VIEWER, "The last head of each box's audit log, signed by HQ",
         [told::PLACE, LIMIT] None => Content::Json(of::<told::AuditHeads>), told::audit_heads),
+    route!(GET "/hq/v1/tenants/{tenant}/audit-proofs", VIEWER, "Whether boxes' audit logs are as HQ signed them",
+        [told::PLACE, LIMIT] None => Content::Json(of::<told::AuditProofs>), told::audit_proofs),
     route!(GET "/hq/v1/tenants/{tenant}/catalogues", VIEWER, "Catalogues of facts",
         [] None => Content::Json(of::<catalogues::Catalogues>), catalogues::list),
     route!(POST "/hq/v1/tenants/{tenant}/catalogues/{catalogue}/facts", OPERATOR, "Pushes facts, a JSON object a line, as one epoch",

@@ -11,6 +11,7 @@ use super::call::Call;
 use super::documents::wrong;
 use super::routes::QueryField;
 use super::service::Service;
+use crate::hq::AuditProof;
 use crate::hq::history::{HistoryRow, Span};
 use crate::hq::told::{AuditHeadRow, EventRow, GapRow, LaidAsideRow, MeasuredRow, Page};
 use crate::http::Problem;
@@ -58,6 +59,10 @@ page!(
     AuditHeads of AuditHeadRow, audit_heads = audit_heads
 );
 
+page!(
+    /// What was found of a page of audit logs.
+    AuditProofs of AuditProof, audit_proofs = prove_audit
+);
 pub(super) const SPAN: QueryField = QueryField {
     name: "span",
     about: "`quarter` (15 minutes, the default), `watch` (3 hours) or `day`",

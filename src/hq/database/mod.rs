@@ -50,6 +50,14 @@ impl Database {
         Ok(Self { readers, writer })
     }
 
+    /// Copies all that is committed into a new file.
+    pub(super) async fn copy_to(&self, to: &Path) -> Result<(), HqError> {
+        let copying = HqError::database("copying");
+        let to = to.to_string_lossy().into_owned();
+        let copy = sqlx::query("VACUUM INTO $1").bind(to).execute(&self.readers).await;
+        copy.map(drop).map_err(copying)
+    }
+
     /// To read with.
     pub(super) fn reader(&self) -> &SqlitePool {
         &self.readers

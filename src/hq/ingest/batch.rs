@@ -7,11 +7,12 @@ use super::{Heard, Incoming, Outgoing, snapshot};
 use crate::hq::commands::unanswered;
 use crate::hq::database::Transaction;
 use crate::hq::error::HqError;
+use crate::hq::figures::Tally;
 use crate::hq::rows::{from_json, int, parsed, to_json, uint, word};
 use crate::hq::service::Hq;
 use crate::protocol::{
-    Ack, Ask, Ledger, Message, MessageId, NodeTopic, Place, Presence, PresenceState, Stream,
-    UnixMillis, Watermark,
+    Ack, Ask, Document, Label, Ledger, Message, MessageId, NodeTopic, Place, Presence,
+    PresenceState, Stream, UnixMillis, Watermark,
 };
 
 /// Bytes of a message that was laid aside that are kept, to find out what was wrong with it.
@@ -33,10 +34,10 @@ pub(super) struct Node {
 type Of = (Place, Ledger, Stream);
 
 /// A change that grows message by message.
-pub(super) struct Batch<'a> {
-    pub(super) hq: &'a Hq,
-    pub(super) change: Transaction,
-    pub(super) now: UnixMillis,
+pub(in crate::hq) struct Batch<'a> {
+    pub(in crate::hq) hq: &'a Hq,
+    pub(in crate::hq) change: Transaction,
+    pub(in crate::hq) now: UnixMillis,
     /// Nodes that spoke; none where the registry does not have them.
     nodes: BTreeMap<Place, Option<Node>>,
     marks: BTreeMap<Of, Watermark>,
@@ -45,6 +46,8 @@ pub(super) struct Batch<'a> {
     asked: Vec<(Place, MessageId, Ask)>,
     /// Nodes whose audit log went on.
     pub(super) audited: BTreeSet<Place>,
+    /// The last number given out for a document, where it was looked up.
+    pub(in crate::hq) lasts: BTreeMap<(Label, Document), u64>,
 }
 
 impl<'a> Batch<'a> {
@@ -59,6 +62,7 @@ impl<'a> Batch<'a> {
             touched: BTreeSet::new(),
             asked: Vec::new(),
             audited: BTreeSet::new(),
+            lasts: BTreeMap::new(),
         })
     }
 
@@ -85,6 +89,9 @@ impl<'a> Batch<'a> {
             }
             (NodeTopic::Result(_), Message::CommandState(state)) => self.result(heard, state).await,
             (NodeTopic::Get, Message::Ask(ask)) => {
+                for have in ask.have.iter() {
+                    self.learn(&heard.place, have.document, have.version, None).await?;
+                }
                 self.ask(heard, ask.clone());
                 Ok(())
             }
@@ -111,6 +118,7 @@ impl<'a> Batch<'a> {
                 return Ok(());
             }
         }
+        Tally::add(&self.hq.tally.laid_aside, 1);
         tracing::warn!(place = %heard.place, topic = %heard.topic, why, "a message was laid aside");
         let kept = from.payload.get(..MAX_KEPT_BYTES).unwrap_or(&from.payload);
         let insert = "INSERT INTO laid_aside (place, topic, why, payload, at_ms)
@@ -262,7 +270,7 @@ async fn forget_times(change: &mut Transaction, place: &Place) -> Result<(), HqE
 async fn read_node(change: &mut Transaction, place: &Place) -> Result<Option<Node>, HqError> {
     type Columns = (i64, String, Option<String>, Option<String>, Option<String>, i64, Option<i64>);
     let select = "SELECT epoch, presence, ledger, boot, boot_before, turns, doubled_ms
-         FROM nodes WHERE place = $1";
+         FROM nodes WHERE place = $1 AND revoked_ms IS NULL";
     let row: Option<Columns> = sqlx::query_as(select)
         .bind(place.to_string())
         .fetch_optional(&mut **change)

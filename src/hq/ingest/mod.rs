@@ -11,11 +11,12 @@ use std::collections::BTreeMap;
 
 use super::database::commit;
 use super::error::HqError;
+use super::figures::Tally;
 use super::service::Hq;
 use crate::protocol::{
     Envelope, Message, NodeTopic, Place, ProtocolError, Source, Topic, UnixMillis,
 };
-use batch::Batch;
+pub(super) use batch::Batch;
 
 /// Messages in one change at most.
 pub(super) const MAX_BATCH: usize = 512;
@@ -94,6 +95,8 @@ impl Hq {
             let count = messages.len() - known.len();
             tracing::warn!(count, "messages that nobody can have sent were left aside");
         }
+        Tally::add(&self.tally.taken, known.len());
+        Tally::add(&self.tally.strange, messages.len() - known.len());
         let answers = match self.take(&known, now).await {
             Ok(answers) => answers,
             Err(error) if error.is_the_databases() => return Err(error),
@@ -102,6 +105,7 @@ impl Hq {
                 self.take_singly(&known, now).await?
             }
         };
+        Tally::add(&self.tally.answers, answers.len());
         if !known.is_empty() {
             self.changed();
         }

@@ -40,6 +40,10 @@ pub(in crate::hq) fn router() -> Router<Arc<Service>> {
         .route("/live", get(live_events))
         .route("/assets/hq.css", get(async || asset("text/css", include_str!("assets/hq.css"))))
         .route(
+            "/assets/icon.svg",
+            get(async || asset("image/svg+xml", include_str!("assets/icon.svg"))),
+        )
+        .route(
             "/assets/hq.js",
             get(async || asset("text/javascript", include_str!("assets/hq.js"))),
         )

@@ -25,7 +25,7 @@ pub(super) enum Unit {
 }
 
 /// Every value that is drawn, in order.
-pub(super) const SERIES: [Series; 13] = [
+pub(super) const SERIES: [Series; 12] = [
     Series { title: "Writing speed", group: "Speed", unit: Unit::TokensPerSecond, of: speed },
     Series {
         title: "First token",
@@ -78,12 +78,6 @@ pub(super) const SERIES: [Series; 13] = [
         of: |t| most(t, "memory_bytes"),
     },
     Series { title: "Processor", group: "Box", unit: Unit::Percent, of: processor },
-    Series {
-        title: "Connections to HQ",
-        group: "Box",
-        unit: Unit::Count,
-        of: |t| sum(t, "line_connections"),
-    },
 ];
 
 fn mean(totals: &Totals, name: &str) -> Option<f64> {
@@ -145,7 +139,7 @@ impl Unit {
     pub(super) fn shown(self, value: f64) -> String {
         match self {
             Self::Bytes => bytes(value),
-            Self::Milliseconds if value >= 10_000.0 => format!("{:.1} s", value / 1000.0),
+            Self::Milliseconds if value >= 2000.0 => format!("{:.1} s", value / 1000.0),
             Self::Milliseconds => format!("{value:.0} ms"),
             Self::Seconds => seconds(value),
             Self::Percent => format!("{} %", plain(value)),

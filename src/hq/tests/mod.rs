@@ -10,6 +10,10 @@ mod history;
 pub(in crate::hq) mod mosquitto;
 mod node;
 mod people;
+mod portable;
+mod proofs;
+mod restored;
+mod settings;
 mod streams;
 mod whole;
 
@@ -27,7 +31,7 @@ pub(in crate::hq) fn place() -> Place {
 /// HQ in a folder of its own, with one store and one box.
 pub(in crate::hq) struct House {
     pub(in crate::hq) hq: Hq,
-    folder: tempfile::TempDir,
+    pub(super) folder: tempfile::TempDir,
 }
 
 impl House {

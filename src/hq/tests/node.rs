@@ -14,10 +14,10 @@ fn session(house: &House, store: &Store) -> Session {
 }
 
 /// A node, HQ, and a line between them that loses and doubles nothing.
-struct Pair {
-    house: House,
-    store: Store,
-    session: Session,
+pub(super) struct Pair {
+    pub(super) house: House,
+    pub(super) store: Store,
+    pub(super) session: Session,
     steady_ms: u64,
     /// How far the node's clock is behind.
     behind_ms: u64,
@@ -26,7 +26,7 @@ struct Pair {
 }
 
 impl Pair {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let house = House::new().await;
         let store = Store::on(InMemoryBackend::new, place(), StateConfig::default()).unwrap();
         let session = session(&house, &store);
@@ -43,7 +43,7 @@ impl Pair {
     }
 
     /// Lets something happen and carries all that follows from it.
-    async fn happens(&mut self, happening: Happening) {
+    pub(super) async fn happens(&mut self, happening: Happening) {
         let mut next = std::collections::VecDeque::from([happening]);
         while let Some(happening) = next.pop_front() {
             let now = self.now();
@@ -66,7 +66,7 @@ impl Pair {
         }
     }
 
-    async fn tick(&mut self) {
+    pub(super) async fn tick(&mut self) {
         for _ in 0..200 {
             self.steady_ms += 100;
             self.happens(Happening::Tick).await;
@@ -74,7 +74,7 @@ impl Pair {
     }
 }
 
-fn of_hq(said: Outgoing) -> Happening {
+pub(super) fn of_hq(said: Outgoing) -> Happening {
     Happening::Message { topic: said.topic, payload: said.payload }
 }
 

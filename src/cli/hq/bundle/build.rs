@@ -15,7 +15,8 @@ use crate::cli::progress::Bars;
 use crate::packages::{Progress, Silent};
 use crate::protocol::List;
 use crate::protocol::documents::{
-    Artefact, ArtefactBuilder, Bundle, BundleFile, Check, Part, PartKind, Requires, TrialRules,
+    Artefact, ArtefactBuilder, Bundle, BundleFile, Check, PackageName, Part, PartKind, Requires,
+    TrialRules,
 };
 use crate::units::Bytes;
 
@@ -26,15 +27,25 @@ const PIECE_BYTES: usize = 1 << 20;
 /// Arguments of `hq bundle build`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Build {
-    /// The package's folder
-    package: PathBuf,
+    /// The package's folder; without one, the model is the one of that name that stores have
+    #[arg(required_unless_present = "name")]
+    package: Option<PathBuf>,
+    /// A chat template that stands for the model's own
+    #[arg(long, value_name = "FILE")]
+    template: Option<PathBuf>,
+    /// Rules about what may be said, as JSON
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
+    /// A tokeniser that stands for the model's own
+    #[arg(long, value_name = "FILE")]
+    tokenizer: Option<PathBuf>,
     /// By which people know the bundle
     #[arg(long)]
     id: String,
     /// The name under which requests find its model
     #[arg(long)]
     alias: String,
-    /// The package's name [default: that of the folder]
+    /// The model's name [default: that of the folder]
     #[arg(long)]
     name: Option<String>,
     /// Write the bundle's document here; `hq bundle publish` takes it
@@ -87,30 +98,65 @@ impl Build {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let progress: Box<dyn Progress> =
             if self.quiet { Box::new(Silent) } else { Box::new(Bars::new()) };
-        let mut files = Vec::new();
-        for path in paths(&self.package)? {
-            let file = self.package.join(&path);
+        let mut parts: Vec<Part> = Vec::new();
+        for Source { kind, path, file } in self.sources()? {
             let artefact = artefact_of(&file, &path, &*progress)?;
             if !self.dry_run {
                 self.send(&file, &path, &artefact, &*progress).await?;
             }
-            files.push(BundleFile { path: path.parse()?, artefact });
+            let file = BundleFile { path: path.parse()?, artefact };
+            match parts.iter_mut().find(|part| part.kind == kind) {
+                Some(part) => {
+                    let files = part.files.iter().cloned().chain([file]).collect();
+                    part.files = List::new(files)?;
+                }
+                None => {
+                    parts.push(Part { kind, name: self.name()?, files: List::new(vec![file])? });
+                }
+            }
         }
-        let bundle = self.bundle(files)?;
+        let bundle = self.bundle(parts)?;
         bundle.check()?;
         std::fs::write(&self.out, bundle.to_json()?)
             .with_context(|| format!("writing {}", self.out.display()))?;
         Ok(output::line(&self.out.display().to_string())?)
     }
 
-    fn bundle(&self, files: Vec<BundleFile>) -> anyhow::Result<Bundle> {
-        let folder = self.package.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let name = self.name.as_deref().unwrap_or(folder).parse().context("--name")?;
-        let part = Part { kind: PartKind::Model, name, files: List::new(files)? };
+    /// The files of all parts: those of the package, then those that stand for the model's own.
+    fn sources(&self) -> anyhow::Result<Vec<Source>> {
+        let mut sources = Vec::new();
+        if let Some(package) = &self.package {
+            for path in paths(package)? {
+                let file = package.join(&path);
+                sources.push(Source { kind: PartKind::Model, path, file });
+            }
+        }
+        for (kind, path, file) in [
+            (PartKind::Tokenizer, "tokenizer.json", &self.tokenizer),
+            (PartKind::Template, "chat_template.jinja", &self.template),
+            (PartKind::GuardRules, "guard_rules.json", &self.rules),
+        ] {
+            let path = path.to_owned();
+            sources.extend(file.clone().map(|file| Source { kind, path, file }));
+        }
+        if sources.is_empty() {
+            bail!("there is nothing in it: give a package, --template, --rules or --tokenizer");
+        }
+        Ok(sources)
+    }
+
+    /// By which its model is known.
+    fn name(&self) -> anyhow::Result<PackageName> {
+        let folder = self.package.as_ref().and_then(|package| package.file_name()?.to_str());
+        let name = self.name.as_deref().or(folder).context("--name")?;
+        name.parse().context("--name")
+    }
+
+    fn bundle(&self, parts: Vec<Part>) -> anyhow::Result<Bundle> {
         let checks = self.checks.iter().map(|text| check(text)).collect::<Result<Vec<_>, _>>()?;
         Ok(Bundle {
             id: self.id.parse().context("--id")?,
-            parts: List::new(vec![part])?,
+            parts: List::new(parts)?,
             facts_epoch: self.facts_epoch,
             cache_epoch: self.cache_epoch,
             requires: Requires {
@@ -155,6 +201,14 @@ impl Build {
         progress.finish();
         Ok(())
     }
+}
+
+/// A file of a bundle.
+struct Source {
+    kind: PartKind,
+    /// Its path in its part.
+    path: String,
+    file: PathBuf,
 }
 
 /// The files of a package, by their paths in it, in order. What is made on a box is left out.
@@ -228,6 +282,43 @@ mod tests {
         let artefact = artefact_of(&file, "a.json", &Silent).unwrap();
         assert_eq!(artefact, Artefact::of(b"a.json").unwrap());
         assert!(paths(&folder.path().join("none")).is_err());
+    }
+
+    /// The bundle of these arguments.
+    fn built(arguments: &[&str]) -> anyhow::Result<Bundle> {
+        #[derive(Debug, clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            build: Build,
+        }
+        let needed = ["build", "--id", "new", "--alias", "assistant"];
+        let build = <Line as clap::Parser>::try_parse_from([&needed, arguments].concat())?.build;
+        let part = |source: Source| -> anyhow::Result<Part> {
+            let artefact = artefact_of(&source.file, &source.path, &Silent)?;
+            let files = List::new(vec![BundleFile { path: source.path.parse()?, artefact }])?;
+            Ok(Part { kind: source.kind, name: build.name()?, files })
+        };
+        build.bundle(build.sources()?.into_iter().map(part).collect::<Result<_, _>>()?)
+    }
+
+    #[test]
+    fn what_stands_for_a_models_own_file_needs_no_package() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("mine.txt");
+        std::fs::write(&file, "{{ messages }}").unwrap();
+        let file = file.to_str().unwrap();
+        let bundle = built(&["--name", "tiny", "--template", file, "--rules", file]).unwrap();
+        let parts: Vec<_> =
+            bundle.parts.iter().map(|part| (part.kind, part.name.as_str())).collect();
+        assert_eq!(parts, [(PartKind::Template, "tiny"), (PartKind::GuardRules, "tiny")]);
+        let paths: Vec<_> = bundle.files().map(|(_, file)| file.path.to_string()).collect();
+        assert_eq!(paths, ["chat_template.jinja", "guard_rules.json"]);
+        for (arguments, says) in
+            [(&["--name", "tiny"][..], "there is nothing in it"), (&["--template", file], "--name")]
+        {
+            let told = built(arguments).unwrap_err().to_string();
+            assert!(told.contains(says), "{told}");
+        }
     }
 
     #[test]
