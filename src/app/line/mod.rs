@@ -10,6 +10,7 @@ mod keep;
 mod notes;
 mod opened;
 mod renewal;
+mod repeats;
 mod settings;
 mod telemetry;
 mod view;

@@ -12,6 +12,7 @@ const FORMS: &[(i64, &str, &str)] = &[
     (5, "identity", include_str!("0005_identity.sql")),
     (6, "speed", include_str!("0006_speed.sql")),
     (7, "doubles", include_str!("0007_doubles.sql")),
+    (8, "made", include_str!("0008_made.sql")),
 ];
 
 /// Brings the database to the last form.

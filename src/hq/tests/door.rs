@@ -191,6 +191,9 @@ async fn a_box_enrols_and_fetches_what_only_nodes_may() {
     let url = format!("{}/artefacts/{digest}", door.url);
     let put = door.client.put(&url).bearer_auth(&admin).body("hello world").send().await.unwrap();
     assert_eq!(put.status(), StatusCode::OK);
+    let (_, acts) = door.ask(&admin, Method::GET, "/hq/v1/acts?limit=1", None).await;
+    assert_eq!(acts["data"][0]["act"], "artefact.put");
+    assert_eq!(acts["data"][0]["target"], digest.to_string());
     let part = door.client.get(&url).bearer_auth(node).header("range", "bytes=6-");
     let part = part.send().await.unwrap();
     assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
