@@ -10,8 +10,10 @@ use super::entry::Tally;
 use super::exact::{Exact, Found, Kept, Room};
 use super::flight::{Flight, Landed, Tower};
 use super::night::{Night, Past};
+use super::packs::Packs;
 use super::semantic::{Calibration, Semantic, Vector};
 use super::store::{Disk, Store};
+use super::tidy::Recalled;
 use super::{Ask, Config, Head, Key, Provenance};
 use crate::facts::{Facts, Record, Standing, UnixSeconds};
 use crate::telemetry::CacheMetrics;
@@ -29,6 +31,8 @@ pub(super) struct Inner {
     pub(super) semantic: Semantic,
     pub(super) store: Option<Store>,
     pub(super) night: Night,
+    pub(super) packs: Packs,
+    pub(super) recalled: Recalled,
     flights: Mutex<HashMap<Key, Arc<Flight>>>,
     purges: AtomicU64,
 }
@@ -93,7 +97,8 @@ impl Cache {
         metrics: CacheMetrics,
         (disk, kept): (Arc<Disk>, Vec<super::store::Kept>),
     ) -> Self {
-        let room = Room { memory_bytes: config.answers_bytes(), disk_bytes: config.disk_bytes };
+        let room =
+            Room { memory_bytes: config.answers_bytes(), disk_bytes: config.answers_disk_bytes() };
         let pause = config.write_pause;
         let inner = Inner::new(config, facts, metrics, room);
         if let Some(watched) = disk.watched() {
@@ -117,7 +122,18 @@ impl Cache {
         });
         inner.forget(&gone, Reason::Evicted);
         inner.tell_kept();
-        Self(inner)
+        let cache = Self(inner);
+        cache.show_packs();
+        cache
+    }
+
+    /// Takes up the packs that the file has. They come again from HQ where they cannot be read.
+    fn show_packs(&self) {
+        let Some(store) = &self.0.store else { return };
+        match store.disk().packs() {
+            Ok(sets) => self.show(&sets),
+            Err(error) => tracing::warn!(%error, "the kept packs of answers cannot be read"),
+        }
     }
 
     /// How much is kept.
@@ -168,6 +184,8 @@ impl Inner {
             semantic,
             store: None,
             night: Night::default(),
+            packs: Packs::default(),
+            recalled: Recalled::default(),
             flights: Mutex::default(),
             purges: AtomicU64::new(0),
         }
@@ -212,7 +230,9 @@ impl Inner {
         if keys.is_empty() {
             return;
         }
-        keys.iter().for_each(|key| self.semantic.remove(key));
+        // The question of a pack's answer that had no room finds it again.
+        let stays = |key: &&Key| reason == Reason::Evicted && self.packs.holds(key);
+        keys.iter().filter(|key| !stays(key)).for_each(|key| self.semantic.remove(key));
         if let Some(store) = &self.store {
             store.drop_all(keys.iter().copied());
         }
@@ -253,6 +273,7 @@ impl Inner {
             made_ms: now,
             cost,
             bytes: bytes as u64,
+            pack: None,
         };
         let asked = past.as_ref().map_or(1, Past::inherited);
         let found = Found::of(head, Tally::new(asked, now));
