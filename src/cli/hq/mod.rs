@@ -2,6 +2,7 @@
 
 mod broker;
 mod bundle;
+mod cache;
 mod commands;
 mod documents;
 mod enrol;
@@ -9,6 +10,7 @@ mod facts;
 mod groups;
 mod people;
 mod place;
+mod recalls;
 mod serve;
 mod stores;
 
@@ -26,6 +28,8 @@ Examples:
   endcap hq publish config store-1/box-a settings.json
   endcap hq bundle build ./smollm2 --id smollm2-2 --alias assistant --out bundle.json
   endcap hq publish bundle north bundle.json
+  endcap hq cache publish copy.pack --name copy --all
+  endcap hq recalls
   endcap hq cmd store-1/box-a cache.purge --wait
   endcap hq status store-1
 
@@ -57,6 +61,13 @@ pub(in crate::cli) enum HqCommand {
         #[command(subcommand)]
         command: bundle::BundleCommand,
     },
+    /// Make packs of answers, want them at boxes, take them back
+    Cache {
+        #[command(subcommand)]
+        command: cache::CacheCommand,
+    },
+    /// Show which boxes have confirmed a recall, and which are silent
+    Recalls(recalls::Recalls),
     /// Let one box enrol, once; prints its token
     EnrollToken(enrol::EnrollToken),
     /// Give a box or a group a command
@@ -84,6 +95,8 @@ impl HqCommand {
             Self::Groups { command } => command.run().await,
             Self::Facts { command } => command.run().await,
             Self::Bundle { command } => command.run().await,
+            Self::Cache { command } => command.run().await,
+            Self::Recalls(recalls) => recalls.run().await,
             Self::EnrollToken(token) => token.run().await,
             Self::Cmd(cmd) => cmd.run().await,
             Self::Publish(publish) => publish.run().await,

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::SqlitePool;
 
-const FORMS: &[(i64, &str, &str)] = &[(1, "start", include_str!("0001_start.sql"))];
+const FORMS: &[(i64, &str, &str)] =
+    &[(1, "start", include_str!("0001_start.sql")), (4, "packs", include_str!("0004_packs.sql"))];
 
 /// Brings the database to the last form.
 pub(super) async fn run(pool: &SqlitePool) -> Result<(), MigrateError> {

@@ -3,6 +3,7 @@
 mod batch;
 mod counted;
 mod effects;
+mod receipts;
 mod snapshot;
 mod states;
 
@@ -15,6 +16,7 @@ use crate::protocol::{
     Envelope, Message, NodeTopic, Place, ProtocolError, Source, Topic, UnixMillis,
 };
 use batch::Batch;
+pub(in crate::hq) use receipts::Receipt;
 
 /// Messages in one change at most.
 pub(super) const MAX_BATCH: usize = 512;

@@ -9,6 +9,7 @@ mod deployments;
 mod fleet;
 mod live;
 mod plot;
+mod recalls;
 mod render;
 mod routes;
 mod session;

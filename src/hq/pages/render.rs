@@ -17,12 +17,13 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
 /// Steps that one page may take; a template of ours takes a small part of it.
 const FUEL: u64 = 5_000_000;
 
-const TEMPLATES: [(&str, &str); 6] = [
+const TEMPLATES: [(&str, &str); 7] = [
     ("frame.html", include_str!("templates/frame.html")),
     ("login.html", include_str!("templates/login.html")),
     ("fleet.html", include_str!("templates/fleet.html")),
     ("store.html", include_str!("templates/store.html")),
     ("deployments.html", include_str!("templates/deployments.html")),
+    ("recalls.html", include_str!("templates/recalls.html")),
     ("audit.html", include_str!("templates/audit.html")),
 ];
 

@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 use minijinja::{Value, context};
 
 use super::render::{asset, guarded, page};
-use super::{deployments, fleet, live, store};
+use super::{deployments, fleet, live, recalls, store};
 use crate::hq::acts::Actor;
 use crate::hq::api::Service;
 use crate::hq::line::Standing;
@@ -33,6 +33,7 @@ pub(in crate::hq) fn router() -> Router<Arc<Service>> {
         .route("/fleet/{tenant}", get(fleet_page))
         .route("/fleet/{tenant}/stores/{store}", get(store_page))
         .route("/fleet/{tenant}/deployments", get(deployments_page))
+        .route("/fleet/{tenant}/recalls", get(recalls_page))
         .route("/fleet/{tenant}/audit", get(audit_page))
         .route("/live", get(live_events))
         .route("/assets/hq.css", get(async || asset("text/css", include_str!("assets/hq.css"))))
@@ -168,6 +169,19 @@ async fn deployments_page(
         let tenant = parsed::<Label>(&tenant)?;
         let values = deployments::values(&service.hq, &tenant).await?;
         framed(&service, actor, "deployments.html", &tenant, values).await
+    })
+    .await
+}
+
+async fn recalls_page(
+    State(service): State<Arc<Service>>,
+    Path(tenant): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    shown(&service, &headers, async |actor| {
+        let tenant = parsed::<Label>(&tenant)?;
+        let values = recalls::values(&service.hq, &tenant).await?;
+        framed(&service, actor, "recalls.html", &tenant, values).await
     })
     .await
 }

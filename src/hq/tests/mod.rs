@@ -6,6 +6,7 @@ mod enrolment;
 mod facts;
 pub(in crate::hq) mod mosquitto;
 mod node;
+mod packs;
 mod people;
 mod streams;
 mod whole;
