@@ -7,6 +7,7 @@
 mod follow;
 mod keep;
 mod notes;
+mod receipts;
 mod telemetry;
 mod view;
 mod watch;
@@ -96,6 +97,13 @@ impl Line {
         notes.event("server.started", [("version", env!("CARGO_PKG_VERSION").into())]);
         self.notes = Some(notes.clone());
         self.tasks.spawn(writer);
+        let receipts = receipts::Receipts {
+            store: store.clone(),
+            facts: facts.clone(),
+            cache: cache.clone(),
+            shelf: Arc::clone(&shelf),
+            catalogues: resolved.trust.catalogues.clone(),
+        };
         let follow = follow::Follow {
             store: store.clone(),
             trust: resolved.trust.clone(),
@@ -117,6 +125,7 @@ impl Line {
         self.tasks.spawn(until(stop(), shown.run(status, show)));
         self.tasks.spawn(until(stop(), watch::warnings(warned, notes.clone())));
         self.tasks.spawn(until(stop(), watch::models(shelf, notes.clone())));
+        self.tasks.spawn(until(stop(), receipts.run()));
         self.tasks.spawn(until(stop(), telemetry::run(metrics, facts, notes, every)));
     }
 
