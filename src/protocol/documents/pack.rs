@@ -136,7 +136,8 @@ mod tests {
 
     fn index(packed: Option<usize>, deltas: &[(u8, usize)]) -> PackIndex {
         let artefact = |size| Artefact::of(&vec![0; size]).unwrap();
-        let delta = |&(from, size)| PackDelta { from: Digest([from; 32]), artefact: artefact(size) };
+        let delta =
+            |&(from, size)| PackDelta { from: Digest([from; 32]), artefact: artefact(size) };
         let entry = PackEntry { digest: Digest([0; 32]), size_bytes: 100 };
         PackIndex {
             epoch: 1,

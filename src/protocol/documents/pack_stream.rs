@@ -82,12 +82,18 @@ impl<R: Read, E: Iterator<Item = PackEntry>> PackReader<R, E> {
         let refused = |source| StreamError::Change { number: self.number, source };
         if entry.size_bytes > MAX_PACK_ENTRY_BYTES {
             let (size, most) = (entry.size_bytes as usize, MAX_PACK_ENTRY_BYTES as usize);
-            return Err(refused(ProtocolError::TooLarge { what: "bytes of an answer", size, most }));
+            return Err(refused(ProtocolError::TooLarge {
+                what: "bytes of an answer",
+                size,
+                most,
+            }));
         }
         let mut bytes = vec![0; entry.size_bytes as usize];
         self.inner.read_exact(&mut bytes).map_err(StreamError::reading)?;
         if Digest::of(&bytes) != entry.digest {
-            return Err(refused(ProtocolError::Contradiction("an entry is not what its pack says")));
+            return Err(refused(ProtocolError::Contradiction(
+                "an entry is not what its pack says",
+            )));
         }
         Ok(Some((entry, bytes)))
     }

@@ -100,10 +100,8 @@ fn pack() -> PackIndex {
 
 /// A pack as it is made since there are deltas.
 fn named_pack() -> PackIndex {
-    let delta = PackDelta {
-        from: Digest::of(b"an older index"),
-        artefact: Artefact::of(b"less").unwrap(),
-    };
+    let delta =
+        PackDelta { from: Digest::of(b"an older index"), artefact: Artefact::of(b"less").unwrap() };
     PackIndex {
         packed: Some(Artefact::of(b"compressed").unwrap()),
         deltas: Some(List::new(vec![delta]).unwrap()),
