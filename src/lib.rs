@@ -1,15 +1,4 @@
 #![doc = include_str!("ARCHITECTURE.md")]
-// Test code may take the shortcuts that product code may not.
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        reason = "a test that panics has failed, which is what it is for"
-    )
-)]
-
 pub use endcap_api as api;
 pub use endcap_cache as cache;
 pub use endcap_engine as engine;

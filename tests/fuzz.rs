@@ -10,7 +10,9 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{Request, header};
 use endcap::api::shelf::StillShelf;
-use endcap::api::{self, Limits, LineView, Served, ServedNetwork, Service, ServiceParts};
+use endcap::api::{
+    self, Limits, LineView, OwnSettings, Served, ServedNetwork, Service, ServiceParts,
+};
 use endcap::cache::{self, Cache};
 use endcap::config::{self, Sources};
 use endcap::engine::{
@@ -278,7 +280,7 @@ fn door(models: Vec<Served>) -> axum::Router {
     let parts = ServiceParts {
         shelf: Arc::new(StillShelf::of(models)),
         facts: facts.clone(),
-        skills: Settings::default(),
+        skills: Settings::default().into(),
         limits: Limits::default(),
         body: BodyLimits::default(),
         request_timeout: std::time::Duration::from_secs(60),
@@ -288,6 +290,7 @@ fn door(models: Vec<Served>) -> axum::Router {
         cache: Cache::in_memory(cache::Config::default(), facts.clone(), CacheMetrics::default()),
         search: Arc::new(Search::open(facts, None).unwrap()),
         line: tokio::sync::watch::channel(LineView::off()).1,
+        settings: Arc::new(OwnSettings::default()),
     };
     api::router(Arc::new(Service::new(parts)))
 }
@@ -346,6 +349,7 @@ fn served(name: &str) -> Served {
     let budget = Budget::new(1 << 30);
     let network = Network::load_within(&budget, &source, &Config::default()).unwrap();
     Served::Network(Arc::new(ServedNetwork {
+        files: Vec::new(),
         name: name.to_owned(),
         version: VERSION.to_owned(),
         network,

@@ -23,7 +23,7 @@ fn director() -> SigningKey {
 }
 
 /// A data folder of a box that was enrolled with a broker at this port.
-fn enrolled(port: u16) -> tempfile::TempDir {
+pub(crate) fn enrolled(port: u16) -> tempfile::TempDir {
     let data = data();
     let identity = data.path().join("identity");
     std::fs::create_dir(&identity).unwrap();
@@ -39,7 +39,7 @@ fn enrolled(port: u16) -> tempfile::TempDir {
     data
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 

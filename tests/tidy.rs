@@ -178,6 +178,41 @@ fn the_architecture_page_has_the_same_table() {
 }
 
 #[test]
+fn every_test_that_proves_a_promise_is_there() {
+    let page = std::fs::read_to_string(root().join("src/ARCHITECTURE.md")).unwrap();
+    let (_, promises) = page.split_once("\n## Promises").unwrap();
+    let promises = promises.split("\n## ").next().unwrap();
+    let rows = promises.lines().filter(|line| line.starts_with('|'));
+    let cells = rows.filter_map(|row| row.trim_matches('|').split('|').nth(1));
+    let named: BTreeSet<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert!(named.len() > 30, "{named:?}");
+    let mut files = Vec::new();
+    for top in ["src", "tests"] {
+        rust_files(&root().join(top), &mut files);
+    }
+    let texts = files.iter().map(|file| std::fs::read_to_string(file).unwrap());
+    let tests: BTreeSet<String> = texts.flat_map(|text| tests_in(&text)).collect();
+    let gone: Vec<_> = named.iter().filter(|name| !tests.contains(**name)).collect();
+    assert!(gone.is_empty(), "no tests: {gone:?}");
+}
+
+/// Names of functions below an attribute that makes them tests.
+fn tests_in(text: &str) -> Vec<String> {
+    let mut tests = Vec::new();
+    let mut marked = false;
+    for line in text.lines().map(str::trim) {
+        marked |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+        let function = line.strip_prefix("async fn ").or(line.strip_prefix("fn "));
+        if let Some(name) = function.and_then(|rest| rest.split('(').next())
+            && std::mem::take(&mut marked)
+        {
+            tests.push(name.to_owned());
+        }
+    }
+    tests
+}
+
+#[test]
 fn every_room_has_a_front_page() {
     let mut faults = Vec::new();
     for (room, _) in MAY_USE {

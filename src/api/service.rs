@@ -13,14 +13,17 @@ use crate::facts::Facts;
 use crate::facts::search::Search;
 use crate::http::{BodyLimits, Health, Problem, Tokens};
 use crate::skills::chat::ChatTemplate;
-use crate::skills::clerk::{Clerk, ClerkParts, Settings};
+use crate::skills::clerk::{Clerk, ClerkParts};
+use crate::skills::guard::Terms;
 use crate::skills::heads::Head;
-use crate::telemetry::Metrics;
+use crate::skills::live::Live;
+use crate::telemetry::{Conduct, Metrics};
 
 use super::error;
 use super::inference::TensorMemory;
 use super::meaning::Meaning;
 use super::shelf::{Lease, Lent, Ports, Shelf, Wanted};
+use super::store::config::Settings;
 use super::store::line::LineView;
 use super::voice::ShelfVoice;
 
@@ -119,6 +122,12 @@ pub struct ServedModel {
     pub skills: Vec<String>,
     /// What its package says of answers.
     pub defaults: Defaults,
+    /// Terms that nothing it says may have.
+    pub blocked: Arc<Terms>,
+    /// By which is told what its engine cannot see.
+    pub conduct: Conduct,
+    /// What it was loaded from.
+    pub files: LoadedFiles,
     /// When the package was installed.
     pub created: SystemTime,
     /// Who made it, for lists.
@@ -132,6 +141,10 @@ impl ServedModel {
     }
 }
 
+/// Files that a package was loaded from, by name with their SHA-256 in hexadecimal. Empty where they
+/// were not compared when it was loaded.
+pub type LoadedFiles = Vec<(String, String)>;
+
 /// A graph that is loaded and may be asked with arrays.
 pub struct ServedNetwork {
     /// By which requests call it.
@@ -144,6 +157,8 @@ pub struct ServedNetwork {
     pub tokenizer: Option<Tokenizer>,
     /// What is done around the graph.
     pub head: Option<Head>,
+    /// What it was loaded from.
+    pub files: LoadedFiles,
     /// When the package was installed.
     pub created: SystemTime,
     /// Who made it, for lists.
@@ -173,6 +188,14 @@ impl Served {
         match self {
             Self::Language(model) => &model.version,
             Self::Network(network) => &network.version,
+        }
+    }
+
+    /// What it was loaded from.
+    pub fn files(&self) -> &LoadedFiles {
+        match self {
+            Self::Language(model) => &model.files,
+            Self::Network(network) => &network.files,
         }
     }
 
@@ -213,7 +236,7 @@ pub struct ServiceParts {
     /// What the shop knows.
     pub facts: Facts,
     /// What the shop decides about its skills.
-    pub skills: Settings,
+    pub skills: Live,
     /// What a request may ask for.
     pub limits: Limits,
     /// What a request's body may take.
@@ -232,6 +255,8 @@ pub struct ServiceParts {
     pub search: Arc<Search>,
     /// How the line to HQ is.
     pub line: watch::Receiver<LineView>,
+    /// Settings that may change while the server runs.
+    pub settings: Arc<dyn Settings>,
 }
 
 /// What the routes share.
@@ -248,7 +273,10 @@ pub struct Service {
     pub(super) cache: Cache,
     pub(super) search: Arc<Search>,
     pub(super) line: watch::Receiver<LineView>,
+    pub(super) settings: Arc<dyn Settings>,
     pub(super) meaning: Meaning,
+    /// What the shop decides about its skills.
+    skills: Live,
     preparing: Arc<Semaphore>,
     /// Room for pictures, a permit for each [`PIXELS_PER_PERMIT`].
     pictures: Arc<Semaphore>,
@@ -261,14 +289,14 @@ impl Service {
     /// Shares these parts.
     pub fn new(parts: ServiceParts) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let usual = parts.skills.model.clone();
+        let usual = parts.skills.now().model.clone();
         let clerk = Arc::new(Clerk::new(ClerkParts {
             facts: parts.facts.clone(),
             search: Arc::clone(&parts.search),
             cache: parts.cache.clone(),
             voice: Arc::new(ShelfVoice::new(Arc::clone(&parts.shelf), usual)),
             meaning: Arc::new(Meaning::new(Arc::clone(&parts.shelf))),
-            settings: parts.skills,
+            settings: parts.skills.clone(),
             metrics: parts.metrics.skills().clone(),
         }));
         Self {
@@ -276,6 +304,7 @@ impl Service {
             shelf: parts.shelf,
             facts: parts.facts,
             clerk,
+            skills: parts.skills,
             pictures: Arc::new(Semaphore::new(permits(parts.limits.max_picture_pixels as u64))),
             tensor_memory: TensorMemory::new(&parts.limits),
             limits: parts.limits,
@@ -287,6 +316,7 @@ impl Service {
             cache: parts.cache,
             search: parts.search,
             line: parts.line,
+            settings: parts.settings,
             preparing: Arc::new(Semaphore::new(cores)),
             batches: Arc::new(Semaphore::new(MAX_BATCHES)),
         }
@@ -295,6 +325,14 @@ impl Service {
     /// Who makes answers again that nobody asks for just now.
     pub fn maker(&self) -> Arc<dyn Maker> {
         Arc::<Clerk>::clone(&self.clerk)
+    }
+
+    /// What answers of a model may not have: its own terms, and the shop's.
+    pub(super) fn blocked(&self, served: &ServedModel) -> Arc<Terms> {
+        match self.skills.now().blocked_terms.as_slice() {
+            [] => Arc::clone(&served.blocked),
+            shop => Arc::new(served.blocked.and(shop)),
+        }
     }
 
     /// The model that was asked for, whatever it is. It may have to be loaded first, for which a

@@ -11,6 +11,7 @@ use super::meaning::Meaning;
 use super::service::{Served, ServedModel};
 use super::shelf::{Lease, Lent, Manner, Presence, Shelf, Shelved};
 use crate::engine::{Constraint, EngineError, Request, TokenId};
+use crate::skills::chat::TemplateError;
 use crate::skills::embedding::normalise;
 use crate::skills::voice::{self, Speaker, Speech, Utterance};
 
@@ -34,7 +35,14 @@ impl ShelfVoice {
         let shelved = self.shelf.list().into_iter();
         let speaks = |shelved: &Shelved| shelved.about.manner == Manner::Chat;
         let away = |shelved: &Shelved| shelved.presence != Presence::Loaded;
-        let first = shelved.filter(speaks).min_by_key(|one| (away(one), one.name.clone()));
+        let aliases = self.shelf.aliases();
+        let shares = || aliases.iter().flat_map(|alias| &alias.shares);
+        let answers = |name: &str| shares().any(|share| share.package == name);
+        // Of packages that came with bundles those speak that requests are led to; the others stand by.
+        let bundled = |one: &Shelved| one.about.bundled && answers(&one.name);
+        let may = |one: &Shelved| speaks(one) && (!one.about.bundled || answers(&one.name));
+        let order = |one: &Shelved| (!bundled(one), away(one), one.name.clone());
+        let first = shelved.filter(may).min_by_key(order);
         self.usual.clone().or_else(|| first.map(|shelved| shelved.name))
     }
 
@@ -104,6 +112,14 @@ impl Speaker for LentSpeaker {
         &self.0.skills
     }
 
+    fn blocked(&self, language: &str) -> Vec<String> {
+        self.0.blocked.of_language(language).map(str::to_owned).collect()
+    }
+
+    fn was_refused(&self) {
+        self.0.conduct.refused();
+    }
+
     fn weights(&self) -> u64 {
         self.0.model.report().multiply_adds_per_token
     }
@@ -155,7 +171,20 @@ fn prompt(served: &ServedModel, utterance: &Utterance) -> Result<Vec<TokenId>, E
     let template = template.ok_or_else(|| internal("the model has no chat template".to_owned()))?;
     let tokenizer = served.model.tokenizer();
     let text = template.prompt(&utterance.messages, |typed| tokenizer.guard(typed));
-    tokenizer.encode(&text.map_err(|error| internal(error.to_string()))?, true)
+    let text = text.map_err(|error| {
+        tell(served, &error);
+        internal(error.to_string())
+    });
+    tokenizer.encode(&text?, true)
+}
+
+/// Tells whoever judges the package that its template did not write a prompt.
+pub(super) fn tell(served: &ServedModel, error: &TemplateError) {
+    match error {
+        TemplateError::Compile(_) | TemplateError::Render(_) => served.conduct.failed(),
+        TemplateError::Refused(_) => served.conduct.turned_down(),
+        TemplateError::TooLong { .. } => {}
+    }
 }
 
 impl voice::Meaning for Meaning {

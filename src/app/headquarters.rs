@@ -8,16 +8,22 @@ use super::{AppError, signals};
 use crate::hq::server::{self, ServerConfig, Started};
 use crate::telemetry::{self, LogFormat, Metrics};
 
-/// Serves HQ until a signal, then drains. `announce` is called once, when it listens.
+/// Serves HQ until a signal, or until `over`, then drains. `announce` is called once, when it listens.
 pub async fn run_hq(
     config: ServerConfig,
     (format, filter): (LogFormat, &str),
+    over: impl Future<Output = ()> + Send + 'static,
     announce: impl FnOnce(&Started),
 ) -> Result<(), AppError> {
     telemetry::start(format, filter, None)?;
     let stop = CancellationToken::new();
     signals::watch(stop.clone())?;
-    let metrics = Arc::new(Metrics::new());
+    let stops = stop.clone();
+    tokio::spawn(async move {
+        over.await;
+        stops.cancel();
+    });
+    let metrics = Arc::new(Metrics::new().with_hq());
     let drained = server::serve(config, metrics, stop, |_, started| {
         announce(started);
         tracing::info!(url = started.url, "serving HQ");

@@ -38,11 +38,12 @@ use crate::config::Config;
 use crate::facts::Facts;
 use crate::facts::search::{Search, SearchError};
 use crate::http::{Health, HttpError, Listener, Tokens};
+use crate::skills::live::Live;
 use crate::telemetry::{self, Metrics};
 
 pub use error::AppError;
 pub use headquarters::run_hq;
-use line::Line;
+use line::{InForce, Line};
 pub use memory::{Memory, measure};
 use shelf::PackageShelf;
 
@@ -70,7 +71,7 @@ pub async fn run(
     announce: impl FnOnce(&Started),
 ) -> Result<(), AppError> {
     let (warn, warned) = mpsc::channel(MAX_WARNED);
-    telemetry::start(config.log.format, &config.log.filter, Some(warn))?;
+    let levels = telemetry::start(config.log.format, &config.log.filter, Some(warn))?;
     let stop = CancellationToken::new();
     signals::watch(stop.clone())?;
     let listener = Listener::bind(config.server.clone()).await?;
@@ -97,18 +98,20 @@ pub async fn run(
     beside.spawn(memory::keep(held, facts.clone(), Arc::clone(&search)));
     beside.spawn(recalls::follow(facts.clone(), Arc::<PackageShelf>::clone(&shelf)));
     beside.spawn(cache.clone().follow_facts());
+    let skills = Live::from(config.skills.clone());
     let looked_at = line::LookedAt {
         metrics: Arc::clone(&metrics),
         facts: facts.clone(),
         cache: cache.clone(),
         shelf: Arc::<PackageShelf>::clone(&shelf),
         warned,
+        in_force: InForce { skills: skills.clone(), cache: cache.clone(), levels },
     };
     let line = Line::start(&config, looked_at).await;
     let service = Service::new(ServiceParts {
         shelf: Arc::<PackageShelf>::clone(&shelf),
         facts,
-        skills: config.skills.clone(),
+        skills,
         limits: config.limits,
         body: config.server.body,
         request_timeout: config.server.request_timeout,
@@ -118,6 +121,7 @@ pub async fn run(
         cache: cache.clone(),
         search,
         line: line.view(),
+        settings: line.settings(),
     });
     let idle = only_these(Arc::clone(&shelf));
     beside.spawn(cache.clone().work_at_night(service.maker(), idle));

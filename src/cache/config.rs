@@ -78,14 +78,14 @@ impl Default for Config {
 
 impl Config {
     /// What questions by meaning may take of the memory: none where no route asks for them.
-    pub(super) fn questions_bytes(&self) -> u64 {
-        let asked = self.routes.values().any(|tiers| *tiers == Tiers::Semantic);
+    pub(super) fn questions_bytes(&self, routes: &BTreeMap<String, Tiers>) -> u64 {
+        let asked = routes.values().any(|tiers| *tiers == Tiers::Semantic);
         if asked { self.memory_bytes / QUESTIONS_PART } else { 0 }
     }
 
     /// What is left of it for answers.
-    pub(super) fn answers_bytes(&self) -> u64 {
-        self.memory_bytes - self.questions_bytes() - self.packs_memory_bytes()
+    pub(super) fn answers_bytes(&self, routes: &BTreeMap<String, Tiers>) -> u64 {
+        self.memory_bytes - self.questions_bytes(routes) - self.packs_memory_bytes()
     }
 
     /// What is left of the disk for answers that are made here.
@@ -103,9 +103,8 @@ impl Config {
         self.disk_bytes / PACKS_DISK_PART
     }
 
-    /// What asks of this route and package may use.
-    pub fn policy(&self, route: &str, model: &str) -> Policy {
-        let route = self.routes.get(route).copied().unwrap_or(Tiers::Exact);
+    /// What asks of this package may use, on a route that may use these tiers.
+    pub(super) fn policy(&self, route: Tiers, model: &str) -> Policy {
         let model = self.models.get(model).copied().unwrap_or(Tiers::Semantic);
         let policy = match route.min(model) {
             Tiers::Off => Policy::BYPASS,

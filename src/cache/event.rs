@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Chunk, EngineError};
+use crate::engine::{Chunk, EngineError, Usage};
 use crate::facts::Record;
 
 /// One part of an answer, kept and replayed as it came.
@@ -20,6 +20,13 @@ pub enum Event {
     },
     /// What the maker has to say beside the text, such as citations; in a form of its own.
     Note(String),
+    /// Nothing more of a choice is said: what follows may not be. Such an answer is not fit to be kept.
+    Withheld {
+        /// Which choice of the request, from 0.
+        choice: u32,
+        /// What it took until then.
+        usage: Usage,
+    },
 }
 
 impl Event {
@@ -27,6 +34,7 @@ impl Event {
     pub(super) fn bytes(&self) -> usize {
         let inner = match self {
             Self::Note(text) => text.len(),
+            Self::Withheld { .. } => 0,
             Self::Chunk { chunk, .. } => {
                 let of = |t: &crate::engine::TokenLogprob| size_of_val(t) + t.bytes.len();
                 let token = |t: &crate::engine::TokenReport| {

@@ -23,17 +23,6 @@
 //!
 //! **Not here**: HTTP, what facts say, how answers are made.
 
-// Test code may take the shortcuts that product code may not.
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        reason = "a test that panics has failed, which is what it is for"
-    )
-)]
-
 // A room's paths are the same wherever they are written.
 extern crate self as cache;
 use endcap_engine as engine;

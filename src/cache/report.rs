@@ -130,7 +130,7 @@ impl Cache {
         let gone = Reason::ALL.map(Reason::name).map(|name| (name, inner.metrics.gone_for(name)));
         Stats {
             kept: self.kept(),
-            memory_limit_bytes: inner.config.answers_bytes(),
+            memory_limit_bytes: inner.exact.room().memory_bytes,
             disk_limit_bytes: inner.store.as_ref().map_or(0, |_| inner.config.answers_disk_bytes()),
             making: inner.flights().len(),
             routes: routes.iter().map(route).collect(),

@@ -1,9 +1,9 @@
 //! The cache as a whole: its tiers, and what keeps them true.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
 use super::clock::now_ms;
 use super::entry::Tally;
@@ -14,7 +14,7 @@ use super::packs::Packs;
 use super::semantic::{Calibration, Semantic, Vector};
 use super::store::{Disk, Store};
 use super::tidy::Recalled;
-use super::{Ask, Config, Head, Key, Provenance};
+use super::{Ask, Config, Head, Key, Provenance, Tiers};
 use crate::facts::{Facts, Record, Standing, UnixSeconds};
 use crate::telemetry::CacheMetrics;
 
@@ -25,6 +25,8 @@ pub struct Cache(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
     pub(super) config: Config,
+    /// By route, as it is now; the configuration's at first.
+    routes: RwLock<BTreeMap<String, Tiers>>,
     pub(super) facts: Facts,
     pub(super) metrics: CacheMetrics,
     pub(super) exact: Exact,
@@ -70,8 +72,7 @@ impl Reason {
 impl Cache {
     /// A cache in memory alone.
     pub fn in_memory(config: Config, facts: Facts, metrics: CacheMetrics) -> Self {
-        let room = Room { memory_bytes: config.answers_bytes(), disk_bytes: 0 };
-        Self(Arc::new(Inner::new(config, facts, metrics, room)))
+        Self(Arc::new(Inner::new(config, facts, metrics, 0)))
     }
 
     /// A cache that also keeps its answers in this file, or in memory alone where that cannot be.
@@ -97,10 +98,8 @@ impl Cache {
         metrics: CacheMetrics,
         (disk, kept): (Arc<Disk>, Vec<super::store::Kept>),
     ) -> Self {
-        let room =
-            Room { memory_bytes: config.answers_bytes(), disk_bytes: config.answers_disk_bytes() };
-        let pause = config.write_pause;
-        let inner = Inner::new(config, facts, metrics, room);
+        let (pause, disk_bytes) = (config.write_pause, config.answers_disk_bytes());
+        let inner = Inner::new(config, facts, metrics, disk_bytes);
         if let Some(watched) = disk.watched() {
             inner.semantic.go_on_watching(&watched);
         }
@@ -154,7 +153,22 @@ impl Cache {
 
     /// What asks of this route and package may use.
     pub fn policy(&self, route: &str, model: &str) -> super::Policy {
-        self.0.config.policy(route, model)
+        let routes = self.0.routes.read().unwrap_or_else(PoisonError::into_inner);
+        let tiers = routes.get(route).copied().unwrap_or(Tiers::Exact);
+        self.0.config.policy(tiers, model)
+    }
+
+    /// Sets which tiers may answer on each route, from the next ask on. What is kept stays, as far as
+    /// there is room: questions by meaning take a part of the memory while a route asks for them.
+    pub fn set_routes(&self, routes: BTreeMap<String, Tiers>) {
+        let inner = &self.0;
+        let questions = inner.config.questions_bytes(&routes);
+        let answers = inner.config.answers_bytes(&routes);
+        *inner.routes.write().unwrap_or_else(PoisonError::into_inner) = routes;
+        inner.semantic.set_memory(questions);
+        let gone = inner.exact.set_memory(answers);
+        inner.forget(&gone, Reason::Evicted);
+        inner.tell_kept();
     }
 
     /// Waits until everything so far is on disk. Blocks.
@@ -174,9 +188,12 @@ impl Cache {
 }
 
 impl Inner {
-    fn new(config: Config, facts: Facts, metrics: CacheMetrics, room: Room) -> Self {
-        let semantic = Semantic::new(config.questions_bytes(), metrics.clone());
+    fn new(config: Config, facts: Facts, metrics: CacheMetrics, disk_bytes: u64) -> Self {
+        let questions = config.questions_bytes(&config.routes);
+        let room = Room { memory_bytes: config.answers_bytes(&config.routes), disk_bytes };
+        let semantic = Semantic::new(questions, metrics.clone());
         Self {
+            routes: RwLock::new(config.routes.clone()),
             config,
             facts,
             metrics,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 
 use super::bench::Bench;
 use super::cache::CacheCommand;
@@ -11,6 +11,7 @@ use super::doctor::Doctor;
 use super::enroll::Enroll;
 use super::facts::FactsCommand;
 use super::hq::HqCommand;
+use super::live::{Live, Set, Unset};
 use super::models::ModelsCommand;
 use super::run::Run;
 use super::serve::Serve;
@@ -20,7 +21,7 @@ use crate::config;
 
 const AFTER: &str = "\
 Examples:
-  endcap demo                              the default model, served on 127.0.0.1:8080
+  endcap demo                              a sample shop and its headquarters on this machine
   endcap run smollm2-135m-instruct \"Hi\"    one answer on the terminal
   endcap models pull smollm2-135m-instruct
   endcap serve --listen 127.0.0.1:8080
@@ -38,7 +39,7 @@ pub(super) struct Cli {
 }
 
 /// Options of every command.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(super) struct Common {
     /// Read this configuration instead of ~/.config/endcap/config.toml
     #[arg(long, global = true, value_name = "FILE")]
@@ -62,9 +63,36 @@ impl Common {
     }
 }
 
+/// The options of every command, for arguments that need them and are read with a command's own.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Inherited(pub(super) Common);
+
+impl FromArgMatches for Inherited {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        // The parser hands them down to every command.
+        let path = |id| matches.try_get_one::<PathBuf>(id).ok().flatten().cloned();
+        Ok(Self(Common { config: path("config"), data: path("data") }))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for Inherited {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        command
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        command
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Pull the default model if it is missing, and serve it and a sample shop until Ctrl-C
+    /// Serve a sample shop and its headquarters until Ctrl-C, with the default model
     Demo(Demo),
     /// Serve the installed models until Ctrl-C
     Serve(Serve),
@@ -100,7 +128,7 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: TokenCommand,
     },
-    /// Check the configuration, or show what is in force
+    /// Check the configuration, show what is in force, lay settings over a running server's
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
@@ -115,10 +143,53 @@ pub(super) enum ConfigCommand {
         /// The file to check; without it, the one that `serve` would read
         file: Option<PathBuf>,
     },
-    /// Show every setting in force and who set it
+    /// Show every setting of the configuration and who set it
     Show {
         /// As one JSON array
         #[arg(long)]
         json: bool,
     },
+    /// Show which settings of a running server change while it runs, and who set them
+    Live(Live),
+    /// Lay settings over those of HQ for a while
+    Set(Set),
+    /// Take away what was laid over them
+    Unset(Unset),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_options_of_every_command_reach_what_inherits_them() {
+        #[derive(Debug, Parser)]
+        struct Line {
+            #[command(flatten)]
+            common: Common,
+            #[command(subcommand)]
+            first: First,
+        }
+        #[derive(Debug, Subcommand)]
+        enum First {
+            Of {
+                #[command(subcommand)]
+                second: Second,
+            },
+        }
+        #[derive(Debug, Subcommand)]
+        enum Second {
+            Them {
+                #[command(flatten)]
+                inherited: Inherited,
+            },
+        }
+        for arguments in [["x", "--data", "/d", "of", "them"], ["x", "of", "them", "--data", "/d"]]
+        {
+            let line = Line::try_parse_from(arguments).unwrap();
+            let First::Of { second: Second::Them { inherited } } = line.first;
+            assert_eq!(inherited.0.data, Some(PathBuf::from("/d")), "{arguments:?}");
+            assert_eq!((line.common.data, inherited.0.config), (Some("/d".into()), None));
+        }
+    }
 }

@@ -1,10 +1,10 @@
-//! `endcap config`: checks and shows the settings.
+//! `endcap config`: checks and shows the settings; those of a running server are in [`live`](super::live).
 
 use super::arguments::{Common, ConfigCommand};
 use super::output;
 use crate::config::{self, Setting};
 
-pub(super) fn run(common: &Common, command: ConfigCommand) -> anyhow::Result<()> {
+pub(super) async fn run(common: &Common, command: ConfigCommand) -> anyhow::Result<()> {
     match command {
         ConfigCommand::Check { file } => {
             let sources = common.sources();
@@ -31,6 +31,9 @@ pub(super) fn run(common: &Common, command: ConfigCommand) -> anyhow::Result<()>
             }
             Ok(())
         }
+        ConfigCommand::Live(live) => live.run(common).await,
+        ConfigCommand::Set(set) => set.run(common).await,
+        ConfigCommand::Unset(unset) => unset.run(common).await,
     }
 }
 

@@ -1,22 +1,42 @@
-//! `endcap demo`: from nothing to a first answer, with one command.
+//! `endcap demo`: a store and its headquarters on this machine, with one command.
+//!
+//! The store is this process. Headquarters and the broker between them are processes beside it, the
+//! same as anywhere else; the store enrols there and follows what is published there.
 
+mod folder;
+mod greeting;
+mod headquarters;
+mod line;
 mod shop;
 
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context as _, bail};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use clap::Args;
+use clap::{Args, Subcommand};
+use tokio_util::sync::CancellationToken;
 
 use super::arguments::Common;
+use super::context::{Context, Known};
+use super::place::client;
 use super::progress::Bars;
 use super::serve::Door;
 use super::{on_runtime, output};
 use crate::app::{self, Started};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Sources};
 use crate::http::{Role, Tokens};
-use crate::packages::{Catalogue, DEFAULT_MODEL as MODEL, Store};
+use crate::packages::{Catalogue, DEFAULT_MODEL, Store};
+use crate::sync::Enrolment;
+use folder::Folder;
+use greeting::Greeting;
+use headquarters::Headquarters;
+use line::{Broker, Wanted};
+
+/// The name of whatever model answers, which bundles take over.
+const ALIAS: &str = "assistant";
 
 /// Makes vectors of what is searched.
 const ENCODER: &str = "all-minilm-l6-v2";
@@ -30,47 +50,186 @@ const UNFED: [&str; 5] = [
     "facts.recalls_max_age_s",
 ];
 
+/// A line on one machine may be tried often, and people watch it.
+const WATCHED: [(&str, &str); 4] = [
+    ("line.retry_s", "0.5"),
+    ("line.max_retry_s", "2"),
+    ("line.keep_alive_s", "5"),
+    ("line.telemetry_s", "2"),
+];
+
 const EXAMPLES: &str = "\
 Examples:
   endcap demo
-  endcap demo --listen 127.0.0.1:0                  any free port
+  endcap demo line down                             no broker any more: the store answers on
+  endcap demo line up                               what waited arrives at HQ, once
+  endcap demo --listen 127.0.0.1:0 --hq-listen 127.0.0.1:0     any free ports
   ENDCAP_TOKEN=my-own-token endcap demo             a token of your choice
 
-The token is valid for this run only. The first Ctrl-C lets running answers finish; a second one
-does not.";
+While it runs, `endcap hq …`, `endcap status` and the like find it by themselves. Its tokens are valid
+for this run only. The first Ctrl-C lets running answers finish; a second one does not.";
 
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub(super) struct Demo {
     #[command(flatten)]
     door: Door,
+    /// Where headquarters listens; port 0 picks a free one
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8090")]
+    hq_listen: SocketAddr,
+    /// Serve this package instead of the default one
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_MODEL)]
+    model: String,
+    /// Search by words alone: no encoder is pulled or served
+    #[arg(long)]
+    words_only: bool,
+    #[command(subcommand)]
+    part: Option<Part>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Part {
+    /// Cut the line of a running demo, or mend it
+    Line {
+        /// By ending its broker, or starting one
+        wanted: Wanted,
+    },
+    /// The broker of a demo
+    #[command(hide = true)]
+    Broker {
+        /// Of the loopback address; 0 picks a free one
+        port: u16,
+    },
 }
 
 pub(super) fn run(common: &Common, demo: &Demo) -> anyhow::Result<()> {
-    let sources = demo.door.over(common.sources()).with_flag("models.serve", MODEL);
-    let sources = UNFED.into_iter().fold(sources, |sources, age| sources.with_flag(age, "0"));
-    let config = config::load(&sources)?;
-    let token = match sources.token() {
-        Some(token) => {
-            Tokens::check_chosen(token).context("ENDCAP_TOKEN cannot be the token")?;
-            token.to_owned()
+    match &demo.part {
+        None => demo.run(common),
+        Some(Part::Line { wanted }) => on_runtime(line::run(common, *wanted)),
+        Some(Part::Broker { port }) => on_runtime(line::serve(*port)),
+    }
+}
+
+impl Demo {
+    fn run(&self, common: &Common) -> anyhow::Result<()> {
+        let sources = self.sources(common);
+        let config = config::load(&sources)?;
+        let token = match sources.token() {
+            Some(token) => {
+                Tokens::check_chosen(token).context("ENDCAP_TOKEN cannot be the token")?;
+                token.to_owned()
+            }
+            None => random_token()?,
+        };
+        belongs_to_no_hq(&config.data_dir)?;
+        let tokens = Tokens::open(&config.tokens_file())?.with_fixed(&token, Role::Admin, "demo");
+        on_runtime(async {
+            // Before the pull: a taken port is better told at once than after a download.
+            app::check_port(&config).await?;
+            is_free(self.hq_listen).await?;
+            pull(&config, &self.model).await?;
+            // Without it products are found by their words alone.
+            if !self.words_only
+                && let Err(error) = pull(&config, ENCODER).await
+            {
+                output::note(&format!("note: search goes by words alone: {error:#}"));
+            }
+            let served = self.served(&config)?;
+            let config = config::load(&sources.with_flag("models.serve", served))?;
+            self.serve(common, config, tokens, token).await
+        })
+    }
+
+    /// The settings, with those of a demo on top.
+    fn sources(&self, common: &Common) -> Sources {
+        let sources = self.door.over(common.sources()).with_flag("models.serve", &self.model);
+        let sources = UNFED.into_iter().fold(sources, |sources, age| sources.with_flag(age, "0"));
+        let watched = WATCHED.into_iter();
+        watched.fold(sources, |sources, (setting, value)| sources.with_flag(setting, value))
+    }
+
+    /// The packages that are there, as the setting has them.
+    fn served(&self, config: &Config) -> anyhow::Result<String> {
+        let store = Store::open(&config.data_dir)?;
+        let encoder = (!self.words_only).then_some(ENCODER);
+        let wanted = std::iter::once(self.model.as_str()).chain(encoder);
+        let there: Vec<_> = wanted.filter(|model| store.package(model).is_ok()).collect();
+        Ok(there.join(","))
+    }
+
+    async fn serve(
+        &self,
+        common: &Common,
+        mut config: Config,
+        tokens: Tokens,
+        token: String,
+    ) -> anyhow::Result<()> {
+        let folder = Folder::of(&config);
+        folder.make()?;
+        let broker = Broker::start(&folder).await?;
+        let hq = Headquarters::start(&folder, self.hq_listen, &broker.url()).await?;
+        let facts = hq.open_shop(&folder, &config).await?;
+        headquarters::tell_addresses(&folder, &broker.url(), &hq.known().url)?;
+        config.line.identity = folder.identity();
+        config.models.name_also(&self.model, ALIAS);
+        let (data_dir, stop) = (config.data_dir.clone(), CancellationToken::new());
+        let greeting = Greeting {
+            model: self.model.clone(),
+            data: common.data.clone(),
+            hq: hq.known().clone(),
+            broker: broker.url(),
+            facts,
+        };
+        let line = tokio::spawn(broker.follow(stop.clone()));
+        let kept = data_dir.clone();
+        let served =
+            app::run(config, tokens, |started| begin(started, token, greeting, &kept)).await;
+        Context::remove(&data_dir);
+        // Only now: the store has said goodbye.
+        hq.end().await;
+        stop.cancel();
+        let _ = line.await;
+        Ok(served?)
+    }
+}
+
+/// Lets commands find the demo, and greets once the shop's facts are there.
+fn begin(started: &Started, token: String, greeting: Greeting, data_dir: &Path) {
+    let server = Known { url: started.url.clone(), token };
+    let context = Context { server: Some(server.clone()), hq: Some(greeting.hq.clone()) };
+    if let Err(error) = context.write(data_dir) {
+        output::note(&format!("note: commands do not find this demo by themselves: {error:#}"));
+    }
+    tokio::spawn(async move {
+        let arrived = async { shop::arrived(&client(None)?, &server, greeting.facts).await };
+        if let Err(error) = arrived.await {
+            output::note(&format!("note: the store's facts cannot be counted: {error:#}"));
         }
-        None => random_token()?,
-    };
-    let tokens = Tokens::open(&config.tokens_file())?.with_fixed(&token, Role::Admin, "demo");
-    on_runtime(async {
-        // Before the pull: a taken port is better told at once than after a download.
-        app::check_port(&config).await?;
-        pull(&config, MODEL).await?;
-        // Without it products are found by their words alone.
-        if let Err(error) = pull(&config, ENCODER).await {
-            output::note(&format!("note: search goes by words alone: {error:#}"));
-        }
-        shop::load(&config).await?;
-        let config = config::load(&sources.with_flag("models.serve", served(&config)?))?;
-        app::run(config, tokens, |started| greet(started, &token)).await?;
-        Ok(())
+        // Whoever read the address may have closed the pipe; the server goes on.
+        let _ = output::line(&greeting.text(&server));
+    });
+}
+
+/// A demo would mix its own headquarters' wishes with those of a real one.
+fn belongs_to_no_hq(data_dir: &Path) -> anyhow::Result<()> {
+    let identity = data_dir.join("identity");
+    if let Some(kept) = Enrolment::read(&identity)? {
+        bail!(
+            "this box is {} of a headquarters, see {}; try the demo over another folder, with --data DIR",
+            kept.place,
+            identity.display()
+        );
+    }
+    Ok(())
+}
+
+async fn is_free(listen: SocketAddr) -> anyhow::Result<()> {
+    let bound = tokio::net::TcpListener::bind(listen).await;
+    bound.map(drop).with_context(|| {
+        format!(
+            "headquarters cannot listen on {listen}; --hq-listen 127.0.0.1:0 takes any free port"
+        )
     })
 }
 
@@ -85,41 +244,6 @@ async fn pull(config: &Config, model: &str) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("pulling {model}"))?;
     Ok(())
-}
-
-/// The packages that are there, as the setting has them.
-fn served(config: &Config) -> anyhow::Result<String> {
-    let store = Store::open(&config.data_dir)?;
-    let there = [MODEL, ENCODER].into_iter().filter(|model| store.package(model).is_ok());
-    Ok(there.collect::<Vec<_>>().join(","))
-}
-
-fn greet(started: &Started, token: &str) {
-    let Started { url, .. } = started;
-    let body = format!(
-        "{{\"model\": \"{MODEL}\", \"stream\": true, \"temperature\": 0, \"max_tokens\": 64, \"messages\": \
-         [{{\"role\": \"user\", \"content\": \"What is the capital of France?\"}}]}}"
-    );
-    let question = r#"{"question": "How much are the Fuji apples?"}"#;
-    let order = r#"{"sku": "901062", "kind": "shelf_talker"}"#;
-    let text = format!(
-        "Endcap serves {MODEL} and a sample shop on {url}\n\
-         Token: {token}\n\
-         Try it:\n\n  \
-         curl -sN {url}/v1/chat/completions -H 'Authorization: Bearer {token}' \
-         -H 'Content-Type: application/json' -d '{body}'\n\n  \
-         curl -s '{url}/store/v1/search?q=strawbery+yogurt&in_stock=true' \
-         -H 'Authorization: Bearer {token}'\n\n  \
-         curl -s '{url}/store/v1/search?q=helado&on_promotion=true&without=nuts&language=es' \
-         -H 'Authorization: Bearer {token}'\n\n  \
-         curl -s {url}/store/v1/ask -H 'Authorization: Bearer {token}' \
-         -H 'Content-Type: application/json' -d '{question}'\n\n  \
-         curl -s {url}/store/v1/copy -H 'Authorization: Bearer {token}' \
-         -H 'Content-Type: application/json' -d '{order}'\n\n\
-         Ctrl-C stops it."
-    );
-    // Whoever read the address may have closed the pipe; the server goes on.
-    let _ = output::line(&text);
 }
 
 /// 256 random bits, as text that needs no quoting.

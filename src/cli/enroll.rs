@@ -1,10 +1,11 @@
 //! `endcap enroll`: this box becomes a node of headquarters.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use reqwest::Method;
+use reqwest::{Client, Method};
 use serde_json::Value;
 
 use super::arguments::Common;
@@ -12,7 +13,7 @@ use super::output;
 use super::place::{client, exchange};
 use crate::config;
 use crate::hq::enrolment::{
-    Identity, Request, make_renewal, make_request, read_token, write_identity, write_renewal,
+    Identity, Request, make_renewal, pending_request, read_token, write_identity, write_renewal,
 };
 use crate::sync::Enrolment;
 use crate::sync::mqtt::Credentials;
@@ -21,10 +22,14 @@ const EXAMPLES: &str = "\
 Examples:
   endcap enroll --hq https://hq.example --token ecl_…
   endcap enroll --hq https://hq.example --token ecl_… --authority authority.pem
-  endcap enroll --renew                        every few weeks; a certificate holds 90 days
+  endcap enroll --renew                        now; a running server renews by itself
 
-The token comes from `endcap hq enroll-token STORE BOX` at HQ; it works once. The key is made here and
+The token comes from `endcap hq enroll-token STORE BOX` at HQ; it works for one box. Where the answer is
+lost, the same command may be given again. The key is made here and
 never leaves this box.";
+
+/// By how much the clocks of box and HQ may differ.
+const MAX_APART: Duration = Duration::from_secs(30 * 60);
 
 /// Arguments of `enroll`.
 #[derive(Debug, Args)]
@@ -55,7 +60,7 @@ pub(super) struct Enroll {
 
 impl Enroll {
     pub(super) async fn run(self, common: &Common) -> anyhow::Result<()> {
-        let folder = config::load(&common.sources())?.data_dir.join("identity");
+        let folder = config::load(&common.sources())?.line.identity;
         if self.renew { self.renew(&folder).await } else { self.enrol(&folder).await }
     }
 
@@ -64,14 +69,10 @@ impl Enroll {
             bail!("this box is enrolled already, see {}; --again enrols it anew", folder.display());
         }
         let hq = self.hq.as_deref().context("--hq")?;
-        let (key, request) = make_request()?;
-        let asked = Request { claim: self.token.clone(), request, proof: None };
-        let identity = self.ask(hq, "/hq/v1/enrol", None, &asked).await?;
-        std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-        write_identity(folder, hq, &key, &identity)?;
-        let place = &identity.place;
+        let claim = self.token.as_deref().context("--token")?;
+        let place = become_node(&self.client(hq)?, hq, claim, folder).await?;
         output::note(&format!("this box is {place} now; its identity is in {}", folder.display()));
-        Ok(output::line(place)?)
+        Ok(output::line(&place)?)
     }
 
     async fn renew(&self, folder: &Path) -> anyhow::Result<()> {
@@ -81,19 +82,15 @@ impl Enroll {
         let key = std::fs::read_to_string(folder.join(Credentials::KEY))
             .with_context(|| format!("reading the key in {}", folder.display()))?;
         let hq = self.hq.clone().or(kept.hq).context("--hq")?;
-        let identity = self.ask(&hq, "/hq/v1/renew", Some(&token), &make_renewal(&key)?).await?;
+        let (client, asked) = (self.client(&hq)?, make_renewal(&key)?);
+        let identity = ask(&client, &hq, "/hq/v1/renew", Some(&token), &asked).await?;
         write_renewal(folder, &identity)?;
         output::note(&format!("{} has its next certificate", identity.place));
         Ok(())
     }
 
-    async fn ask(
-        &self,
-        hq: &str,
-        path: &str,
-        token: Option<&str>,
-        asked: &Request,
-    ) -> anyhow::Result<Identity> {
+    /// A client for HQ, which is asked over https unless it is on this machine.
+    fn client(&self, hq: &str) -> anyhow::Result<Client> {
         if !hq.starts_with("https://") && !is_near(hq) {
             bail!("{hq}: a token would cross the network in clear; HQ is asked over https");
         }
@@ -101,15 +98,60 @@ impl Enroll {
             std::fs::read(path).with_context(|| format!("reading {}", path.display()))
         };
         let authority = self.authority.as_deref().map(read).transpose()?;
-        let client = client(authority.as_deref())?;
-        let url = format!("{}{path}", hq.trim_end_matches('/'));
-        let body = serde_json::to_string(asked)?;
-        let answer: Value = exchange(&client, token, Method::POST, &url, |request| {
-            request.header("content-type", "application/json").body(body)
-        })
-        .await?;
-        serde_json::from_value(answer).context("HQ's answer is no identity")
+        client(authority.as_deref())
     }
+}
+
+/// Makes this box the node that a claim is for, and keeps in `folder` who it is. The key is made here
+/// and goes nowhere. Gives its place.
+pub(super) async fn become_node(
+    client: &Client,
+    hq: &str,
+    claim: &str,
+    folder: &Path,
+) -> anyhow::Result<String> {
+    check_clock(client, hq).await?;
+    // The key is on the disk before HQ sees it: where the answer is lost, the same claim works again.
+    let (key, request) = pending_request(folder)?;
+    let asked = Request { claim: Some(claim.to_owned()), request, proof: None };
+    let identity = ask(client, hq, "/hq/v1/enrol", None, &asked).await?;
+    write_identity(folder, hq, &key, &identity)?;
+    Ok(identity.place)
+}
+
+/// Refuses a box whose clock HQ would contradict, before a claim is shown: it would not believe its
+/// own certificate, nor anybody else's.
+async fn check_clock(client: &Client, hq: &str) -> anyhow::Result<()> {
+    let url = format!("{}/health/live", hq.trim_end_matches('/'));
+    let answer = client.get(&url).send().await.with_context(|| format!("asking {url}"))?;
+    let date = answer.headers().get("date").and_then(|date| date.to_str().ok());
+    let Some(theirs) = date.and_then(|date| httpdate::parse_http_date(date).ok()) else {
+        return Ok(()); // Something before HQ leaves it out.
+    };
+    let ours = SystemTime::now();
+    let apart = ours.duration_since(theirs).or_else(|_| theirs.duration_since(ours));
+    let apart = apart.unwrap_or_default();
+    if apart > MAX_APART {
+        let by = apart.as_secs() / 60;
+        bail!("this box's clock and that of {hq} are {by} minutes apart; set it, then enrol");
+    }
+    Ok(())
+}
+
+async fn ask(
+    client: &Client,
+    hq: &str,
+    path: &str,
+    token: Option<&str>,
+    asked: &Request,
+) -> anyhow::Result<Identity> {
+    let url = format!("{}{path}", hq.trim_end_matches('/'));
+    let body = serde_json::to_string(asked)?;
+    let answer: Value = exchange(client, token, Method::POST, &url, |request| {
+        request.header("content-type", "application/json").body(body)
+    })
+    .await?;
+    serde_json::from_value(answer).context("HQ's answer is no identity")
 }
 
 /// Whether an address is on this machine, where nobody listens in.

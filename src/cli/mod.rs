@@ -13,13 +13,16 @@
 
 mod arguments;
 mod bench;
+mod beside;
 mod cache;
 mod configuration;
+mod context;
 mod demo;
 mod doctor;
 mod enroll;
 mod facts;
 mod hq;
+mod live;
 mod models;
 mod output;
 mod place;
@@ -27,6 +30,7 @@ mod progress;
 mod run;
 mod serve;
 mod session;
+mod settings;
 mod status;
 mod token;
 
@@ -73,7 +77,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Run(run) => run::run(&common, &run).map(done),
         Command::Bench(bench) => bench::run(&common, &bench).map(done),
         Command::Doctor(doctor) => doctor::run(&common, &doctor).map(done),
-        Command::Config { command } => configuration::run(&common, command).map(done),
+        Command::Config { command } => on_runtime(configuration::run(&common, command)).map(done),
         Command::Token { command } => token::run(&common, command).map(done),
     }
 }

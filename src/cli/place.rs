@@ -7,6 +7,7 @@ use clap::Args;
 use reqwest::{Certificate, Client, Method, RequestBuilder};
 use serde_json::Value;
 
+use super::context::{Context, Known};
 use crate::config::{self, Sources};
 
 /// Until a server takes the connection.
@@ -17,10 +18,12 @@ const TIMEOUT: Duration = Duration::from_secs(600);
 /// Where the server is and who asks.
 #[derive(Debug, Args)]
 pub(super) struct Place {
-    /// Address of the server [default: http:// and the configured server.listen]
+    /// Address of the server [default: that of a running demo, else http:// and the configured
+    /// server.listen]
     #[arg(long, value_name = "URL")]
     server: Option<String>,
-    /// An admin token; better in ENDCAP_TOKEN, as others can see a command's arguments
+    /// An admin token; better in ENDCAP_TOKEN, as others can see a command's arguments. A running
+    /// demo's is known
     #[arg(long)]
     token: Option<String>,
 }
@@ -50,23 +53,25 @@ impl Place {
         complete: impl FnOnce(RequestBuilder) -> RequestBuilder,
     ) -> anyhow::Result<Value> {
         let (url, token) = self.address(sources, path)?;
-        exchange(&client(None)?, Some(token), method, &url, complete).await
+        exchange(&client(None)?, Some(&token), method, &url, complete).await
     }
 
     /// Where a path is, and who asks.
-    fn address<'a>(
-        &'a self,
-        sources: &'a Sources,
-        path: &str,
-    ) -> anyhow::Result<(String, &'a str)> {
-        let server = match &self.server {
-            Some(server) => server.clone(),
-            None => format!("http://{}", config::load(sources)?.server.listen),
+    fn address(&self, sources: &Sources, path: &str) -> anyhow::Result<(String, String)> {
+        let (server, known) = match &self.server {
+            Some(server) => (server.clone(), None),
+            None => {
+                let config = config::load(sources)?;
+                match Context::read(&config.data_dir)?.server {
+                    Some(Known { url, token }) => (url, Some(token)),
+                    None => (format!("http://{}", config.server.listen), None),
+                }
+            }
         };
-        let token = self.token.as_deref().or(sources.token()).context(
+        let token = self.token.as_deref().or(sources.token()).or(known.as_deref()).context(
             "an admin token is needed, in ENDCAP_TOKEN; `endcap token create --role admin` makes one",
         )?;
-        Ok((format!("{}{path}", server.trim_end_matches('/')), token))
+        Ok((format!("{}{path}", server.trim_end_matches('/')), token.to_owned()))
     }
 }
 

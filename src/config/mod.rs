@@ -11,7 +11,7 @@
 //! - An unknown setting is a fault, in the file and in the environment.
 //! - No setting holds a secret; keys and certificates are named by their files.
 //!
-//! **Not here**: what a room does with its values; settings that change while the server runs.
+//! **Not here**: what a room does with its values; what HQ or the store lay over them while the server runs.
 
 mod facts;
 mod fault;
@@ -19,6 +19,7 @@ mod kinds;
 mod line;
 mod raw;
 mod sections;
+mod shared;
 mod sources;
 
 use std::path::PathBuf;

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use super::raw::{Given, Reader};
 use super::{Setting, default_data_dir};
-use super::{facts, kinds, line};
+use super::{facts, kinds, line, shared};
 use crate::api;
 use crate::api::shelf::Share;
 use crate::cache::{self, Tiers};
 use crate::engine::{self, Activation, KvType};
 use crate::facts::FactsConfig;
 use crate::http::{self, BodyLimits, TlsFiles};
+use crate::protocol::documents::ConfigDoc;
 use crate::skills::clerk;
 use crate::skills::language::Language;
 use crate::sync::LineSettings;
@@ -41,6 +42,8 @@ pub struct Config {
     pub skills: clerk::Settings,
     /// The line to HQ.
     pub line: LineSettings,
+    /// What lies below HQ's document.
+    pub below_hq: ConfigDoc,
     /// How the server tells what it does.
     pub log: Log,
     /// Every setting in force, with who set it. Holds no secret.
@@ -58,6 +61,14 @@ pub struct Models {
     pub pin: Vec<String>,
     /// Names for one or more packages.
     pub aliases: BTreeMap<String, Vec<Share>>,
+}
+
+impl Models {
+    /// Gives a package one name more, unless that is somebody's already.
+    pub fn name_also(&mut self, package: &str, alias: &str) {
+        let share = Share { package: package.to_owned(), weight: 1 };
+        self.aliases.entry(alias.to_owned()).or_insert_with(|| vec![share]);
+    }
 }
 
 /// When a package comes into memory.
@@ -95,6 +106,17 @@ impl Config {
         self.data_dir.join("state.redb")
     }
 
+    /// Who set what lies below a setting of HQ's document, and as what; none for one that is not known.
+    pub fn below(&self, name: &str) -> Option<&Setting> {
+        let (_, path) = shared::NAMES.iter().find(|(known, _)| *known == name)?;
+        self.settings.iter().find(|setting| setting.path == *path)
+    }
+
+    /// The settings that HQ may set, by their names in its document.
+    pub fn shared() -> impl Iterator<Item = &'static str> {
+        shared::NAMES.iter().map(|(name, _)| *name)
+    }
+
     /// Where the tokens' digests are kept.
     pub fn tokens_file(&self) -> PathBuf {
         self.data_dir.join("tokens.json")
@@ -105,7 +127,9 @@ impl Config {
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Config> {
     let default = default_data_dir(reader.sources());
     let data_dir = path(reader, "data_dir", Some(default))?;
+    let (cache, skills) = (cache(reader), skills(reader));
     let config = Config {
+        below_hq: shared::read(reader, &skills, &cache),
         line: line::read(reader, &data_dir),
         data_dir,
         server: server(reader),
@@ -113,8 +137,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Config> {
         facts: facts::read(reader),
         engine: engine(reader),
         models: models(reader),
-        cache: cache(reader),
-        skills: skills(reader),
+        cache,
+        skills,
         log: log(reader),
         settings: Vec::new(),
     };
@@ -378,7 +402,7 @@ pub(super) fn bytes(
 }
 
 /// A size that may be left out; `otherwise` says what is done then.
-fn bytes_or(
+pub(super) fn bytes_or(
     reader: &mut Reader<'_>,
     setting: &'static str,
     otherwise: &str,

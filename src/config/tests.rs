@@ -144,3 +144,33 @@ fn the_readme_names_every_setting() {
         assert!(readme.contains(&format!("`{name}`")), "README.md does not name {name}");
     }
 }
+
+#[test]
+fn what_hq_may_set_has_its_lowest_layer_in_the_file() {
+    let (_folder, sources) = with_file(
+        "[skills]\nlanguage = \"de\"\nblocked_terms = [\"cheapest\"]\n[cache]\nask = \"off\"\n\
+         [store]\ninstall_hours = [\"22:00-05:00\"]\n[line]\nwan_per_day = \"5 GiB\"\n",
+    );
+    let config = load(&sources).unwrap();
+    let wanted = r#"{"blocked_terms":["cheapest"],"default_language":"de",
+        "cache":{"ask":"off","chat":"exact","copy":"exact"},
+        "install_hours":[{"from":"22:00","until":"05:00"}],"wan_bytes_per_day":5368709120}"#;
+    let wanted = crate::protocol::documents::ConfigDoc::parse(wanted.as_bytes()).unwrap();
+    assert_eq!(config.below_hq, wanted);
+    for name in Config::shared() {
+        let setting = config.below(name).unwrap();
+        let from_file = !["cache.chat", "cache.copy", "log_level"].contains(&name);
+        assert_eq!(setting.origin == Origin::File, from_file, "{name}: {setting:?}");
+    }
+    for (text, named) in [
+        ("[store]\ninstall_hours = [\"22:00-22:00\"]", "store.install_hours"),
+        ("[store]\ninstall_hours = [\"at night\"]", "store.install_hours"),
+        ("[line]\nwan_per_day = \"lots\"", "line.wan_per_day"),
+        ("[skills]\nblocked_terms = [\" \"]", "skills.blocked_terms"),
+    ] {
+        let found = faults(text);
+        assert!(found.iter().any(|fault| fault.starts_with(named)), "{text}: {found:?}");
+    }
+    let long = format!("[skills]\nblocked_terms = [\"{}\"]", "x".repeat(129));
+    assert!(faults(&long).iter().any(|fault| fault.starts_with("skills.blocked_terms")));
+}

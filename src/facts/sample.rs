@@ -37,6 +37,9 @@ pub enum SampleError {
     /// The facts do not take one of its changes.
     #[error("loading the sample shop")]
     Refused(#[from] Refused),
+    /// A fact of it cannot be written as a line.
+    #[error("writing the sample shop as lines")]
+    Line(#[from] serde_json::Error),
 }
 
 /// Puts the sample shop into facts, with its first week moved to that of `now`: all of it or nothing.
@@ -46,23 +49,53 @@ pub fn load(
     now: UnixSeconds,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Written, SampleError> {
+    let mut staged = facts.stage()?;
+    let tables = each(now, facts.config().zone, |change, read, all| {
+        staged.push(&change)?;
+        progress(read, all);
+        Ok(())
+    })?;
+    for table in tables {
+        staged.push(&Change::Confirm { table })?;
+    }
+    Ok(staged.commit(None, now)?)
+}
+
+/// The sample shop as a feed sends it: a line of JSON for each fact, with its first week moved to
+/// that of `now` on the clock of `zone`. Some megabytes.
+pub fn lines(now: UnixSeconds, zone: Zone) -> Result<Vec<u8>, SampleError> {
+    let mut lines = Vec::new();
+    each(now, zone, |change, _, _| {
+        lines.extend(change.to_line()?);
+        lines.push(b'\n');
+        Ok(())
+    })?;
+    Ok(lines)
+}
+
+/// Hands over every fact, with how many bytes of how many are read; gives the tables.
+fn each(
+    now: UnixSeconds,
+    zone: Zone,
+    mut take: impl FnMut(Change, u64, u64) -> Result<(), SampleError>,
+) -> Result<Vec<Table>, SampleError> {
     let tables = tables()?;
     let all = tables.iter().map(|(_, text)| text.len() as u64).sum();
-    let (weeks, mut behind) = (Weeks::until(now, facts.config().zone), 0);
-    let mut staged = facts.stage()?;
+    let (weeks, mut behind) = (Weeks::until(now, zone), 0);
+    let mut seen = Vec::with_capacity(tables.len());
     for (table, text) in tables {
         let bytes = text.len() as u64;
         let told = |fault| SampleError::Row { table: table.to_string(), fault };
         let mut rows = Rows::of_csv(Cursor::new(text), table, bytes).map_err(told)?;
         while let Some(row) = rows.next() {
             let Entry { id, fact, source, .. } = row.map_err(told)?;
-            staged.push(&Change::Put { id, fact: weeks.moved(fact), source })?;
-            progress(behind + rows.bytes_read(), all);
+            let change = Change::Put { id, fact: weeks.moved(fact), source };
+            take(change, behind + rows.bytes_read(), all)?;
         }
         behind += bytes;
-        staged.push(&Change::Confirm { table })?;
+        seen.push(table);
     }
-    Ok(staged.commit(None, now)?)
+    Ok(seen)
 }
 
 /// The tables' CSV texts.
@@ -187,6 +220,19 @@ mod tests {
         let again = load(&facts, now, |_, _| ()).unwrap();
         assert_eq!((again.outcomes.created, again.outcomes.changed), (0, 0));
         assert!(again.outcomes.unchanged > 15_000);
+    }
+
+    #[test]
+    fn its_lines_are_the_same_shop() {
+        let (facts, now) = loaded("2026-11-26T12:00:00+01:00");
+        let lines = lines(now, facts.config().zone).unwrap();
+        let mut staged = facts.stage().unwrap();
+        for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            staged.push(&Change::parse(line).unwrap()).unwrap();
+        }
+        let again = staged.commit(None, now).unwrap().outcomes;
+        assert_eq!((again.created, again.changed), (0, 0));
+        assert!(again.unchanged > 15_000);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Mosquitto's configuration, access rules and certificates: nodes speak under their own name only.
 //!
 //! The broker knows a node by the common name of its certificate, `tenant/store/node`, and rules are
-//! patterns over it. What a tenant's nodes may all read is readable for every node of the broker;
+//! patterns over it. A node that was revoked is denied everything by its name, as its certificate holds
+//! until its end. What a tenant's nodes may all read is readable for every node of the broker;
 //! groups' documents carry settings, so their topics are open only where one tenant alone uses it.
 
 use std::fmt::Write as _;
@@ -10,10 +11,12 @@ use std::path::{Path, PathBuf};
 use super::enrolment::Authority;
 use super::error::HqError;
 use super::key_file;
-use crate::protocol::Label;
 use crate::protocol::limits::MAX_ENVELOPE_BYTES;
+use crate::protocol::{Label, Place};
 use crate::sync::mqtt::Credentials;
 
+/// The file of the access rules.
+const ACL: &str = "acl";
 /// What the broker calls HQ.
 const HQ: &str = "hq";
 
@@ -28,6 +31,8 @@ pub struct BrokerPlan {
     pub port: u16,
     /// Whose nodes.
     pub tenants: Vec<Label>,
+    /// Nodes whose certificate holds but that are none of ours any more.
+    pub revoked: Vec<Place>,
 }
 
 /// Writes the files of a broker that HQ's authority vouches for; gives their paths. Its key and HQ's
@@ -45,7 +50,7 @@ pub fn write(hq_dir: &Path, plan: &BrokerPlan) -> Result<Vec<PathBuf>, HqError> 
         (folder.join("authority.pem"), authority.certificate()),
         (folder.join("broker.pem"), &certificate),
         (folder.join("broker.key"), &key),
-        (folder.join("acl"), &rules(&plan.tenants)),
+        (folder.join(ACL), &rules(plan)),
         (folder.join("mosquitto.conf"), &configuration(&folder, plan.port)),
         (folder.join(HQ).join(Credentials::AUTHORITY), authority.certificate()),
         (folder.join(HQ).join(Credentials::CERTIFICATE), &own_certificate),
@@ -55,6 +60,14 @@ pub fn write(hq_dir: &Path, plan: &BrokerPlan) -> Result<Vec<PathBuf>, HqError> 
         written.push(path);
     }
     Ok(written)
+}
+
+/// Writes the access rules alone, as after a node was revoked; the broker reads them anew on SIGHUP.
+/// Gives their path.
+pub fn write_rules(plan: &BrokerPlan) -> Result<PathBuf, HqError> {
+    let path = plan.folder.join(ACL);
+    key_file::write(&path, rules(plan).as_bytes())?;
+    Ok(path)
 }
 
 fn configuration(folder: &Path, port: u16) -> String {
@@ -75,12 +88,15 @@ acl_file {folder}/acl
 persistence false
 max_packet_size {most}
 max_inflight_messages 200
-max_queued_messages 1000
+# Stores that come back together all speak to HQ at once.
+max_queued_messages 20000
+max_queued_bytes 16777216
 "
     )
 }
 
-fn rules(tenants: &[Label]) -> String {
+fn rules(plan: &BrokerPlan) -> String {
+    let BrokerPlan { tenants, revoked, .. } = plan;
     let mut rules = format!(
         "# Written by `endcap hq broker-files`.
 user {HQ}
@@ -98,6 +114,9 @@ pattern read r/v1/%u/cmd/+
 pattern read r/v1/%u/snap
 "
     );
+    for place in revoked {
+        let _ = write!(rules, "\nuser {place}\ntopic deny #\n");
+    }
     let alone = tenants.len() == 1;
     for tenant in tenants {
         let _ = write!(rules, "\npattern read r/v1/{tenant}/facts/+/head\n");

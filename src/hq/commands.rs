@@ -1,5 +1,7 @@
 //! Commands: given once, said again until the node answers or their time is over.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -14,8 +16,8 @@ use super::registry::members;
 use super::rows::{from_json, int, parsed, to_json, uint};
 use super::service::Hq;
 use crate::protocol::{
-    Command, Fields, Gap, Label, Ledger, Message, MessageId, Name, NodeTopic, Place, Stream,
-    Target, Topic, UnixMillis,
+    Command, Envelope, Fields, Gap, Label, Ledger, Message, MessageId, Name, NodeTopic, Place,
+    Stream, Target, Topic, UnixMillis,
 };
 
 /// Commands of one node that wait for an answer. Fewer than the holes that a node remembers in a
@@ -104,7 +106,7 @@ impl Hq {
         Ok(ids)
     }
 
-    async fn give(
+    pub(super) async fn give(
         &self,
         change: &mut Transaction,
         ledger: Ledger,
@@ -177,10 +179,12 @@ impl Hq {
 
     /// Commands of nodes on the line of which nothing was heard, to be said again.
     pub(super) async fn commands_again(&self, now: UnixMillis) -> Result<Vec<Outgoing>, HqError> {
-        let select = "SELECT c.place, c.id, c.signed FROM commands c
-             JOIN nodes n ON n.place = c.place
-             WHERE n.presence = 'online' AND c.outcome IS NULL AND c.expires_ms > $1
-             ORDER BY c.place, c.seq LIMIT $2";
+        // Those that are not over are few; in the order of boxes it would look at all there ever were.
+        let select = "WITH waiting AS MATERIALIZED (
+               SELECT place, seq, id, signed FROM commands
+               WHERE expires_ms > $1 AND outcome IS NULL)
+             SELECT w.place, w.id, w.signed FROM waiting w JOIN nodes n ON n.place = w.place
+             WHERE n.presence = 'online' ORDER BY w.place, w.seq LIMIT $2";
         let rows: Vec<(String, String, Vec<u8>)> = sqlx::query_as(select)
             .bind(int(now.0))
             .bind(i64::from(MAX_AGAIN))
@@ -248,23 +252,29 @@ pub(super) async fn unanswered(
             .fetch_one(&mut **change)
             .await
             .map_err(reading())?;
-    let gone = rows.first().map_or(last, |(seq, ..)| seq - 1);
+    // Commands of before the last start are counted in a ledger of their own.
+    let mut gone = BTreeMap::from([(ledger(change).await?, last)]);
+    let mut commands = Vec::new();
+    for (seq, id, bytes) in rows {
+        let counted = Envelope::parse(&bytes)?.counted;
+        let Some(counted) = counted else { continue };
+        let before = gone.entry(counted.ledger).or_insert(seq - 1);
+        *before = (*before).min(seq - 1);
+        commands.push(again(place, &id, bytes)?);
+    }
     let mut messages = Vec::new();
-    if gone > 0 {
-        let ledger = ledger(change).await?;
-        let gap = Message::Gap(Gap { first: 1, last: uint(gone) });
-        let envelope = hq.clock.envelope(&gap, now)?.counted(ledger, Stream::Cmd, uint(gone));
+    for (ledger, last) in gone.into_iter().filter(|(_, last)| *last > 0) {
+        let gap = Message::Gap(Gap { first: 1, last: uint(last) });
+        let envelope = hq.clock.envelope(&gap, now)?.counted(ledger, Stream::Cmd, uint(last));
         let id = MessageId(random()?);
         messages.push(Outgoing::to_node(place, NodeTopic::Command(id), &envelope)?);
     }
-    for (_, id, bytes) in rows {
-        messages.push(again(place, &id, bytes)?);
-    }
+    messages.extend(commands);
     Ok(messages)
 }
 
-/// The ledger that counts commands; made with the database.
-async fn ledger(change: &mut Transaction) -> Result<Ledger, HqError> {
+/// The ledger that counts commands; another with each start of the server.
+pub(super) async fn ledger(change: &mut Transaction) -> Result<Ledger, HqError> {
     let reading = || HqError::database("reading the ledger of commands");
     let made = Ledger(random()?).to_string();
     sqlx::query("INSERT INTO settings (name, value) VALUES ('ledger', $1) ON CONFLICT DO NOTHING")

@@ -43,11 +43,19 @@ pub struct HqConfig {
     pub readers: u32,
     /// Where nodes find the broker, as `mqtts://host:port`; they are told when they enrol.
     pub node_broker: Option<String>,
+    /// How long a node's certificate holds; it is renewed after two thirds of that.
+    pub certificate_life: Duration,
 }
 
 impl HqConfig {
     /// The usual settings over a folder.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
-        Self { data_dir: data_dir.into(), keep: Keep::default(), readers: 4, node_broker: None }
+        Self {
+            data_dir: data_dir.into(),
+            keep: Keep::default(),
+            readers: 4,
+            node_broker: None,
+            certificate_life: DAY * 90,
+        }
     }
 }

@@ -9,6 +9,7 @@ use super::acts::{self, Actor};
 use super::clock::now;
 use super::database::{Transaction, commit};
 use super::error::HqError;
+use super::floors::last_version;
 use super::ingest::Outgoing;
 use super::registry::members;
 use super::rows::{from_json, int, parsed, uint};
@@ -67,7 +68,7 @@ pub struct DesiredRow {
     pub document: String,
     /// Its version; ascends over all of a tenant's targets.
     pub version: u64,
-    /// For whom: `tenant/store/node` or `tenant/grp/group`.
+    /// For whom: `tenant/store/node`, `tenant/grp/group`, or the boxes of `deployment:N`.
     pub target: String,
     /// SHA-256 of its bytes.
     pub digest: String,
@@ -150,16 +151,14 @@ pub(super) async fn newest_for(
     place: &Place,
     now: UnixMillis,
 ) -> Result<Vec<Pointer>, HqError> {
+    // Targets name their tenant, so the inner query finds all of it in one index.
     let select = format!(
-        "SELECT {DESIRED_COLUMNS} FROM desired WHERE tenant = $1 AND target IN (
-           SELECT CAST($2 AS TEXT) UNION ALL
-           SELECT tenant || '/grp/' || grp FROM members WHERE place = $2)
-         AND version = (
-           SELECT max(version) FROM desired same
-           WHERE same.tenant = desired.tenant AND same.document = desired.document
-             AND same.target IN (
-               SELECT CAST($2 AS TEXT) UNION ALL
-               SELECT tenant || '/grp/' || grp FROM members WHERE place = $2))"
+        "SELECT {DESIRED_COLUMNS} FROM desired JOIN (
+           SELECT document AS kind, max(version) AS newest FROM desired WHERE target IN (
+             SELECT CAST($2 AS TEXT) UNION ALL
+             SELECT tenant || '/grp/' || grp FROM members WHERE place = $2)
+           GROUP BY document) last
+         ON tenant = $1 AND document = kind AND version = newest"
     );
     let rows: Vec<DesiredColumns> = sqlx::query_as(&select)
         .bind(place.tenant.as_str())
@@ -168,9 +167,37 @@ pub(super) async fn newest_for(
         .await
         .map_err(HqError::database("reading what a node is to have"))?;
     let of = |row| pointer(Target::Node(place.clone()), row);
-    let pointers = rows.into_iter().map(of).collect::<Result<Vec<_>, _>>()?;
+    let mut pointers = rows.into_iter().map(of).collect::<Result<Vec<_>, _>>()?;
     let holds = |pointer: &Pointer| pointer.expires.is_none_or(|expires| now < expires);
-    Ok(pointers.into_iter().filter(holds).collect())
+    pointers.retain(holds);
+    if let Some(wish) = wish_for(change, place).await?.filter(holds) {
+        let newer =
+            |other: &Pointer| other.document == wish.document && other.version > wish.version;
+        if !pointers.iter().any(newer) {
+            pointers.retain(|other| other.document != wish.document);
+            pointers.push(wish);
+        }
+    }
+    Ok(pointers)
+}
+
+/// What deployments want of a node.
+pub(super) async fn wish_for(
+    change: &mut Transaction,
+    place: &Place,
+) -> Result<Option<Pointer>, HqError> {
+    let select = "SELECT d.document, d.version, d.target, d.digest, d.size_bytes, d.issued_ms,
+           w.until_ms, d.author, d.path, d.inline
+         FROM wishes w JOIN desired d
+           ON d.tenant = $1 AND d.document = 'bundle' AND d.version = w.version
+         WHERE w.place = $2";
+    let row: Option<DesiredColumns> = sqlx::query_as(select)
+        .bind(place.tenant.as_str())
+        .bind(place.to_string())
+        .fetch_optional(&mut **change)
+        .await
+        .map_err(HqError::database("reading what deployments want of a node"))?;
+    row.map(|row| pointer(Target::Node(place.clone()), row)).transpose()
 }
 
 impl Hq {
@@ -185,8 +212,8 @@ impl Hq {
         };
         require_version(&mut change, &draft).await?;
         let version = next_version(&mut change, &tenant, draft.document).await?;
-        insert(&mut change, &tenant, version, &draft, now, &actor.name).await?;
         let (target, document) = (draft.target.to_string(), draft.document);
+        insert(&mut change, &tenant, version, &target, &draft, now, &actor.name).await?;
         let told = format!("{document} version {version}, {}", draft.digest);
         acts::record(&mut change, actor, "document.publish", &target, &told).await?;
         commit(change).await?;
@@ -224,7 +251,7 @@ impl Hq {
         Ok(())
     }
 
-    fn desired_message(
+    pub(super) fn desired_message(
         &self,
         place: &Place,
         pointer: &Pointer,
@@ -233,38 +260,6 @@ impl Hq {
         let message = Message::Desired(self.director.sign(pointer)?);
         let envelope = self.clock.envelope(&message, now)?;
         Outgoing::to_node(place, NodeTopic::Desired(pointer.document), &envelope)
-    }
-
-    /// Documents of boxes on the line that know of an older version than is wanted, to be said again:
-    /// of some boxes after `after`, and the last of those; none at the end.
-    pub(super) async fn desired_again(
-        &self,
-        after: &str,
-        now: UnixMillis,
-    ) -> Result<(Vec<Outgoing>, Option<String>), HqError> {
-        let select = "SELECT DISTINCT n.place FROM nodes n
-             JOIN desired d ON d.tenant = n.tenant AND (d.target = n.place OR d.target IN (
-               SELECT m.tenant || '/grp/' || m.grp FROM members m WHERE m.place = n.place))
-             LEFT JOIN reported r ON r.place = n.place AND r.document = d.document
-             WHERE n.presence = 'online' AND n.place > $2
-               AND (r.desired IS NULL OR r.desired < d.version)
-             ORDER BY n.place LIMIT $1";
-        let rows: Vec<(String,)> = sqlx::query_as(select)
-            .bind(i64::from(MAX_PAGE))
-            .bind(after)
-            .fetch_all(self.database.reader())
-            .await
-            .map_err(HqError::database("looking for nodes that are behind"))?;
-        let last = rows.last().map(|(place,)| place.clone());
-        let mut messages = Vec::new();
-        let mut reading = self.database.read().await?;
-        for (place,) in &rows {
-            let place: Place = parsed("a place", place)?;
-            for pointer in newest_for(&mut reading, &place, now).await? {
-                messages.push(self.desired_message(&place, &pointer, now)?);
-            }
-        }
-        Ok((messages, last))
     }
 
     /// The newest version at each target of a tenant, newest first; at most 500.
@@ -348,26 +343,21 @@ async fn require_version(change: &mut Transaction, draft: &Draft) -> Result<(), 
     Ok(())
 }
 
-async fn next_version(
+/// The number that the next version of a document gets.
+pub(super) async fn next_version(
     change: &mut Transaction,
     tenant: &Label,
     document: Document,
 ) -> Result<u64, HqError> {
-    let select =
-        "SELECT coalesce(max(version), 0) FROM desired WHERE tenant = $1 AND document = $2";
-    let (last,): (i64,) = sqlx::query_as(select)
-        .bind(tenant.as_str())
-        .bind(document.as_str())
-        .fetch_one(&mut **change)
-        .await
-        .map_err(HqError::database("reading a version"))?;
-    Ok(uint(last) + 1)
+    Ok(last_version(change, tenant, document).await? + 1)
 }
 
-async fn insert(
+/// Writes a version down; `target` says for whom in HQ's own words.
+pub(super) async fn insert(
     change: &mut Transaction,
     tenant: &Label,
     version: u64,
+    target: &str,
     draft: &Draft,
     now: UnixMillis,
     author: &str,
@@ -383,7 +373,7 @@ async fn insert(
         .bind(tenant.as_str())
         .bind(draft.document.as_str())
         .bind(int(version))
-        .bind(draft.target.to_string())
+        .bind(target)
         .bind(draft.digest.to_string())
         .bind(int(draft.size_bytes))
         .bind(path)

@@ -8,6 +8,7 @@ use super::service::Hq;
 use crate::protocol::documents::{Bundle, ConfigDoc, PackIndex, artefact_path};
 use crate::protocol::limits::{MAX_DOCUMENT_BYTES, MAX_INLINE_BYTES};
 use crate::protocol::{Contents, Digest, Document, ProtocolError, Target};
+use crate::sync::{Believed, KeysDoc};
 
 impl Hq {
     /// A document of JSON, as people write it. What does not fit a pointer is kept as an artefact.
@@ -28,18 +29,59 @@ impl Hq {
                 self.require_files(&bundle).await?;
                 bundle.to_bytes().map_err(wrong)?
             }
-            Document::Keys => json.as_bytes().to_vec(),
+            Document::Keys => self.keys_of_json(json)?,
             Document::Cache | Document::Facts | Document::Time => {
                 let why = format!("a {document} document is not published as JSON");
                 return Err(HqError::Value { field: "document", why });
             }
         };
+        self.draft_of_bytes(target, document, bytes).await
+    }
+
+    /// A document of these bytes, carried by its pointer or kept as an artefact.
+    async fn draft_of_bytes(
+        &self,
+        target: Target,
+        document: Document,
+        bytes: Vec<u8>,
+    ) -> Result<Draft, HqError> {
         if bytes.len() <= MAX_INLINE_BYTES {
             return Draft::inline(target, document, bytes);
         }
         let size_bytes = bytes.len() as u64;
         let digest = self.artefacts().put(bytes).await?;
         Ok(kept(target, document, digest, size_bytes))
+    }
+
+    /// Keys that boxes are to believe. One that left out a key with which HQ signs would be its last word.
+    fn keys_of_json(&self, json: &str) -> Result<Vec<u8>, HqError> {
+        let wrong = |why: String| HqError::Value { field: "contents", why };
+        let document = KeysDoc::parse(json.as_bytes()).map_err(|error| wrong(error.to_string()))?;
+        for (role, key) in self.director.public() {
+            let ours = Believed::of(role, &key);
+            if !document.keys.contains(&ours) {
+                return Err(wrong(format!(
+                    "the {role:?} key {} with which HQ signs is left out",
+                    ours.key
+                )));
+            }
+        }
+        document.to_bytes().map_err(|error| wrong(error.to_string()))
+    }
+
+    /// A bundle of JSON whose files are all here, and its document for `target`.
+    pub(super) async fn bundle_of_json(
+        &self,
+        target: Target,
+        json: &str,
+    ) -> Result<(Bundle, Draft), HqError> {
+        let wrong =
+            |error: ProtocolError| HqError::Value { field: "contents", why: error.to_string() };
+        let bundle = Bundle::from_json(json).map_err(wrong)?;
+        self.require_files(&bundle).await?;
+        let bytes = bundle.to_bytes().map_err(wrong)?;
+        let draft = self.draft_of_bytes(target, Document::Bundle, bytes).await?;
+        Ok((bundle, draft))
     }
 
     /// A document that is an artefact already.
@@ -62,8 +104,7 @@ impl Hq {
                 ConfigDoc::parse(&bytes).map_err(wrong)?;
             }
             Document::Cache => self.require_pack(digest).await?,
-            Document::Keys => {}
-            Document::Facts | Document::Time => {
+            Document::Facts | Document::Time | Document::Keys => {
                 let why = format!("a {document} document is not published by hand");
                 return Err(HqError::Value { field: "document", why });
             }
@@ -104,7 +145,11 @@ impl Hq {
     }
 
     /// A document's bytes, read whole.
-    async fn small_artefact(&self, digest: Digest, size_bytes: u64) -> Result<Vec<u8>, HqError> {
+    pub(super) async fn small_artefact(
+        &self,
+        digest: Digest,
+        size_bytes: u64,
+    ) -> Result<Vec<u8>, HqError> {
         let most = MAX_DOCUMENT_BYTES as u64;
         if size_bytes > most {
             return Err(HqError::TooMuch { what: "bytes of a document", found: size_bytes, most });

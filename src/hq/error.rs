@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::database::failed_by_itself;
 use crate::protocol::ProtocolError;
 
 /// Why something could not be done.
@@ -72,6 +73,11 @@ pub enum HqError {
     /// A claim or a token that is none, is used, or is over.
     #[error("{0}")]
     Untrusted(&'static str),
+    /// A box could not be told where its broker is.
+    #[error(
+        "HQ was not told where nodes find the broker, so no box can enrol; start it with --node-broker"
+    )]
+    NoBroker,
     /// A line of facts that cannot be taken.
     #[error("line {line}: {why}")]
     Line {
@@ -119,6 +125,26 @@ pub enum HqError {
         /// As its author saw it.
         expected: u64,
     },
+    /// Somebody was faster with a deployment.
+    #[error("deployment {number} is at revision {found}, not at {expected}; look at it again")]
+    Moved {
+        /// Which.
+        number: u64,
+        /// As it is.
+        found: u64,
+        /// As its author saw it.
+        expected: u64,
+    },
+    /// A deployment is at a point where this makes no sense.
+    #[error("deployment {number} is {state} and cannot be {act}")]
+    Stage {
+        /// `approved` or the like.
+        act: &'static str,
+        /// Which.
+        number: u64,
+        /// How far it is.
+        state: &'static str,
+    },
     /// It is more than is kept or carried.
     #[error("{what}: {found}, at most {most} are possible")]
     TooMuch {
@@ -145,10 +171,13 @@ impl HqError {
         move |source| Self::Database { act, source }
     }
 
-    pub(super) fn file(
-        act: &'static str,
-        path: &std::path::Path,
-    ) -> impl FnOnce(std::io::Error) -> Self {
+    /// Whether the database failed by itself, whatever was asked of it.
+    pub(super) fn is_the_databases(&self) -> bool {
+        matches!(self, Self::Database { source, .. } if failed_by_itself(source))
+    }
+
+    /// For `map_err` behind work on a file.
+    pub fn file(act: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
         move |source| Self::File { act, path: path.to_owned(), source }
     }
 

@@ -16,18 +16,9 @@
 //! - Tokens and claims are stored as digests. Private keys are files of their owner only, in no log.
 //! - Queries keep to what SQLite and Postgres both understand, and their numbered placeholders.
 //!
+//! - A box of a deployment is judged once, by what the box itself attests; silence is no success.
+//!
 //! **Not here**: what a node does about a document, and waves over many stores.
-
-// Test code may take the shortcuts that product code may not.
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        reason = "a test that panics has failed, which is what it is for"
-    )
-)]
 
 // A room's paths are the same wherever they are written.
 extern crate self as hq;
@@ -43,28 +34,36 @@ use endcap_units as units;
 mod acts;
 pub mod api;
 pub mod artefacts;
+mod behind;
 pub mod broker_files;
+mod bundles;
 pub mod catalogues;
 mod clock;
 mod commands;
 mod config;
 mod database;
+pub mod deployments;
 mod director;
 mod documents;
 mod drafts;
 pub mod enrolment;
 mod error;
+mod figures;
+mod floors;
+pub mod history;
 mod ingest;
 mod key_file;
 pub mod line;
 mod measured_file;
 pub mod packs;
 mod pages;
+mod proofs;
 pub mod recalls;
 mod registry;
 mod rows;
 pub mod server;
 mod service;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod tidy;
@@ -72,12 +71,15 @@ pub mod told;
 mod users;
 
 pub use acts::{Act, Actor};
+pub use bundles::BundleRow;
 pub use commands::{CommandRow, Order};
 pub use config::{HqConfig, Keep};
 pub use director::{AuditHead, Director};
 pub use documents::{DesiredRow, Draft, ReportedRow};
 pub use error::HqError;
 pub use ingest::{Incoming, Outgoing};
+pub use proofs::AuditProof;
 pub use registry::{GroupRow, NodeRow, Registry, StoreRow};
 pub use service::Hq;
+pub use settings::WantedConfig;
 pub use users::{Created, Role, UserRow};

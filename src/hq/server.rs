@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::api::{self, Service};
 use super::clock::now;
 use super::config::HqConfig;
+use super::deployments;
 use super::error::HqError;
 use super::line::{self, MqttWire, Standing};
 use super::pages::Sessions;
@@ -21,8 +22,14 @@ use crate::telemetry::Metrics;
 
 /// Between two looks at what is old.
 const TIDY_PERIOD: Duration = Duration::from_secs(600);
+/// Between two notes that HQ lives.
+const ALIVE_PERIOD: Duration = Duration::from_secs(60);
 /// Between two parts of what is old.
 const TIDY_PAUSE: Duration = Duration::from_secs(1);
+/// Between two looks at what was measured since.
+const FOLD_PERIOD: Duration = Duration::from_secs(30);
+/// Between two parts of it, for those who wait to write.
+const FOLD_PAUSE: Duration = Duration::from_millis(200);
 /// What a body of JSON may take.
 const BODY: BodyLimits = BodyLimits { bytes: 256 * 1024, timeout: Duration::from_secs(15) };
 
@@ -68,6 +75,7 @@ pub async fn serve(
 ) -> Result<Drained, ServeError> {
     let hq = Arc::new(Hq::open(config.hq).await?);
     hq.registry().add_tenant(&super::acts::Actor::local(), &config.tenant).await?;
+    hq.begin().await?;
     hq.finish_epochs().await?;
     let secure = config.http.tls.is_some();
     let listener = Listener::bind(config.http).await?;
@@ -85,11 +93,14 @@ pub async fn serve(
     });
     let listening = tokio::spawn(listen(Arc::clone(&hq), config.broker, tell, stop.clone()));
     let tidying = tokio::spawn(tidy(Arc::clone(&hq), stop.clone()));
+    let living = tokio::spawn(live(Arc::clone(&hq), stop.clone()));
+    let deploying = tokio::spawn(deployments::run(Arc::clone(&hq), stop.clone()));
+    let folding = tokio::spawn(fold(Arc::clone(&hq), stop.clone()));
     let users = hq.users().await?.len();
     started(&hq, &Started { url: listener.url(), users });
     let drained = listener.run(api::router(service), metrics, health, stop.clone()).await;
     stop.cancel();
-    let _ = tokio::join!(listening, tidying);
+    let _ = tokio::join!(listening, tidying, living, deploying, folding);
     Ok(drained?)
 }
 
@@ -102,8 +113,29 @@ async fn listen(
     let Some(broker) = broker else { return stop.cancelled().await };
     // A name that is taken would throw the other HQ out, again and again.
     let name = format!("endcap-hq-{:08x}", getrandom::u32().unwrap_or_default());
-    let connect = move || MqttWire::connect(&broker, &name);
+    let told = Arc::default();
+    let connect = move || MqttWire::connect(&broker, &name).map(|wire| wire.telling(&told));
     line::run(hq, connect, standing, stop).await;
+}
+
+/// Notes that HQ lives, and makes epochs of facts that had to begin anew.
+async fn live(hq: Arc<Hq>, stop: CancellationToken) {
+    let work = async {
+        loop {
+            sleep(ALIVE_PERIOD).await;
+            let done = match hq.note_alive().await {
+                Ok(()) => hq.finish_epochs().await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = done {
+                tracing::error!(%error, "HQ could not note that it lives");
+            }
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = work => {}
+    }
 }
 
 /// Removes what is old, and makes room for others between two parts.
@@ -121,6 +153,26 @@ async fn tidy(hq: Arc<Hq>, stop: CancellationToken) {
                         tracing::error!(%error, "what is old could not be removed");
                         break;
                     }
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = work => {}
+    }
+}
+
+/// Folds what was measured into history, a part at a time.
+async fn fold(hq: Arc<Hq>, stop: CancellationToken) {
+    let work = async {
+        loop {
+            match hq.fold(now()).await {
+                Ok(true) => sleep(FOLD_PAUSE).await,
+                Ok(false) => sleep(FOLD_PERIOD).await,
+                Err(error) => {
+                    tracing::error!(%error, "measured values could not be folded");
+                    sleep(FOLD_PERIOD).await;
                 }
             }
         }

@@ -11,9 +11,10 @@ use super::database::Database;
 use super::director::Director;
 use super::enrolment::Authority;
 use super::error::HqError;
+use super::figures::Tally;
 use super::ingest::Outgoing;
 use super::registry::Registry;
-use crate::protocol::Label;
+use crate::protocol::{Label, UnixMillis};
 
 /// Messages that wait for the line; what does not fit is sent when its node asks or with the next round.
 const MAX_OUTGOING: usize = 1024;
@@ -27,6 +28,10 @@ pub struct Hq {
     pub(super) authority: Authority,
     pub(super) artefacts: Artefacts,
     pub(super) clock: Clock,
+    /// What was counted since the start.
+    pub(super) tally: Tally,
+    /// Since when this process has it open.
+    pub(super) started: UnixMillis,
     /// Held while a catalogue goes from one epoch to the next.
     pub(super) publishing: tokio::sync::Mutex<()>,
     outgoing: broadcast::Sender<Arc<Outgoing>>,
@@ -45,7 +50,7 @@ impl Hq {
         let (outgoing, _) = broadcast::channel(MAX_OUTGOING);
         let (changes, _) = watch::channel(0);
         let clock = Clock::start()?;
-        let publishing = tokio::sync::Mutex::default();
+        let (publishing, started) = (tokio::sync::Mutex::default(), super::clock::now());
         Ok(Self {
             config,
             database,
@@ -53,10 +58,17 @@ impl Hq {
             authority,
             artefacts,
             clock,
+            started,
+            tally: Tally::default(),
             publishing,
             outgoing,
             changes,
         })
+    }
+
+    /// Copies the database into a file that is not there yet, while everything goes on.
+    pub async fn back_up(&self, to: &std::path::Path) -> Result<(), HqError> {
+        self.database.copy_to(to).await
     }
 
     /// Tenants, stores, nodes and groups.

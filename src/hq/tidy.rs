@@ -11,6 +11,18 @@ use crate::protocol::UnixMillis;
 /// Rows that leave one table in one change, so that nodes do not wait behind it.
 const MAX_ROWS: i64 = 20_000;
 
+/// Commands that are over; a box's last one stays, as its number goes on.
+const OLD_COMMANDS: &str = "DELETE FROM commands WHERE id IN (
+       SELECT id FROM commands c WHERE expires_ms < $1
+       AND seq < (SELECT max(seq) FROM commands same WHERE same.place = c.place) LIMIT $2)";
+
+/// Versions that others replaced at the same target, and that no deployment wants any more.
+const OLD_VERSIONS: &str = "DELETE FROM desired WHERE (tenant, document, version) IN (
+       SELECT tenant, document, version FROM desired d WHERE issued_ms < $1
+       AND version < (SELECT max(version) FROM desired same
+         WHERE same.target = d.target AND same.document = d.document)
+       AND NOT EXISTS (SELECT 1 FROM wishes w WHERE w.version = d.version) LIMIT $2)";
+
 impl Hq {
     /// Removes what is older or more than is kept; whether there is more to remove.
     pub async fn tidy(&self, now: UnixMillis) -> Result<bool, HqError> {
@@ -27,6 +39,11 @@ impl Hq {
         ] {
             more |= self.tidy_table(table, age, now).await?;
         }
+        for delete in [OLD_COMMANDS, OLD_VERSIONS] {
+            more |= self.tidy_rows(delete, keep.events, now).await?;
+        }
+        more |= self.tidy_deployments(keep.events, now).await?;
+        self.tidy_history(now).await?;
         Ok(more)
     }
 
@@ -36,17 +53,27 @@ impl Hq {
         age: Duration,
         now: UnixMillis,
     ) -> Result<bool, HqError> {
-        let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+        // The oldest have the least ids; a look at all of them would keep nodes waiting.
         let delete = format!(
             "DELETE FROM {table} WHERE id IN (
-               SELECT id FROM {table}
-               WHERE at_ms < $1 OR id <= (SELECT max(id) FROM {table}) - $2
-               ORDER BY id LIMIT $3)"
+               SELECT id FROM (SELECT id, at_ms FROM {table} ORDER BY id LIMIT $2) oldest
+               WHERE at_ms < $1 OR id <= (SELECT max(id) FROM {table}) - {})",
+            self.config.keep.rows
         );
+        self.tidy_rows(&delete, age, now).await
+    }
+
+    /// Removes what `delete` says is older than `$1`, at most `$2` rows.
+    async fn tidy_rows(
+        &self,
+        delete: &str,
+        age: Duration,
+        now: UnixMillis,
+    ) -> Result<bool, HqError> {
+        let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
         let mut change = self.database.begin().await?;
-        let gone = sqlx::query(&delete)
+        let gone = sqlx::query(delete)
             .bind(int(now.0.saturating_sub(age_ms)))
-            .bind(i64::from(self.config.keep.rows))
             .bind(MAX_ROWS)
             .execute(&mut *change)
             .await

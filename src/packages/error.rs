@@ -96,6 +96,15 @@ pub enum PackageError {
         /// Names there are.
         known: String,
     },
+    /// It is the way back.
+    #[error(
+        "{name} belongs to a bundle of headquarters, and the box must be able to go back to it; it goes when \
+         headquarters has another bundle proved here"
+    )]
+    OfBundle {
+        /// The package.
+        name: String,
+    },
     /// Somebody else works on it.
     #[error("another process is pulling, importing or removing {name}; try again when it is done")]
     Busy {

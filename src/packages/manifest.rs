@@ -20,7 +20,7 @@ const MAX_CONTEXT_TOKENS: usize = 1 << 24;
 const MAX_TEXT_BYTES: usize = 256;
 
 /// What a file of a package is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// The ONNX graph.
@@ -41,6 +41,8 @@ pub enum Role {
     Card,
     /// Licence text.
     Licence,
+    /// Rules about what may be said.
+    GuardRules,
     /// Something a newer version knows of.
     #[serde(other)]
     Other,
@@ -67,6 +69,16 @@ pub struct FileEntry {
     pub bytes: u64,
     /// Lower-case hexadecimal SHA-256.
     pub sha256: String,
+}
+
+/// Which bundle of headquarters a package belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfBundle {
+    /// SHA-256 of the bundle's document, in lower-case hexadecimal.
+    pub digest: String,
+    /// Answers made under another number are not given; none where the files alone decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_epoch: Option<u64>,
 }
 
 /// The checked contents of `package.json`.
@@ -100,6 +112,9 @@ pub struct Manifest {
     pub adds_bos: bool,
     /// Every file of the package but the manifest.
     pub files: Vec<FileEntry>,
+    /// The bundle it was put together for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<OfBundle>,
 }
 
 impl Manifest {
@@ -150,6 +165,9 @@ impl Manifest {
         within("version", self.version.len(), 1, MAX_TEXT_BYTES)?;
         within("bos_token", self.bos_token.len(), 0, MAX_TEXT_BYTES)?;
         within("eos_token", self.eos_token.len(), 0, MAX_TEXT_BYTES)?;
+        if let Some(bundle) = self.bundle.as_ref().filter(|bundle| !is_sha256(&bundle.digest)) {
+            return Err(ManifestError::Digest(shorten(&bundle.digest)));
+        }
         let mut seen = BTreeSet::new();
         for file in &self.files {
             if !is_plain_file_name(&file.path) || file.path == MANIFEST_FILE {
@@ -198,7 +216,7 @@ mod tests {
 
     fn sound() -> Value {
         let file = |path: &str, role: &str| json!({"path": path, "role": role, "bytes": 1, "sha256": "0".repeat(64)});
-        json!({"format": 1, "name": "tiny", "task": "chat", "version": "1", "context_tokens": 64, "end_tokens": [2],
+        json!({"format": 1, "name": "tiny", "task": "chat", "version": "1", "context_tokens": 64, "end_tokens": [2], "bundle": null,
                "files": [file("model.onnx", "onnx"), file("tokenizer.json", "tokenizer"), file("card.cdx.json", "card")]})
     }
 
@@ -236,6 +254,7 @@ mod tests {
             ("/files/0/path", json!("TOKENIZER.json"), "tokenizer.json"),
             ("/files/0/bytes", json!(-4), "bytes"),
             ("/files/0/sha256", json!("abc"), "abc"),
+            ("/bundle", json!({"digest": "abd"}), "abd"),
             ("/files/0/role", json!("external"), "onnx"),
             ("/files", json!([]), "onnx"),
         ];

@@ -21,27 +21,16 @@
 //!
 //! **Not here**: running models, prompts, and who may pull (the command line and, later, HQ).
 
-// Test code may take the shortcuts that product code may not.
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        reason = "a test that panics has failed, which is what it is for"
-    )
-)]
-
 // A room's paths are the same wherever they are written.
 extern crate self as packages;
 use endcap_engine as engine;
 use endcap_telemetry as telemetry;
 use endcap_units as units;
 
-mod adopt;
 mod card;
 mod catalogue;
 mod check;
+mod compose;
 mod defaults;
 mod digest;
 mod disk;
@@ -71,12 +60,14 @@ mod tests;
 pub use card::{Card, WRITTEN_CARD_FILE};
 pub use catalogue::{Catalogue, DEFAULT_MODEL, Entry, FileRole, Form, Part, Source, SourceFile};
 pub use check::{Checked, Finding, Measured, NetworkCheck, Operator, Workload, check};
+pub use compose::{Composition, GUARD_RULES_FILE, ModelOf, replaceable};
 pub use defaults::GenerationDefaults;
 pub use error::{ManifestError, PackageError, SourceFailure};
 pub use fetch::{Limits, Sources};
-pub use manifest::{FileEntry, MANIFEST_FILE, Manifest, Role, Task};
+pub use manifest::{FileEntry, MANIFEST_FILE, Manifest, OfBundle, Role, Task};
 pub use name::PackageName;
 pub use package::Package;
 pub use progress::{Progress, Silent};
+pub use staging::CARD_FILE;
 pub use store::Store;
 pub use template::card_template;

@@ -23,6 +23,8 @@ const DERIVED_FILE: &str = "packed.bin";
 
 /// Bytes of a text file at most, such as a list of labels.
 const MAX_TEXT_FILE_BYTES: usize = 4 << 20;
+/// Bytes of a bundle's rules at most.
+const MAX_GUARD_RULES_BYTES: usize = 256 << 10;
 /// Bytes of a chat template at most.
 pub(super) const MAX_TEMPLATE_BYTES: usize = 1 << 20;
 
@@ -182,11 +184,20 @@ impl Package {
         external::metadata(&path, key)?.ok_or(PackageError::Damaged { path, why })
     }
 
-    /// Digest of the digests of all its files, hexadecimal.
+    /// The rules about what may be said; `None` where it has none.
+    pub fn guard_rules(&self) -> Result<Option<Vec<u8>>, PackageError> {
+        Ok(self.optional(Role::GuardRules, MAX_GUARD_RULES_BYTES)?.map(|(_, bytes)| bytes))
+    }
+
+    /// Digest of all that decides what it says: the digests of its files, and the number under which a
+    /// bundle keeps its answers apart. Hexadecimal.
     pub fn digest(&self) -> String {
         let mut hasher = digest::Hasher::default();
         for file in &self.manifest.files {
             hasher.update(format!("{:?} {} {}\n", file.role, file.path, file.sha256).as_bytes());
+        }
+        if let Some(epoch) = self.manifest.bundle.as_ref().and_then(|bundle| bundle.cache_epoch) {
+            hasher.update(format!("answers of epoch {epoch}\n").as_bytes());
         }
         hasher.finish()
     }

@@ -13,7 +13,7 @@ use super::disk;
 use super::error::{At, PackageError};
 use super::graph::{DeclaredPort, GraphFacts};
 use super::lock::Lock;
-use super::manifest::{FORMAT, FileEntry, MANIFEST_FILE, Manifest, Role, Task};
+use super::manifest::{FORMAT, FileEntry, MANIFEST_FILE, Manifest, OfBundle, Role, Task};
 use super::name::PackageName;
 use super::package::Package;
 use super::progress::Progress;
@@ -24,7 +24,7 @@ const PREFIX: &str = ".staging-";
 /// Lock for the moments in which hidden folders appear, move and go.
 const STORE_LOCK: &str = ".lock";
 /// File name of the card that is written for a package.
-pub(super) const CARD_FILE: &str = "card.cdx.json";
+pub const CARD_FILE: &str = "card.cdx.json";
 
 /// A manifest whose digests are yet to be taken.
 #[derive(Debug, Clone)]
@@ -41,6 +41,8 @@ pub(super) struct Draft {
     pub(super) files: Vec<(String, Role)>,
     /// Card to write; `None` where the files have one.
     pub(super) card: Option<Card>,
+    /// The bundle that the package is put together for.
+    pub(super) bundle: Option<OfBundle>,
 }
 
 impl Draft {
@@ -64,6 +66,7 @@ impl Draft {
             eos_token: String::new(),
             adds_bos: false,
             files,
+            bundle: None,
             card: Some(card.of_tensors(ports(&facts.inputs), ports(&facts.outputs))),
         }
     }
@@ -157,6 +160,7 @@ impl Staging {
             eos_token: draft.eos_token,
             adds_bos: draft.adds_bos,
             files,
+            bundle: draft.bundle,
         };
         let path = self.folder.join(MANIFEST_FILE);
         let bytes = manifest

@@ -75,13 +75,18 @@ impl Store {
         self.open_package(&name)
     }
 
-    /// Removes a package, sound or damaged.
+    /// Removes a package, sound or damaged; one that belongs to a bundle stays.
     pub fn remove(&self, name: &str) -> Result<(), PackageError> {
         let name = PackageName::parse(name).map_err(PackageError::Name)?;
         let _busy = self.busy(&name)?;
         let place = self.models.join(name.as_str());
         if fs::symlink_metadata(&place).is_err() {
             return Err(PackageError::NotInstalled { name: name.to_string() });
+        }
+        let bundle =
+            self.open_package(&name).is_ok_and(|package| package.manifest().bundle.is_some());
+        if bundle {
+            return Err(PackageError::OfBundle { name: name.to_string() });
         }
         staging::remove(&self.models, &place)
     }

@@ -15,17 +15,6 @@
 //!
 //! **Not here**: names and addresses of people, which have no pattern; who may see what.
 
-// Test code may take the shortcuts that product code may not.
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        reason = "a test that panics has failed, which is what it is for"
-    )
-)]
-
 // A room's paths are the same wherever they are written.
 extern crate self as privacy;
 

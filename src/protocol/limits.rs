@@ -64,6 +64,10 @@ pub const MAX_CHECKS: usize = 32;
 pub const MAX_STATE_SECONDS: u32 = 30 * 24 * 3600;
 /// Texts that HQ blocks.
 pub const MAX_BLOCKED_TERMS: usize = 1024;
+/// Bytes of a bundle's rules about what may be said.
+pub const MAX_GUARD_RULES_BYTES: usize = 256 * 1024;
+/// Languages that such rules have terms for.
+pub const MAX_LANGUAGES: usize = 64;
 /// Answers of a pack.
 pub const MAX_PACK_ENTRIES: usize = 100_000;
 /// Bytes of one answer of a pack.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use minicbor::decode::{self, Decoder};
@@ -133,15 +134,31 @@ pub enum Untrusted {
     Unreadable(#[from] ProtocolError),
 }
 
-/// The keys that a node believes, by name.
+/// The keys that a node believes, by name. A clone is the same: who holds one believes the keys of
+/// tomorrow, too.
 #[derive(Debug, Clone, Default)]
-pub struct Keys(BTreeMap<KeyId, Key>);
+pub struct Keys(Arc<RwLock<BTreeMap<KeyId, Key>>>);
+
+fn strong(keys: impl IntoIterator<Item = Key>) -> BTreeMap<KeyId, Key> {
+    let strong = keys.into_iter().filter(|key| !key.key.is_weak());
+    strong.map(|key| (key_id(&key.key), key)).collect()
+}
 
 impl Keys {
     /// These keys. Weak ones (of small order, for which anything is signed) are left out.
     pub fn new(keys: impl IntoIterator<Item = Key>) -> Self {
-        let strong = keys.into_iter().filter(|key| !key.key.is_weak());
-        Self(strong.map(|key| (key_id(&key.key), key)).collect())
+        Self(Arc::new(RwLock::new(strong(keys))))
+    }
+
+    /// Believes these from now on, and no others.
+    pub fn replace(&self, keys: impl IntoIterator<Item = Key>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = strong(keys);
+    }
+
+    /// Those that are believed now.
+    #[must_use]
+    pub fn now(&self) -> Vec<Key> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     /// What the document says, if one believed key signed it and no believed key's signature is
@@ -152,9 +169,10 @@ impl Keys {
         at_least: UnixMillis,
     ) -> Result<T, Untrusted> {
         let message = in_context::<T>(&signed.bytes);
+        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let mut believed = false;
         for one in signed.signatures.iter() {
-            let Some(key) = self.0.get(&one.key) else { continue };
+            let Some(key) = keys.get(&one.key) else { continue };
             if key.role != T::ROLE || key.until.is_some_and(|until| at_least >= until) {
                 continue;
             }

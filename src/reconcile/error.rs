@@ -25,9 +25,17 @@ pub enum ReconcileError {
         /// Why not.
         why: String,
     },
-    /// A lease that is none.
-    #[error("{0}")]
-    Lease(&'static str),
+    /// An override that is none.
+    #[error("{field}: {why}")]
+    Override {
+        /// What of it, as `settings.cache.ask`.
+        field: String,
+        /// Why not.
+        why: String,
+    },
+    /// No lease can begin.
+    #[error("the time is not known, so no lease can begin")]
+    ClockUnknown,
     /// The state.
     #[error(transparent)]
     State(#[from] StateError),

@@ -15,17 +15,6 @@
 //!
 //! **Not here**: the line to HQ, HTTP servers, how models are loaded, HQ's side.
 
-// Test code may take the shortcuts that product code may not.
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        reason = "a test that panics has failed, which is what it is for"
-    )
-)]
-
 // A room's paths are the same wherever they are written.
 extern crate self as reconcile;
 use endcap_cache as cache;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tokio_rustls::rustls;
 
 use super::budget;
@@ -18,12 +19,9 @@ use super::surroundings::Surroundings;
 use super::timekeeper::Timekeeper;
 use crate::cache::Cache;
 use crate::facts::{Facts, UnixSeconds, Zone};
-use crate::protocol::documents::{ConfigDoc, TimeOfDay};
+use crate::protocol::documents::TimeOfDay;
 use crate::protocol::{Clock, Keys, Label, UnixMillis};
 use crate::state::Store;
-
-/// The settings that take effect while the program runs.
-const HONOURED: [&str; 2] = ["install_hours", "wan_bytes_per_day"];
 
 /// What a box has.
 pub struct Setup {
@@ -31,8 +29,8 @@ pub struct Setup {
     pub store: Store,
     /// Whom to believe.
     pub keys: Keys,
-    /// The catalogues of facts that it follows, the most important first.
-    pub catalogues: Vec<Label>,
+    /// The catalogues of facts that it follows, the most important first; others may be added at the end.
+    pub catalogues: watch::Receiver<Vec<Label>>,
     /// Its facts.
     pub facts: Facts,
     /// Its answers.
@@ -47,8 +45,8 @@ pub struct Setup {
     pub tls: Option<rustls::ClientConfig>,
     /// How long and how often is fetched.
     pub limits: FetchLimits,
-    /// What it was set up with, below what HQ sets.
-    pub settings: ConfigDoc,
+    /// Its settings, as [`ConfigRoom::open`] found them in the same state.
+    pub room: ConfigRoom,
     /// The time.
     pub time: Arc<Timekeeper>,
     /// Where the shop's clock stands.
@@ -60,10 +58,9 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// The loops, and the settings for whoever follows them. Blocks on the disk.
-    pub fn open(self) -> Result<(Reconciler, ConfigRoom), ReconcileError> {
-        let (store, settings) = (self.store.clone(), self.settings.clone());
-        let room = ConfigRoom::open(store, settings, &HONOURED, self.time.time().0)?;
+    /// The loops. Blocks on the disk.
+    pub fn open(self) -> Result<Reconciler, ReconcileError> {
+        let room = self.room.clone();
         let around = self.surroundings(&room);
         let line = self.data_dir.join("line");
         let fetcher = |name: &str| {
@@ -72,14 +69,16 @@ impl Setup {
         };
         let (store, keys) = (self.store.clone(), self.keys.clone());
         let facts_fetcher = fetcher("facts")?;
-        let follower = |catalogue: &Label| {
-            Follower::new(self.facts.clone(), facts_fetcher.clone(), catalogue.clone())
+        let held = self.facts.clone();
+        let follower = move |catalogue: &Label| {
+            Follower::new(held.clone(), facts_fetcher.clone(), catalogue.clone())
         };
         let facts = FactsTask::new(
             store.clone(),
             keys.clone(),
             around.clone(),
-            self.catalogues.iter().map(follower),
+            self.catalogues.clone(),
+            Box::new(follower),
         );
         let config = ConfigTask::new(
             store.clone(),
@@ -105,16 +104,17 @@ impl Setup {
             around.clone(),
         )?;
         let hands = self.hands;
-        Ok((Reconciler { store, keys, around, facts, packs, config, bundles, hands }, room))
+        Ok(Reconciler { store, keys, around, facts, packs, config, bundles, hands })
     }
 
     fn surroundings(&self, room: &ConfigRoom) -> Surroundings {
         let time = Arc::clone(&self.time);
         let (zone, hours) = (self.zone, room.follow());
         let in_hours = move |now| may_install(&hours.borrow(), zone, now);
-        let (facts, first) = (self.facts.clone(), self.catalogues.first().cloned());
+        let (facts, catalogues) = (self.facts.clone(), self.catalogues.clone());
         let facts_epoch = move || {
-            let held = facts.held_epoch(first.as_ref()?.as_str()).ok().flatten();
+            let first = catalogues.borrow().first().cloned()?;
+            let held = facts.held_epoch(first.as_str()).ok().flatten();
             held.map(|held| held.epoch)
         };
         let (store, budget, keeper) = (self.store.clone(), room.follow(), Arc::clone(&self.time));
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn hours_are_those_of_the_shops_clock() {
         let json = br#"{"install_hours": [{"from": "22:00", "until": "05:00"}]}"#;
-        let settings = ConfigDoc::parse(json).unwrap();
+        let settings = crate::protocol::documents::ConfigDoc::parse(json).unwrap();
         let effective = Effective { settings, until: None };
         // Noon in London, evening in Tokyo.
         let noon = UnixMillis(1_764_158_400_000);

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use redb::backends::InMemoryBackend;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::bundle::{Arrangement, Files, Health, Runner, Stage, StageError};
@@ -104,7 +105,13 @@ impl World {
         let cache = Cache::open(Default::default(), facts.clone(), Default::default(), &file);
         let mut world = Self {
             cache,
-            room: ConfigRoom::open(store.clone(), ConfigDoc::default(), &[], clock).unwrap(),
+            room: ConfigRoom::open(
+                store.clone(),
+                ConfigDoc::default(),
+                Arc::new(|_| Vec::new()),
+                clock,
+            )
+            .unwrap(),
             store,
             facts,
             hq: ArtefactStore::start().await,
@@ -145,10 +152,19 @@ impl World {
             },
             self.store.clone(),
         );
-        let catalogue = "main".parse().unwrap();
-        let follower = Follower::new(self.facts.clone(), self.fetcher("facts"), catalogue);
+        let (held, fetcher) = (self.facts.clone(), self.fetcher("facts"));
+        let follower = move |catalogue: &Label| {
+            Follower::new(held.clone(), fetcher.clone(), catalogue.clone())
+        };
+        let catalogues = watch::channel(vec!["main".parse().unwrap()]).1;
         let reconciler = Reconciler {
-            facts: FactsTask::new(store.clone(), keys.clone(), around.clone(), [follower]),
+            facts: FactsTask::new(
+                store.clone(),
+                keys.clone(),
+                around.clone(),
+                catalogues,
+                Box::new(follower),
+            ),
             packs: PackTask::new(
                 store.clone(),
                 keys.clone(),

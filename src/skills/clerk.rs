@@ -7,6 +7,7 @@ use super::answer::{self, Answer, Kept, Provenance, Step};
 use super::bind::bind;
 use super::checks::Refused;
 use super::language::Language;
+use super::live::Live;
 use super::view::View;
 use super::voice::{Meaning, Speaker, Voice};
 use super::wording::{self, Say};
@@ -26,6 +27,15 @@ pub struct Settings {
     pub blocked_terms: Vec<String>,
 }
 
+impl Settings {
+    /// What a text of this speaker may not have: the shop's terms and those that came with the model.
+    pub(super) fn blocked(&self, speaker: &Arc<dyn Speaker>, language: Language) -> Vec<String> {
+        let mut blocked = self.blocked_terms.clone();
+        blocked.extend(speaker.blocked(language.code()));
+        blocked
+    }
+}
+
 /// Answers from the shop's facts.
 pub struct Clerk {
     pub(super) facts: Facts,
@@ -33,7 +43,7 @@ pub struct Clerk {
     pub(super) cache: Cache,
     pub(super) voice: Arc<dyn Voice>,
     pub(super) meaning: Arc<dyn Meaning>,
-    pub(super) settings: Settings,
+    pub(super) settings: Live,
     pub(super) metrics: SkillMetrics,
 }
 
@@ -50,7 +60,7 @@ pub struct ClerkParts {
     /// Who understands.
     pub meaning: Arc<dyn Meaning>,
     /// What the shop decides.
-    pub settings: Settings,
+    pub settings: Live,
     /// What is counted.
     pub metrics: SkillMetrics,
 }

@@ -114,6 +114,7 @@ pub(super) async fn make(
             let text = order.whole(&text);
             return Ok(Made { text, step: Step::Model, seed: Some(seed), refused, usage });
         }
+        speaker.was_refused();
         refused.extend(faults);
     }
     refused.sort_unstable();

@@ -3,7 +3,7 @@
 //!
 //! [`ask`] answers questions from the shop's facts, [`copy`] writes about its products: a
 //! [`clerk::Clerk`] does both. Facts come through a reader that writes down what was read, texts
-//! are checked against them ([`checks`]) and keep slots for money and dates, which are filled
+//! are checked against them ([`checks`], [`guard`]) and keep slots for money and dates, which are filled
 //! whenever a text is said. What a model says goes through the cache.
 //!
 //! [`chat`] is the pass-through skill: the messages of a conversation, written down as the model
@@ -19,17 +19,6 @@
 //! - A template has a limit on its steps and on the bytes it writes.
 //!
 //! **Not here**: HTTP, tokens, where models come from ([`voice`] says what is wanted of them).
-
-// Test code may take the shortcuts that product code may not.
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        reason = "a test that panics has failed, which is what it is for"
-    )
-)]
 
 // A room's paths are the same wherever they are written.
 extern crate self as skills;
@@ -50,8 +39,10 @@ pub mod copy;
 pub mod embedding;
 mod figures;
 mod fitness;
+pub mod guard;
 pub mod heads;
 pub mod language;
+pub mod live;
 mod making;
 mod night;
 pub mod pictures;

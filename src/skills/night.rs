@@ -104,7 +104,7 @@ mod tests {
             facts,
             voice: Arc::new(Mute(model, encoder)),
             meaning: Arc::new(Mute(model, encoder)),
-            settings: Settings { blocked_terms, ..Settings::default() },
+            settings: Settings { blocked_terms, ..Settings::default() }.into(),
             metrics: SkillMetrics::default(),
         })
     }

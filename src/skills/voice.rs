@@ -41,6 +41,13 @@ pub trait Speaker: Send + Sync {
     fn skills(&self) -> &[String];
     /// Weights that each token of a prompt is multiplied with.
     fn weights(&self) -> u64;
+    /// Terms that its texts may not have in a language, whatever the shop says.
+    fn blocked(&self, language: &str) -> Vec<String> {
+        let _ = language;
+        Vec::new()
+    }
+    /// A text of it was refused by a check.
+    fn was_refused(&self) {}
     /// Begins to speak.
     fn say(&self, utterance: Utterance) -> BoxFuture<'_, Result<Speech, EngineError>>;
 }

@@ -50,6 +50,8 @@ pub(super) struct Terms<'a> {
     pub(super) template: &'static str,
     pub(super) speaker: &'a Arc<dyn Speaker>,
     pub(super) language: Language,
+    /// Terms that no text may have.
+    pub(super) blocked: &'a [String],
     pub(super) scope: Scope,
     pub(super) wishes: Wishes,
 }
@@ -77,7 +79,7 @@ impl Clerk {
             .field("template", template_digest(terms.template))
             .field("wording", wording::digest(terms.language))
             .field("language", terms.language.code())
-            .list("blocked", self.settings.blocked_terms.iter())
+            .list("blocked", terms.blocked.iter())
     }
 
     /// What the cache is asked on these terms. `order` is what the skill needs to make the answer
@@ -163,7 +165,7 @@ impl Clerk {
         let events = answer.collect().await?;
         let kept = events.iter().find_map(|event| match event {
             Event::Note(text) => serde_json::from_str(text).ok(),
-            Event::Chunk { .. } => None,
+            Event::Chunk { .. } | Event::Withheld { .. } => None,
         });
         let fault = || EngineError::Internal("a kept text cannot be read".to_owned());
         Ok((kept.ok_or_else(fault)?, status))
@@ -327,7 +329,7 @@ mod tests {
             facts,
             voice: Arc::new(House(Arc::clone(&slow))),
             meaning: Arc::new(House(slow)),
-            settings: Settings::default(),
+            settings: Settings::default().into(),
             metrics: SkillMetrics::default(),
         });
         let order = CopyOrder {

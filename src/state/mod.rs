@@ -17,21 +17,11 @@
 //!
 //! **Not here**: sockets, when to send, verifying signatures, and acting on what is recorded.
 
-// Test code may take the shortcuts that product code may not.
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        reason = "a test that panics has failed, which is what it is for"
-    )
-)]
-
 // A room's paths are the same wherever they are written.
 extern crate self as state;
 use endcap_protocol as protocol;
 
+mod audit;
 mod commands;
 mod config;
 mod documents;

@@ -43,6 +43,9 @@ pub(super) const REPORTED: TableDefinition<u8, &[u8]> = TableDefinition::new("li
 pub(super) const COMMANDS: TableDefinition<[u8; 16], (u64, &[u8], Option<&[u8]>)> =
     TableDefinition::new("line.commands");
 
+/// `head`: the number of the last entry of the audit log, and the head of the chain after it.
+pub(super) const AUDIT: TableDefinition<&str, (u64, [u8; 32])> = TableDefinition::new("line.audit");
+
 /// The key of a stream.
 pub(super) fn stream_key(stream: Stream) -> u8 {
     match stream {

@@ -8,8 +8,9 @@ use ed25519_dalek::VerifyingKey;
 use serde::{Deserialize, Serialize};
 
 use super::error::LineError;
+use super::keys::believed;
 use super::session::Trust;
-use crate::protocol::{Digest, Identity, Key, Keys, Label, Place, Role};
+use crate::protocol::{Digest, Identity, Keys, Label, Place, Role};
 
 /// More than any enrolment has.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -105,16 +106,7 @@ impl Enrolment {
 
     /// Who this box is and whom it believes.
     pub fn trust(&self) -> Result<Trust, LineError> {
-        let mut keys = Vec::new();
-        for believed in &self.keys {
-            let key = VerifyingKey::from_bytes(&believed.key.0)
-                .map_err(|_| LineError::Key(believed.key.to_string()))?;
-            let role = match believed.role {
-                SignsAs::Director => Role::Director,
-                SignsAs::Facts => Role::Facts,
-            };
-            keys.push(Key { key, role, until: None });
-        }
+        let keys = believed(&self.keys)?;
         if !keys.iter().any(|key| key.role == Role::Director) {
             return Err(LineError::NoKey);
         }

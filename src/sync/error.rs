@@ -52,6 +52,9 @@ pub enum LineError {
     /// Not a key.
     #[error("`{0}` is not a public ed25519 key")]
     Key(String),
+    /// Not a keys document.
+    #[error("the keys document: {0}")]
+    Keys(String),
     /// Nobody may say what this box runs.
     #[error("the enrolment names no director key, so nothing of HQ could be believed")]
     NoKey,

@@ -3,6 +3,7 @@
 use super::error::LineError;
 use super::machine::{Input, Standing};
 use super::session::{Now, Session};
+use crate::protocol::limits::MAX_LISTED;
 use crate::protocol::{
     Ack, Clock, Command, CommandState, Envelope, FactsHead, Fields, Message, MessageId, Outcome,
     Pointer, Run, Signed, Snapshot, Stream, Topic, UnixMillis,
@@ -114,6 +115,18 @@ impl Session {
         Ok(())
     }
 
+    /// Notes a catalogue that is there for us and that enrolment did not know of yet.
+    fn note_offer(&mut self, signed: &Signed<FactsHead>) {
+        let Ok(head) = self.trust.keys.verify(signed, self.at_least()) else { return };
+        let ours = head.tenant == self.place().tenant;
+        if ours
+            && !self.trust.catalogues.contains(&head.catalogue)
+            && self.offered.len() < MAX_LISTED
+        {
+            self.offered.insert(head.catalogue);
+        }
+    }
+
     fn command(
         &mut self,
         envelope: &Envelope,
@@ -192,6 +205,7 @@ impl Session {
             self.desired(signed, now)?;
         }
         for signed in snapshot.facts.iter() {
+            self.note_offer(signed);
             self.head(signed)?;
         }
         self.resume(question, &snapshot)

@@ -83,7 +83,9 @@ impl Lane {
 
     /// As much of a run as the window leaves room for.
     fn within(&self, run: Run, config: &LineConfig) -> Option<Run> {
-        let room = config.window.saturating_sub(self.outstanding());
+        // Where all was sent again for nothing, HQ is away: one message finds out whether it is back.
+        let window = if self.repeats > 1 { 1 } else { config.window };
+        let room = window.saturating_sub(self.outstanding());
         let last = run.last.min(run.first.saturating_add(room).saturating_sub(1));
         (room > 0 && run.first <= last).then_some(Run { first: run.first, last })
     }
@@ -202,6 +204,21 @@ mod tests {
         assert_eq!(lane.repeat_at(&config()), Some(315));
         lane.acknowledge(1, &[], 200);
         assert_eq!(lane.repeat_at(&config()), Some(300));
+    }
+
+    #[test]
+    fn while_hq_is_away_one_message_finds_out_whether_it_is_back() {
+        let mut lane = Lane::new(Stream::Evt, 4, 0, vec![], 0);
+        for at in [110, 320] {
+            lane.sent(Run { first: 1, last: 3 }, 0);
+            lane.repeat(at);
+        }
+        assert_eq!(lane.backlog(&config()), run(1, 1));
+        lane.sent(Run::of(1), 330);
+        lane.grow(5);
+        assert_eq!((lane.backlog(&config()), lane.live(&config())), (None, None));
+        lane.acknowledge(1, &[], 400);
+        assert_eq!((lane.backlog(&config()), lane.live(&config())), (run(2, 3), run(4, 4)));
     }
 
     #[test]

@@ -16,17 +16,6 @@
 //!
 //! **Not here**: acting on documents and commands, fetching bundles, and HQ's side of the line.
 
-// Test code may take the shortcuts that product code may not.
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        reason = "a test that panics has failed, which is what it is for"
-    )
-)]
-
 // A room's paths are the same wherever they are written.
 extern crate self as sync;
 use endcap_protocol as protocol;
@@ -37,6 +26,7 @@ mod config;
 mod enrolment;
 mod error;
 mod incoming;
+mod keys;
 mod lane;
 mod machine;
 pub mod mqtt;
@@ -48,5 +38,6 @@ mod tests;
 pub use config::{LineConfig, LineSettings, Resolved};
 pub use enrolment::{Believed, Enrolment, SignsAs};
 pub use error::LineError;
+pub use keys::KeysDoc;
 pub use machine::{Action, Input, Machine, Phase, Standing};
 pub use session::{Do, Happening, Now, Outgoing, Session, Trust};

@@ -24,7 +24,7 @@ impl Told {
 }
 
 impl Session {
-    pub(super) fn ask(&self, question: MessageId, now: Now) -> Result<Do, LineError> {
+    pub(super) fn ask(&mut self, question: MessageId, now: Now) -> Result<Do, LineError> {
         let floors = self.store.floors()?;
         let have = floors
             .iter()

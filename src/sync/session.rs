@@ -1,6 +1,6 @@
 //! The line with its state: messages in, messages out, and still no socket.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::config::LineConfig;
 use super::error::LineError;
@@ -96,7 +96,10 @@ pub struct Session {
     pub(super) told: Told,
     pub(super) refused: BTreeMap<&'static str, u64>,
     pub(super) hq_time: Option<UnixMillis>,
+    pub(super) offered: BTreeSet<Label>,
     epoch: u64,
+    /// When the last message without a place in a stream was said.
+    said: HybridTime,
 }
 
 impl Session {
@@ -112,7 +115,9 @@ impl Session {
         let floor = TimeFloor::new(built, store.floor()?);
         let machine = Machine::new(config, seed);
         let (told, refused) = (Told::default(), BTreeMap::new());
-        Ok(Self { store, trust, machine, floor, told, refused, hq_time: None, epoch: 0 })
+        let (hq_time, epoch, said) = (None, 0, HybridTime::default());
+        let offered = BTreeSet::new();
+        Ok(Self { store, trust, machine, floor, told, refused, hq_time, offered, epoch, said })
     }
 
     /// How far the connection is.
@@ -130,6 +135,12 @@ impl Session {
     #[must_use]
     pub fn hq_time(&self) -> Option<UnixMillis> {
         self.hq_time
+    }
+
+    /// Catalogues of our tenant that HQ named in its answers, and that we do not follow.
+    #[must_use]
+    pub fn offered(&self) -> &BTreeSet<Label> {
+        &self.offered
     }
 
     /// Messages that were not taken, by the reason.
@@ -220,7 +231,7 @@ impl Session {
         Ok(Do::Connect { will: self.presence(PresenceState::Lost, now)? })
     }
 
-    fn presence(&self, state: PresenceState, now: Now) -> Result<Outgoing, LineError> {
+    fn presence(&mut self, state: PresenceState, now: Now) -> Result<Outgoing, LineError> {
         let message = Message::Presence(Presence { epoch: self.epoch, state });
         let mut outgoing = self.say(NodeTopic::Presence, &message, now)?;
         outgoing.retain = true;
@@ -254,7 +265,7 @@ impl Session {
 
     /// A message of ours without a place in a stream.
     pub(super) fn say(
-        &self,
+        &mut self,
         topic: NodeTopic,
         message: &Message,
         now: Now,
@@ -264,14 +275,17 @@ impl Session {
     }
 
     pub(super) fn say_as(
-        &self,
+        &mut self,
         id: MessageId,
         topic: NodeTopic,
         message: &Message,
         now: Now,
     ) -> Result<Outgoing, LineError> {
+        // HQ takes what is later for newer: two of one millisecond must not be of one time.
+        let stored = self.store.hybrid_time()?;
+        let time = HybridTime::at(now.wall).max(stored.next()).max(self.said.next());
+        self.said = time;
         let sender: &Sender = self.store.sender();
-        let time = HybridTime::at(now.wall).max(self.store.hybrid_time()?.next());
         let envelope = Envelope::new(sender, id, time, message)?;
         Ok(Outgoing {
             topic: Topic::Node(self.place().clone(), topic).to_string(),

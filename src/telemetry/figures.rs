@@ -15,12 +15,15 @@ pub struct ModelFigures {
     pub ended: u64,
     /// Those that failed.
     pub failed: u64,
+    /// Texts that a check refused, or that were ended before a blocked term, and requests that the
+    /// package's template turned down.
+    pub refused: u64,
     spans: [u64; SPANS],
 }
 
 impl Default for ModelFigures {
     fn default() -> Self {
-        Self { ended: 0, failed: 0, spans: [0; SPANS] }
+        Self { ended: 0, failed: 0, refused: 0, spans: [0; SPANS] }
     }
 }
 
@@ -33,6 +36,7 @@ impl ModelFigures {
         Self {
             ended: self.ended.saturating_sub(earlier.ended),
             failed: self.failed.saturating_sub(earlier.failed),
+            refused: self.refused.saturating_sub(earlier.refused),
             spans,
         }
     }
@@ -58,12 +62,19 @@ impl ModelFigures {
 #[derive(Debug)]
 pub(super) struct Tally {
     failed: AtomicU64,
+    refused: AtomicU64,
+    turned_down: AtomicU64,
     spans: [AtomicU64; SPANS],
 }
 
 impl Default for Tally {
     fn default() -> Self {
-        Self { failed: AtomicU64::new(0), spans: [const { AtomicU64::new(0) }; SPANS] }
+        Self {
+            failed: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            turned_down: AtomicU64::new(0),
+            spans: [const { AtomicU64::new(0) }; SPANS],
+        }
     }
 }
 
@@ -84,7 +95,35 @@ impl Tally {
         let mut spans = [0; SPANS];
         spans.iter_mut().zip(&self.spans).for_each(|(to, from)| *to = from.load(Ordering::Relaxed));
         let failed = self.failed.load(Ordering::Relaxed);
-        ModelFigures { ended: spans.iter().sum::<u64>() + failed, failed, spans }
+        let turned_down = self.turned_down.load(Ordering::Relaxed);
+        let refused = self.refused.load(Ordering::Relaxed) + turned_down;
+        let ended = spans.iter().sum::<u64>() + failed + turned_down;
+        ModelFigures { ended, failed, refused, spans }
+    }
+}
+
+/// By which whoever asks a model tells what its engine cannot see. Clones count together.
+#[derive(Debug, Clone, Default)]
+pub struct Conduct(Arc<Tally>);
+
+impl Conduct {
+    pub(super) fn of(tally: Arc<Tally>) -> Self {
+        Self(tally)
+    }
+
+    /// A request failed before the engine had it, by the package's fault.
+    pub fn failed(&self) {
+        self.0.failed();
+    }
+
+    /// Its template does not take what was asked.
+    pub fn turned_down(&self) {
+        self.0.turned_down.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A text of it was not said, or not to its end.
+    pub fn refused(&self) {
+        self.0.refused.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -119,6 +158,11 @@ mod tests {
         tally.failed();
         let since = tallies.figures("m").since(&before);
         assert_eq!((since.ended, since.failed, since.p95_ms()), (20, 1, None));
+        let conduct = Conduct::of(tallies.of("m"));
+        conduct.refused();
+        conduct.turned_down();
+        let since = tallies.figures("m").since(&before);
+        assert_eq!((since.ended, since.failed, since.refused), (21, 1, 2));
         tally.completed(Duration::from_millis(1));
         let since = tallies.figures("m").since(&before);
         assert_eq!(since.p95_ms(), Some(12));

@@ -34,6 +34,7 @@ pub struct LineMetrics {
     bytes: Family<StreamLabels, Gauge>,
     oldest: Family<StreamLabels, Gauge>,
     lost: Counter,
+    certificate: Gauge,
 }
 
 impl LineMetrics {
@@ -46,6 +47,7 @@ impl LineMetrics {
             bytes: Family::default(),
             oldest: Family::default(),
             lost: Counter::default(),
+            certificate: Gauge::default(),
         };
         Metric::LinePhase.register(registry, metrics.phase.clone());
         Metric::LineConnections.register(registry, metrics.connections.clone());
@@ -54,6 +56,7 @@ impl LineMetrics {
         Metric::OutboxBytes.register(registry, metrics.bytes.clone());
         Metric::OutboxAge.register(registry, metrics.oldest.clone());
         Metric::NotesLost.register(registry, metrics.lost.clone());
+        Metric::CertificateDays.register(registry, metrics.certificate.clone());
         metrics
     }
 
@@ -85,6 +88,11 @@ impl LineMetrics {
         set(&self.entries, entries);
         set(&self.bytes, bytes);
         set(&self.oldest, oldest_s);
+    }
+
+    /// So many days this box's certificate holds on.
+    pub fn certificate(&self, days: u64) {
+        self.certificate.set(i64::try_from(days).unwrap_or(i64::MAX));
     }
 
     /// So many events or values could not be written down for HQ.

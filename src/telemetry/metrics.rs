@@ -13,7 +13,8 @@ use prometheus_client::registry::Registry;
 
 use super::cache::CacheMetrics;
 use super::facts::FactsMetrics;
-use super::figures::{ModelFigures, Tallies};
+use super::figures::{Conduct, ModelFigures, Tallies};
+use super::hq::HqMetrics;
 use super::line::LineMetrics;
 use super::model::ModelObserver;
 use super::names::Metric;
@@ -134,6 +135,8 @@ pub struct Metrics {
     cache: CacheMetrics,
     facts: FactsMetrics,
     line: LineMetrics,
+    /// At headquarters only.
+    hq: Option<HqMetrics>,
     skills: SkillMetrics,
     networks: NetworkFamilies,
     http: Histograms<HttpLabels>,
@@ -222,6 +225,7 @@ impl Metrics {
             cache,
             facts,
             line,
+            hq: None,
             skills,
             networks,
             http,
@@ -236,6 +240,11 @@ impl Metrics {
     /// The observer by which a model's engine reports.
     pub fn observe_model(&self, name: &str) -> ModelObserver {
         ModelObserver::new(&self.models, name)
+    }
+
+    /// By which whoever asks a model tells what its engine cannot see.
+    pub fn conduct(&self, name: &str) -> Conduct {
+        Conduct::of(self.models.tallies.of(name))
     }
 
     /// What a model's answers were like, all since the start.
@@ -256,6 +265,18 @@ impl Metrics {
     /// What tells of the line to HQ.
     pub fn line(&self) -> &LineMetrics {
         &self.line
+    }
+
+    /// The same with what is told of headquarters.
+    #[must_use]
+    pub fn with_hq(mut self) -> Self {
+        self.hq = Some(HqMetrics::register(&mut self.registry));
+        self
+    }
+
+    /// What tells of headquarters, where this is one.
+    pub fn hq(&self) -> Option<&HqMetrics> {
+        self.hq.as_ref()
     }
 
     /// By which skills report.
@@ -328,12 +349,13 @@ fn histograms<L: Clone + std::hash::Hash + Eq>(make: fn() -> Histogram) -> Histo
 
 #[cfg(test)]
 mod tests {
+    use super::super::hq::HqFigures;
     use super::*;
     use crate::engine::{NetworkObserver, Observer};
 
     #[test]
     fn everything_counted_is_shown_under_its_name() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::new().with_hq();
         let model = metrics.observe_model("tiny");
         model.first_token(Duration::from_millis(30));
         model.token_gap(Duration::from_millis(12));
@@ -382,6 +404,10 @@ mod tests {
         metrics.line().refused("signature", 2);
         metrics.line().outbox("evt", 5, 700, 60);
         metrics.line().lost(1);
+        metrics.line().certificate(80);
+        let nodes = vec![("online".to_owned(), 3)];
+        let figures = HqFigures { nodes, taken: 7, listening: true, ..HqFigures::default() };
+        metrics.hq().unwrap().set(&figures);
         let text = metrics.encode().unwrap();
         for metric in Metric::ALL {
             assert!(text.contains(metric.name()), "{}\n{text}", metric.name());
@@ -415,6 +441,10 @@ mod tests {
             "endcap_memory_budget_bytes 1048576",
             "endcap_memory_held_bytes{holder=\"facts\"} 4096",
             "endcap_facts{table=\"prices\"} 12",
+            "endcap_line_certificate_days 80",
+            "endcap_hq_nodes{presence=\"online\"} 3",
+            "endcap_hq_messages_total{outcome=\"taken\"} 7",
+            "endcap_hq_listening 1",
             "endcap_facts_revision 7",
             "endcap_facts_memory_bytes 4096",
             "endcap_facts_feed_age_seconds{table=\"prices\"} 30",

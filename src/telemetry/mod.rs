@@ -12,17 +12,6 @@
 //!
 //! **Not here**: the route that shows the metrics, deciding what is worth counting.
 
-// Test code may take the shortcuts that product code may not.
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        reason = "a test that panics has failed, which is what it is for"
-    )
-)]
-
 // A room's paths are the same wherever they are written.
 extern crate self as telemetry;
 use endcap_engine as engine;
@@ -31,6 +20,7 @@ mod cache;
 mod error;
 mod facts;
 mod figures;
+mod hq;
 mod line;
 mod log;
 mod memory;
@@ -47,9 +37,10 @@ mod tap;
 pub use cache::CacheMetrics;
 pub use error::with_causes;
 pub use facts::FactsMetrics;
-pub use figures::ModelFigures;
+pub use figures::{Conduct, ModelFigures};
+pub use hq::{HqFigures, HqMetrics};
 pub use line::LineMetrics;
-pub use log::{LogError, LogFormat, start};
+pub use log::{Levels, LogError, LogFormat, start};
 pub use memory::{forget_peak_memory, peak_memory_bytes};
 pub use metrics::{HttpRequest, Metrics};
 pub use model::ModelObserver;

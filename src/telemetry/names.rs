@@ -119,6 +119,22 @@ pub enum Metric {
     OutboxAge,
     /// Events and values that could not be written down for HQ.
     NotesLost,
+    /// Days that this box's certificate holds on.
+    CertificateDays,
+    /// Boxes that headquarters has, by presence.
+    HqNodes,
+    /// Messages of boxes that came to headquarters, by what became of them.
+    HqMessages,
+    /// Messages that headquarters gave in answer.
+    HqAnswers,
+    /// Commands that boxes have not answered.
+    HqCommands,
+    /// Boxes whose certificate is near its end.
+    HqCertificates,
+    /// Headquarters' database.
+    HqDatabase,
+    /// Whether headquarters is on the line.
+    HqListening,
     /// `http.server.request.duration`, up to the last byte of the answer.
     HttpDuration,
     /// `http.server.active_requests`.
@@ -143,7 +159,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 65] = [
+    pub const ALL: [Self; 73] = [
         Self::TimeToFirstToken,
         Self::TimePerOutputToken,
         Self::GenerationDuration,
@@ -199,6 +215,14 @@ impl Metric {
         Self::OutboxBytes,
         Self::OutboxAge,
         Self::NotesLost,
+        Self::CertificateDays,
+        Self::HqNodes,
+        Self::HqMessages,
+        Self::HqAnswers,
+        Self::HqCommands,
+        Self::HqCertificates,
+        Self::HqDatabase,
+        Self::HqListening,
         Self::HttpDuration,
         Self::HttpActive,
         Self::Connections,
@@ -413,6 +437,30 @@ impl Metric {
                 "endcap_notes_lost",
                 None,
                 "Events and values that could not be written down for HQ",
+            ),
+            Self::HqNodes => {
+                ("endcap_hq_nodes", None, "Boxes by what they said of themselves last")
+            }
+            Self::HqMessages => {
+                ("endcap_hq_messages", None, "Messages of boxes by what became of them")
+            }
+            Self::HqAnswers => ("endcap_hq_answers", None, "Messages given to the line in answer"),
+            Self::HqCommands => {
+                ("endcap_hq_commands_waiting", None, "Commands that boxes have not answered")
+            }
+            Self::HqCertificates => (
+                "endcap_hq_certificates_ending",
+                None,
+                "Boxes whose certificate ends within ten days",
+            ),
+            Self::HqDatabase => ("endcap_hq_database", Some(Bytes), "Headquarters' database"),
+            Self::HqListening => {
+                ("endcap_hq_listening", None, "1 while the broker has headquarters on the line")
+            }
+            Self::CertificateDays => (
+                "endcap_line_certificate_days",
+                None,
+                "Days that the certificate of an enrolled box holds on",
             ),
             Self::HttpDuration => (
                 "http_server_request_duration",

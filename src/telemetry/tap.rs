@@ -6,6 +6,8 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
+/// How the modules of this program begin; what its libraries warn of is in the log only.
+const OURS: &str = "endcap";
 /// Fields of a line that are carried.
 const MAX_FIELDS: usize = 16;
 
@@ -28,7 +30,7 @@ pub(super) struct Tap(pub(super) mpsc::Sender<Warned>);
 impl<S: Subscriber> Layer<S> for Tap {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let (level, target) = (*event.metadata().level(), event.metadata().target());
-        if level > Level::WARN {
+        if level > Level::WARN || !target.starts_with(OURS) {
             return;
         }
         let mut said = Said::default();
@@ -76,6 +78,7 @@ mod tests {
         let subscriber = tracing_subscriber::registry().with(Tap(sender));
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!("not this");
+            tracing::warn!(target: "tract_onnx::model", "nor what a library says");
             tracing::warn!(count = 3, why = "full", "a thing happened");
             tracing::error!(error = %"gone", "act");
             tracing::error!("there is no room for this");

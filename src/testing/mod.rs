@@ -1,4 +1,4 @@
-//! What the rooms' tests share: a disk whose power can be cut, a broker to start and end.
+//! What the rooms' tests share: a disk whose power can be cut, a broker to start and end, a bad line.
 //!
 //! **Not here**: anything that the product is made of.
 
@@ -11,3 +11,4 @@
 
 pub mod mosquitto;
 pub mod power_cut;
+pub mod proxy;

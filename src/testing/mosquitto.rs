@@ -57,6 +57,11 @@ impl Mosquitto {
         this
     }
 
+    /// The process's number, as long as it runs.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Where its settings are.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -79,6 +84,12 @@ impl Mosquitto {
             std::fs::create_dir(&kept).unwrap();
         }
         self.start_again().await;
+    }
+
+    /// Has it read its access rules anew.
+    pub fn reload(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
     }
 
     /// Ended at once, as by a power cut.

@@ -1,15 +1,9 @@
 //! Bytes and durations as people write and read them.
-
-// Test code may take the shortcuts that product code may not.
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        reason = "a test that panics has failed, which is what it is for"
-    )
-)]
+//!
+//! **Invariants**
+//! - What is written can be read again.
+//!
+//! **Not here**: what a room does with a size or a time.
 
 // A room's paths are the same wherever they are written.
 extern crate self as units;

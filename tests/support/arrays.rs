@@ -42,6 +42,7 @@ fn install(name: &str, folder: &Path) {
         entries.push(FileEntry { path, role, bytes: size, sha256: sha256(&bytes) });
     }
     let manifest = Manifest {
+        bundle: None,
         format: 1,
         name: name.to_owned(),
         task: Task::Tensors,

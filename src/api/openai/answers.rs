@@ -1,39 +1,74 @@
 //! The answers of one request, joined as they come.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, SelectAll, unfold};
 use tokio::time::timeout_at;
 
+use super::usage::Finish;
+use super::withheld::{Hold, Passed};
 use crate::api::service::ServedModel;
 use crate::api::shelf::Lent;
 use crate::cache::{self, Event, Failure, Generating, Step};
-use crate::engine::{Chunk, EngineError, FinishReason, Generation, Request, TokenReport, Usage};
+use crate::engine::{Chunk, EngineError, Generation, Request, TokenReport, Usage};
 use crate::privacy;
+use crate::skills::guard::Terms;
 
-/// Chunks of one answer, each with the answer's index.
-pub(super) type Numbered = BoxStream<'static, (usize, Result<Chunk, Failure>)>;
+/// Parts of answers, each with its answer's index.
+pub(super) type Numbered = BoxStream<'static, (usize, Result<Said, Failure>)>;
+
+/// A part of one answer.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Said {
+    pub(super) text: String,
+    pub(super) tokens: Vec<TokenReport>,
+    /// With the last part: why it is the last, and what the answer took.
+    pub(super) finish: Option<(Finish, Usage)>,
+}
+
+impl From<Chunk> for Said {
+    fn from(chunk: Chunk) -> Self {
+        let Chunk { text, tokens, finish } = chunk;
+        Self { text, tokens, finish: finish.map(|(reason, usage)| (reason.into(), usage)) }
+    }
+}
+
+impl Said {
+    fn withheld(usage: Usage) -> Self {
+        let finish = Some((Finish::ContentFilter, usage));
+        Self { text: String::new(), tokens: Vec::new(), finish }
+    }
+
+    /// What an event of an answer says, and of which choice; nothing where it says nothing to clients.
+    fn of(event: Event) -> Option<(usize, Self)> {
+        match event {
+            Event::Chunk { choice, chunk } => Some((choice as usize, chunk.into())),
+            Event::Withheld { choice, usage } => Some((choice as usize, Self::withheld(usage))),
+            Event::Note(_) => None,
+        }
+    }
+}
 
 /// Answers in progress. Dropping them stops their work.
 pub(super) struct Answers {
     streams: SelectAll<Numbered>,
     unfinished: usize,
     deadline: Instant,
-    /// The model stays in memory until the answers are complete.
-    _lent: Option<Lent<ServedModel>>,
 }
 
 /// Queues all requests; where one is refused, none goes on. The model stays in memory as long as
-/// the stream lives. An answer with personal data in it is not fit to be kept.
+/// the stream lives. An answer that would have a blocked term ends before it; such an answer, and one
+/// with personal data in it, is not fit to be kept.
 pub(super) fn generate(
     served: &Lent<ServedModel>,
     requests: Vec<Request>,
+    blocked: &Arc<Terms>,
 ) -> Result<Generating, EngineError> {
-    let generations: Vec<_> =
-        requests.into_iter().map(|r| served.model.generate(r)).collect::<Result<_, _>>()?;
-    let streams = generations.into_iter().zip(0..).map(|(generation, choice)| {
-        let making = Making { generation, choice, text: String::new(), _lent: served.clone() };
+    let makings = Making::begin(served, requests, blocked)?;
+    let streams = makings.into_iter().map(|making| {
         unfold(making, |mut making| async move { Some((making.next().await?, making)) }).boxed()
     });
     Ok(streams.collect::<SelectAll<_>>().boxed())
@@ -41,24 +76,72 @@ pub(super) fn generate(
 
 /// One choice in the making.
 struct Making {
-    generation: Generation,
+    /// None where it is over.
+    generation: Option<Generation>,
     choice: u32,
+    /// Where terms are blocked.
+    hold: Option<Hold>,
+    ready: VecDeque<Step>,
     /// All that was said so far.
     text: String,
-    _lent: Lent<ServedModel>,
+    lent: Lent<ServedModel>,
 }
 
 impl Making {
+    fn begin(
+        served: &Lent<ServedModel>,
+        requests: Vec<Request>,
+        blocked: &Arc<Terms>,
+    ) -> Result<Vec<Self>, EngineError> {
+        let hold = |request: &Request| {
+            (!blocked.is_empty()).then(|| Hold::new(blocked, request.prompt.len()))
+        };
+        let begin = |(request, choice): (Request, u32)| {
+            let hold = hold(&request);
+            let generation = Some(served.model.generate(request)?);
+            let (ready, lent) = (VecDeque::new(), served.clone());
+            Ok(Self { generation, choice, hold, ready, text: String::new(), lent })
+        };
+        requests.into_iter().zip(0..).map(begin).collect()
+    }
+
     async fn next(&mut self) -> Option<Result<Step, EngineError>> {
-        let Some(next) = self.generation.next().await else {
-            let text = std::mem::take(&mut self.text);
-            return (!privacy::find(&text).is_empty()).then_some(Ok(Step::Unfit));
+        loop {
+            if let Some(step) = self.ready.pop_front() {
+                return Some(Ok(step));
+            }
+            match self.generation.as_mut()?.next().await {
+                Some(Ok(chunk)) => self.take(chunk),
+                Some(Err(error)) => return Some(Err(error)),
+                None => {
+                    self.generation = None;
+                    let personal = !privacy::find(&self.text).is_empty();
+                    self.ready.extend(personal.then_some(Step::Unfit));
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, chunk: Chunk) {
+        let passed = match &mut self.hold {
+            Some(hold) => hold.pass(chunk),
+            None => Passed::Chunks(vec![chunk]),
+        };
+        let (chunks, ended) = match passed {
+            Passed::Chunks(chunks) => (chunks, None),
+            Passed::Ended(chunks, usage) => (chunks, Some(usage)),
         };
         let choice = self.choice;
-        Some(next.map(|chunk| {
+        for chunk in chunks {
             self.text.push_str(&chunk.text);
-            Step::Event(Event::Chunk { choice, chunk })
-        }))
+            self.ready.push_back(Step::Event(Event::Chunk { choice, chunk }));
+        }
+        if let Some(usage) = ended {
+            // Nobody hears the rest, so it is not made.
+            self.generation = None;
+            self.lent.conduct.refused();
+            self.ready.extend([Step::Unfit, Step::Event(Event::Withheld { choice, usage })]);
+        }
     }
 }
 
@@ -67,14 +150,12 @@ impl Answers {
     pub(super) fn start(
         served: &Lent<ServedModel>,
         requests: Vec<Request>,
+        blocked: &Arc<Terms>,
         deadline: Instant,
     ) -> Result<Self, EngineError> {
-        let generations = requests
-            .into_iter()
-            .map(|r| served.model.generate(r))
-            .collect::<Result<Vec<_>, _>>()?;
-        let streams = generations.into_iter().enumerate().map(|(i, g)| numbered(i, g)).collect();
-        Ok(Self { _lent: Some(served.clone()), ..Self::join(streams, deadline) })
+        let makings = Making::begin(served, requests, blocked)?;
+        let streams = makings.into_iter().map(numbered).collect();
+        Ok(Self::join(streams, deadline))
     }
 
     /// What the cache answers, of so many choices.
@@ -82,10 +163,11 @@ impl Answers {
         let stream = unfold(answer, |mut answer| async move {
             loop {
                 match answer.next().await? {
-                    Ok(Event::Chunk { choice, chunk }) => {
-                        return Some(((choice as usize, Ok(chunk)), answer));
+                    Ok(event) => {
+                        if let Some((choice, said)) = Said::of(event) {
+                            return Some(((choice, Ok(said)), answer));
+                        }
                     }
-                    Ok(Event::Note(_)) => {}
                     Err(failure) => return Some(((0, Err(failure)), answer)),
                 }
             }
@@ -95,11 +177,11 @@ impl Answers {
 
     pub(super) fn join(streams: Vec<Numbered>, deadline: Instant) -> Self {
         let unfinished = streams.len();
-        Self { streams: streams.into_iter().collect(), unfinished, deadline, _lent: None }
+        Self { streams: streams.into_iter().collect(), unfinished, deadline }
     }
 
-    /// The next chunk of any answer with the answer's index; `None` when all are complete.
-    pub(super) async fn next(&mut self) -> Option<Result<(usize, Chunk), Failure>> {
+    /// The next part of any answer with the answer's index; `None` when all are complete.
+    pub(super) async fn next(&mut self) -> Option<Result<(usize, Said), Failure>> {
         if self.unfinished == 0 {
             return None;
         }
@@ -133,10 +215,21 @@ impl Answers {
     }
 }
 
-fn numbered(index: usize, generation: Generation) -> Numbered {
-    unfold(generation, move |mut generation| async move {
-        let next = generation.next().await?;
-        Some(((index, next.map_err(Failure::from)), generation))
+fn numbered(making: Making) -> Numbered {
+    unfold(making, |mut making| async move {
+        let index = making.choice as usize;
+        loop {
+            match making.next().await? {
+                Ok(Step::Event(event)) => {
+                    if let Some((choice, said)) = Said::of(event) {
+                        return Some(((choice, Ok(said)), making));
+                    }
+                }
+                // What concerns the cache alone.
+                Ok(_) => {}
+                Err(error) => return Some(((index, Err(error.into())), making)),
+            }
+        }
     })
     .boxed()
 }
@@ -146,29 +239,27 @@ fn numbered(index: usize, generation: Generation) -> Numbered {
 pub(super) struct Whole {
     pub(super) text: String,
     pub(super) tokens: Vec<TokenReport>,
-    pub(super) finish: Option<(FinishReason, Usage)>,
+    pub(super) finish: Option<(Finish, Usage)>,
 }
 
 /// A kept answer's choices, whole, in order.
 pub(super) fn whole(events: &[Event], choices: usize) -> Vec<Whole> {
     let mut answers: Vec<Whole> = std::iter::repeat_with(Whole::default).take(choices).collect();
     for event in events {
-        if let Event::Chunk { choice, chunk } = event
-            && let Some(answer) = answers.get_mut(*choice as usize)
+        if let Some((choice, said)) = Said::of(event.clone())
+            && let Some(answer) = answers.get_mut(choice)
         {
-            answer.text.push_str(&chunk.text);
-            answer.tokens.extend(chunk.tokens.iter().cloned());
-            answer.finish = chunk.finish.or(answer.finish);
+            answer.push(said);
         }
     }
     answers
 }
 
 impl Whole {
-    fn push(&mut self, chunk: Chunk) {
-        self.text.push_str(&chunk.text);
-        self.tokens.extend(chunk.tokens);
-        self.finish = chunk.finish.or(self.finish);
+    fn push(&mut self, said: Said) {
+        self.text.push_str(&said.text);
+        self.tokens.extend(said.tokens);
+        self.finish = said.finish.or(self.finish);
     }
 
     pub(super) fn usage(&self) -> Option<Usage> {
@@ -181,6 +272,7 @@ pub(super) mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::engine::FinishReason;
 
     /// Chunks of these texts; the last has the finish.
     pub(in crate::api::openai) fn chunks(texts: &[&str], reason: FinishReason) -> Vec<Chunk> {
@@ -200,7 +292,8 @@ pub(super) mod tests {
     ) -> Answers {
         let streams = scripts.into_iter().enumerate().map(|(index, script)| {
             let stuck = futures_util::stream::pending();
-            let chunks = futures_util::stream::iter(script).map(move |chunk| (index, chunk));
+            let said = |chunk: Result<Chunk, Failure>| chunk.map(Said::from);
+            let chunks = futures_util::stream::iter(script).map(move |c| (index, said(c)));
             chunks.chain(stuck).boxed()
         });
         Answers::join(streams.collect(), Instant::now() + deadline)
@@ -217,7 +310,7 @@ pub(super) mod tests {
         ];
         let whole = scripted(scripts, LONG).collect().await.unwrap();
         let seen: Vec<_> = whole.iter().map(|w| (w.text.as_str(), w.finish.unwrap().0)).collect();
-        assert_eq!(seen, [("milk", FinishReason::Stop), ("bread", FinishReason::Length)]);
+        assert_eq!(seen, [("milk", Finish::Stop), ("bread", Finish::Length)]);
     }
 
     #[tokio::test]

@@ -11,6 +11,7 @@ use crate::api::service::{ServedModel, Service};
 use crate::cache::{Ask, Key, KeyBuilder, Policy, Provenance, Scope, Status};
 use crate::engine::{Form, Request, Sampling, TokenId};
 use crate::skills::chat::{Message, Role};
+use crate::skills::guard::Terms;
 
 /// The route's name in settings, keys and metrics.
 pub(in crate::api) const ROUTE: &str = "chat";
@@ -21,16 +22,25 @@ const TOKEN_BYTES: usize = 160;
 /// What each log-probability adds.
 const LOGPROB_BYTES: usize = 56;
 
-/// A chat as the cache is asked for it. `alike` is one of its requests with an empty prompt and
-/// the chat's own seed; `prompt` is given where the prompt depends on more than the chat.
+/// A chat and what else its answer depends on.
+pub(super) struct Asked<'a> {
+    pub(super) chat: &'a Chat,
+    /// One of its requests, with an empty prompt and the chat's own seed.
+    pub(super) alike: &'a Request,
+    /// Where the prompt depends on more than the chat.
+    pub(super) prompt: Option<&'a [TokenId]>,
+    /// What may not be said.
+    pub(super) blocked: &'a Terms,
+}
+
+/// A chat as the cache is asked for it.
 pub(super) fn ask(
     service: &Service,
     served: &ServedModel,
     headers: &HeaderMap,
-    chat: &Chat,
-    alike: &Request,
-    prompt: Option<&[TokenId]>,
+    asked: &Asked<'_>,
 ) -> Ask {
+    let &Asked { chat, alike, .. } = asked;
     let drawn = alike.sampling.temperature > 0.0;
     let seed = chat.plan.seed().filter(|_| drawn);
     let mut policy = wishes(headers, service.cache.policy(ROUTE, &served.name));
@@ -41,7 +51,7 @@ pub(super) fn ask(
     let scope = Scope::Store;
     // What is not looked up needs no key.
     let key = if policy.write || policy.read {
-        key(served, chat, alike, seed, prompt, scope)
+        key(served, asked, seed, scope)
     } else {
         Key::from_bytes([0; 32])
     };
@@ -56,17 +66,12 @@ pub(super) fn ask(
 }
 
 /// Everything that changes the answer. The template is part of the package, and so of its digest.
-fn key(
-    served: &ServedModel,
-    chat: &Chat,
-    alike: &Request,
-    seed: Option<u64>,
-    prompt: Option<&[TokenId]>,
-    scope: Scope,
-) -> Key {
+fn key(served: &ServedModel, asked: &Asked<'_>, seed: Option<u64>, scope: Scope) -> Key {
+    let &Asked { chat, alike, prompt, blocked } = asked;
     let builder = KeyBuilder::new(ROUTE)
         .field("model", &served.digest)
         .field("tool_choice", &chat.tool_choice)
+        .field("blocked", blocked.digest())
         .list("messages", chat.messages.iter().flat_map(parts).collect::<Vec<_>>().into_iter())
         .optional("seed", seed.map(u64::to_le_bytes))
         .number("n", chat.plan.n as u64)

@@ -20,6 +20,7 @@ use crate::api::error::{no_template, of_constraint, of_engine, of_failure, of_te
 use crate::api::json::Asked;
 use crate::api::service::{ServedModel, Service};
 use crate::api::shelf::Lent;
+use crate::api::voice::tell;
 use crate::cache::{self, Look};
 use crate::engine::{Constraint, Form, Request, TokenId};
 use crate::http::{Problem, RequestId};
@@ -74,7 +75,10 @@ async fn found_or_made(
         true => Some(prompt_tokens(service, &served, chat.messages.clone(), deadline).await?),
         false => None,
     };
-    let ask = cached::ask(service, &served, headers, &chat, &alike, early.as_deref());
+    let blocked = service.blocked(&served);
+    let asked =
+        cached::Asked { chat: &chat, alike: &alike, prompt: early.as_deref(), blocked: &blocked };
+    let ask = cached::ask(service, &served, headers, &asked);
     let ticket = match service.cache.look(ask).await {
         Look::Answer(answer) | Look::Stale(answer, _) => return Ok(answer),
         Look::Miss(ticket) if is_personal(&chat.messages) => ticket.past_the_cache(),
@@ -89,7 +93,7 @@ async fn found_or_made(
     let requests = chat.plan.requests(&prompt, &served.defaults, &service.limits, seed, deadline);
     let with = |request| Request { constraint: constraint.clone(), ..request };
     let requests: Vec<_> = requests.into_iter().map(with).collect();
-    let generate = move || answers::generate(&served, requests.clone());
+    let generate = move || answers::generate(&served, requests.clone(), &blocked);
     ticket.make(Arc::new(generate)).map_err(|failure| of_failure(failure, PROMPT))
 }
 
@@ -137,7 +141,10 @@ async fn prompt_tokens(
         let template = served.template.as_ref().ok_or_else(|| no_template(&served.name))?;
         let tokenizer = served.model.tokenizer();
         let text = template.prompt(&messages, |typed| tokenizer.guard(typed));
-        let text = text.map_err(of_template)?;
+        let text = text.map_err(|error| {
+            tell(&served, &error);
+            of_template(error)
+        })?;
         tokenizer.encode(&text, true).map_err(|error| of_engine(error, PROMPT))
     };
     service.prepare(bytes, deadline, work).await

@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::answers::Whole;
+use super::answers::{Said, Whole};
 use super::events::Transcript;
 use super::logprobs::ChatLogprobs;
 use super::usage::{Finish, Label, Source, Usage};
-use crate::engine::{self, Chunk};
+use crate::engine;
 
 /// There is one tier of service.
 const TIER: &str = "default";
@@ -54,7 +54,7 @@ impl ChatCompletion {
         let choice = |(index, answer): (usize, Whole)| ChatChoice {
             index,
             logprobs: with_logprobs.then(|| ChatLogprobs::of(&answer.tokens)),
-            finish_reason: answer.finish.map(|(reason, _)| reason.into()),
+            finish_reason: answer.finish.map(|(reason, _)| reason),
             message: AnswerMessage {
                 role: ASSISTANT,
                 content: answer.text,
@@ -155,19 +155,19 @@ impl Transcript for ChatTranscript {
         (0..self.usages.len()).map(role).collect()
     }
 
-    fn push(&mut self, index: usize, chunk: Chunk) -> Vec<ChatCompletionChunk> {
+    fn push(&mut self, index: usize, said: Said) -> Vec<ChatCompletionChunk> {
         let mut parts = Vec::new();
-        if !chunk.text.is_empty() || !chunk.tokens.is_empty() {
-            let logprobs = self.with_logprobs.then(|| ChatLogprobs::of(&chunk.tokens));
-            let delta = Delta { role: None, content: Some(chunk.text) };
+        if !said.text.is_empty() || !said.tokens.is_empty() {
+            let logprobs = self.with_logprobs.then(|| ChatLogprobs::of(&said.tokens));
+            let delta = Delta { role: None, content: Some(said.text) };
             parts.push(self.choice(ChunkChoice { index, delta, logprobs, finish_reason: None }));
         }
-        if let Some((reason, usage)) = chunk.finish {
+        if let Some((reason, usage)) = said.finish {
             if let Some(slot) = self.usages.get_mut(index) {
                 *slot = Some(usage);
             }
             let delta = Delta::default();
-            let finish_reason = Some(reason.into());
+            let finish_reason = Some(reason);
             parts.push(self.choice(ChunkChoice { index, delta, logprobs: None, finish_reason }));
         }
         parts
@@ -193,7 +193,7 @@ mod tests {
             ChatTranscript::new(Label::example(), 1, false, include_usage, Source::Made);
         let mut parts = transcript.begin();
         for chunk in chunks(&["Hel", "", "lo"], FinishReason::Stop) {
-            parts.extend(transcript.push(0, chunk));
+            parts.extend(transcript.push(0, chunk.into()));
         }
         parts.extend(transcript.end());
         parts.into_iter().map(|part| serde_json::to_value(part).unwrap()).collect()
@@ -231,7 +231,7 @@ mod tests {
         let answer = Whole {
             text: "Hello".into(),
             tokens: vec![example(b"Hello", -0.5, &[])],
-            finish: Some((FinishReason::Length, usage)),
+            finish: Some((Finish::Length, usage)),
         };
         let completion = ChatCompletion::of(Label::example(), vec![answer], true, Source::Made);
         assert_eq!(

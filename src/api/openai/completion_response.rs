@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::answers::Whole;
+use super::answers::{Said, Whole};
 use super::events::Transcript;
 use super::logprobs::Logprobs;
 use super::usage::{Finish, Label, Usage};
-use crate::engine::{self, Chunk};
+use crate::engine;
 
 /// A whole answer, or one event of a streamed one.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -64,7 +64,7 @@ impl Shape {
                 text: format!("{echo}{}", answer.text),
                 index,
                 logprobs: self.with_logprobs.then(logprobs),
-                finish_reason: answer.finish.map(|(reason, _)| reason.into()),
+                finish_reason: answer.finish.map(|(reason, _)| reason),
             }
         };
         let choices = answers.iter().enumerate().map(choice).collect();
@@ -101,23 +101,23 @@ impl Transcript for CompletionTranscript {
         self.shape.echoes.iter().enumerate().map(echo).collect()
     }
 
-    fn push(&mut self, index: usize, chunk: Chunk) -> Vec<Completion> {
+    fn push(&mut self, index: usize, said: Said) -> Vec<Completion> {
         let mut parts = Vec::new();
-        if !chunk.text.is_empty() || !chunk.tokens.is_empty() {
+        if !said.text.is_empty() || !said.tokens.is_empty() {
             let logprobs = match self.offsets.get_mut(index) {
                 Some(offset) if self.shape.with_logprobs => {
-                    Some(Logprobs::of(&chunk.tokens, offset))
+                    Some(Logprobs::of(&said.tokens, offset))
                 }
                 _ => None,
             };
-            let text = chunk.text;
+            let text = said.text;
             parts.push(self.part(Choice { text, index, logprobs, finish_reason: None }));
         }
-        if let Some((reason, usage)) = chunk.finish {
+        if let Some((reason, usage)) = said.finish {
             if let Some(slot) = self.usages.get_mut(index) {
                 *slot = Some(usage);
             }
-            let finish_reason = Some(reason.into());
+            let finish_reason = Some(reason);
             let text = String::new();
             parts.push(self.part(Choice { text, index, logprobs: None, finish_reason }));
         }
@@ -155,7 +155,7 @@ mod tests {
         let answer = Whole {
             text: " upon".into(),
             tokens: vec![example(b" upon", -0.5, &[(b" upon", -0.5)])],
-            finish: Some((FinishReason::Length, usage)),
+            finish: Some((Finish::Length, usage)),
         };
         let with_logprobs = Shape { with_logprobs: true, ..shape(&["Once"]) };
         assert_eq!(
@@ -181,7 +181,7 @@ mod tests {
         let mut transcript = CompletionTranscript::new(shape(&["Once"]), 1, true);
         let mut parts = transcript.begin();
         for chunk in chunks(&[" upon", ""], FinishReason::Length) {
-            parts.extend(transcript.push(0, chunk));
+            parts.extend(transcript.push(0, chunk.into()));
         }
         parts.extend(transcript.end());
         let parts: Vec<Value> =

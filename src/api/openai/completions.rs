@@ -44,7 +44,8 @@ pub(in crate::api) async fn answer(
         .flat_map(|p| plan.requests(&p.tokens, &served.defaults, &service.limits, seed, deadline))
         .collect();
     let refused = |error| of_engine(error, PROMPT);
-    let answers = Answers::start(&served, requests, deadline).map_err(refused)?;
+    let blocked = service.blocked(&served);
+    let answers = Answers::start(&served, requests, &blocked, deadline).map_err(refused)?;
     let failed = |failure| of_failure(failure, PROMPT);
     let echoes = prompts.iter().flat_map(|p| std::iter::repeat_n(p.text(&served), plan.n));
     let shape = Shape {

@@ -9,9 +9,8 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream::unfold;
 use serde::Serialize;
 
-use super::answers::Answers;
+use super::answers::{Answers, Said};
 use crate::api::error;
-use crate::engine::Chunk;
 use crate::http::{Problem, RequestId};
 
 /// While nothing is to be said, a comment shows that the line is alive.
@@ -23,8 +22,8 @@ pub(super) trait Transcript: Send + 'static {
     type Part: Serialize;
     /// What is said before anything is generated.
     fn begin(&mut self) -> Vec<Self::Part>;
-    /// What a chunk of an answer adds.
-    fn push(&mut self, index: usize, chunk: Chunk) -> Vec<Self::Part>;
+    /// What a part of an answer adds.
+    fn push(&mut self, index: usize, said: Said) -> Vec<Self::Part>;
     /// What is said when all answers are complete.
     fn end(&mut self) -> Vec<Self::Part>;
 }
@@ -76,8 +75,8 @@ impl<T: Transcript> Telling<T> {
     async fn next(&mut self) -> Option<String> {
         while self.pending.is_empty() && !self.ended {
             match self.answers.next().await {
-                Some(Ok((index, chunk))) => {
-                    let parts = self.transcript.push(index, chunk);
+                Some(Ok((index, said))) => {
+                    let parts = self.transcript.push(index, said);
                     self.tell(parts);
                 }
                 Some(Err(error)) => self.fail(error::of_failure(error, self.prompt)),
@@ -121,7 +120,7 @@ mod tests {
     use super::super::answers::tests::{chunks, scripted};
     use super::*;
     use crate::cache::Failure;
-    use crate::engine::{EngineError, FinishReason};
+    use crate::engine::{Chunk, EngineError, FinishReason};
 
     struct Plain;
 
@@ -130,8 +129,8 @@ mod tests {
         fn begin(&mut self) -> Vec<String> {
             vec!["begin".into()]
         }
-        fn push(&mut self, index: usize, chunk: Chunk) -> Vec<String> {
-            vec![format!("{index} {}", chunk.text)]
+        fn push(&mut self, index: usize, said: Said) -> Vec<String> {
+            vec![format!("{index} {}", said.text)]
         }
         fn end(&mut self) -> Vec<String> {
             vec!["end".into()]

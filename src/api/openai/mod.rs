@@ -52,3 +52,4 @@ pub(super) mod models;
 mod plan;
 mod response_format;
 mod usage;
+mod withheld;

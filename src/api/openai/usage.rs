@@ -94,6 +94,7 @@ impl Usage {
 pub(in crate::api) enum Finish {
     Stop,
     Length,
+    ContentFilter,
 }
 
 impl From<FinishReason> for Finish {

@@ -8,7 +8,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::api::shelf::StillShelf;
-use crate::api::{Limits, LineView, ServiceParts};
+use crate::api::{Limits, LineView, OwnSettings, ServiceParts};
 use crate::cache::{self, Cache};
 use crate::facts::search::Search;
 use crate::facts::{Facts, FactsConfig};
@@ -29,7 +29,7 @@ fn house() -> (Router, Arc<Health>) {
     let service = Service::new(ServiceParts {
         shelf: Arc::new(StillShelf::of(Vec::new())),
         facts: facts.clone(),
-        skills: Settings::default(),
+        skills: Settings::default().into(),
         limits: Limits::default(),
         body: BodyLimits { bytes: 4096, timeout: Duration::from_secs(5) },
         request_timeout: Duration::from_secs(1),
@@ -39,6 +39,7 @@ fn house() -> (Router, Arc<Health>) {
         cache: Cache::in_memory(cache::Config::default(), facts.clone(), metrics.cache().clone()),
         search: Arc::new(Search::open(facts, None).unwrap()),
         line: tokio::sync::watch::channel(LineView::off()).1,
+        settings: Arc::new(OwnSettings::default()),
     });
     (dress(router(Arc::new(service)), &[], &metrics).unwrap(), health)
 }

@@ -149,6 +149,8 @@ pub struct About {
     pub created: SystemTime,
     /// Who made it.
     pub owned_by: String,
+    /// Whether it came with a bundle: then only aliases lead to it.
+    pub bundled: bool,
 }
 
 /// A package as the shelf has it.

@@ -54,6 +54,7 @@ impl Shelf for StillShelf {
                 version: "1".to_owned(),
                 created: SystemTime::UNIX_EPOCH,
                 owned_by: "unknown".to_owned(),
+                bundled: false,
             },
             presence: Presence::Loaded,
             bytes: 0,

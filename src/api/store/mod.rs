@@ -1,4 +1,4 @@
-//! What stands under `/store/v1`: search over the products, and what is asked of packages, aliases, facts
+//! What stands under `/store/v1`: search over the products, and what is asked of packages, aliases, facts, settings
 //! and the cache of answers while the server runs.
 //!
 //! Triton's own words for some of it are in [`repository`](super::repository).
@@ -6,6 +6,7 @@
 pub(super) mod aliases;
 pub(super) mod ask;
 pub(super) mod cache;
+pub(super) mod config;
 pub(super) mod copy;
 pub(super) mod export;
 pub(super) mod facts;

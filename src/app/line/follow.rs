@@ -9,17 +9,16 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::BUILT;
 use crate::api::Served;
 use crate::api::shelf::Shelf;
 use crate::app::bundles::Bundles;
 use crate::cache::{Cache, Purge};
 use crate::facts::{Facts, Zone};
 use crate::packages::Store as Packages;
-use crate::protocol::documents::ConfigDoc;
-use crate::protocol::{Fields, Value};
+use crate::protocol::{Fields, Label, Value};
 use crate::reconcile::bundle::Files;
 use crate::reconcile::commands::{Done, Hands};
+use crate::reconcile::config::ConfigRoom;
 use crate::reconcile::fetch::{FetchLimits, Origin};
 use crate::reconcile::{Reconciler, Setup, Timekeeper};
 use crate::state::Store;
@@ -36,7 +35,10 @@ pub(super) struct Follow {
     pub(super) trust: Trust,
     /// Base address of HQ's artefacts.
     pub(super) hq: Option<String>,
+    pub(super) room: ConfigRoom,
+    pub(super) time: Arc<Timekeeper>,
     pub(super) identity: PathBuf,
+    pub(super) catalogues: watch::Receiver<Vec<Label>>,
     pub(super) data_dir: PathBuf,
     pub(super) facts: Facts,
     pub(super) zone: Zone,
@@ -51,8 +53,9 @@ impl Follow {
     /// answers on with what it has.
     pub(super) async fn run(self, stop: CancellationToken) {
         let mut status = self.status.clone();
+        let time = Arc::clone(&self.time);
         let opened = tokio::task::spawn_blocking(move || self.open()).await;
-        let (reconciler, time) = match opened {
+        let reconciler = match opened {
             Ok(Ok(opened)) => opened,
             Ok(Err(why)) => return tracing::error!(why, "what HQ wants cannot be followed"),
             Err(error) => return tracing::error!(%error, "what HQ wants cannot be followed"),
@@ -75,10 +78,8 @@ impl Follow {
         }
     }
 
-    fn open(self) -> Result<(Reconciler, Arc<Timekeeper>), String> {
+    fn open(self) -> Result<Reconciler, String> {
         let told = |error: &dyn std::fmt::Display| error.to_string();
-        let floor = self.store.floor().map_err(|error| told(&error))?;
-        let time = Arc::new(Timekeeper::new(BUILT, floor));
         let credentials = Credentials::in_folder(&self.identity);
         let tls = credentials.authority.exists().then(|| credentials.client_config());
         let tls = tls.transpose().map_err(|error: LineError| told(&error))?;
@@ -92,7 +93,7 @@ impl Follow {
         let setup = Setup {
             store: self.store,
             keys: self.trust.keys,
-            catalogues: self.trust.catalogues,
+            catalogues: self.catalogues,
             facts: self.facts,
             cache: self.cache.clone(),
             known_model: Arc::new(known_model),
@@ -100,14 +101,13 @@ impl Follow {
             origins: self.hq.map(origin).into_iter().collect(),
             tls: tls.map(|tls| (*tls).clone()),
             limits: FetchLimits::default(),
-            settings: ConfigDoc::default(),
-            time: Arc::clone(&time),
+            room: self.room,
+            time: self.time,
             zone: self.zone,
             stage: Arc::new(stage),
             hands: Arc::new(Known(self.cache)),
         };
-        let (reconciler, _settings) = setup.open().map_err(|error| told(&error))?;
-        Ok((reconciler, time))
+        setup.open().map_err(|error| told(&error))
     }
 }
 

@@ -5,9 +5,13 @@
 //! waits, and what it cannot keep it counts and declares.
 
 mod follow;
+mod identity;
 mod keep;
 mod notes;
+mod opened;
 mod receipts;
+mod renewal;
+mod settings;
 mod telemetry;
 mod view;
 mod watch;
@@ -19,17 +23,19 @@ use tokio::sync::{mpsc, watch as channel};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::LineView;
 use crate::api::shelf::Shelf;
+use crate::api::{LineView, OwnSettings, Settings};
 use crate::cache::Cache;
 use crate::config::Config;
 use crate::facts::Facts;
 use crate::protocol::UnixMillis;
-use crate::state::Store;
 use crate::sync::mqtt::Status;
-use crate::sync::{LineError, Resolved};
 use crate::telemetry::{Metrics, Warned};
+use identity::Identity;
 use notes::Notes;
+use opened::Opened;
+use renewal::Renewal;
+pub(super) use settings::InForce;
 
 /// How long what still waits to be written may take at the end, and then the goodbye.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -45,11 +51,14 @@ pub(super) struct LookedAt {
     pub(super) shelf: Arc<dyn Shelf>,
     /// Warnings and errors of the log.
     pub(super) warned: mpsc::Receiver<Warned>,
+    /// What is set while the server runs.
+    pub(super) in_force: InForce,
 }
 
 /// The line, which runs until it is told to end.
 pub(super) struct Line {
     view: channel::Receiver<LineView>,
+    settings: Arc<dyn Settings>,
     notes: Option<Notes>,
     stop: CancellationToken,
     tasks: JoinSet<()>,
@@ -60,10 +69,11 @@ impl Line {
     pub(super) async fn start(config: &Config, looked_at: LookedAt) -> Self {
         let stop = CancellationToken::new();
         let (show, view) = channel::channel(LineView::off());
-        let mut line = Self { view, notes: None, stop, tasks: JoinSet::new() };
-        match open(config).await {
+        let settings = Arc::new(OwnSettings(settings::of_file(config)));
+        let mut line = Self { view, settings, notes: None, stop, tasks: JoinSet::new() };
+        match opened::open(config).await {
             Ok(None) => {}
-            Ok(Some((resolved, store))) => line.run(config, resolved, store, looked_at, show),
+            Ok(Some(opened)) => line.run(config, opened, looked_at, show),
             Err(error) => {
                 tracing::error!(%error, "there is no line to HQ; the box answers without");
                 let phases = &view::PHASES;
@@ -78,12 +88,19 @@ impl Line {
     fn run(
         &mut self,
         config: &Config,
-        resolved: Resolved,
-        store: Store,
+        opened: Opened,
         looked_at: LookedAt,
         show: channel::Sender<LineView>,
     ) {
-        let LookedAt { metrics, facts, cache, shelf, warned } = looked_at;
+        let Opened { resolved, store, time, room } = opened;
+        let LookedAt { metrics, facts, cache, shelf, warned, in_force } = looked_at;
+        // What HQ and the store set holds from the first answer on.
+        in_force.set(&room.follow().borrow());
+        self.tasks.spawn(until(self.stop.clone(), in_force.follow(room.follow())));
+        let file = settings::of_file(config);
+        let kept = settings::Kept { room: room.clone(), time: Arc::clone(&time), file };
+        self.settings = Arc::new(kept);
+        let identity = Identity::new(&config.line.identity, &resolved);
         let (told, status) = channel::channel(Status::new(UnixMillis::now()));
         let (place, broker) = (&resolved.trust.who.place, &resolved.broker.address);
         tracing::info!(%place, %broker, "keeping the line to HQ");
@@ -102,13 +119,16 @@ impl Line {
             facts: facts.clone(),
             cache: cache.clone(),
             shelf: Arc::clone(&shelf),
-            catalogues: resolved.trust.catalogues.clone(),
+            catalogues: identity.catalogues(),
         };
         let follow = follow::Follow {
             store: store.clone(),
             trust: resolved.trust.clone(),
             hq: resolved.hq.clone(),
+            room,
+            time: Arc::clone(&time),
             identity: config.line.identity.clone(),
+            catalogues: identity.catalogues(),
             data_dir: config.data_dir.clone(),
             facts: facts.clone(),
             zone: config.facts.zone,
@@ -118,20 +138,37 @@ impl Line {
             status: status.clone(),
         };
         self.tasks.spawn(follow.run(self.stop.clone()));
-        let keep = keep::Keep { store, resolved, settings: config.line.clone(), told };
-        self.tasks.spawn(keep.run(self.stop.clone()));
         let stop = || self.stop.clone();
+        let renewal = Renewal {
+            identity: identity.clone(),
+            place: resolved.trust.who.place.clone(),
+            hq: resolved.hq.clone(),
+            time: Arc::clone(&time),
+            metrics: Arc::clone(&metrics),
+            notes: notes.clone(),
+        };
+        self.tasks.spawn(until(stop(), renewal.run()));
+        let followed = identity.clone().follow(store.clone(), time, status.clone());
+        self.tasks.spawn(until(stop(), followed));
+        let keep = keep::Keep { store, resolved, settings: config.line.clone(), identity, told };
+        self.tasks.spawn(keep.run(self.stop.clone()));
         let every = config.line.telemetry_every;
         self.tasks.spawn(until(stop(), shown.run(status, show)));
         self.tasks.spawn(until(stop(), watch::warnings(warned, notes.clone())));
         self.tasks.spawn(until(stop(), watch::models(shelf, notes.clone())));
         self.tasks.spawn(until(stop(), receipts.run()));
-        self.tasks.spawn(until(stop(), telemetry::run(metrics, facts, notes, every)));
+        let measured = telemetry::Measured { metrics, facts, folder: config.data_dir.clone() };
+        self.tasks.spawn(until(stop(), telemetry::run(measured, notes, every)));
     }
 
     /// How it does, from moment to moment.
     pub(super) fn view(&self) -> channel::Receiver<LineView> {
         self.view.clone()
+    }
+
+    /// The settings that change while the server runs.
+    pub(super) fn settings(&self) -> Arc<dyn Settings> {
+        Arc::clone(&self.settings)
     }
 
     /// Says goodbye to HQ, and ends.
@@ -148,21 +185,6 @@ impl Line {
         let _ = tokio::time::timeout(LAST_WORDS, end).await;
         self.tasks.shutdown().await;
     }
-}
-
-/// Reads the enrolment and opens the state, off the async threads.
-async fn open(config: &Config) -> Result<Option<(Resolved, Store)>, LineError> {
-    let (settings, path) = (config.line.clone(), config.state_file());
-    let open = move || {
-        let Some(resolved) = settings.resolve()? else { return Ok(None) };
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(LineError::Folder)?;
-        }
-        let place = resolved.trust.who.place.clone();
-        let store = Store::open(&path, place, settings.state)?;
-        Ok(Some((resolved, store)))
-    };
-    tokio::task::spawn_blocking(open).await.unwrap_or(Err(LineError::BrokenOff))
 }
 
 async fn until(stop: CancellationToken, work: impl Future<Output = ()>) {

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use redb::{ReadableTable as _, TableDefinition};
+use tokio::sync::watch;
 
 use crate::api::shelf::Shelf;
 use crate::app::recalls;
@@ -31,7 +32,7 @@ pub(super) struct Receipts {
     pub(super) cache: Cache,
     pub(super) shelf: Arc<dyn Shelf>,
     /// Catalogues that the box follows, the most important first.
-    pub(super) catalogues: Vec<Label>,
+    pub(super) catalogues: watch::Receiver<Vec<Label>>,
 }
 
 /// What is so of one recall.
@@ -80,7 +81,8 @@ impl Receipts {
         if new.is_empty() && gone.is_empty() {
             return Ok(());
         }
-        let epoch = self.catalogues.first().and_then(|catalogue| {
+        let first = self.catalogues.borrow().first().cloned();
+        let epoch = first.and_then(|catalogue| {
             self.facts.held_epoch(catalogue.as_str()).ok().flatten().map(|held| held.epoch)
         });
         let failed = |error: redb::Error| StateError::Storage {
@@ -191,7 +193,7 @@ mod tests {
             cache: Cache::in_memory(Default::default(), facts.clone(), Default::default()),
             facts,
             shelf: Arc::new(StillShelf::of(Vec::new())),
-            catalogues: Vec::new(),
+            catalogues: watch::channel(Vec::new()).1,
         }
     }
 
@@ -236,7 +238,7 @@ mod tests {
             facts: receipts.facts.clone(),
             cache: receipts.cache.clone(),
             shelf: Arc::clone(&receipts.shelf),
-            catalogues: Vec::new(),
+            catalogues: watch::channel(Vec::new()).1,
         };
         again.tell().unwrap();
         assert_eq!(told(&again), ["r1", "r2"]);

@@ -1,6 +1,7 @@
 //! What is measured and told to HQ, as few numbers as tell how a box does.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,8 +10,17 @@ use crate::facts::{Facts, UnixSeconds};
 use crate::protocol::{Fields, Message, Name, Stream, Telemetry, UnixMillis, Value};
 use crate::telemetry::{Metrics, Sums};
 
+/// What is looked at.
+pub(super) struct Measured {
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) facts: Facts,
+    /// The folder on whose disk everything lies.
+    pub(super) folder: PathBuf,
+}
+
 /// Tells HQ of each span of time what was measured in it.
-pub(super) async fn run(metrics: Arc<Metrics>, facts: Facts, notes: Notes, every: Duration) {
+pub(super) async fn run(measured: Measured, notes: Notes, every: Duration) {
+    let Measured { metrics, facts, folder } = measured;
     let started = Instant::now();
     let (mut from, mut before) = (UnixMillis::now(), Sums::of(&metrics));
     let mut revision = facts.status().revision.0;
@@ -19,7 +29,14 @@ pub(super) async fn run(metrics: Arc<Metrics>, facts: Facts, notes: Notes, every
         let (until, after) = (UnixMillis::now(), Sums::of(&metrics));
         let mut values = differences(&before, &after);
         values.push(("uptime_s", started.elapsed().as_secs_f64()));
+        values.extend(free_bytes(&folder).map(|free| ("disk_free_bytes", free)));
         let ages = feed_ages(&facts);
+        // What was heard of longest ago tells how old an answer may be.
+        let oldest = ages
+            .iter()
+            .map(|(_, age)| *age)
+            .fold(None, |most: Option<f64>, age| Some(most.map_or(age, |most| most.max(age))));
+        values.extend(oldest.map(|age| ("facts_age_s", age)));
         let named = values.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(ages);
         if let Some(message) = told(from, until, named) {
             notes.tell(Stream::Tel, message);
@@ -31,6 +48,12 @@ pub(super) async fn run(metrics: Arc<Metrics>, facts: Facts, notes: Notes, every
         }
         (from, before, revision) = (until, after, reached);
     }
+}
+
+/// Bytes that are free on the disk of a folder; none where that cannot be found out.
+fn free_bytes(folder: &Path) -> Option<f64> {
+    let found = rustix::fs::statvfs(folder).ok()?;
+    Some(found.f_bavail.saturating_mul(found.f_frsize) as f64)
 }
 
 /// How long each table's feed has been silent.
@@ -51,6 +74,7 @@ fn differences(before: &Sums, after: &Sums) -> Vec<(&'static str, f64)> {
     let (cached, tokens) = ("endcap_cache_answers_total", "endcap_tokens_total");
     let first = "gen_ai_server_time_to_first_token_seconds";
     let gap = "gen_ai_server_time_per_output_token_seconds";
+    let whole = "gen_ai_server_request_duration_seconds";
     let mean_ms = |name: &str| {
         let (sum, count) = (format!("{name}_sum"), format!("{name}_count"));
         let count = after.of_all(&count) - before.of_all(&count);
@@ -69,6 +93,7 @@ fn differences(before: &Sums, after: &Sums) -> Vec<(&'static str, f64)> {
         ("cache_semantic", of(cached, "how", "semantic")),
         ("cache_saved_tokens", grown("endcap_cache_saved_tokens_total")),
         ("cache_entries", after.of_all("endcap_cache_entries")),
+        ("cache_disk_bytes", after.of_all("endcap_cache_disk_bytes")),
         ("queue_waiting", after.of_all("endcap_queue_waiting")),
         ("models_loaded", after.of_all("endcap_model_loaded")),
         ("memory_bytes", after.of_all("process_resident_memory_bytes")),
@@ -79,6 +104,7 @@ fn differences(before: &Sums, after: &Sums) -> Vec<(&'static str, f64)> {
         ("notes_lost", grown("endcap_notes_lost_total")),
     ];
     values.extend(mean_ms(first).map(|mean| ("first_token_mean_ms", mean)));
+    values.extend(mean_ms(whole).map(|mean| ("answer_mean_ms", mean)));
     values.extend(mean_ms(gap).map(|mean| ("token_gap_mean_us", mean * 1000.0)));
     values
 }
@@ -135,5 +161,12 @@ mod tests {
         assert!(!values.contains_key("first_token_mean_ms"), "nothing was generated");
         let named = values.into_iter().map(|(name, value)| (name.to_owned(), value));
         assert!(told(UnixMillis(0), UnixMillis(1), named).is_some());
+    }
+
+    #[test]
+    fn the_room_on_a_disk_is_known_where_there_is_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(free_bytes(folder.path()).unwrap() > 0.0);
+        assert_eq!(free_bytes(&folder.path().join("none")), None);
     }
 }

@@ -24,7 +24,8 @@ pub(super) async fn warnings(mut warned: mpsc::Receiver<Warned>, notes: Notes) {
 }
 
 fn line(warned: &Warned) -> Option<LogLine> {
-    let room = warned.target.strip_prefix("endcap::").unwrap_or(warned.target);
+    let room = ["endcap::", "endcap_"].iter().find_map(|own| warned.target.strip_prefix(own));
+    let room = room.unwrap_or(warned.target);
     let field = |(name, value): &(&'static str, String)| -> Option<(Name, Value)> {
         Some((name.to_lowercase().parse().ok()?, Value::from(&**value)))
     };
@@ -135,6 +136,8 @@ mod tests {
         let line = line(&warned).unwrap();
         assert_eq!((line.level, line.room.as_str()), (Level::Error, "sync.mqtt"));
         assert_eq!(line.fields.get("why"), Some(&Value::from("full")));
+        let own = Warned { target: "endcap_sync::mqtt", ..warned.clone() };
+        assert_eq!(super::line(&own).unwrap().room.as_str(), "sync.mqtt");
         let odd = Warned { target: "Some-Crate", ..warned };
         assert_eq!(super::line(&odd).unwrap().room.as_str(), "other");
     }

@@ -9,12 +9,16 @@ use sha2::{Digest, Sha256};
 use super::keeper::{Arrival, Refusal, World};
 use super::title::Size;
 use crate::api::shelf::{About, Manner, Ports};
-use crate::api::{Defaults, Served, ServedModel, ServedNetwork};
+use crate::api::{Defaults, LoadedFiles, Served, ServedModel, ServedNetwork};
 use crate::engine::{Budget, Config, LoadError, Model, Network, Tokenizer, give_back_freed_memory};
 use crate::packages::{GenerationDefaults, Package, PackageError, Store, Task};
+use crate::protocol::ProtocolError;
+use crate::protocol::documents::GuardRules;
 use crate::skills::chat::{ChatTemplate, TemplateError};
+use crate::skills::checks::Refused;
+use crate::skills::guard::Terms;
 use crate::skills::heads::{Elsewhere, Head, HeadError};
-use crate::telemetry::{Metrics, with_causes};
+use crate::telemetry::{Conduct, Metrics, with_causes};
 
 /// Tokens for whose keys and values there should be room, where the model takes as many.
 const WORTHWHILE_TOKENS: u64 = 1024;
@@ -49,6 +53,10 @@ enum Fault {
     Template(#[from] TemplateError),
     #[error("the head in its card")]
     Head(#[from] HeadError),
+    #[error("its rules about what may be said")]
+    Rules(#[from] ProtocolError),
+    #[error("its rules need the check `{0}`, which this program does not have")]
+    Check(String),
 }
 
 impl Library {
@@ -71,15 +79,22 @@ impl Library {
     pub(super) fn all(&self) -> Result<Vec<Found>, PackageError> {
         let packages = match self.named.as_slice() {
             [] => self.store.list()?,
-            names => names.iter().map(|name| self.store.package(name)).collect::<Result<_, _>>()?,
+            names => {
+                let mut all: Vec<Package> =
+                    names.iter().map(|name| self.store.package(name)).collect::<Result<_, _>>()?;
+                // What bundles bring is served in whatever names the settings have.
+                all.extend(self.store.list()?.into_iter().filter(is_bundled));
+                all
+            }
         };
         Ok(packages.iter().map(found).collect())
     }
 
     /// One package, where it is served. Blocks for a moment.
     pub(super) fn one(&self, name: &str) -> Option<Found> {
-        let served = self.named.is_empty() || self.named.iter().any(|named| named == name);
-        served.then(|| self.store.package(name).ok()).flatten().as_ref().map(found)
+        let named = self.named.is_empty() || self.named.iter().any(|named| named == name);
+        let package = self.store.package(name).ok()?;
+        (named || is_bundled(&package)).then(|| found(&package))
     }
 
     /// Inputs and outputs of a package, as its files declare them. Blocks for a moment.
@@ -97,12 +112,17 @@ impl Library {
         metrics: &Metrics,
     ) -> Result<Arrival<Served>, Fault> {
         let package = store.package(name)?;
+        if is_bundled(&package) {
+            // What is told to run must be what was loaded.
+            package.verify()?;
+        }
         let (served, size) = match package.manifest().task {
             Task::Chat => {
                 let observer = Arc::new(metrics.observe_model(name));
                 let model = Model::load_within(budget, &package.decoder(), engine, observer)?;
                 let size = size_of(&model);
-                (Served::Language(Arc::new(language(model, &package, engine)?)), size)
+                let conduct = metrics.conduct(name);
+                (Served::Language(Arc::new(language(model, &package, engine, conduct)?)), size)
             }
             Task::Tensors => {
                 let observer = Arc::new(metrics.observe_network(name));
@@ -159,6 +179,11 @@ impl World for Library {
     }
 }
 
+/// Whether a package came with a bundle.
+fn is_bundled(package: &Package) -> bool {
+    package.manifest().bundle.is_some()
+}
+
 fn refusal(fault: Fault) -> Refusal {
     let why = with_causes(&fault);
     match fault {
@@ -196,6 +221,7 @@ fn about(package: &Package) -> About {
         version: package.manifest().version.clone(),
         created: package.created(),
         owned_by: owner(package),
+        bundled: is_bundled(package),
     }
 }
 
@@ -214,6 +240,7 @@ fn network_of(network: Network, package: &Package) -> Result<ServedNetwork, Faul
         network,
         tokenizer: tokenizer?,
         head: head(package)?,
+        files: loaded_files(package),
         created: package.created(),
         owned_by: owner(package),
     })
@@ -232,7 +259,31 @@ fn head(package: &Package) -> Result<Option<Head>, Fault> {
     Ok(Some(Head::parse(&written)?.complete(read)?))
 }
 
-fn language(model: Model, package: &Package, engine: &Config) -> Result<ServedModel, Fault> {
+/// Files that were compared with their digests when the package was loaded.
+fn loaded_files(package: &Package) -> LoadedFiles {
+    let files = package.manifest().files.iter().filter(|_| is_bundled(package));
+    files.map(|file| (file.path.clone(), file.sha256.clone())).collect()
+}
+
+/// Terms that the package's rules block. Rules that ask for a check which this program does not have
+/// are refused.
+fn blocked(package: &Package) -> Result<Terms, Fault> {
+    let Some(rules) = package.guard_rules()? else { return Ok(Terms::default()) };
+    let rules = GuardRules::parse(&rules)?;
+    let known = |name: &str| Refused::ALL.iter().any(|check| check.name() == name);
+    if let Some(name) = rules.required_checks.iter().find(|name| !known(name.as_str())) {
+        return Err(Fault::Check(name.to_string()));
+    }
+    let terms = rules.blocked_terms.iter();
+    Ok(Terms::new(terms.flat_map(|(code, terms)| terms.iter().map(move |term| (&**code, &**term)))))
+}
+
+fn language(
+    model: Model,
+    package: &Package,
+    engine: &Config,
+    conduct: Conduct,
+) -> Result<ServedModel, Fault> {
     let manifest = package.manifest();
     let name = package.name().to_owned();
     let template = package
@@ -256,6 +307,9 @@ fn language(model: Model, package: &Package, engine: &Config) -> Result<ServedMo
         languages: card.languages,
         skills: card.skills,
         defaults,
+        blocked: Arc::new(blocked(package)?),
+        conduct,
+        files: loaded_files(package),
         created,
         owned_by,
     })

@@ -27,6 +27,9 @@ use crate::telemetry::Metrics;
 /// Name of the file with what was said while the server ran.
 const KEPT_FILE: &str = "shelf.json";
 
+/// How often an alias that leads elsewhere while a request waits is followed.
+const MAX_TURNS: usize = 4;
+
 /// When to come back where a package's files could not be read.
 const PORTS_WAIT: Duration = Duration::from_secs(1);
 
@@ -135,6 +138,12 @@ impl PackageShelf {
         Err(self.unknown(name))
     }
 
+    async fn lend_package(&self, package: &str) -> Result<Lease, ShelfError> {
+        self.find(package).await?;
+        let (served, lending) = self.shared.lend(package).await?;
+        Ok(Lease::new(served, lending))
+    }
+
     fn unknown(&self, name: &str) -> ShelfError {
         let mut error = self.shared.lock().unknown(name);
         if let ShelfError::Unknown { known, .. } = &mut error {
@@ -196,7 +205,9 @@ fn pin(config: &Config, kept: &Kept, state: &mut State<Served>) -> Result<(), Ap
     for name in names {
         let pinned = kept.pins.get(&name).copied().unwrap_or(models.pin.contains(&name));
         state.set_pinned(&name, pinned);
-        if pinned || models.load == LoadAt::Start {
+        // A bundle that cannot be loaded must not keep the server from starting: it is gone back on.
+        let bundled = state.titles.get(&name).is_some_and(|title| title.about.bundled);
+        if pinned || (models.load == LoadAt::Start && !bundled) {
             state.require(&name);
         }
     }
@@ -206,10 +217,17 @@ fn pin(config: &Config, kept: &Kept, state: &mut State<Served>) -> Result<(), Ap
 impl Shelf for PackageShelf {
     fn lend<'a>(&'a self, wanted: Wanted<'a>) -> BoxFuture<'a, Result<Lease, ShelfError>> {
         async move {
-            let package = self.package(wanted)?;
-            self.find(&package).await?;
-            let (served, lending) = self.shared.lend(&package).await?;
-            Ok(Lease::new(served, lending))
+            let mut package = self.package(wanted)?;
+            for _ in 0..MAX_TURNS {
+                let lent = self.lend_package(&package).await;
+                let now = self.package(wanted)?;
+                match lent {
+                    // The alias led elsewhere meanwhile, and what it led to before is gone.
+                    Err(_) if now != package => package = now,
+                    lent => return lent,
+                }
+            }
+            self.lend_package(&package).await
         }
         .boxed()
     }

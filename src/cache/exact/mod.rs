@@ -51,12 +51,23 @@ pub struct Kept {
 /// All entries.
 pub(super) struct Exact {
     index: RwLock<Index>,
-    room: Room,
+    room: RwLock<Room>,
 }
 
 impl Exact {
     pub(super) fn new(room: Room) -> Self {
-        Self { index: RwLock::default(), room }
+        Self { index: RwLock::default(), room: RwLock::new(room) }
+    }
+
+    /// How much may be kept.
+    pub(super) fn room(&self) -> Room {
+        *self.room.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets how much may be kept in memory. Answers with what had to leave.
+    pub(super) fn set_memory(&self, memory_bytes: u64) -> Vec<Key> {
+        self.room.write().unwrap_or_else(PoisonError::into_inner).memory_bytes = memory_bytes;
+        eviction::make_room(&mut self.write(), self.room())
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Index> {
@@ -76,14 +87,14 @@ impl Exact {
     pub(super) fn insert(&self, found: &Found, events: Events) -> Vec<Key> {
         let mut index = self.write();
         index.insert(Slot::in_memory(found, events));
-        eviction::make_room(&mut index, self.room)
+        eviction::make_room(&mut index, self.room())
     }
 
     /// Takes up what is on disk, such as at the start.
     pub(super) fn take_up(&self, kept: impl Iterator<Item = (Head, Tally, u64)>) -> Vec<Key> {
         let mut index = self.write();
         kept.for_each(|(head, tally, bytes)| index.insert(Slot::on_disk(head, tally, bytes)));
-        eviction::make_room(&mut index, self.room)
+        eviction::make_room(&mut index, self.room())
     }
 
     /// An entry's body was read from disk. It stays in memory where there is room.
@@ -91,7 +102,7 @@ impl Exact {
         let mut index = self.write();
         index.bring(head, events);
         // What is on disk too leaves memory and nothing else.
-        eviction::unload(&mut index, self.room);
+        eviction::unload(&mut index, self.room());
     }
 
     /// An entry is on disk now, where it takes this many bytes.
@@ -100,7 +111,7 @@ impl Exact {
         for (key, made_ms, bytes) in made {
             index.stored(key, *made_ms, *bytes);
         }
-        eviction::make_room(&mut index, self.room)
+        eviction::make_room(&mut index, self.room())
     }
 
     /// Forgets an entry, where it is the one that was made then.

@@ -53,18 +53,30 @@ struct Entry {
     last_similarity: f32,
 }
 
+/// Entries that have room in so much memory.
+fn entries_in(memory_bytes: u64) -> usize {
+    usize::try_from(memory_bytes / BYTES_PER_ENTRY).unwrap_or(usize::MAX)
+}
+
 impl Semantic {
     /// A tier without thresholds, which finds nothing until it is given some. Of questions that have no
     /// room in the memory, the oldest leave.
     pub(in crate::cache) fn new(memory_bytes: u64, metrics: CacheMetrics) -> Self {
-        let max_entries = usize::try_from(memory_bytes / BYTES_PER_ENTRY).unwrap_or(usize::MAX);
         let state = State {
-            index: Index::new(max_entries),
+            index: Index::new(entries_in(memory_bytes)),
             entries: HashMap::new(),
             calibration: Calibration::default(),
             watch: Watch::default(),
         };
         Self { state: Mutex::new(state), metrics }
+    }
+
+    /// Sets what questions may take of the memory.
+    pub(in crate::cache) fn set_memory(&self, memory_bytes: u64) {
+        let mut state = self.lock();
+        for gone in state.index.set_room(entries_in(memory_bytes)) {
+            state.entries.remove(&gone);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -274,6 +286,7 @@ fn said(events: &[Event]) -> Said {
         match event {
             Event::Chunk { chunk, .. } => said.text(&chunk.text),
             Event::Note(note) => said.note(note),
+            Event::Withheld { .. } => {}
         }
     }
     said

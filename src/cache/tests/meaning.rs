@@ -103,3 +103,46 @@ async fn an_answer_made_at_night_is_found_by_its_meaning_without_an_encoder() {
     follow.abort();
     night.abort();
 }
+
+#[tokio::test]
+async fn routes_are_set_while_the_cache_runs_and_questions_get_room_when_one_asks_for_them() {
+    let exact = || BTreeMap::from([("ask".to_owned(), Tiers::Exact)]);
+    let config = Config { routes: exact(), memory_bytes: 400_000, ..Config::default() };
+    let cache = Cache::in_memory(config, facts(), CacheMetrics::default());
+    cache.calibrate(calibration());
+    let limit = |cache: &Cache| cache.stats(&[]).memory_limit_bytes;
+    assert_eq!((cache.policy("ask", "tiny").semantic, limit(&cache)), (false, 400_000));
+    cache.set_routes(BTreeMap::from([("ask".to_owned(), Tiers::Semantic)]));
+    assert_eq!((cache.policy("ask", "tiny").semantic, limit(&cache)), (true, 300_000));
+    let (generate, _) = saying(words(&["yes"]));
+    of(&cache, asked(Scope::Store, "Can I freeze oat milk?"), &generate).await;
+    let same = || asked(Scope::Store, "is it possible to freeze oat milk");
+    assert_eq!(of(&cache, same(), &generate).await.0, "semantic");
+    cache.set_routes(BTreeMap::from([("ask".to_owned(), Tiers::Off)]));
+    assert_eq!((cache.policy("ask", "tiny").read, limit(&cache)), (false, 400_000));
+    cache.set_routes(exact());
+    let once = asked(Scope::Store, "Can I freeze oat milk?");
+    let again = Ask { policy: cache.policy("ask", "tiny"), ..once };
+    assert_eq!(of(&cache, again, &generate).await.0, "exact", "what was kept is there");
+}
+
+#[tokio::test]
+async fn a_smaller_room_for_questions_lets_the_oldest_go() {
+    let cache = cache_of(&facts());
+    cache.calibrate(calibration());
+    let (generate, _) = saying(words(&["yes"]));
+    for what in ["oat", "soy", "rice"] {
+        let question = format!("Can I freeze {what} milk?");
+        of(&cache, asked(Scope::Store, &question), &generate).await;
+    }
+    cache.0.semantic.set_memory(2 * 1536);
+    let again = |what| asked(Scope::Store, what);
+    let (other, _) = saying(words(&["anew"]));
+    for (question, how) in [
+        ("is it possible to freeze rice milk", "semantic"),
+        ("is it possible to freeze soy milk", "semantic"),
+        ("is it possible to freeze oat milk", "miss"),
+    ] {
+        assert_eq!(of(&cache, again(question), &other).await.0, how, "{question}");
+    }
+}

@@ -11,6 +11,7 @@ mod reports;
 mod restart;
 mod speed;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -116,7 +117,7 @@ pub(super) async fn text(answer: Answer) -> (&'static str, String) {
     let events = answer.collect().await.unwrap();
     let texts = events.iter().filter_map(|event| match event {
         Event::Chunk { chunk, .. } => Some(chunk.text.as_str()),
-        Event::Note(_) => None,
+        Event::Note(_) | Event::Withheld { .. } => None,
     });
     (how, texts.collect())
 }

@@ -188,7 +188,7 @@ impl Story {
 fn text_of(event: &Event) -> &str {
     match event {
         Event::Chunk { chunk, .. } => &chunk.text,
-        Event::Note(_) => "",
+        Event::Note(_) | Event::Withheld { .. } => "",
     }
 }
 

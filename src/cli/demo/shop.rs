@@ -1,34 +1,54 @@
-//! The sample shop of `endcap demo`.
+//! The sample shop: published at headquarters, and awaited in the store.
 
-use anyhow::Context as _;
+use std::time::{Duration, Instant};
 
+use reqwest::{Client, Method};
+use serde_json::Value;
+
+use crate::cli::context::Known;
 use crate::cli::output;
-use crate::cli::progress::Bars;
-use crate::config::Config;
-use crate::facts::{Facts, UnixSeconds, sample};
-use crate::packages::Progress as _;
+use crate::cli::place::exchange;
+use crate::facts::{UnixSeconds, Zone, sample};
 
-/// Loads the sample shop where the shop knows nothing yet; a shop that is there is left as it is.
-pub(super) async fn load(config: &Config) -> anyhow::Result<()> {
-    let (path, limits) = (config.facts_file(), config.facts.clone());
-    let loading = tokio::task::spawn_blocking(move || -> anyhow::Result<()> {
-        let facts = Facts::open(&path, limits)?;
-        if facts.status().tables.iter().any(|table| table.facts > 0) {
+/// Until what HQ published is in the store; then the demo goes on without.
+const PATIENCE: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Publishes the sample shop at this address, as its feed would.
+pub(super) async fn publish(
+    client: &Client,
+    hq: &Known,
+    url: &str,
+    zone: Zone,
+) -> anyhow::Result<()> {
+    let read = move || sample::lines(UnixSeconds::now(), zone);
+    let lines = tokio::task::spawn_blocking(read).await??;
+    let answer = exchange(client, Some(&hq.token), Method::POST, url, |request| {
+        request.header("content-type", "application/x-ndjson").body(lines)
+    })
+    .await?;
+    let count = answer.get("changed").and_then(Value::as_u64).unwrap_or_default();
+    output::note(&format!("the sample shop is published at HQ: {count} facts"));
+    Ok(())
+}
+
+/// Waits until the store has so many facts.
+pub(super) async fn arrived(client: &Client, store: &Known, wanted: u64) -> anyhow::Result<()> {
+    let url = format!("{}/store/v1/facts", store.url);
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let answer =
+            exchange(client, Some(&store.token), Method::GET, &url, |request| request).await?;
+        let tables = answer.get("tables").and_then(Value::as_array);
+        let counts = tables.into_iter().flatten().filter_map(|table| table.get("facts")?.as_u64());
+        let there: u64 = counts.sum();
+        if there >= wanted {
             return Ok(());
         }
-        let bars = Bars::new();
-        let mut told = 0;
-        let written = sample::load(&facts, UnixSeconds::now(), |done, all| {
-            if told == 0 {
-                bars.start("loading the sample shop", Some(all));
-            }
-            bars.advance(done.saturating_sub(told));
-            told = done;
-        })?;
-        bars.finish();
-        let count = written.outcomes.created;
-        output::note(&format!("the sample shop is loaded: {count} facts"));
-        Ok(())
-    });
-    loading.await.context("a worker failed")?
+        if Instant::now() >= end {
+            output::note(&format!("note: {there} of HQ's {wanted} facts are in the store so far"));
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }

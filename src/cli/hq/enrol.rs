@@ -1,5 +1,6 @@
-//! `endcap hq enroll-token`.
+//! `endcap hq enroll-token` and `endcap hq revoke`.
 
+use anyhow::Context as _;
 use clap::Args;
 use reqwest::Method;
 use serde_json::json;
@@ -31,5 +32,30 @@ impl EnrollToken {
             "for {store}/{node}, once, within {hours} h; on the box: endcap enroll --hq URL --token TOKEN"
         ));
         Ok(output::line(text(&answer, "token"))?)
+    }
+}
+
+const AFTER: &str = "\
+Its certificate holds until its end: let the broker know with
+  endcap hq broker-files --at DIR --mosquitto DIR --only-acl     and `kill -HUP` it.
+Let a replacement enrol under another name; a new claim for this name lets the old certificate in again.";
+
+/// Arguments of `hq revoke`.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER)]
+pub(in crate::cli) struct Revoke {
+    /// The box, as store/box
+    node: String,
+    #[command(flatten)]
+    place: HqPlace,
+}
+
+impl Revoke {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<()> {
+        let (store, node) = self.node.split_once('/').context("a box is named as store/box")?;
+        let path = self.place.path(&format!("stores/{store}/nodes/{node}"));
+        self.place.ask(Method::DELETE, &path, None).await?;
+        output::note(&format!("{store}/{node} is revoked; the broker is to be told, see --help"));
+        Ok(())
     }
 }

@@ -1,20 +1,21 @@
 //! `endcap hq facts`.
 
-use std::io;
+use std::io::{self, Cursor};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use clap::Subcommand;
-use reqwest::{Body, Method};
+use reqwest::{Body, Method, RequestBuilder};
+use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::place::{HqPlace, ago, number, rows, text};
 use crate::cli::output;
 use crate::cli::progress::Bars;
-use crate::facts::bulk::{Entry, Rows};
+use crate::facts::bulk::{Entry, RowFault, Rows};
 use crate::facts::{Change, Table};
 use crate::packages::{Progress, Silent};
 use crate::units::Bytes;
@@ -46,6 +47,19 @@ pub(in crate::cli) enum FactsCommand {
         #[command(flatten)]
         place: HqPlace,
     },
+    /// Publish one fact to all stores: its columns, as `endcap facts columns` lists them
+    Put {
+        /// products, prices, promotions, stock, hours or recalls
+        table: Table,
+        /// As column=value, such as sku=901062 amount=0.99 currency=USD
+        #[arg(required = true, value_name = "COLUMN=VALUE")]
+        columns: Vec<String>,
+        /// Into this catalogue
+        #[arg(long, default_value = "main")]
+        catalogue: String,
+        #[command(flatten)]
+        place: HqPlace,
+    },
     /// List the catalogues
     List {
         /// As one JSON array
@@ -67,6 +81,11 @@ impl FactsCommand {
                 let progress: Arc<dyn Progress> =
                     if quiet { Arc::new(Silent) } else { Arc::new(Bars::new()) };
                 push(&place, &path, table, &file, progress).await
+            }
+            Self::Put { table, columns, catalogue, place } => {
+                let body = Body::from(line_of(table, &columns)?);
+                let path = place.path(&format!("catalogues/{catalogue}/facts"));
+                tell(&send(&place, &path, body).await?)
             }
             Self::List { json, place } => {
                 let answer = place.ask(Method::GET, &place.path("catalogues"), None).await?;
@@ -101,24 +120,54 @@ async fn push(
     let (file, seen) = (file.to_owned(), Arc::clone(&progress));
     let reading = tokio::task::spawn_blocking(move || stream(table, &file, &*seen, &pieces));
     let body = Body::wrap_stream(ReceiverStream::new(taken));
-    let asked = place.send(Method::POST, path, |request| {
-        request.header("content-type", "application/x-ndjson").timeout(TIMEOUT).body(body)
-    });
-    let answer = asked.await;
+    let answer = send(place, path, body).await;
     // What is wrong with the file says more than that the request broke off.
     reading
         .await
         .context("a worker failed")?
         .with_context(|| format!("nothing of {shown} counts"))?;
-    let answer = answer.with_context(|| format!("nothing of {shown} counts"))?;
+    tell(&answer.with_context(|| format!("nothing of {shown} counts"))?)
+}
+
+async fn send(place: &HqPlace, path: &str, body: Body) -> anyhow::Result<Value> {
+    let with_lines = |request: RequestBuilder| {
+        request.header("content-type", "application/x-ndjson").timeout(TIMEOUT).body(body)
+    };
+    place.send(Method::POST, path, with_lines).await
+}
+
+fn tell(answer: &Value) -> anyhow::Result<()> {
     output::line(&format!(
         "epoch {}: {} changed, {} removed, {} as before",
-        number(&answer, "epoch"),
-        number(&answer, "changed"),
-        number(&answer, "removed"),
-        number(&answer, "unchanged"),
+        number(answer, "epoch"),
+        number(answer, "changed"),
+        number(answer, "removed"),
+        number(answer, "unchanged"),
     ))?;
     Ok(())
+}
+
+/// One fact as a line, of what would be a row of a file.
+fn line_of(table: Table, columns: &[String]) -> anyhow::Result<Vec<u8>> {
+    let (mut names, mut values) = (Vec::new(), Vec::new());
+    for column in columns {
+        let (name, value) = column
+            .split_once('=')
+            .with_context(|| format!("`{column}` is not of the form column=value"))?;
+        names.push(name);
+        values.push(format!("\"{}\"", value.replace('"', "\"\"")));
+    }
+    let text = format!("{}\n{}\n", names.join(","), values.join(","));
+    let bytes = text.len() as u64;
+    let told = |fault: RowFault| match fault.column {
+        Some(column) => anyhow!("column `{column}`: {}", fault.why),
+        None => anyhow!("{}", fault.why),
+    };
+    let mut rows = Rows::of_csv(Cursor::new(text.into_bytes()), table, bytes).map_err(told)?;
+    let entry = rows.next().context("there is no fact in it")?.map_err(told)?;
+    let mut line = Vec::new();
+    write_line(entry, &mut line)?;
+    Ok(line)
 }
 
 /// Sends the rows as lines. A row that is at fault breaks the request off, so that nothing counts.
@@ -162,4 +211,37 @@ fn write_line(entry: Entry, piece: &mut Vec<u8>) -> anyhow::Result<()> {
     piece.extend(Change::Put { id, fact, source }.to_line()?);
     piece.push(b'\n');
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(table: Table, columns: &[&str]) -> Result<String, String> {
+        let columns: Vec<String> = columns.iter().map(|column| (*column).to_owned()).collect();
+        let line = line_of(table, &columns).map_err(|error| error.to_string())?;
+        Ok(String::from_utf8(line).unwrap())
+    }
+
+    #[test]
+    fn columns_are_what_a_row_of_a_file_would_be() {
+        let price = line(Table::Prices, &["sku=0041", "amount=2.99", "currency=USD"]).unwrap();
+        let fact =
+            r#"{"op":"put","table":"prices","id":"0041","fact":{"amount":2.99,"currency":"USD"}}"#;
+        assert_eq!(price, format!("{fact}\n"));
+        let name = line(Table::Products, &["sku=1", "name.en=Tea, \"black\" = strong"]).unwrap();
+        assert!(name.contains(r#"Tea, \"black\" = strong"#), "{name}");
+    }
+
+    #[test]
+    fn what_is_no_row_is_told_by_its_column() {
+        for (columns, says) in [
+            (&["sku"][..], "`sku` is not of the form column=value"),
+            (&["sku=1", "amount=much", "currency=USD"], "column `amount`: `much` is not a number"),
+            (&["sku=1", "colour=red"], "column `colour`"),
+        ] {
+            let told = line(Table::Prices, columns).unwrap_err();
+            assert!(told.contains(says), "{told}");
+        }
+    }
 }

@@ -1,9 +1,11 @@
 //! `endcap hq`: headquarters, as a server and asked over HTTP.
 
+mod backup;
 mod broker;
 mod bundle;
 mod cache;
 mod commands;
+mod config;
 mod documents;
 mod enrol;
 mod facts;
@@ -25,15 +27,19 @@ Examples:
   endcap hq stores set store-1 --title \"High Street\"
   endcap hq enroll-token store-1 box-a
   endcap hq facts push prices prices.csv
-  endcap hq publish config store-1/box-a settings.json
+  endcap hq facts put prices sku=0041 amount=2.99 currency=USD
+  endcap hq config set store-1/box-a cache.ask=exact log_level=debug
   endcap hq bundle build ./smollm2 --id smollm2-2 --alias assistant --out bundle.json
-  endcap hq publish bundle north bundle.json
+  endcap hq bundle publish bundle.json
+  endcap hq bundle deploy smollm2-2 --group north --approve --watch
+  endcap hq bundle revert 7 --approve --watch
   endcap hq cache publish copy.pack --name copy --all
   endcap hq recalls
   endcap hq cmd store-1/box-a cache.purge --wait
   endcap hq status store-1
 
-All but `serve`, `broker-files` and `user --at` ask a running HQ (ENDCAP_HQ, ENDCAP_HQ_TOKEN).";
+All but `serve`, `broker-files` and `user --at` ask a running HQ (ENDCAP_HQ, ENDCAP_HQ_TOKEN; of a
+running demo's both are known).";
 
 /// What is done at headquarters.
 #[derive(Debug, Subcommand)]
@@ -56,7 +62,7 @@ pub(in crate::cli) enum HqCommand {
         #[command(subcommand)]
         command: facts::FactsCommand,
     },
-    /// Make a bundle of a package's folder, and send its files to HQ
+    /// Make bundles, deploy them, follow them, take them back
     Bundle {
         #[command(subcommand)]
         command: bundle::BundleCommand,
@@ -70,10 +76,17 @@ pub(in crate::cli) enum HqCommand {
     Recalls(recalls::Recalls),
     /// Let one box enrol, once; prints its token
     EnrollToken(enrol::EnrollToken),
+    /// Take a box's identity back; what it says is left aside, and its token opens nothing
+    Revoke(enrol::Revoke),
     /// Give a box or a group a command
     Cmd(commands::Cmd),
     /// Want a new version of a document
     Publish(documents::Publish),
+    /// Show and change the settings that are wanted of a box or a group
+    Config {
+        #[command(subcommand)]
+        command: config::ConfigCommand,
+    },
     /// Show a store: what is wanted and what is so
     Status(documents::Status),
     /// Show what people did at HQ
@@ -83,6 +96,8 @@ pub(in crate::cli) enum HqCommand {
         #[command(subcommand)]
         command: people::UserCommand,
     },
+    /// Copy HQ's database while it serves
+    Backup(backup::Backup),
     /// Write configuration, access rules and certificates of a broker
     BrokerFiles(broker::BrokerFiles),
 }
@@ -98,12 +113,15 @@ impl HqCommand {
             Self::Cache { command } => command.run().await,
             Self::Recalls(recalls) => recalls.run().await,
             Self::EnrollToken(token) => token.run().await,
+            Self::Revoke(revoke) => revoke.run().await,
             Self::Cmd(cmd) => cmd.run().await,
             Self::Publish(publish) => publish.run().await,
+            Self::Config { command } => command.run().await,
             Self::Status(status) => status.run().await,
             Self::Audit(audit) => audit.run().await,
             Self::User { command } => command.run().await,
-            Self::BrokerFiles(files) => files.run(),
+            Self::Backup(backup) => backup.run().await,
+            Self::BrokerFiles(files) => files.run().await,
         }
     }
 }

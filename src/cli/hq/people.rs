@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::bail;
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::json;
@@ -19,12 +20,18 @@ pub(in crate::cli) struct Audit {
     /// As one JSON array
     #[arg(long)]
     json: bool,
+    /// Follow boxes' audit logs to the heads that HQ signed; fails where one is not as it was
+    #[arg(long)]
+    verify: bool,
     #[command(flatten)]
     place: HqPlace,
 }
 
 impl Audit {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<()> {
+        if self.verify {
+            return self.verify().await;
+        }
         let path = format!("/hq/v1/acts?limit={}", self.limit);
         let answer = self.place.ask(Method::GET, &path, None).await?;
         if self.json {
@@ -34,6 +41,38 @@ impl Audit {
             let (who, did, target) = (text(act, "who"), text(act, "act"), text(act, "target"));
             let (when, details) = (ago(number(act, "at_ms")), text(act, "details"));
             output::line(&format!("{when:12}  {who:16}  {did:18}  {target}  {details}"))?;
+        }
+        Ok(())
+    }
+}
+
+impl Audit {
+    async fn verify(&self) -> anyhow::Result<()> {
+        let path = self.place.path(&format!("audit-proofs?limit={}", self.limit));
+        let answer = self.place.ask(Method::GET, &path, None).await?;
+        let proofs = rows(&answer, "data");
+        if self.json {
+            output::json(&proofs)?;
+        }
+        let mut wrong = 0;
+        for proof in proofs {
+            let fault = proof.get("fault").and_then(serde_json::Value::as_str);
+            wrong += usize::from(fault.is_some());
+            if self.json {
+                continue;
+            }
+            let (place, entries) = (text(proof, "place"), number(proof, "entries"));
+            let (first, last) = (number(proof, "first"), number(proof, "last"));
+            let found = fault.unwrap_or("as HQ signed it");
+            let loose = match number(proof, "loose_blocks") {
+                0 => String::new(),
+                loose => format!(", {loose} blocks beside it"),
+            };
+            let told = format!("{place}  {entries} entries, {first} to {last}{loose}: {found}");
+            output::line(&told)?;
+        }
+        if wrong > 0 {
+            bail!("{wrong} audit logs are not as HQ signed them");
         }
         Ok(())
     }

@@ -7,16 +7,20 @@ use clap::Args;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 
+use crate::cli::arguments::Inherited;
+use crate::cli::context::{Context, Known};
 use crate::cli::place::{client, exchange};
+use crate::config;
 use crate::protocol::UnixMillis;
 
 /// Where HQ is, who asks, and about which tenant.
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct HqPlace {
-    /// Address of HQ
-    #[arg(long, value_name = "URL", env = "ENDCAP_HQ", default_value = "http://127.0.0.1:8090")]
-    hq: String,
-    /// A user's token; better in ENDCAP_HQ_TOKEN, as others can see a command's arguments
+    /// Address of HQ [default: that of a running demo, else http://127.0.0.1:8090]
+    #[arg(long, value_name = "URL", env = "ENDCAP_HQ")]
+    hq: Option<String>,
+    /// A user's token; better in ENDCAP_HQ_TOKEN, as others can see a command's arguments. A running
+    /// demo's is known
     #[arg(long, env = "ENDCAP_HQ_TOKEN", hide_env_values = true)]
     token: Option<String>,
     /// Believe this authority only (PEM), as HQ's authority.pem
@@ -25,7 +29,12 @@ pub(in crate::cli) struct HqPlace {
     /// Whose stores
     #[arg(long, value_name = "NAME", env = "ENDCAP_HQ_TENANT", default_value = "main")]
     pub(super) tenant: String,
+    #[command(flatten)]
+    inherited: Inherited,
 }
+
+/// Where HQ is where nobody says it.
+const NEAR: &str = "http://127.0.0.1:8090";
 
 impl HqPlace {
     /// What HQ answers, or why it does not.
@@ -49,12 +58,22 @@ impl HqPlace {
         path: &str,
         complete: impl FnOnce(RequestBuilder) -> RequestBuilder,
     ) -> anyhow::Result<Value> {
-        exchange(&self.client()?, Some(self.token()?), method, &self.url(path), complete).await
+        exchange(&self.client()?, Some(&self.token()?), method, &self.url(path), complete).await
     }
 
-    pub(super) fn token(&self) -> anyhow::Result<&str> {
+    /// The HQ that is known, where no other is named.
+    fn known(&self) -> anyhow::Result<Option<Known>> {
+        if self.hq.is_some() {
+            return Ok(None);
+        }
+        let config = config::load(&self.inherited.0.sources())?;
+        Ok(Context::read(&config.data_dir)?.hq)
+    }
+
+    pub(super) fn token(&self) -> anyhow::Result<String> {
         let none = "a user's token is needed, in ENDCAP_HQ_TOKEN; `endcap hq user add` makes one";
-        self.token.as_deref().context(none)
+        let known = self.known()?.map(|known| known.token);
+        self.token.clone().or(known).context(none)
     }
 
     pub(super) fn client(&self) -> anyhow::Result<Client> {
@@ -66,7 +85,10 @@ impl HqPlace {
     }
 
     pub(super) fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.hq.trim_end_matches('/'))
+        // That it cannot be read is told where its token is asked for.
+        let known = self.known().ok().flatten().map(|known| known.url);
+        let hq = self.hq.clone().or(known).unwrap_or_else(|| NEAR.to_owned());
+        format!("{}{path}", hq.trim_end_matches('/'))
     }
 
     /// A path below the tenant's.

@@ -9,8 +9,10 @@ use clap::Args;
 
 use crate::app;
 use crate::cli::arguments::Common;
+use crate::cli::beside::ended;
 use crate::cli::output;
 use crate::hq::HqConfig;
+use crate::hq::enrolment::Authority;
 use crate::hq::server::ServerConfig;
 use crate::http::{self, TlsFiles};
 use crate::protocol::Label;
@@ -19,8 +21,8 @@ use crate::sync::mqtt::{Broker, Credentials, Embedded, Version};
 const EXAMPLES: &str = "\
 Examples:
   endcap hq serve --at ./hq --broker embedded
-  endcap hq serve --at /var/lib/endcap-hq --listen 0.0.0.0:8443 --tls-certificate hq.pem --tls-key hq.key \\
-    --broker mqtts://broker.example:8883 --node-broker mqtts://broker.example:8883
+  endcap hq serve --at ./hq --listen 0.0.0.0:8443 --host hq.example \\
+    --broker mqtts://hq.example:8883 --credentials ./broker/hq
 
 The first line on standard output is the address. A first user: `endcap hq user add NAME --role admin --at DIR`.";
 
@@ -28,6 +30,8 @@ The first line on standard output is the address. A first user: `endcap hq user 
 const EMBEDDED: &str = "embedded";
 /// A large bundle that comes over a slow line.
 const LONGEST: Duration = Duration::from_secs(6 * 3600);
+/// Each takes some ten KiB and one file of the system.
+const MAX_CONNECTIONS: usize = 4096;
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 /// Arguments of `hq serve`.
@@ -46,6 +50,14 @@ pub(in crate::cli) struct Serve {
     /// And this key (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_certificate")]
     tls_key: Option<PathBuf>,
+    /// Speak TLS as this name or address, vouched for by HQ's own authority, whom nodes believe; may be
+    /// given more than once
+    #[arg(long = "host", value_name = "NAME", conflicts_with = "tls_certificate")]
+    hosts: Vec<String>,
+    /// Connections at once; one more is answered 503. Stores connect while they fetch, all of them when
+    /// facts change
+    #[arg(long, value_name = "N", default_value_t = MAX_CONNECTIONS)]
+    max_connections: usize,
     /// Listen beyond this machine without TLS; tokens then cross the network in clear
     #[arg(long)]
     allow_plain_http: bool,
@@ -62,15 +74,23 @@ pub(in crate::cli) struct Serve {
     /// Speak MQTT 3.1.1 to the broker
     #[arg(long)]
     mqtt3: bool,
+    /// Days that a box's certificate holds; it is renewed after two thirds of them
+    #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    certificate_days: u32,
     /// The tenant that is there from the start
     #[arg(long, value_name = "NAME", default_value = "main")]
     tenant: String,
+    /// End when standard input ends, so that who started this cannot leave it behind
+    #[arg(long)]
+    until_eof: bool,
 }
 
 impl Serve {
     pub(in crate::cli) async fn run(self, common: &Common) -> anyhow::Result<()> {
+        open_more_files();
         let broker = self.broker().await?;
         let mut hq = HqConfig::new(&self.at);
+        hq.certificate_life = Duration::from_secs(u64::from(self.certificate_days) * 24 * 3600);
         hq.node_broker = match (&self.node_broker, &broker) {
             (Some(url), _) => Some(url.clone()),
             (None, broker) => broker.as_ref().map(|broker| broker.address.to_string()),
@@ -80,7 +100,8 @@ impl Serve {
         let log = crate::config::load(&common.sources())?.log;
         // The embedded broker tells every subscription.
         let filter = format!("{},rumqttd=warn", log.filter);
-        app::run_hq(config, (log.format, &filter), |started| {
+        let over = ended(self.until_eof);
+        app::run_hq(config, (log.format, &filter), over, |started| {
             if started.users == 0 {
                 output::note("there is no user yet; `endcap hq user add NAME --role admin --at DIR` makes one");
             }
@@ -91,17 +112,30 @@ impl Serve {
     }
 
     fn http(&self) -> anyhow::Result<http::Config> {
-        let tls = self.tls_certificate.clone().zip(self.tls_key.clone());
+        let given = self.tls_certificate.clone().zip(self.tls_key.clone());
+        let tls = match given {
+            None if !self.hosts.is_empty() => {
+                std::fs::create_dir_all(&self.at)
+                    .with_context(|| format!("making {}", self.at.display()))?;
+                Some(Authority::open(&self.at)?.open_door(&self.hosts)?)
+            }
+            given => given,
+        };
         let tls = tls.map(|(certificate, key)| TlsFiles { certificate, key });
         if tls.is_none() && !self.listen.ip().is_loopback() && !self.allow_plain_http {
             bail!(
-                "--listen {} without TLS: tokens would cross the network in clear; give \
-                 --tls-certificate and --tls-key, or --allow-plain-http",
+                "--listen {} without TLS: tokens would cross the network in clear; give --host, \
+                 or --tls-certificate and --tls-key, or --allow-plain-http",
                 self.listen
             );
         }
-        let request_timeout = LONGEST;
-        Ok(http::Config { listen: self.listen, tls, request_timeout, ..http::Config::default() })
+        Ok(http::Config {
+            listen: self.listen,
+            tls,
+            max_connections: self.max_connections,
+            request_timeout: LONGEST,
+            ..http::Config::default()
+        })
     }
 
     async fn broker(&self) -> anyhow::Result<Option<Broker>> {
@@ -127,5 +161,16 @@ impl Serve {
         };
         let (keep_alive, login) = (KEEP_ALIVE, None);
         Ok(Some(Broker { address, version, credentials, login, keep_alive }))
+    }
+}
+
+/// Lets this process have as many connections and files open as it may: systems give fewer unless they are
+/// asked. Where they give none, connections are accepted as others end.
+fn open_more_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "no more files can be open than usual");
     }
 }

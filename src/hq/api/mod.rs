@@ -9,9 +9,12 @@
 //! - What changes something is written down with who did it.
 
 mod artefacts;
+mod bundles;
 mod call;
 mod catalogues;
 mod commands;
+mod config;
+mod deployments;
 mod documents;
 mod enrolment;
 mod json;

@@ -14,7 +14,7 @@ use super::openapi;
 use super::service::Service;
 use crate::hq::line::Standing;
 use crate::http::{Problem, Stage};
-use crate::telemetry::Metrics;
+use crate::telemetry::{HqFigures, Metrics};
 
 /// It was done.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -61,6 +61,10 @@ pub(super) async fn ready(service: Arc<Service>, _: Call) -> Result<Response, Pr
 }
 
 pub(super) async fn metrics(service: Arc<Service>, _: Call) -> Result<Response, Problem> {
+    if let Some(metrics) = service.metrics.hq() {
+        let listening = *service.line.borrow() == Standing::Listening;
+        metrics.set(&HqFigures { listening, ..service.hq.figures().await? });
+    }
     let text = service.metrics.encode().map_err(Problem::internal)?;
     Ok(([(CONTENT_TYPE, Metrics::CONTENT_TYPE)], text).into_response())
 }

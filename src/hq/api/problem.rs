@@ -14,6 +14,9 @@ impl From<HqError> for Problem {
         match &error {
             HqError::Unknown { .. } => caller(StatusCode::NOT_FOUND, "not_found"),
             HqError::Taken { .. } => caller(StatusCode::CONFLICT, "taken"),
+            HqError::NoBroker => caller(StatusCode::CONFLICT, "no_broker"),
+            HqError::Moved { .. } => caller(StatusCode::CONFLICT, "overtaken").param("over"),
+            HqError::Stage { .. } => caller(StatusCode::CONFLICT, "wrong_state").param("number"),
             HqError::Overtaken { .. } => caller(StatusCode::CONFLICT, "overtaken").param("over"),
             HqError::TooMuch { .. } => caller(StatusCode::BAD_REQUEST, "too_much"),
             HqError::Value { field, .. } => {

@@ -142,6 +142,11 @@ pub(super) async fn set_node(service: Arc<Service>, call: Call) -> Result<Respon
     Ok(done())
 }
 
+pub(super) async fn revoke_node(service: Arc<Service>, call: Call) -> Result<Response, Problem> {
+    service.hq.revoke_node(call.actor()?, &call.place()?).await?;
+    Ok(done())
+}
+
 pub(super) async fn groups(service: Arc<Service>, call: Call) -> Result<Response, Problem> {
     let data = service.hq.registry().groups(&call.tenant()?).await?;
     Ok(Json(Groups { data }).into_response())

@@ -15,8 +15,8 @@ use schemars::{Schema, SchemaGenerator};
 use super::call::{Call, Caller};
 use super::service::Service;
 use super::{
-    artefacts, catalogues, commands, documents, enrolment, operations, packs, people, registry,
-    told,
+    artefacts, bundles, catalogues, commands, config, deployments, documents, enrolment,
+    operations, packs, people, registry, told,
 };
 use crate::hq::pages;
 use crate::hq::users::Role;
@@ -103,8 +103,10 @@ macro_rules! route {
 }
 
 const VIEWER: Access = Access::Users(Role::Viewer);
+const APPROVER: Access = Access::Users(Role::Approver);
 const OPERATOR: Access = Access::Users(Role::Operator);
 const ADMIN: Access = Access::Users(Role::Admin);
+const DEPLOYMENT: Content = Content::Json(of::<crate::hq::deployments::DeploymentRow>);
 const DONE: Content = Content::Json(of::<operations::Done>);
 
 /// Every route there is.
@@ -129,6 +131,8 @@ pub(super) static ROUTES: &[Route] = &[
         [] Some(of::<registry::Titled>) => DONE, registry::set_store),
     route!(PUT "/hq/v1/tenants/{tenant}/stores/{store}/nodes/{node}", ADMIN, "Makes a box that does not enrol",
         [] None => DONE, registry::set_node),
+    route!(DELETE "/hq/v1/tenants/{tenant}/stores/{store}/nodes/{node}", ADMIN, "Takes a box's identity back",
+        [] None => DONE, registry::revoke_node),
     route!(GET "/hq/v1/tenants/{tenant}/groups", VIEWER, "Groups and their boxes",
         [] None => Content::Json(of::<registry::Groups>), registry::groups),
     route!(PUT "/hq/v1/tenants/{tenant}/groups/{group}", OPERATOR, "Makes a group, or gives it another title",
@@ -141,6 +145,26 @@ pub(super) static ROUTES: &[Route] = &[
         [] None => Content::Json(of::<documents::Desired>), documents::desired),
     route!(POST "/hq/v1/tenants/{tenant}/desired", OPERATOR, "Wants a new version of a document; bundles and keys take an approver",
         [] Some(of::<documents::Wanted>) => Content::Json(of::<documents::Published>), documents::publish),
+    route!(GET "/hq/v1/tenants/{tenant}/config", VIEWER, "The settings that are wanted at a target, and their version",
+        [config::TARGET] None => Content::Json(of::<crate::hq::WantedConfig>), config::wanted),
+    route!(GET "/hq/v1/tenants/{tenant}/bundles", VIEWER, "Bundles that can be deployed, the newest first",
+        [LIMIT] None => Content::Json(of::<bundles::Bundles>), bundles::list),
+    route!(POST "/hq/v1/tenants/{tenant}/bundles", OPERATOR, "Makes a bundle known whose files are here",
+        [] Some(of::<bundles::NewBundle>) => Content::Json(of::<crate::hq::bundles::BundleRow>), bundles::publish),
+    route!(GET "/hq/v1/tenants/{tenant}/deployments", VIEWER, "Deployments, the newest first",
+        [deployments::BEFORE, LIMIT] None => Content::Json(of::<deployments::Deployments>), deployments::list),
+    route!(POST "/hq/v1/tenants/{tenant}/deployments", OPERATOR, "Asks for a deployment; `approve` takes an approver",
+        [] Some(of::<deployments::NewDeployment>) => DEPLOYMENT, deployments::ask),
+    route!(GET "/hq/v1/tenants/{tenant}/deployments/{number}", VIEWER, "A deployment and how its boxes did",
+        [] None => DEPLOYMENT, deployments::one),
+    route!(GET "/hq/v1/tenants/{tenant}/deployments/{number}/nodes", VIEWER, "Boxes of a deployment, how far each is and what became of it",
+        [deployments::AFTER, LIMIT] None => Content::Json(of::<deployments::Nodes>), deployments::nodes),
+    route!(POST "/hq/v1/tenants/{tenant}/deployments/{number}/approve", APPROVER, "Lets a draft go and begins it",
+        [] Some(of::<deployments::Decided>) => DEPLOYMENT, deployments::approve),
+    route!(POST "/hq/v1/tenants/{tenant}/deployments/{number}/cancel", OPERATOR, "Ends a deployment; boxes that were not judged are set back",
+        [] Some(of::<deployments::Decided>) => DEPLOYMENT, deployments::cancel),
+    route!(POST "/hq/v1/tenants/{tenant}/deployments/{number}/revert", OPERATOR, "Asks that its boxes get what they had before; `approve` takes an approver",
+        [] Some(of::<deployments::Back>) => DEPLOYMENT, deployments::revert),
     route!(GET "/hq/v1/tenants/{tenant}/commands", VIEWER, "Commands and what became of them, the newest first",
         [told::PLACE, LIMIT] None => Content::Json(of::<commands::Commands>), commands::list),
     route!(POST "/hq/v1/tenants/{tenant}/commands", OPERATOR, "Gives a command to a box or a group",
@@ -149,12 +173,16 @@ pub(super) static ROUTES: &[Route] = &[
         [told::PLACE, told::BEFORE, LIMIT] None => Content::Json(of::<told::Events>), told::events),
     route!(GET "/hq/v1/tenants/{tenant}/telemetry", VIEWER, "Measured values of one box, oldest first",
         [told::PLACE, told::SINCE, LIMIT] None => Content::Json(of::<told::Measured>), told::telemetry),
+    route!(GET "/hq/v1/tenants/{tenant}/history", VIEWER, "What one box measured over a long time, oldest first",
+        [told::PLACE, told::SPAN, told::SINCE] None => Content::Json(of::<told::History>), told::history),
     route!(GET "/hq/v1/tenants/{tenant}/gaps", VIEWER, "Messages that boxes declared lost, the newest first",
         [told::PLACE, told::BEFORE, LIMIT] None => Content::Json(of::<told::Gaps>), told::gaps),
     route!(GET "/hq/v1/tenants/{tenant}/laid-aside", VIEWER, "Messages that could not be taken, the newest first",
         [told::PLACE, told::BEFORE, LIMIT] None => Content::Json(of::<told::LaidAside>), told::laid_aside),
     route!(GET "/hq/v1/tenants/{tenant}/audit-heads", VIEWER, "The last head of each box's audit log, signed by HQ",
         [told::PLACE, LIMIT] None => Content::Json(of::<told::AuditHeads>), told::audit_heads),
+    route!(GET "/hq/v1/tenants/{tenant}/audit-proofs", VIEWER, "Whether boxes' audit logs are as HQ signed them",
+        [told::PLACE, LIMIT] None => Content::Json(of::<told::AuditProofs>), told::audit_proofs),
     route!(GET "/hq/v1/tenants/{tenant}/catalogues", VIEWER, "Catalogues of facts",
         [] None => Content::Json(of::<catalogues::Catalogues>), catalogues::list),
     route!(POST "/hq/v1/tenants/{tenant}/catalogues/{catalogue}/facts", OPERATOR, "Pushes facts, a JSON object a line, as one epoch",

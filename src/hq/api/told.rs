@@ -11,6 +11,8 @@ use super::call::Call;
 use super::documents::wrong;
 use super::routes::QueryField;
 use super::service::Service;
+use crate::hq::AuditProof;
+use crate::hq::history::{HistoryRow, Span};
 use crate::hq::told::{AuditHeadRow, EventRow, GapRow, LaidAsideRow, MeasuredRow, Page};
 use crate::http::Problem;
 use crate::protocol::Place;
@@ -56,6 +58,33 @@ page!(
     /// A page of signed heads.
     AuditHeads of AuditHeadRow, audit_heads = audit_heads
 );
+
+page!(
+    /// What was found of a page of audit logs.
+    AuditProofs of AuditProof, audit_proofs = prove_audit
+);
+pub(super) const SPAN: QueryField = QueryField {
+    name: "span",
+    about: "`quarter` (15 minutes, the default), `watch` (3 hours) or `day`",
+};
+
+/// What one box measured over a long time.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct History {
+    data: Vec<HistoryRow>,
+}
+
+pub(super) async fn history(service: Arc<Service>, call: Call) -> Result<Response, Problem> {
+    let (tenant, place) = (call.tenant()?, call.asked::<Place>("place")?);
+    let place = place.ok_or_else(|| wrong("place", "it must be there"))?;
+    if place.tenant != tenant {
+        return Err(wrong("place", &format!("it does not belong to {tenant}")));
+    }
+    let span = call.asked("span")?.unwrap_or(Span::Quarter);
+    let since = call.asked("since_ms")?.unwrap_or(0);
+    let data = service.hq.history(&place, span, since).await?;
+    Ok(Json(History { data }).into_response())
+}
 
 /// Values measured by one box.
 #[derive(Debug, Serialize, JsonSchema)]

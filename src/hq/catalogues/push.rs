@@ -8,9 +8,10 @@ use crate::facts::Table;
 use crate::hq::acts::{self, Actor};
 use crate::hq::database::{Transaction, commit};
 use crate::hq::error::HqError;
+use crate::hq::floors::last_epoch;
 use crate::hq::key_file::random;
 use crate::hq::registry::require_tenant;
-use crate::hq::rows::uint;
+use crate::hq::rows::{int, uint};
 use crate::hq::service::Hq;
 use crate::protocol::{Label, MessageId};
 
@@ -108,9 +109,10 @@ impl Hq {
             .fetch_one(&mut *change)
             .await
             .map_err(making())?;
+        let next = applied.max(int(last_epoch(&mut change, tenant).await?)) + 1;
         let push = MessageId(random()?).to_string();
         let done = Pushed { epoch: uint(applied), changed: 0, removed: 0, unchanged: 0 };
-        Ok(Into { change, tenant, catalogue, epoch: applied + 1, push, done })
+        Ok(Into { change, tenant, catalogue, epoch: next, push, done })
     }
 }
 

@@ -50,6 +50,14 @@ impl Database {
         Ok(Self { readers, writer })
     }
 
+    /// Copies all that is committed into a new file.
+    pub(super) async fn copy_to(&self, to: &Path) -> Result<(), HqError> {
+        let copying = HqError::database("copying");
+        let to = to.to_string_lossy().into_owned();
+        let copy = sqlx::query("VACUUM INTO $1").bind(to).execute(&self.readers).await;
+        copy.map(drop).map_err(copying)
+    }
+
     /// To read with.
     pub(super) fn reader(&self) -> &SqlitePool {
         &self.readers
@@ -67,6 +75,24 @@ impl Database {
         begun.map_err(HqError::database("beginning a change"))
     }
 }
+
+/// Whether the database failed by itself, as it would have with any other row: no room, a lock that was not
+/// given up, a fault of the disk.
+pub(super) fn failed_by_itself(error: &sqlx::Error) -> bool {
+    use sqlx::Error;
+    match error {
+        Error::Database(error) => {
+            let code = error.code().and_then(|code| code.parse::<u32>().ok());
+            // The lower byte is SQLite's primary code.
+            code.is_some_and(|code| OWN_FAULTS.contains(&(code & 0xff)))
+        }
+        Error::Io(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed => true,
+        _ => false,
+    }
+}
+
+/// BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB.
+const OWN_FAULTS: [u32; 10] = [5, 6, 7, 8, 9, 10, 11, 13, 14, 26];
 
 /// Makes a change last.
 pub(super) async fn commit(change: Transaction) -> Result<(), HqError> {

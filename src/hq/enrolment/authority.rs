@@ -14,8 +14,6 @@ use crate::hq::error::HqError;
 use crate::hq::key_file::{self, random};
 use crate::protocol::{Digest, Place, UnixMillis};
 
-/// Days that a certificate of a node holds; it is renewed after two thirds of them.
-const LIFE_DAYS: u64 = 90;
 const AUTHORITY_DAYS: u64 = 20 * 365;
 const SERVER_DAYS: u64 = 365;
 /// Clocks of boxes are a little behind.
@@ -107,14 +105,15 @@ impl Authority {
         &self.certificate
     }
 
-    /// A certificate for a node's key. Nothing but the key is taken from the request.
+    /// A certificate for a node's key that holds so long. Nothing but the key is taken from the request.
     pub(in crate::hq) fn issue(
         &self,
         place: &Place,
         checked: &Checked,
         now: UnixMillis,
+        life: Duration,
     ) -> Result<Issued, HqError> {
-        let until = now.plus(LIFE_DAYS * 24 * 3600 * 1000);
+        let until = now.plus(u64::try_from(life.as_millis()).unwrap_or(u64::MAX));
         let mut params = leaf(&place.to_string(), now, until)?;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let signed = params.signed_by(&checked.params.public_key, &self.issuer);
@@ -136,6 +135,16 @@ impl Authority {
         let signed = params.signed_by(&key, &self.issuer);
         let pem = signed.map_err(signing("a server's certificate"))?.pem();
         Ok((pem, key.serialize_pem()))
+    }
+
+    /// Files of HQ's own door at these names, certificate and key, made anew in the authority's folder.
+    /// Whoever believes the authority believes them, as nodes do.
+    pub fn open_door(&self, hosts: &[String]) -> Result<(PathBuf, PathBuf), HqError> {
+        let (certificate, key) = self.serve("hq", hosts)?;
+        let paths = (self.folder.join("door.pem"), self.folder.join("door.key"));
+        key_file::write(&paths.0, certificate.as_bytes())?;
+        key_file::write(&paths.1, key.as_bytes())?;
+        Ok(paths)
     }
 }
 

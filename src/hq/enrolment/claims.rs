@@ -16,7 +16,7 @@ use crate::hq::registry::insert_node;
 use crate::hq::rows::{int, parsed, uint};
 use crate::hq::service::Hq;
 use crate::hq::users::{Role, digest, token};
-use crate::protocol::{Label, Place, to_hex};
+use crate::protocol::{Digest, Label, Place, to_hex};
 
 /// The longest time that a claim may wait.
 const MAX_LIFE_MS: u64 = 30 * 24 * 3600 * 1000;
@@ -116,13 +116,19 @@ impl Hq {
         Ok(rows.into_iter().map(row).collect())
     }
 
-    /// A box with a claim becomes a node. The claim is used up in the same change.
+    /// A box with a claim becomes a node. The claim is used up in the same change; the same box, which
+    /// has the same key, may repeat it where the answer was lost.
     pub async fn enrol(&self, claim: &str, request: &str) -> Result<Identity, HqError> {
         let checked = Checked::parse("request", request)?;
+        // Looked at before the claim is used up: a box that cannot be told where its broker is would
+        // have to be let in again by somebody at HQ.
+        if self.config.node_broker.is_none() {
+            return Err(HqError::NoBroker);
+        }
         let mut change = self.database.begin().await?;
-        let place = use_claim(&mut change, claim).await?;
+        let place = use_claim(&mut change, claim, checked.key()).await?;
         insert_node(&mut change, &place).await?;
-        let issued = self.authority.issue(&place, &checked, now())?;
+        let issued = self.authority.issue(&place, &checked, now(), self.config.certificate_life)?;
         let token = keep_identity(&mut change, &place, &issued).await?;
         let actor = Actor { name: place.to_string(), role: Role::Viewer };
         acts::record(&mut change, &actor, "node.enrol", &place.to_string(), "").await?;
@@ -183,13 +189,14 @@ impl Hq {
     }
 }
 
-async fn use_claim(change: &mut Transaction, token: &str) -> Result<Place, HqError> {
-    let update = "UPDATE claims SET used_ms = $2
-         WHERE token = $1 AND used_ms IS NULL AND expires_ms > $2
+async fn use_claim(change: &mut Transaction, token: &str, key: Digest) -> Result<Place, HqError> {
+    let update = "UPDATE claims SET used_ms = coalesce(used_ms, $2), public_key = $3
+         WHERE token = $1 AND expires_ms > $2 AND (used_ms IS NULL OR public_key = $3)
          RETURNING tenant || '/' || store || '/' || node";
     let row: Option<(String,)> = sqlx::query_as(update)
         .bind(digest(token))
         .bind(int(now().0))
+        .bind(key.to_string())
         .fetch_optional(&mut **change)
         .await
         .map_err(HqError::database("using a claim"))?;
@@ -207,7 +214,7 @@ async fn keep_identity(
 ) -> Result<String, HqError> {
     let token = token("enode")?;
     let update = "UPDATE nodes SET public_key = $2, certificate_until_ms = $3, token = $4,
-           next_token = NULL, next_public_key = NULL
+           next_token = NULL, next_public_key = NULL, revoked_ms = NULL
          WHERE place = $1";
     sqlx::query(update)
         .bind(place.to_string())

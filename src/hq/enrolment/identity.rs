@@ -69,6 +69,15 @@ pub fn make_request() -> Result<(String, String), HqError> {
     Ok((key.serialize_pem(), request))
 }
 
+/// The request for the certificate of a key that is there, PEM.
+pub fn make_request_with(key: &str) -> Result<String, HqError> {
+    let refuse = |error: rcgen::Error| HqError::Certificate {
+        what: "a request with this box's key",
+        why: error.to_string(),
+    };
+    request_of(&KeyPair::from_pem(key).map_err(refuse)?, "endcap node")
+}
+
 /// What shows that the holder of this key wants that request's certificate.
 pub fn make_proof(old_key: &str, request: &str) -> Result<String, HqError> {
     let refuse = |error: rcgen::Error| HqError::Certificate {
@@ -82,12 +91,7 @@ pub fn make_proof(old_key: &str, request: &str) -> Result<String, HqError> {
 /// The request for the next certificate of a node that keeps its key. Then every file of its identity can
 /// be replaced by itself, and a power cut between two of them harms nothing.
 pub fn make_renewal(key: &str) -> Result<Request, HqError> {
-    let refuse = |error: rcgen::Error| HqError::Certificate {
-        what: "a request with this box's key",
-        why: error.to_string(),
-    };
-    let pair = KeyPair::from_pem(key).map_err(refuse)?;
-    let request = request_of(&pair, "endcap node")?;
+    let request = make_request_with(key)?;
     let proof = Some(make_proof(key, &request)?);
     Ok(Request { claim: None, request, proof })
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::identity::Identity;
+use super::identity::{Identity, make_request, make_request_with};
 use crate::hq::error::HqError;
 use crate::hq::key_file;
 use crate::sync::mqtt::Credentials;
@@ -10,6 +10,25 @@ use crate::sync::{Believed, Enrolment, LineError, SignsAs};
 
 /// The token with which artefacts are fetched and the certificate is renewed.
 const TOKEN: &str = "token";
+
+/// The key of a box that has asked with a claim and has no answer yet.
+const PENDING: &str = "pending.pem";
+
+/// This box's key and the request for its certificate, both PEM. A key stays until
+/// [`write_identity`] has made this box a node, so that a claim can be repeated where its answer was
+/// lost. Makes the folder where there is none. Blocks on the disk.
+pub fn pending_request(folder: &Path) -> Result<(String, String), HqError> {
+    std::fs::create_dir_all(folder).map_err(HqError::file("making", folder))?;
+    let path = folder.join(PENDING);
+    let kept = key_file::read(&path)?;
+    let again = kept.and_then(|key| Some((make_request_with(&key).ok()?, key)));
+    if let Some((request, key)) = again {
+        return Ok((key, request));
+    }
+    let (key, request) = make_request()?;
+    key_file::write(&path, key.as_bytes())?;
+    Ok((key, request))
+}
 
 /// The token of an identity folder; none where the box is not enrolled.
 pub fn read_token(folder: &Path) -> Result<Option<String>, HqError> {
@@ -60,5 +79,11 @@ pub fn write_identity(
         path: folder.join(Enrolment::FILE),
         why: error.to_string(),
     };
-    enrolment.write(folder).map_err(refuse)
+    enrolment.write(folder).map_err(refuse)?;
+    match std::fs::remove_file(folder.join(PENDING)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(HqError::file("removing", &folder.join(PENDING))(error))
+        }
+        _ => Ok(()),
+    }
 }

@@ -1,6 +1,7 @@
 //! How a box becomes a node: a claim, a key that never leaves the box, a certificate.
 //!
-//! A claim is a token that somebody at HQ makes for one box of one store; it works once and expires.
+//! A claim is a token that somebody at HQ makes for one box of one store; it works for one key and
+//! expires.
 //! The box makes its key, asks for a certificate with the claim, and gets what it needs to be on the
 //! line. Before a certificate ends, the box asks for the next one with its old key.
 
@@ -8,9 +9,12 @@ mod authority;
 mod claims;
 mod identity;
 mod kept;
+mod lifetime;
 mod renewal;
+mod revoking;
 
 pub use authority::Authority;
 pub use claims::{Claim, ClaimRow};
-pub use identity::{Identity, Request, make_proof, make_renewal, make_request};
-pub use kept::{read_token, write_identity, write_renewal};
+pub use identity::{Identity, Request, make_proof, make_renewal, make_request, make_request_with};
+pub use kept::{pending_request, read_token, write_identity, write_renewal};
+pub use lifetime::Lifetime;

@@ -32,7 +32,7 @@ impl Hq {
         if !known_keys(&mut change, place).await?.contains(&proof.key().to_string()) {
             return Err(WRONG_KEY);
         }
-        let issued = self.authority.issue(place, &checked, now())?;
+        let issued = self.authority.issue(place, &checked, now(), self.config.certificate_life)?;
         let token = keep_next(&mut change, place, &issued).await?;
         let actor = Actor { name: place.to_string(), role: Role::Viewer };
         acts::record(&mut change, &actor, "node.renew", &place.to_string(), "").await?;

@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::boots::Boots;
 use super::{Heard, Incoming, Outgoing, snapshot};
 use crate::hq::commands::unanswered;
 use crate::hq::database::Transaction;
 use crate::hq::error::HqError;
-use crate::hq::rows::{from_json, int, to_json, uint, word};
+use crate::hq::figures::Tally;
+use crate::hq::rows::{from_json, int, parsed, to_json, uint, word};
 use crate::hq::service::Hq;
 use crate::protocol::{
-    Ack, Ask, BootId, Ledger, Message, MessageId, NodeTopic, Place, Presence, PresenceState,
-    Stream, UnixMillis, Watermark,
+    Ack, Ask, Document, Label, Ledger, Message, MessageId, NodeTopic, Place, Presence,
+    PresenceState, Stream, UnixMillis, Watermark,
 };
 
 /// Bytes of a message that was laid aside that are kept, to find out what was wrong with it.
@@ -19,7 +21,7 @@ const MAX_KEPT_BYTES: usize = 16 * 1024;
 /// What is known of a node, and what changed of it.
 pub(super) struct Node {
     presence: Option<Presence>,
-    boot: Option<BootId>,
+    boots: Boots,
     ledger: Option<Ledger>,
     presence_ms: Option<UnixMillis>,
 }
@@ -28,10 +30,10 @@ pub(super) struct Node {
 type Of = (Place, Ledger, Stream);
 
 /// A change that grows message by message.
-pub(super) struct Batch<'a> {
-    pub(super) hq: &'a Hq,
-    pub(super) change: Transaction,
-    pub(super) now: UnixMillis,
+pub(in crate::hq) struct Batch<'a> {
+    pub(in crate::hq) hq: &'a Hq,
+    pub(in crate::hq) change: Transaction,
+    pub(in crate::hq) now: UnixMillis,
     /// Nodes that spoke; none where the registry does not have them.
     nodes: BTreeMap<Place, Option<Node>>,
     marks: BTreeMap<Of, Watermark>,
@@ -40,6 +42,8 @@ pub(super) struct Batch<'a> {
     asked: Vec<(Place, MessageId, Ask)>,
     /// Nodes whose audit log went on.
     pub(super) audited: BTreeSet<Place>,
+    /// The last number given out for a document, where it was looked up.
+    pub(in crate::hq) lasts: BTreeMap<(Label, Document), u64>,
 }
 
 impl<'a> Batch<'a> {
@@ -54,6 +58,7 @@ impl<'a> Batch<'a> {
             touched: BTreeSet::new(),
             asked: Vec::new(),
             audited: BTreeSet::new(),
+            lasts: BTreeMap::new(),
         })
     }
 
@@ -78,6 +83,9 @@ impl<'a> Batch<'a> {
             }
             (NodeTopic::Result(_), Message::CommandState(state)) => self.result(heard, state).await,
             (NodeTopic::Get, Message::Ask(ask)) => {
+                for have in ask.have.iter() {
+                    self.learn(&heard.place, have.document, have.version, None).await?;
+                }
                 self.ask(heard, ask.clone());
                 Ok(())
             }
@@ -104,6 +112,7 @@ impl<'a> Batch<'a> {
                 return Ok(());
             }
         }
+        Tally::add(&self.hq.tally.laid_aside, 1);
         tracing::warn!(place = %heard.place, topic = %heard.topic, why, "a message was laid aside");
         let kept = from.payload.get(..MAX_KEPT_BYTES).unwrap_or(&from.payload);
         let insert = "INSERT INTO laid_aside (place, topic, why, payload, at_ms)
@@ -123,18 +132,7 @@ impl<'a> Batch<'a> {
     /// The node, read once a batch.
     async fn node(&mut self, place: &Place) -> Result<Option<&mut Node>, HqError> {
         if !self.nodes.contains_key(place) {
-            let select = "SELECT epoch, presence FROM nodes WHERE place = $1";
-            let row: Option<(i64, String)> = sqlx::query_as(select)
-                .bind(place.to_string())
-                .fetch_optional(&mut *self.change)
-                .await
-                .map_err(HqError::database("reading a node"))?;
-            let node = row.map(|(epoch, word)| Node {
-                presence: presence_of(&word).map(|state| Presence { epoch: uint(epoch), state }),
-                boot: None,
-                ledger: None,
-                presence_ms: None,
-            });
+            let node = read_node(&mut self.change, place).await?;
             self.nodes.insert(place.clone(), node);
         }
         Ok(self.nodes.get_mut(place).and_then(Option::as_mut))
@@ -151,7 +149,9 @@ impl<'a> Batch<'a> {
 
     fn ask(&mut self, heard: &Heard, ask: Ask) {
         if let Some(Some(node)) = self.nodes.get_mut(&heard.place) {
-            node.boot = Some(heard.envelope.boot);
+            if node.boots.hear(heard.envelope.boot, self.now) {
+                tracing::warn!(place = %heard.place, "two boxes speak in one name");
+            }
             node.ledger = Some(ask.ledger);
         }
         self.asked.push((heard.place.clone(), heard.envelope.id, ask));
@@ -210,8 +210,8 @@ impl<'a> Batch<'a> {
 
     async fn write_nodes(&mut self) -> Result<(), HqError> {
         let update = "UPDATE nodes SET heard_ms = $2, epoch = $3, presence = $4,
-             presence_ms = coalesce($5, presence_ms), boot = coalesce($6, boot),
-             ledger = coalesce($7, ledger) WHERE place = $1";
+             presence_ms = coalesce($5, presence_ms), ledger = coalesce($6, ledger), boot = $7,
+             boot_before = $8, turns = $9, doubled_ms = $10 WHERE place = $1";
         for (place, node) in &self.nodes {
             let Some(node) = node else { continue };
             let state = node.presence.map(|presence| word(&presence.state));
@@ -221,14 +221,39 @@ impl<'a> Batch<'a> {
                 .bind(int(node.presence.map_or(0, |presence| presence.epoch)))
                 .bind(state.unwrap_or_else(|| "never".to_owned()))
                 .bind(node.presence_ms.map(|at| int(at.0)))
-                .bind(node.boot.map(|boot| boot.to_string()))
                 .bind(node.ledger.map(|ledger| ledger.to_string()))
+                .bind(node.boots.last.map(|boot| boot.to_string()))
+                .bind(node.boots.before.map(|boot| boot.to_string()))
+                .bind(i64::from(node.boots.turns))
+                .bind(node.boots.doubled.map(|at| int(at.0)))
                 .execute(&mut *self.change)
                 .await
                 .map_err(HqError::database("writing a node"))?;
         }
         Ok(())
     }
+}
+
+/// What the database has of a node.
+async fn read_node(change: &mut Transaction, place: &Place) -> Result<Option<Node>, HqError> {
+    type Columns = (i64, String, Option<String>, Option<String>, i64, Option<i64>);
+    let select = "SELECT epoch, presence, boot, boot_before, turns, doubled_ms
+         FROM nodes WHERE place = $1 AND revoked_ms IS NULL";
+    let row: Option<Columns> = sqlx::query_as(select)
+        .bind(place.to_string())
+        .fetch_optional(&mut **change)
+        .await
+        .map_err(HqError::database("reading a node"))?;
+    let Some((epoch, word, last, before, turns, doubled)) = row else { return Ok(None) };
+    let boot = |text: Option<String>| text.map(|text| parsed("a boot id", &text)).transpose();
+    let boots = Boots {
+        last: boot(last)?,
+        before: boot(before)?,
+        turns: u32::try_from(turns).unwrap_or(0),
+        doubled: doubled.map(|at| UnixMillis(uint(at))),
+    };
+    let presence = presence_of(&word).map(|state| Presence { epoch: uint(epoch), state });
+    Ok(Some(Node { presence, boots, ledger: None, presence_ms: None }))
 }
 
 fn presence_of(word: &str) -> Option<PresenceState> {

@@ -1,6 +1,7 @@
 //! Takes what nodes say, many messages as one change, and gives what is to be said in answer.
 
 mod batch;
+mod boots;
 mod counted;
 mod effects;
 mod receipts;
@@ -11,11 +12,12 @@ use std::collections::BTreeMap;
 
 use super::database::commit;
 use super::error::HqError;
+use super::figures::Tally;
 use super::service::Hq;
 use crate::protocol::{
     Envelope, Message, NodeTopic, Place, ProtocolError, Source, Topic, UnixMillis,
 };
-use batch::Batch;
+pub(super) use batch::Batch;
 pub(in crate::hq) use receipts::Receipt;
 
 /// Messages in one change at most.
@@ -95,13 +97,17 @@ impl Hq {
             let count = messages.len() - known.len();
             tracing::warn!(count, "messages that nobody can have sent were left aside");
         }
+        Tally::add(&self.tally.taken, known.len());
+        Tally::add(&self.tally.strange, messages.len() - known.len());
         let answers = match self.take(&known, now).await {
             Ok(answers) => answers,
+            Err(error) if error.is_the_databases() => return Err(error),
             Err(error) => {
                 tracing::warn!(%error, count = known.len(), "messages are taken one by one");
                 self.take_singly(&known, now).await?
             }
         };
+        Tally::add(&self.tally.answers, answers.len());
         if !known.is_empty() {
             self.changed();
         }
@@ -145,6 +151,8 @@ impl Hq {
         for _ in 0..TRIES {
             match self.take(std::slice::from_ref(one), now).await {
                 Ok(answers) => return Ok(answers),
+                // A message that is not to blame is not laid aside.
+                Err(error) if error.is_the_databases() => return Err(error),
                 Err(error) => why = error.to_string(),
             }
         }

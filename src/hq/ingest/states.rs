@@ -32,6 +32,10 @@ impl Batch<'_> {
             .execute(&mut *self.change)
             .await
             .map_err(HqError::database("writing a reported document"))?;
+        if let Some(applied) = reported.applied {
+            let (document, digest) = (reported.document, Some(applied.digest));
+            self.learn(&heard.place, document, applied.version, digest).await?;
+        }
         Ok(())
     }
 

@@ -39,9 +39,10 @@ const STUCK: Duration = Duration::from_secs(30);
 const RETRY: Duration = Duration::from_millis(5);
 /// What is unanswered is said again this often, and new tenants are listened to.
 const ROUND: Duration = Duration::from_secs(15);
-/// Waits between connections.
-const FIRST_WAIT: Duration = Duration::from_millis(500);
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// Waits between connections. Short, as there are few HQs, and stores that are back before HQ find nobody
+/// who answers and wait longer each time.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// A connection that held this long makes the next wait short again.
 const HELD: Duration = Duration::from_secs(60);
 

@@ -17,12 +17,14 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
 /// Steps that one page may take; a template of ours takes a small part of it.
 const FUEL: u64 = 5_000_000;
 
-const TEMPLATES: [(&str, &str); 7] = [
+const TEMPLATES: [(&str, &str); 9] = [
     ("frame.html", include_str!("templates/frame.html")),
     ("login.html", include_str!("templates/login.html")),
     ("fleet.html", include_str!("templates/fleet.html")),
     ("store.html", include_str!("templates/store.html")),
     ("deployments.html", include_str!("templates/deployments.html")),
+    ("deployment.html", include_str!("templates/deployment.html")),
+    ("parts.html", include_str!("templates/parts.html")),
     ("recalls.html", include_str!("templates/recalls.html")),
     ("audit.html", include_str!("templates/audit.html")),
 ];
@@ -36,6 +38,8 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
     environment.set_fuel(Some(FUEL));
     environment.add_filter("ago", |at_ms: u64| ago(at_ms, now().0));
     environment.add_filter("moment", moment);
+    environment.add_filter("until", |at_ms: u64| until(at_ms, now().0));
+    environment.add_filter("span", span);
     environment.add_filter("bytes", |bytes: u64| Bytes(bytes).to_string());
     environment.add_filter("short", |text: &str| text.chars().take(12).collect::<String>());
     for (name, source) in TEMPLATES {
@@ -78,6 +82,24 @@ pub(super) fn ago(at_ms: u64, now_ms: u64) -> String {
     }
 }
 
+/// How long until then, for people.
+fn until(at_ms: u64, now_ms: u64) -> String {
+    match at_ms.saturating_sub(now_ms) / 1000 {
+        0 => "now".to_owned(),
+        seconds => format!("in {}", span(seconds)),
+    }
+}
+
+/// A time in seconds, for people.
+fn span(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
 /// A moment in UTC, to the second.
 fn moment(at_ms: u64) -> String {
     let at = i64::try_from(at_ms).ok().and_then(chrono::DateTime::from_timestamp_millis);
@@ -110,6 +132,8 @@ mod tests {
             assert_eq!(ago(1_000_000_000, 1_000_000_000 + before_s * 1000), told);
         }
         assert_eq!(ago(0, 5), "never");
+        assert_eq!((until(7, 9), until(95_000, 5000)), ("now".to_owned(), "in 90 s".to_owned()));
+        assert_eq!((span(7200), span(259_200)), ("2 h".to_owned(), "3 days".to_owned()));
         assert_eq!(moment(1_790_000_000_000), "2026-09-21 14:13:20 UTC");
     }
 }

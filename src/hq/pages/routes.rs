@@ -12,10 +12,11 @@ use axum::routing::{get, post};
 use minijinja::{Value, context};
 
 use super::render::{asset, guarded, page};
-use super::{deployments, fleet, live, recalls, store};
+use super::{deployments, fleet, forms, live, recalls, store};
 use crate::hq::acts::Actor;
 use crate::hq::api::Service;
 use crate::hq::line::Standing;
+use crate::hq::users::Role;
 use crate::http::{BodyLimits, Problem, read_body};
 use crate::protocol::{Label, StoreName};
 
@@ -32,11 +33,17 @@ pub(in crate::hq) fn router() -> Router<Arc<Service>> {
         .route("/logout", post(logout))
         .route("/fleet/{tenant}", get(fleet_page))
         .route("/fleet/{tenant}/stores/{store}", get(store_page))
-        .route("/fleet/{tenant}/deployments", get(deployments_page))
+        .route("/fleet/{tenant}/deployments", get(deployments_page).post(forms::ask))
+        .route("/fleet/{tenant}/deployments/{number}", get(deployment_page))
+        .route("/fleet/{tenant}/deployments/{number}/{act}", post(forms::decide))
         .route("/fleet/{tenant}/recalls", get(recalls_page))
         .route("/fleet/{tenant}/audit", get(audit_page))
         .route("/live", get(live_events))
         .route("/assets/hq.css", get(async || asset("text/css", include_str!("assets/hq.css"))))
+        .route(
+            "/assets/icon.svg",
+            get(async || asset("image/svg+xml", include_str!("assets/icon.svg"))),
+        )
         .route(
             "/assets/hq.js",
             get(async || asset("text/javascript", include_str!("assets/hq.js"))),
@@ -44,12 +51,12 @@ pub(in crate::hq) fn router() -> Router<Arc<Service>> {
 }
 
 /// Somewhere else.
-fn to(address: &str) -> Response {
+pub(super) fn to(address: &str) -> Response {
     guarded((StatusCode::SEE_OTHER, [(LOCATION, address.to_owned())]).into_response())
 }
 
 /// Who looks; without a session, the way to one.
-async fn looking(service: &Service, headers: &HeaderMap) -> Result<Actor, Response> {
+pub(super) async fn looking(service: &Service, headers: &HeaderMap) -> Result<Actor, Response> {
     match service.sessions.actor(&service.hq, headers).await {
         Ok(Some(actor)) => Ok(actor),
         Ok(None) => Err(to("/login")),
@@ -58,8 +65,9 @@ async fn looking(service: &Service, headers: &HeaderMap) -> Result<Actor, Respon
 }
 
 /// A page in the frame that all have.
-async fn framed(
+pub(super) async fn framed(
     service: &Service,
+    headers: &HeaderMap,
     actor: &Actor,
     template: &str,
     tenant: &Label,
@@ -72,6 +80,9 @@ async fn framed(
         tenants => tenants.iter().map(Label::as_str).collect::<Vec<_>>(),
         user => actor.name,
         role => actor.role.as_str(),
+        may_ask => actor.role >= Role::Operator,
+        may_approve => actor.role >= Role::Approver,
+        form => service.sessions.form(headers),
         here => template.trim_end_matches(".html"),
         line,
     };
@@ -91,7 +102,7 @@ async fn shown(
 }
 
 /// What a handler made, or its problem.
-fn answer(made: Result<Response, Problem>) -> Response {
+pub(super) fn answer(made: Result<Response, Problem>) -> Response {
     made.unwrap_or_else(IntoResponse::into_response)
 }
 
@@ -142,7 +153,7 @@ async fn fleet_page(
     shown(&service, &headers, async |actor| {
         let tenant = parsed::<Label>(&tenant)?;
         let values = fleet::values(&service.hq, &tenant, after).await?;
-        framed(&service, actor, "fleet.html", &tenant, values).await
+        framed(&service, &headers, actor, "fleet.html", &tenant, values).await
     })
     .await
 }
@@ -151,11 +162,14 @@ async fn store_page(
     State(service): State<Arc<Service>>,
     Path((tenant, store)): Path<(String, String)>,
     headers: HeaderMap,
+    uri: Uri,
 ) -> Response {
+    let range =
+        uri.query().and_then(|query| query.strip_prefix("range=")).and_then(store::Range::of);
     shown(&service, &headers, async |actor| {
         let (tenant, store) = (parsed::<Label>(&tenant)?, parsed::<StoreName>(&store)?);
-        let values = store::values(&service.hq, &tenant, &store).await?;
-        framed(&service, actor, "store.html", &tenant, values).await
+        let values = store::values(&service.hq, &tenant, &store, range).await?;
+        framed(&service, &headers, actor, "store.html", &tenant, values).await
     })
     .await
 }
@@ -168,7 +182,25 @@ async fn deployments_page(
     shown(&service, &headers, async |actor| {
         let tenant = parsed::<Label>(&tenant)?;
         let values = deployments::values(&service.hq, &tenant).await?;
-        framed(&service, actor, "deployments.html", &tenant, values).await
+        framed(&service, &headers, actor, "deployments.html", &tenant, values).await
+    })
+    .await
+}
+
+async fn deployment_page(
+    State(service): State<Arc<Service>>,
+    Path((tenant, number)): Path<(String, String)>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response {
+    let after = uri.query().and_then(|query| query.strip_prefix("after=")).unwrap_or_default();
+    let after: String = form_urlencoded::parse(format!("after={after}").as_bytes())
+        .map(|(_, text)| text.into_owned())
+        .collect();
+    shown(&service, &headers, async |actor| {
+        let (tenant, number) = (parsed::<Label>(&tenant)?, parsed::<u64>(&number)?);
+        let values = deployments::one(&service.hq, &tenant, number, after).await?;
+        framed(&service, &headers, actor, "deployment.html", &tenant, values).await
     })
     .await
 }
@@ -202,7 +234,7 @@ async fn audit_page(
         };
         let heads = service.hq.audit_heads(&page).await?;
         let values = context! { acts, heads };
-        framed(&service, actor, "audit.html", &tenant, values).await
+        framed(&service, &headers, actor, "audit.html", &tenant, values).await
     })
     .await
 }
@@ -215,6 +247,6 @@ async fn live_events(State(service): State<Arc<Service>>, headers: HeaderMap) ->
 }
 
 /// A name in an address; one that is none leads nowhere.
-fn parsed<T: std::str::FromStr>(text: &str) -> Result<T, Problem> {
+pub(super) fn parsed<T: std::str::FromStr>(text: &str) -> Result<T, Problem> {
     text.parse().map_err(|_| Problem::no_route("GET", text))
 }

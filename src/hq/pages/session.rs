@@ -18,9 +18,19 @@ const LIFE: Duration = Duration::from_secs(12 * 3600);
 /// Sessions at one time; the one that ends first makes room.
 const MAX_SESSIONS: usize = 256;
 
-/// Sessions: digest of the cookie to digest of the user's token and the end.
+/// Sessions by the digest of their cookie.
 #[derive(Debug, Default)]
-pub(in crate::hq) struct Sessions(Mutex<BTreeMap<String, (String, Instant)>>);
+pub(in crate::hq) struct Sessions(Mutex<BTreeMap<String, Session>>);
+
+/// Somebody who came in.
+#[derive(Debug, Clone)]
+struct Session {
+    /// Digest of the user's token.
+    user: String,
+    /// What every form of this session shows, so that no other site's form can act for the user.
+    form: String,
+    end: Instant,
+}
 
 impl Sessions {
     /// Begins a session for whoever has this token; gives the cookie's header.
@@ -33,16 +43,17 @@ impl Sessions {
         if hq.actor(shown).await?.is_none() {
             return Ok(None);
         }
-        let cookie = token("ses")?;
+        let (cookie, form) = (token("ses")?, token("frm")?);
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        sessions.retain(|_, (_, end)| *end > now);
+        sessions.retain(|_, session| session.end > now);
         if sessions.len() >= MAX_SESSIONS {
             let first =
-                sessions.iter().min_by_key(|(_, (_, end))| *end).map(|(key, _)| key.clone());
+                sessions.iter().min_by_key(|(_, session)| session.end).map(|(key, _)| key.clone());
             first.map(|key| sessions.remove(&key));
         }
-        sessions.insert(digest(&cookie), (digest(shown), now + LIFE));
+        let session = Session { user: digest(shown), form, end: now + LIFE };
+        sessions.insert(digest(&cookie), session);
         Ok(Some(header(&cookie, LIFE.as_secs(), secure)))
     }
 
@@ -52,15 +63,27 @@ impl Sessions {
         hq: &Hq,
         headers: &HeaderMap,
     ) -> Result<Option<Actor>, HqError> {
-        let Some(cookie) = cookie_of(headers) else { return Ok(None) };
-        let user = {
-            let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            sessions.get(&digest(cookie)).filter(|(_, end)| *end > Instant::now()).cloned()
-        };
-        match user {
-            Some((user, _)) => hq.actor_of_digest(&user).await,
+        match self.session(headers) {
+            Some(session) => hq.actor_of_digest(&session.user).await,
             None => Ok(None),
         }
+    }
+
+    /// What the forms of whoever looks must show; none without a session.
+    pub(super) fn form(&self, headers: &HeaderMap) -> Option<String> {
+        self.session(headers).map(|session| session.form)
+    }
+
+    /// Whether a form that came is one of this session's own. Compared by digest, so that nothing shows
+    /// in the time that it takes.
+    pub(super) fn is_own(&self, headers: &HeaderMap, shown: &str) -> bool {
+        self.form(headers).is_some_and(|form| digest(&form) == digest(shown))
+    }
+
+    fn session(&self, headers: &HeaderMap) -> Option<Session> {
+        let cookie = cookie_of(headers)?;
+        let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.get(&digest(cookie)).filter(|session| session.end > Instant::now()).cloned()
     }
 
     /// Ends a session; gives the header that removes its cookie.

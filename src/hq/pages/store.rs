@@ -3,18 +3,21 @@
 use minijinja::{Value, context};
 use serde::Serialize;
 
-use super::plot::{HEIGHT, Plot, WIDTH, plots};
+use super::plot::{Group, HEIGHT, WIDTH, Window, groups};
 use crate::hq::clock::now;
 use crate::hq::documents::ReportedRow;
 use crate::hq::error::HqError;
+use crate::hq::history::{HistoryRow, Span};
 use crate::hq::registry::NodeRow;
 use crate::hq::service::Hq;
 use crate::hq::told::{EventRow, Page};
 use crate::protocol::{Label, Place, StoreName};
 
-/// How far back plots go, and how many values they have at most.
-const PLOTTED_MS: u64 = 24 * 3600 * 1000;
-const MAX_MEASURED: u32 = 3000;
+/// Measurements of the last hour that are looked at, as many as come one a second.
+const MAX_MEASURED: u32 = 3600;
+const HOUR_MS: u64 = 3600 * 1000;
+/// How long after its first measurement a box is shown by the hour.
+const NEW_MS: u64 = 3 * HOUR_MS;
 /// Events and commands that are shown.
 const SHOWN: u32 = 20;
 
@@ -25,7 +28,7 @@ struct Node {
     name: String,
     groups: Vec<String>,
     documents: Vec<Document>,
-    plots: Vec<Plot>,
+    groups_of_plots: Vec<Group>,
     gaps: u64,
     audit: Option<(u64, u64)>,
 }
@@ -48,22 +51,90 @@ struct Told {
     fields: String,
 }
 
+/// How far back plots go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Range {
+    Hour,
+    Day,
+    Fortnight,
+    Year,
+}
+
+impl Range {
+    const ALL: [(Self, &'static str, &'static str); 4] = [
+        (Self::Hour, "hour", "1 hour"),
+        (Self::Day, "day", "24 hours"),
+        (Self::Fortnight, "fortnight", "14 days"),
+        (Self::Year, "year", "1 year"),
+    ];
+
+    /// That of an address; none where it has none that is known.
+    pub(super) fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(_, known, _)| *known == name).map(|(range, ..)| range)
+    }
+
+    fn ms(self) -> u64 {
+        match self {
+            Self::Hour => HOUR_MS,
+            Self::Day => 24 * HOUR_MS,
+            Self::Fortnight => 14 * 24 * HOUR_MS,
+            Self::Year => 365 * 24 * HOUR_MS,
+        }
+    }
+
+    async fn rows(self, hq: &Hq, place: &Place, since_ms: u64) -> Result<Vec<HistoryRow>, HqError> {
+        let span = match self {
+            Self::Hour => return hq.newest_measured(place, since_ms, MAX_MEASURED).await,
+            Self::Day => Span::Quarter,
+            Self::Fortnight => Span::Watch,
+            Self::Year => Span::Day,
+        };
+        hq.history(place, span, since_ms).await
+    }
+}
+
+/// An hour for a store that has just begun, a day for others.
+async fn usual_range(hq: &Hq, nodes: &[NodeRow], now_ms: u64) -> Result<Range, HqError> {
+    for node in nodes {
+        let since = now_ms.saturating_sub(Range::Day.ms());
+        let rows = hq.history(&node.place.parse()?, Span::Quarter, since).await?;
+        if rows.first().is_some_and(|row| row.from_ms < now_ms.saturating_sub(NEW_MS)) {
+            return Ok(Range::Day);
+        }
+    }
+    Ok(Range::Hour)
+}
+
 /// What the page shows.
-pub(super) async fn values(hq: &Hq, tenant: &Label, store: &StoreName) -> Result<Value, HqError> {
+pub(super) async fn values(
+    hq: &Hq,
+    tenant: &Label,
+    store: &StoreName,
+    range: Option<Range>,
+) -> Result<Value, HqError> {
     let row = hq.registry().store(tenant, store).await?;
     let mut reported = hq.reported(tenant, store.as_str()).await?;
+    let now_ms = now().0;
+    let range = match range {
+        Some(range) => range,
+        None => usual_range(hq, &row.nodes, now_ms).await?,
+    };
+    let window = Window { from_ms: now_ms.saturating_sub(range.ms()), until_ms: now_ms };
     let (mut nodes, mut events, mut commands) = (Vec::new(), Vec::new(), Vec::new());
     for node in row.nodes {
         let place: Place = node.place.parse()?;
         let own = reported.remove(&node.place).unwrap_or_default();
         events.extend(hq.events(&page(&place)).await?.into_iter().map(told));
         commands.extend(hq.commands(tenant, Some(&place), SHOWN).await?);
-        nodes.push(of_node(hq, node, &place, own).await?);
+        let rows = range.rows(hq, &place, window.from_ms).await?;
+        nodes.push(of_node(hq, node, &place, own, groups(&rows, window)).await?);
     }
     events.sort_by_key(|event| std::cmp::Reverse(event.happened_ms));
     events.truncate(SHOWN as usize);
     let (name, title) = (row.name, row.title);
-    Ok(context! { name, title, nodes, events, commands, width => WIDTH, height => HEIGHT })
+    let ranges = Range::ALL.map(|(one, name, says)| context! { name, says, here => one == range });
+    let (width, height) = (WIDTH, HEIGHT);
+    Ok(context! { name, title, nodes, events, commands, ranges, width, height })
 }
 
 fn page(place: &Place) -> Page {
@@ -75,9 +146,8 @@ async fn of_node(
     row: NodeRow,
     place: &Place,
     reported: Vec<ReportedRow>,
+    groups_of_plots: Vec<Group>,
 ) -> Result<Node, HqError> {
-    let since = now().0.saturating_sub(PLOTTED_MS);
-    let measured = hq.measured(place, since, MAX_MEASURED).await?;
     let gaps = hq.gaps(&page(place)).await?;
     let heads = hq.audit_heads(&page(place)).await?;
     let groups = hq.registry().groups_of(place).await?;
@@ -87,7 +157,7 @@ async fn of_node(
         name: place.node.to_string(),
         groups: groups.iter().map(Label::to_string).collect(),
         documents: documents(wanted.collect(), reported),
-        plots: plots(&measured),
+        groups_of_plots,
         gaps: gaps.iter().map(|gap| gap.last.saturating_sub(gap.first) + 1).sum(),
         audit: heads.first().map(|head| (head.last, head.loose_blocks)),
         row,

@@ -52,13 +52,16 @@ pub struct NodeRow {
     pub epoch: u64,
     /// Until when its certificate holds; none where it was not enrolled.
     pub certificate_until_ms: Option<u64>,
+    /// When two boxes last spoke in its name, as one and a copy of its disk do; none where never.
+    pub doubled_ms: Option<u64>,
 }
 
-type NodeColumns = (String, String, i64, i64, i64, Option<i64>);
+type NodeColumns = (String, String, i64, i64, i64, Option<i64>, Option<i64>);
 
-const NODE_COLUMNS: &str = "place, presence, presence_ms, heard_ms, epoch, certificate_until_ms";
+const NODE_COLUMNS: &str =
+    "place, presence, presence_ms, heard_ms, epoch, certificate_until_ms, doubled_ms";
 
-fn node((place, presence, presence_ms, heard_ms, epoch, until): NodeColumns) -> NodeRow {
+fn node((place, presence, presence_ms, heard_ms, epoch, until, doubled): NodeColumns) -> NodeRow {
     NodeRow {
         place,
         presence,
@@ -66,6 +69,7 @@ fn node((place, presence, presence_ms, heard_ms, epoch, until): NodeColumns) -> 
         heard_ms: uint(heard_ms),
         epoch: uint(epoch),
         certificate_until_ms: until.map(uint),
+        doubled_ms: doubled.map(uint),
     }
 }
 
@@ -183,7 +187,7 @@ impl<'a> Registry<'a> {
             "SELECT store, {NODE_COLUMNS} FROM nodes
              WHERE tenant = $1 AND store >= $2 AND store <= $3 ORDER BY store, node"
         );
-        type Columns = (String, String, String, i64, i64, i64, Option<i64>);
+        type Columns = (String, String, String, i64, i64, i64, Option<i64>, Option<i64>);
         let rows: Vec<Columns> = sqlx::query_as(&select)
             .bind(tenant.as_str())
             .bind(first)
@@ -191,7 +195,7 @@ impl<'a> Registry<'a> {
             .fetch_all(self.0.database.reader())
             .await
             .map_err(HqError::database("reading nodes"))?;
-        let split = |(store, a, b, c, d, e, f): Columns| (store, node((a, b, c, d, e, f)));
+        let split = |(store, a, b, c, d, e, f, g): Columns| (store, node((a, b, c, d, e, f, g)));
         Ok(rows.into_iter().map(split).collect())
     }
 

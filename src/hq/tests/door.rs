@@ -14,31 +14,35 @@ use crate::http;
 use crate::telemetry::Metrics;
 
 /// A server that is asked over HTTP.
-struct Door {
-    url: String,
-    hq: Arc<Hq>,
-    client: Client,
+pub(super) struct Door {
+    pub(super) url: String,
+    pub(super) hq: Arc<Hq>,
+    pub(super) client: Client,
     stop: CancellationToken,
     task: tokio::task::JoinHandle<()>,
     _folder: tempfile::TempDir,
 }
 
 impl Door {
-    async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let config = ServerConfig {
-            hq: HqConfig::new(folder.path()),
+            hq: HqConfig {
+                node_broker: Some("mqtts://hq.example".to_owned()),
+                ..HqConfig::new(folder.path())
+            },
             http: http::Config { listen: ([127, 0, 0, 1], 0).into(), ..http::Config::default() },
             tenant: "acme".parse().unwrap(),
             broker: None,
         };
         let (tell, told) = oneshot::channel();
         let stop = CancellationToken::new();
-        let serving = serve(config, Arc::new(Metrics::new()), stop.clone(), |hq, started| {
-            assert_eq!(started.users, 0);
-            let _ = tell.send((Arc::clone(hq), started.url.clone()));
-        });
+        let serving =
+            serve(config, Arc::new(Metrics::new().with_hq()), stop.clone(), |hq, started| {
+                assert_eq!(started.users, 0);
+                let _ = tell.send((Arc::clone(hq), started.url.clone()));
+            });
         let task = tokio::spawn(async move { assert_eq!(serving.await.unwrap().cut, 0) });
         let (hq, url) = told.await.unwrap();
         let redirects = reqwest::redirect::Policy::none();
@@ -46,11 +50,11 @@ impl Door {
         Self { url, hq, client, stop, task, _folder: folder }
     }
 
-    async fn user(&self, role: Role) -> String {
+    pub(super) async fn user(&self, role: Role) -> String {
         self.hq.add_user(&Actor::local(), role.as_str(), role).await.unwrap().token
     }
 
-    async fn ask(
+    pub(super) async fn ask(
         &self,
         token: &str,
         method: Method,
@@ -67,7 +71,7 @@ impl Door {
         (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default())
     }
 
-    async fn close(self) {
+    pub(super) async fn close(self) {
         self.stop.cancel();
         drop(self.client);
         self.task.await.unwrap();
@@ -177,8 +181,10 @@ async fn a_box_enrols_and_fetches_what_only_nodes_may() {
     let (status, identity) = door.ask("", Method::POST, "/hq/v1/enrol", Some(asked.clone())).await;
     assert_eq!(status, StatusCode::OK, "{identity}");
     assert_eq!(identity["place"], "acme/store-1/box-a");
-    let (status, _) = door.ask("", Method::POST, "/hq/v1/enrol", Some(asked)).await;
-    assert_eq!(status, StatusCode::UNAUTHORIZED, "a claim works once");
+    let (_, request) = crate::hq::enrolment::make_request().unwrap();
+    let other = json!({ "claim": claim["token"], "request": request });
+    let (status, _) = door.ask("", Method::POST, "/hq/v1/enrol", Some(other)).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED, "a claim works for one box");
     let node = identity["token"].as_str().unwrap();
 
     let digest = Digest::of(b"hello world");
@@ -210,6 +216,11 @@ async fn a_box_enrols_and_fetches_what_only_nodes_may() {
     let (status, next) = door.ask(node, Method::POST, "/hq/v1/renew", Some(renewal)).await;
     assert_eq!(status, StatusCode::OK, "{next}");
     assert_ne!(next["certificate"], identity["certificate"]);
+    let path = format!("{STORE}/nodes/box-a");
+    let (status, _) = door.ask(&admin, Method::DELETE, &path, None).await;
+    assert_eq!(status, StatusCode::OK);
+    let revoked = door.client.get(&url).bearer_auth(node).send().await.unwrap();
+    assert_eq!(revoked.status(), StatusCode::UNAUTHORIZED);
     door.close().await;
 }
 
@@ -348,5 +359,30 @@ async fn pages_are_for_whoever_came_in_and_escape_what_stores_say() {
     let users = door.hq.users().await.unwrap();
     door.hq.revoke_user(&Actor::local(), &users[0].id).await.unwrap();
     assert_eq!(get("/fleet/acme", cookie).await.0, StatusCode::SEE_OTHER);
+    door.close().await;
+}
+
+#[tokio::test]
+async fn metrics_tell_of_boxes_messages_and_certificates_to_users_only() {
+    let door = Door::open().await;
+    let (viewer, admin) = (door.user(Role::Viewer).await, door.user(Role::Admin).await);
+    door.ask(&admin, Method::PUT, STORE, Some(json!({}))).await;
+    door.ask(&admin, Method::PUT, &format!("{STORE}/nodes/box-a"), None).await;
+    let mut speaker = Speaker::new();
+    door.hq.receive(&[speaker.event(1), speaker.event(2)], NOW).await.unwrap();
+    let url = format!("{}/metrics", door.url);
+    assert_eq!(door.client.get(&url).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    let text =
+        door.client.get(&url).bearer_auth(&viewer).send().await.unwrap().text().await.unwrap();
+    for line in [
+        "endcap_hq_nodes{presence=\"never\"} 1",
+        "endcap_hq_messages_total{outcome=\"taken\"} 2",
+        "endcap_hq_commands_waiting 0",
+        "endcap_hq_certificates_ending 0",
+        "endcap_hq_listening 0",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is not in {text}");
+    }
+    assert!(!text.contains("endcap_hq_database_bytes 0\n"));
     door.close().await;
 }

@@ -1,7 +1,9 @@
 //! From a claim to a certificate, and on to the next.
 
 use super::*;
-use crate::hq::enrolment::{make_proof, make_renewal, make_request};
+use crate::hq::enrolment::{
+    make_proof, make_renewal, make_request, pending_request, write_identity,
+};
 
 const HOUR_MS: u64 = 3_600_000;
 
@@ -14,7 +16,8 @@ async fn a_claim_makes_one_box_a_node_once() {
     let identity = house.hq.enrol(&claim.token, &request).await.unwrap();
     assert_eq!(identity.place, place.to_string());
     assert_eq!(house.hq.node_of(&identity.token).await.unwrap(), Some(place.clone()));
-    let error = house.hq.enrol(&claim.token, &request).await.unwrap_err();
+    let (_key, of_another) = make_request().unwrap();
+    let error = house.hq.enrol(&claim.token, &of_another).await.unwrap_err();
     assert!(matches!(error, HqError::Untrusted(_)), "{error}");
     let row = house.hq.registry().node(&place).await.unwrap();
     assert_eq!(row.certificate_until_ms, Some(identity.certificate_until_ms));
@@ -102,4 +105,81 @@ async fn a_node_that_keeps_its_key_renews_again_and_again() {
         let next = house.hq.renew(&place(), &asked.request, &asked.proof.unwrap()).await.unwrap();
         token = next.token;
     }
+}
+
+#[tokio::test]
+async fn a_box_whose_answer_was_lost_repeats_its_claim_with_the_same_key() {
+    let (house, actor) = (House::new().await, Actor::local());
+    let claim = house.hq.add_claim(&actor, &place(), HOUR_MS).await.unwrap();
+    let box_folder = tempfile::tempdir().unwrap();
+    let identity_folder = box_folder.path().join("identity");
+    let (key, request) = pending_request(&identity_folder).unwrap();
+    // This answer never arrives, and the box is switched off and on.
+    let lost = house.hq.enrol(&claim.token, &request).await.unwrap();
+    let (again, request) = pending_request(&identity_folder).unwrap();
+    assert_eq!(again, key, "the key is on the disk before it is shown to HQ");
+    let identity = house.hq.enrol(&claim.token, &request).await.unwrap();
+    write_identity(&identity_folder, "https://hq.example", &key, &identity).unwrap();
+    assert_eq!(house.hq.node_of(&identity.token).await.unwrap(), Some(place()));
+    assert_eq!(house.hq.node_of(&lost.token).await.unwrap(), None, "one token is worth something");
+    let (next, request) = pending_request(&identity_folder).unwrap();
+    assert_ne!(next, key, "a box that enrols anew has a new key");
+    assert!(house.hq.enrol(&claim.token, &request).await.is_err());
+}
+
+#[tokio::test]
+async fn a_claim_is_not_used_up_where_the_box_could_not_be_told_its_broker() {
+    let (house, actor) = (House::new().await, Actor::local());
+    let claim = house.hq.add_claim(&actor, &place(), HOUR_MS).await.unwrap();
+    let (_key, request) = make_request().unwrap();
+    // Restarted, this HQ has not been told of a broker.
+    let house = house.restarted().await;
+    let error = house.hq.enrol(&claim.token, &request).await.unwrap_err();
+    assert!(matches!(error, HqError::NoBroker), "{error}");
+    assert!(error.to_string().contains("--node-broker"));
+    assert_eq!(house.hq.claims(&place().tenant).await.unwrap()[0].used_ms, None);
+}
+
+#[tokio::test]
+async fn a_revoked_box_is_heard_no_more_until_somebody_lets_it_in_again() {
+    let (house, actor, mut speaker) = (House::new().await, Actor::local(), Speaker::new());
+    let claim = house.hq.add_claim(&actor, &place(), HOUR_MS).await.unwrap();
+    let waiting = house.hq.add_claim(&actor, &place(), HOUR_MS).await.unwrap();
+    let (key, request) = make_request().unwrap();
+    let identity = house.hq.enrol(&claim.token, &request).await.unwrap();
+    house.hq.receive(&[speaker.event(1)], NOW).await.unwrap();
+    house.hq.revoke_node(&actor, &place()).await.unwrap();
+    assert!(house.hq.revoke_node(&actor, &place()).await.is_err(), "it is revoked once");
+    assert_eq!(house.hq.revoked().await.unwrap(), [place()]);
+    assert_eq!(house.hq.node_of(&identity.token).await.unwrap(), None);
+    let asked = make_renewal(&key).unwrap();
+    assert!(house.hq.renew(&place(), &asked.request, &asked.proof.unwrap()).await.is_err());
+    for token in [&claim.token, &waiting.token] {
+        assert!(house.hq.enrol(token, &request).await.is_err(), "no claim lets the same box in");
+    }
+    let said = house.hq.receive(&[speaker.event(2), speaker.ask()], NOW).await.unwrap();
+    assert!(said.is_empty(), "{said:?}");
+    assert_eq!(house.number("SELECT count(*) FROM events").await, 1);
+    let claim = house.hq.add_claim(&actor, &place(), HOUR_MS).await.unwrap();
+    house.hq.enrol(&claim.token, &request).await.unwrap();
+    house.hq.receive(&[speaker.event(2)], NOW).await.unwrap();
+    assert_eq!(house.number("SELECT count(*) FROM events").await, 2);
+}
+
+#[tokio::test]
+async fn hqs_own_door_is_vouched_for_anew_and_its_key_is_nobody_elses() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let house = House::new().await;
+    let hosts = ["hq.example".to_owned(), "127.0.0.1".to_owned()];
+    let (certificate, key) = house.hq.authority().open_door(&hosts).unwrap();
+    let read = |path: &std::path::Path| std::fs::read_to_string(path).unwrap();
+    let first = (read(&certificate), read(&key));
+    let mode = key.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let again = house.hq.authority().open_door(&hosts).unwrap();
+    assert_eq!(again, (certificate.clone(), key.clone()));
+    assert_ne!((read(&certificate), read(&key)), first);
+    let wrong = house.hq.authority().open_door(&["no name".to_owned(), "\u{fc}".to_owned()]);
+    assert!(matches!(wrong, Err(HqError::Value { field: "host", .. })), "{wrong:?}");
 }

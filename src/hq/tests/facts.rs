@@ -7,13 +7,13 @@ use crate::facts::Table;
 use crate::hq::catalogues::{Push, Pushed};
 use crate::protocol::documents::*;
 
-fn price(id: &str, amount: u32) -> String {
+pub(super) fn price(id: &str, amount: u32) -> String {
     format!(
         "{{\"table\":\"prices\",\"id\":\"{id}\",\"fact\":{{\"amount\":{amount},\"currency\":\"USD\"}}}}\n"
     )
 }
 
-async fn push(house: &House, replaces: Option<Table>, lines: &[String]) -> Pushed {
+pub(super) async fn push(house: &House, replaces: Option<Table>, lines: &[String]) -> Pushed {
     let main = "main".parse().unwrap();
     let mut push = Push::new(place().tenant, main, replaces).unwrap();
     push.update(lines.concat().as_bytes()).unwrap();

@@ -1,13 +1,20 @@
 //! HQ as its nodes and its people see it.
 
+mod deployments;
 mod documents;
 mod door;
 mod enrolment;
 mod facts;
+mod failures;
+mod history;
 pub(in crate::hq) mod mosquitto;
 mod node;
 mod packs;
 mod people;
+mod portable;
+mod proofs;
+mod restored;
+mod settings;
 mod streams;
 mod whole;
 
@@ -25,7 +32,7 @@ pub(in crate::hq) fn place() -> Place {
 /// HQ in a folder of its own, with one store and one box.
 pub(in crate::hq) struct House {
     pub(in crate::hq) hq: Hq,
-    folder: tempfile::TempDir,
+    pub(super) folder: tempfile::TempDir,
 }
 
 impl House {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::*;
-use crate::hq::broker_files::{BrokerPlan, write};
+use crate::hq::broker_files::{BrokerPlan, write, write_rules};
 use crate::hq::enrolment::{make_request, write_identity};
 use crate::sync::mqtt::{Address, Broker, Credentials, Version};
 use endcap_testing::mosquitto::{self, free_address};
@@ -16,12 +16,7 @@ impl Mosquitto {
     /// One that HQ's authority vouches for.
     pub(in crate::hq) async fn start(hq: &Hq) -> Self {
         let (address, folder) = (free_address(), tempfile::tempdir().unwrap());
-        let plan = BrokerPlan {
-            folder: folder.path().to_owned(),
-            hosts: vec!["localhost".to_owned()],
-            port: address.port(),
-            tenants: vec![place().tenant],
-        };
+        let plan = plan(folder.path(), address.port(), Vec::new());
         write(&hq.config.data_dir, &plan).unwrap();
         // Started by root, it would become a user who may not read the files; otherwise this means
         // nothing.
@@ -38,6 +33,16 @@ impl Mosquitto {
     /// Started anew, with nothing of what it knew.
     pub(in crate::hq) async fn restart(&mut self) {
         self.0.start_again().await;
+    }
+
+    /// Writes its rules anew, without these nodes.
+    pub(in crate::hq) fn write_rules(&self, revoked: Vec<Place>) {
+        write_rules(&plan(self.0.folder(), self.0.address.port(), revoked)).unwrap();
+    }
+
+    /// Has it read its rules anew.
+    pub(in crate::hq) fn reload(&self) {
+        self.0.reload();
     }
 
     /// The authority's certificate.
@@ -63,6 +68,16 @@ impl Mosquitto {
             login: None,
             keep_alive: Duration::from_secs(30),
         }
+    }
+}
+
+fn plan(folder: &Path, port: u16, revoked: Vec<Place>) -> BrokerPlan {
+    BrokerPlan {
+        folder: folder.to_owned(),
+        hosts: vec!["localhost".to_owned()],
+        port,
+        tenants: vec![place().tenant],
+        revoked,
     }
 }
 

@@ -7,21 +7,23 @@ use crate::state::{StateConfig, Store};
 use crate::sync::{Do, Happening, LineConfig, Now, Phase, Session, Trust};
 
 /// A node, HQ, and a line between them that loses and doubles nothing.
-struct Pair {
-    house: House,
-    store: Store,
-    session: Session,
+pub(super) struct Pair {
+    pub(super) house: House,
+    pub(super) store: Store,
+    pub(super) session: Session,
     steady_ms: u64,
+    /// How wrong HQ's clock is.
+    hq_skew_ms: i64,
 }
 
 impl Pair {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let house = House::new().await;
         let store = Store::on(InMemoryBackend::new, place(), StateConfig::default()).unwrap();
         let who = Identity { place: place(), groups: Vec::new() };
         let trust = Trust { who, catalogues: Vec::new(), keys: house.hq.director().keys() };
         let session = Session::new(store.clone(), trust, LineConfig::default(), NOW, 1).unwrap();
-        Self { house, store, session, steady_ms: 0 }
+        Self { house, store, session, steady_ms: 0, hq_skew_ms: 0 }
     }
 
     fn now(&self) -> Now {
@@ -29,7 +31,7 @@ impl Pair {
     }
 
     /// Lets something happen and carries all that follows from it.
-    async fn happens(&mut self, happening: Happening) {
+    pub(super) async fn happens(&mut self, happening: Happening) {
         let mut next = std::collections::VecDeque::from([happening]);
         while let Some(happening) = next.pop_front() {
             let now = self.now();
@@ -43,7 +45,8 @@ impl Pair {
                             next.push_back(Happening::Taken);
                         }
                         let heard = Incoming { topic: said.topic, payload: said.payload };
-                        let answers = self.house.hq.receive(&[heard], now.wall).await.unwrap();
+                        let hqs = UnixMillis(now.wall.0.saturating_add_signed(self.hq_skew_ms));
+                        let answers = self.house.hq.receive(&[heard], hqs).await.unwrap();
                         next.extend(answers.into_iter().map(of_hq));
                     }
                 }
@@ -51,7 +54,7 @@ impl Pair {
         }
     }
 
-    async fn tick(&mut self) {
+    pub(super) async fn tick(&mut self) {
         for _ in 0..200 {
             self.steady_ms += 100;
             self.happens(Happening::Tick).await;
@@ -59,7 +62,7 @@ impl Pair {
     }
 }
 
-fn of_hq(said: Outgoing) -> Happening {
+pub(super) fn of_hq(said: Outgoing) -> Happening {
     Happening::Message { topic: said.topic, payload: said.payload }
 }
 
@@ -112,4 +115,102 @@ async fn a_command_reaches_the_node_and_its_answer_reaches_hq() {
     pair.tick().await;
     let rows = pair.house.hq.commands(&place().tenant, None, 9).await.unwrap();
     assert_eq!(rows[0].outcome.as_deref(), Some("accepted"));
+}
+
+/// A moment that HQ signed is never in the future again, so a box believes no clock before it: what
+/// runs goes on, and nothing is installed until the time is there.
+#[tokio::test]
+async fn a_clock_of_hqs_that_jumps_keeps_nobody_off_the_line_and_loses_nothing() {
+    const DAY_MS: i64 = 24 * 3_600_000;
+    let mut pair = Pair::new().await;
+    let mut number = 0;
+    for skew_ms in [0, DAY_MS, -DAY_MS, 400 * DAY_MS, -400 * DAY_MS, 0] {
+        pair.hq_skew_ms = skew_ms;
+        for _ in 0..20 {
+            number += 1;
+            let at = pair.now().wall;
+            pair.store.write(|w| w.append(Stream::Evt, at, &event(number))).unwrap();
+        }
+        pair.happens(Happening::Lost).await;
+        for _ in 0..5 {
+            pair.tick().await;
+        }
+        assert_eq!(pair.session.phase(), Phase::Open, "HQ is {skew_ms} ms ahead");
+        assert_eq!(pair.house.number("SELECT count(*) FROM events").await, number);
+    }
+    assert_eq!(pair.house.number("SELECT count(DISTINCT seq) FROM events").await, number);
+    assert_eq!(pair.house.number("SELECT count(*) FROM gaps").await, 0);
+}
+
+#[tokio::test]
+async fn of_what_is_said_within_one_millisecond_the_last_counts() {
+    let mut pair = Pair::new().await;
+    let order = Order {
+        target: Target::Node(place()),
+        name: "test.count".parse().unwrap(),
+        arguments: Fields::default(),
+        life_ms: 3_600_000,
+    };
+    let ids = pair.house.hq.command(&Actor::local(), &order).await.unwrap();
+    pair.tick().await;
+    for outcome in [Outcome::Running, Outcome::Done] {
+        let (id, at, details) = (ids[0], pair.now().wall, Fields::default());
+        let state = CommandState { id, outcome, at, details };
+        pair.store.write(|writing| writing.set_outcome(&state)).unwrap();
+        pair.happens(Happening::Tick).await;
+    }
+    let rows = pair.house.hq.commands(&place().tenant, None, 9).await.unwrap();
+    assert_eq!(rows[0].outcome.as_deref(), Some("done"));
+}
+
+/// Records what a node would: how far it is with the bundle that is recorded.
+fn reports(store: &Store, stage: Stage, applied: bool) -> u64 {
+    let signed = store.desired(Document::Bundle).unwrap().unwrap();
+    let Pointer { version, digest, .. } = signed.unverified().unwrap();
+    let reported = Reported {
+        document: Document::Bundle,
+        desired: Some(version),
+        stage,
+        applied: applied.then_some(Applied { version, digest }),
+        observed: applied.then_some(digest),
+        at: NOW,
+        failure: None,
+        local: None,
+    };
+    store.write(|w| w.report(&reported)).unwrap();
+    version
+}
+
+#[tokio::test]
+async fn a_deployment_reaches_a_node_that_was_away_and_ends_with_what_it_attests() {
+    use super::deployments::{deployed, published};
+    use crate::hq::deployments::State;
+    let mut pair = Pair::new().await;
+    published(&pair.house.hq, "one").await;
+    published(&pair.house.hq, "two").await;
+    let number = deployed(&pair.house.hq, "one", "acme/store-1").await.number;
+    pair.tick().await;
+    reports(&pair.store, Stage::Trial, false);
+    pair.tick().await;
+    let state = async |pair: &Pair, number| {
+        pair.house.hq.advance(pair.now().wall).await.unwrap();
+        pair.house.hq.deployment(&place().tenant, number).await.unwrap().state
+    };
+    assert_eq!(state(&pair, number).await, State::Running);
+    let first = reports(&pair.store, Stage::Committed, true);
+    pair.tick().await;
+    assert_eq!(state(&pair, number).await, State::Complete);
+    // It is away while the next one is asked for and called off: it never hears of that.
+    pair.happens(Happening::Lost).await;
+    let next = deployed(&pair.house.hq, "two", "acme/store-1").await.number;
+    pair.house.hq.cancel(&Actor::local(), &place().tenant, next, None).await.unwrap();
+    for _ in 0..4 {
+        pair.tick().await;
+    }
+    let signed = pair.store.desired(Document::Bundle).unwrap().unwrap();
+    let pointer = signed.unverified().unwrap();
+    assert!(pointer.version > first + 1, "{pointer:?}");
+    let old = pair.house.hq.desired_of(&place()).await.unwrap();
+    assert_eq!((old[0].digest, old[0].version), (pointer.digest, pointer.version));
+    assert_eq!(state(&pair, next).await, State::Cancelled);
 }

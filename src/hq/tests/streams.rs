@@ -145,3 +145,28 @@ async fn what_is_old_or_too_much_leaves() {
     assert_eq!(house.number("SELECT count(*) FROM events").await, 3);
     assert_eq!(house.number("SELECT min(seq) FROM events").await, 3);
 }
+
+#[tokio::test]
+async fn commands_and_versions_of_long_ago_leave_but_for_the_last_of_each() {
+    let house = House::new().await;
+    let actor = Actor::local();
+    let order = Order {
+        target: Target::Node(place()),
+        name: "test.count".parse().unwrap(),
+        arguments: Fields::default(),
+        life_ms: 1000,
+    };
+    for number in 0..3 {
+        house.hq.command(&actor, &order).await.unwrap();
+        let draft = Draft::inline(Target::Node(place()), Document::Config, vec![number]).unwrap();
+        house.hq.publish(&actor, draft).await.unwrap();
+    }
+    let now = crate::hq::clock::now();
+    house.hq.tidy(now).await.unwrap();
+    assert_eq!(house.number("SELECT count(*) FROM commands").await, 3);
+    house.hq.tidy(now.plus(401 * 24 * 3600 * 1000)).await.unwrap();
+    assert_eq!(house.number("SELECT count(*) FROM commands").await, 1);
+    assert_eq!(house.number("SELECT max(seq) FROM commands").await, 3);
+    assert_eq!(house.number("SELECT count(*) FROM desired").await, 1);
+    assert_eq!(house.number("SELECT max(version) FROM desired").await, 3);
+}

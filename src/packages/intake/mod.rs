@@ -89,6 +89,7 @@ fn from_gguf(
     merge_generation(&out.join(import::GENERATION_CONFIG_FILE), generation)?;
     let files = imported.files.iter().map(|f| ((*f).to_owned(), role_of(f))).collect();
     Ok(Draft {
+        bundle: None,
         name: name.to_string(),
         version: version.to_owned(),
         task: Task::Chat,
@@ -188,6 +189,7 @@ fn from_onnx(
         return Ok(Draft::of_tensors(name, FIRST_VERSION, files, card, onnx.facts()));
     };
     Ok(Draft {
+        bundle: None,
         name: name.to_string(),
         version: FIRST_VERSION.into(),
         task: Task::Chat,
@@ -224,6 +226,7 @@ fn from_package(
         files.push((file.path.clone(), file.role));
     }
     Ok(Draft {
+        bundle: None,
         name: name.to_string(),
         version: manifest.version.clone(),
         task: manifest.task,

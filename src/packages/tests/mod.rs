@@ -1,5 +1,6 @@
 //! The store from outside: what is installed, what survives a power cut, who may come in.
 
+mod compose;
 mod fuzz;
 mod import;
 mod power_cut;

@@ -5,7 +5,7 @@ use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use super::super::disk::power::{self, Made};
-use super::super::{PackageError, Silent, Store};
+use super::super::{Composition, ModelOf, OfBundle, PackageError, Silent, Store};
 use super::{export, names};
 
 /// How much of what was not synced yet is lost with the power.
@@ -142,6 +142,44 @@ fn a_damaged_package_is_replaced_by_a_whole_one_or_stays_unlisted() {
         |store, came_through| {
             let there = sound(store);
             assert!(there == ["tiny"] || (there.is_empty() && !came_through), "{there:?}");
+        },
+    );
+}
+
+#[test]
+fn a_composed_package_is_whole_or_not_there_and_what_it_is_made_of_stays() {
+    let (from, parts) = (source(), tempfile::tempdir().unwrap());
+    let template = parts.path().join("chat_template.jinja");
+    fs::write(&template, "{{ messages }}!").unwrap();
+    let composition = Composition {
+        model: ModelOf::Package("tiny".to_owned()),
+        replaced: vec![template.clone()],
+        bundle: OfBundle { digest: "ab".repeat(32), cache_epoch: Some(1) },
+    };
+    let compose = |store: &Store| store.compose(&composition, "tiny.b-abababababab").map(drop);
+    let steps = check(
+        |store| import(store, from.path()).unwrap(),
+        compose,
+        |store, came_through| {
+            let there = sound(store);
+            let both = ["tiny", "tiny.b-abababababab"];
+            assert!(there == both || (there == ["tiny"] && !came_through), "{there:?}");
+            assert_eq!(fs::read(&template).unwrap(), b"{{ messages }}!");
+            compose(store).unwrap();
+            assert_eq!(sound(store), both);
+        },
+    );
+    assert!(steps > 15, "only {steps} steps were cut");
+    check(
+        |store| {
+            import(store, from.path()).unwrap();
+            compose(store).unwrap();
+        },
+        |store| store.let_go("tiny.b-abababababab"),
+        |store, came_through| {
+            assert!(sound(store).len() == 2 - usize::from(came_through) || !came_through);
+            store.let_go("tiny.b-abababababab").unwrap();
+            assert_eq!(sound(store), ["tiny"]);
         },
     );
 }

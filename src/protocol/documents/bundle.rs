@@ -28,7 +28,8 @@ pub struct Bundle {
     /// The epoch of facts that a store must have reached; none where any will do.
     #[n(2)]
     pub facts_epoch: Option<u64>,
-    /// The pack of answers that belongs to it.
+    /// Answers made under another number, or none, are not given while it answers; they are found again
+    /// when it goes.
     #[n(3)]
     pub cache_epoch: Option<u64>,
     /// What a store must be and have.
@@ -77,6 +78,19 @@ pub enum PartKind {
     /// What must not be asked or said.
     #[n(3)]
     GuardRules,
+}
+
+impl PartKind {
+    /// As documents and paths have it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Tokenizer => "tokenizer",
+            Self::Template => "template",
+            Self::GuardRules => "guard_rules",
+        }
+    }
 }
 
 /// One file of a part.

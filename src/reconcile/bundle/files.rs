@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use crate::protocol::documents::{Bundle, Part, PartKind};
+use crate::protocol::documents::{Bundle, Part};
 use crate::protocol::{Digest, limits};
 use crate::reconcile::fetch::{FetchError, Fetcher, digest_of};
 
@@ -41,17 +41,10 @@ impl Files {
         self.folder.join(digest.to_string())
     }
 
-    /// Whether there is a bundle whose digest begins with these digits.
-    #[must_use]
-    pub fn holds(&self, digits: &str) -> bool {
-        let whole = |name: &str| name.starts_with(digits) && name.parse::<Digest>().is_ok();
-        self.entries().is_ok_and(|entries| entries.iter().any(|(name, _)| whole(name)))
-    }
-
     /// Where a part of it is.
     #[must_use]
     pub fn part(&self, digest: Digest, part: &Part) -> PathBuf {
-        self.path(digest).join(kind(part.kind)).join(part.name.as_str())
+        self.path(digest).join(part.kind.as_str()).join(part.name.as_str())
     }
 
     /// The document of a bundle that is in its place.
@@ -107,7 +100,7 @@ impl Files {
         sync(&path)?;
         let mut folders = BTreeSet::from([new.to_owned()]);
         for (part, file) in bundle.files() {
-            let to = new.join(kind(part.kind)).join(part.name.as_str()).join(file.path.as_str());
+            let to = new.join(part.kind.as_str()).join(part.name.as_str()).join(file.path.as_str());
             let folder = to.parent().unwrap_or(new);
             make(folder)?;
             let within = folder.ancestors().take_while(|above| *above != new);
@@ -152,15 +145,6 @@ impl Files {
             entries.push((entry.file_name().to_string_lossy().into_owned(), entry.path()));
         }
         Ok(entries)
-    }
-}
-
-fn kind(kind: PartKind) -> &'static str {
-    match kind {
-        PartKind::Model => "model",
-        PartKind::Tokenizer => "tokenizer",
-        PartKind::Template => "template",
-        PartKind::GuardRules => "guard_rules",
     }
 }
 

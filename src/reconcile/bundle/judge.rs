@@ -3,21 +3,62 @@
 use super::stage::Figures;
 use crate::protocol::documents::TrialRules;
 
+/// Of a thousand answers, how many may be refused where nothing is known of the bundle before.
+const MOST_REFUSED_PER_MILLE: u64 = 500;
+
+/// What the bundle before was like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Baseline {
+    pub(super) p95_ms: Option<u32>,
+    pub(super) refused_per_mille: Option<u16>,
+}
+
+impl Baseline {
+    /// What a bundle's figures say, where they are of enough requests; else what is known stays.
+    pub(super) fn learn(&mut self, seen: Figures) {
+        self.p95_ms = seen.p95_ms.or(self.p95_ms);
+        if seen.requests >= ENOUGH {
+            let share = per_mille(seen.refused, seen.requests);
+            self.refused_per_mille = Some(u16::try_from(share).unwrap_or(u16::MAX));
+        }
+    }
+}
+
+/// Requests from which on a share is taken for how a bundle is.
+const ENOUGH: u64 = 10;
+
+fn per_mille(part: u64, of: u64) -> u64 {
+    u64::try_from(u128::from(part) * 1000 / u128::from(of.max(1))).unwrap_or(u64::MAX)
+}
+
+/// Whether there were enough requests to tell anything.
+pub(super) fn is_enough(rules: &TrialRules, seen: Figures) -> bool {
+    seen.requests >= u64::from(rules.min_requests.max(1))
+}
+
 /// What is wrong with a bundle's figures, as code and text.
 pub(super) fn fault(
     rules: &TrialRules,
     seen: Figures,
-    baseline_p95_ms: Option<u32>,
+    before: Baseline,
 ) -> Option<(&'static str, String)> {
-    let Figures { requests, errors, p95_ms } = seen;
-    if requests == 0 || requests < rules.min_requests.into() {
+    if !is_enough(rules, seen) {
         return None;
     }
+    let Figures { requests, errors, refused, p95_ms } = seen;
     let most = u128::from(rules.max_errors_per_mille);
     if u128::from(errors) * 1000 > most * u128::from(requests) {
         return Some(("errors", format!("{errors} of {requests} requests failed")));
     }
-    let (now, before) = (p95_ms?, baseline_p95_ms?);
+    // Some models have more to refuse than others, so only what is more than before counts.
+    let share = per_mille(refused, requests);
+    let more = |share: u16| u64::from(share) + u64::from(rules.max_errors_per_mille);
+    if share > before.refused_per_mille.map_or(MOST_REFUSED_PER_MILLE, more) {
+        let was = before.refused_per_mille.map_or("not known".to_owned(), |was| was.to_string());
+        let text = format!("of 1000 answers {share} were refused, and before {was}");
+        return Some(("refused", text));
+    }
+    let (now, before) = (p95_ms?, before.p95_ms?);
     // A clock of milliseconds says nothing of less than one.
     let most_ms = u64::from(before.max(1)) * u64::from(rules.max_latency_percent) / 100;
     let slow = u64::from(now) > most_ms;
@@ -30,6 +71,15 @@ mod tests {
     use crate::protocol::List;
 
     #[test]
+    fn a_baseline_is_what_was_last_known() {
+        let mut before = Baseline::default();
+        before.learn(Figures { requests: 9, errors: 0, refused: 9, p95_ms: Some(7) });
+        assert_eq!(before, Baseline { p95_ms: Some(7), refused_per_mille: None });
+        before.learn(Figures { requests: 40, errors: 0, refused: 1, p95_ms: None });
+        assert_eq!(before, Baseline { p95_ms: Some(7), refused_per_mille: Some(25) });
+    }
+
+    #[test]
     fn a_share_counts_from_enough_requests_on() {
         let rules = TrialRules {
             shadow_s: 0,
@@ -40,7 +90,7 @@ mod tests {
             max_latency_percent: 150,
             checks: List::default(),
         };
-        let seen = |requests, errors, p95_ms| Figures { requests, errors, p95_ms };
+        let seen = |requests, errors, p95_ms| Figures { requests, errors, refused: 0, p95_ms };
         for (figures, baseline, code) in [
             (seen(0, 0, None), None, None),
             (seen(19, 19, None), None, None),
@@ -52,8 +102,23 @@ mod tests {
             (seen(100, 0, Some(1)), Some(0), None),
             (seen(u64::MAX, u64::MAX, None), None, Some("errors")),
         ] {
-            let found = fault(&rules, figures, baseline).map(|(code, _)| code);
+            let before = Baseline { p95_ms: baseline, refused_per_mille: Some(0) };
+            let found = fault(&rules, figures, before).map(|(code, _)| code);
             assert_eq!(found, code, "{figures:?}");
+        }
+        // Only what is refused more often than before counts.
+        for (refused, before, code) in [
+            (5, Some(0), None),
+            (6, Some(0), Some("refused")),
+            (34, Some(300), None),
+            (36, Some(300), Some("refused")),
+            (50, None, None),
+            (51, None, Some("refused")),
+        ] {
+            let figures = Figures { refused, ..seen(100, 0, None) };
+            let before = Baseline { p95_ms: None, refused_per_mille: before };
+            let found = fault(&rules, figures, before).map(|(code, _)| code);
+            assert_eq!(found, code, "{refused} of 100 refused, {before:?}");
         }
     }
 }

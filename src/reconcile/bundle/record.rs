@@ -67,6 +67,15 @@ pub struct Attempt {
     pub restarts: u32,
     /// The 95th percentile of latency of the bundle that it is to replace.
     pub baseline_p95_ms: Option<u32>,
+    /// Answers of a thousand that checks refused of that bundle.
+    #[serde(default)]
+    pub baseline_refused_per_mille: Option<u16>,
+    /// Whether enough requests were answered by it to tell anything.
+    #[serde(default)]
+    pub was_asked: bool,
+    /// The epoch of facts on which it stood when it last went on.
+    #[serde(default)]
+    pub facts_epoch: Option<u64>,
     /// Why it waits, or why it ended.
     pub failure: Option<Failure>,
 }
@@ -80,6 +89,9 @@ impl Attempt {
             watched_ms: 0,
             restarts: 0,
             baseline_p95_ms: None,
+            baseline_refused_per_mille: None,
+            was_asked: false,
+            facts_epoch: None,
             failure: None,
         }
     }
@@ -112,6 +124,12 @@ impl Record {
             _ => (good, None, false),
         };
         Arrangement { live, beside: beside.filter(|_| beside != live), mirrored }
+    }
+
+    /// Whether a bundle has proved itself here and is still whole on the disk.
+    #[must_use]
+    pub fn is_proven(&self, digest: Digest) -> bool {
+        [self.good, self.previous].into_iter().flatten().any(|one| one.digest == digest)
     }
 
     /// Bundles whose files must stay.

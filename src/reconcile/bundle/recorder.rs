@@ -91,6 +91,9 @@ fn event(moved: &Moved) -> Result<Message, ReconcileError> {
     put("version", Value::from(i64::try_from(moved.version).unwrap_or(i64::MAX)))?;
     put("from", Value::from(word(moved.from)))?;
     put("to", Value::from(word(moved.to)))?;
+    if let Some(epoch) = moved.facts_epoch {
+        put("facts_epoch", Value::from(i64::try_from(epoch).unwrap_or(i64::MAX)))?;
+    }
     if let Some(failure) = &moved.failure {
         put("code", Value::from(failure.code.as_str()))?;
         put("reason", Value::from(&*failure.text))?;

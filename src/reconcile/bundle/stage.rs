@@ -34,6 +34,8 @@ pub struct Figures {
     pub requests: u64,
     /// Those that failed by its fault.
     pub errors: u64,
+    /// Those whose answer a check did not let be said, and those that its template did not take.
+    pub refused: u64,
     /// The 95th percentile of their latency; none where there are too few.
     pub p95_ms: Option<u32>,
 }
@@ -65,6 +67,12 @@ pub trait Stage: Send + Sync {
         bundle: Digest,
         check: &'a Check,
     ) -> Work<'a, Result<String, StageError>>;
+
+    /// Removes whatever it made on the disk of other bundles than these.
+    fn tidy<'a>(&'a self, wanted: &'a [Digest]) -> Work<'a, Result<(), StageError>> {
+        let _ = wanted;
+        Box::pin(async { Ok(()) })
+    }
 
     /// What was seen.
     fn health(&self) -> Health;

@@ -82,13 +82,17 @@ impl View {
         if self.missing_bytes > 0 && self.free_bytes < needed_bytes {
             return Some(Lack::Space { needed_bytes, free_bytes: self.free_bytes });
         }
-        (!self.in_hours).then_some(Lack::Hours)
+        self.lack_of_facts(bundle).or_else(|| (!self.in_hours).then_some(Lack::Hours))
+    }
+
+    fn lack_of_facts(&self, bundle: &Bundle) -> Option<Lack> {
+        let reached = |epoch: u64| self.facts_epoch.is_some_and(|held| held >= epoch);
+        bundle.facts_epoch.filter(|epoch| !reached(*epoch)).map(Lack::Facts)
     }
 
     /// What keeps a bundle that is here from answering.
     pub(super) fn lack_for_trial(&self, bundle: &Bundle) -> Option<Lack> {
-        let reached = |epoch: u64| self.facts_epoch.is_some_and(|held| held >= epoch);
-        let behind = bundle.facts_epoch.filter(|epoch| !reached(*epoch)).map(Lack::Facts);
+        let behind = self.lack_of_facts(bundle);
         let clock = self.now().is_none().then_some(Lack::Clock);
         clock.or(behind).or_else(|| (!self.in_hours).then_some(Lack::Hours))
     }

@@ -127,6 +127,7 @@ impl Tools {
 
     async fn tidy(&self, wanted: Vec<Digest>, bundle: Option<Arc<Bundle>>) -> Input {
         let (files, fetcher) = (self.files.clone(), self.fetcher.clone());
+        let kept = wanted.clone();
         let tidied = off_the_threads(move || {
             files.keep_only(&wanted)?;
             let files = bundle.iter().flat_map(|bundle| bundle.files());
@@ -136,6 +137,9 @@ impl Tools {
         });
         if let Err(error) = tidied.await {
             tracing::warn!(%error, "old bundles were not removed; they will be later");
+        }
+        if let Err(error) = self.stage.tidy(&kept).await {
+            tracing::warn!(%error, "what was made of old bundles stays until later");
         }
         Input::Tidied
     }

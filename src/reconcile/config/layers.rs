@@ -18,6 +18,8 @@ pub struct Override {
     pub owner: Text<128>,
     /// Why.
     pub reason: Text<MAX_TEXT_BYTES>,
+    /// By which token, as its id; not the token.
+    pub by: Text<64>,
     /// Until when it holds.
     pub until: UnixMillis,
     /// What it sets.
@@ -127,6 +129,7 @@ mod tests {
             local: Some(Override {
                 owner: Text::cut("manager"),
                 reason: Text::cut("stocktaking"),
+                by: Text::cut("tok_1"),
                 until: NOW.plus(1000),
                 settings: parse(r#"{"log_level":"debug","cache":{"ask":"off"}}"#),
             }),

@@ -1,9 +1,13 @@
 //! The layers on the disk, and what is in force for whoever follows it.
 
+use std::fmt;
+
 use redb::{ReadableTable as _, TableDefinition};
 use tokio::sync::watch;
 
+use super::honour::{Honour, Unmet};
 use super::layers::{Effective, Layers, MAX_LEASE_MS, Override};
+use super::origins::{InForce, in_force};
 use crate::protocol::documents::ConfigDoc;
 use crate::protocol::{
     Applied, Clock, Digest, Document, Event, Failure, Fields, Message, Pointer, Reported,
@@ -17,25 +21,46 @@ use crate::state::{Store, Writing};
 const TABLE: TableDefinition<&str, (u64, &[u8])> = TableDefinition::new("reconcile.config");
 
 /// The settings of this box. A clone is the same.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ConfigRoom {
     store: Store,
     file: ConfigDoc,
-    honoured: &'static [&'static str],
+    honour: Honour,
     effective: watch::Sender<Effective>,
 }
 
+/// How it stands with the settings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standing {
+    /// Every setting that somebody has set, by name, with the layer that it is from.
+    pub in_force: Vec<InForce>,
+    /// The version of HQ's document that is in force.
+    pub hq: Option<u64>,
+    /// What of it this program cannot do.
+    pub unmet: Vec<Unmet>,
+    /// A newer version of it that could not be read, and why.
+    pub refused: Option<(u64, String)>,
+    /// What lies on top.
+    pub local: Option<Override>,
+}
+
+impl fmt::Debug for ConfigRoom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConfigRoom").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
 impl ConfigRoom {
-    /// The layers as they were left, over what the file says. `honoured` names the settings that
-    /// take effect while the program runs; HQ is told of the others. Blocks on the disk.
+    /// The layers as they were left, over what the file says. `honour` takes out of a layer what this
+    /// program cannot do: of HQ's document HQ is told, and an override is refused. Blocks on the disk.
     pub fn open(
         store: Store,
         file: ConfigDoc,
-        honoured: &'static [&'static str],
+        honour: Honour,
         clock: Clock,
     ) -> Result<Self, ReconcileError> {
         let (effective, _) = watch::channel(Effective::default());
-        let room = Self { store, file, honoured, effective };
+        let room = Self { store, file, honour, effective };
         room.refresh(clock)?;
         Ok(room)
     }
@@ -78,24 +103,34 @@ impl ConfigRoom {
 
     /// Lays an override on top, in place of the one that is there. Blocks on the disk.
     pub fn lay(&self, over: &Override, clock: Clock) -> Result<(), ReconcileError> {
-        let Clock::Known(now) = clock else {
-            return Err(ReconcileError::Lease("the time is not known, so no lease can begin"));
+        let Clock::Known(now) = clock else { return Err(ReconcileError::ClockUnknown) };
+        let refuse = |field: &str, why: &str| {
+            Err(ReconcileError::Override { field: field.to_owned(), why: why.to_owned() })
         };
         if over.until <= now || over.until.since(now) > MAX_LEASE_MS {
-            return Err(ReconcileError::Lease("`until` must be within the next 30 days"));
+            return refuse("lease", "it must end within the next 30 days");
         }
-        if over.owner.trim().is_empty() || over.reason.trim().is_empty() {
-            return Err(ReconcileError::Lease("an override needs an owner and a reason"));
+        for (field, text) in [("owner", over.owner.trim()), ("reason", over.reason.trim())] {
+            if text.is_empty() {
+                return refuse(field, "an override has one");
+            }
+        }
+        if over.settings.sets().is_empty() {
+            return refuse("settings", "an override sets something");
         }
         over.settings.check()?;
-        self.change_local(Some(over), "config.override_set", clock)
+        if let Some(Unmet { setting, why }) = (self.honour)(&mut over.settings.clone()).first() {
+            return refuse(&format!("settings.{setting}"), why);
+        }
+        self.change_local(Some(over), "config.override_set", &over.by, clock)
     }
 
-    /// Takes the override away; `false` where there is none. Blocks on the disk.
-    pub fn lift(&self, clock: Clock) -> Result<bool, ReconcileError> {
+    /// Takes the override away; `false` where there is none. `by` is the id of the token of whoever
+    /// wants it. Blocks on the disk.
+    pub fn lift(&self, by: &str, clock: Clock) -> Result<bool, ReconcileError> {
         let there = self.layers()?.local.is_some();
         if there {
-            self.change_local(None, "config.override_lifted", clock)?;
+            self.change_local(None, "config.override_lifted", by, clock)?;
         }
         Ok(there)
     }
@@ -103,7 +138,7 @@ impl ConfigRoom {
     /// Takes the override away when its time is over. Blocks on the disk.
     pub fn tick(&self, clock: Clock) -> Result<(), ReconcileError> {
         if self.layers()?.local.is_some_and(|local| local.is_over(clock)) {
-            return self.change_local(None, "config.override_ended", clock);
+            return self.change_local(None, "config.override_ended", "", clock);
         }
         self.refresh(clock)
     }
@@ -120,9 +155,13 @@ impl ConfigRoom {
         Ok(row.map(|(version, bytes)| Applied { version, digest: Digest::of(&bytes) }))
     }
 
-    /// The layers as they are on the disk.
+    /// The layers as they are on the disk, without what this program cannot do.
     pub fn layers(&self) -> Result<Layers, ReconcileError> {
         let hq = self.row("hq")?.map(|(_, bytes)| ConfigDoc::parse(&bytes)).transpose()?;
+        let hq = hq.map(|mut document| {
+            (self.honour)(&mut document);
+            document
+        });
         let damaged = |error: serde_json::Error| ReconcileError::Damaged {
             what: "the override",
             why: error.to_string(),
@@ -130,6 +169,23 @@ impl ConfigRoom {
         let local = self.row("local")?.map(|(_, bytes)| serde_json::from_slice(&bytes));
         let local = local.transpose().map_err(damaged)?;
         Ok(Layers { file: self.file.clone(), hq, local })
+    }
+
+    /// How it stands with the settings at this time. Blocks on the disk.
+    pub fn standing(&self, clock: Clock) -> Result<Standing, ReconcileError> {
+        let mut layers = self.layers()?;
+        layers.local = layers.local.filter(|local| !local.is_over(clock));
+        let hq = self.row("hq")?;
+        let document = hq.as_ref().map(|(_, bytes)| ConfigDoc::parse(bytes)).transpose()?;
+        let unmet = document.map(|mut document| (self.honour)(&mut document));
+        let why = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Ok(Standing {
+            in_force: in_force(&layers)?,
+            hq: hq.map(|(version, _)| version),
+            unmet: unmet.unwrap_or_default(),
+            refused: self.row("refused")?.map(|(version, bytes)| (version, why(bytes))),
+            local: layers.local,
+        })
     }
 
     fn row(&self, key: &str) -> Result<Option<(u64, Vec<u8>)>, ReconcileError> {
@@ -148,6 +204,7 @@ impl ConfigRoom {
         &self,
         over: Option<&Override>,
         event: &str,
+        by: &str,
         clock: Clock,
     ) -> Result<(), ReconcileError> {
         let act = "writing the settings";
@@ -163,13 +220,19 @@ impl ConfigRoom {
             }
             drop(table);
             let mut fields = vec![("replaced".parse()?, Value::from(before))];
+            if !by.is_empty() {
+                fields.push(("by".parse()?, Value::from(by)));
+            }
             if let Some(over) = over {
                 fields.push(("owner".parse()?, Value::from(&*over.owner)));
                 fields.push(("reason".parse()?, Value::from(&*over.reason)));
                 let until = i64::try_from(over.until.0).unwrap_or(i64::MAX);
                 fields.push(("until_ms".parse()?, Value::from(until)));
+                let sets = over.settings.sets().join(", ");
+                fields.push(("sets".parse()?, Value::from(sets.as_str())));
             }
             let fields = Fields::new(fields.into_iter().collect())?;
+            writing.audit(now, &entry(event, by, over, now)?)?;
             let event = Message::Event(Event { name: event.parse()?, fields });
             writing.append(Stream::Evt, now, &event)?;
             self.report(writing, now)
@@ -194,7 +257,7 @@ impl ConfigRoom {
         let desired = refused.as_ref().map(|(version, _)| *version);
         let failure = match refused {
             Some((_, why)) => Some(failure("document", &String::from_utf8_lossy(&why))),
-            None => row("hq")?.and_then(|(_, bytes)| self.idle(&bytes)),
+            None => row("hq")?.and_then(|(_, bytes)| self.unmet(&bytes)),
         };
         writing.report(&Reported {
             document: Document::Config,
@@ -209,14 +272,11 @@ impl ConfigRoom {
         Ok(())
     }
 
-    /// What of a document takes no effect while the program runs.
-    fn idle(&self, bytes: &[u8]) -> Option<Result<Failure, ReconcileError>> {
-        let document = ConfigDoc::parse(bytes).ok()?;
-        let sets = document.sets();
-        let idle: Vec<_> =
-            sets.iter().filter(|name| !self.honoured.contains(name)).copied().collect();
-        let text = || format!("no effect in this program: {}", idle.join(", "));
-        (!idle.is_empty()).then(|| failure("not_in_force", &text()))
+    /// What of a document this program cannot do.
+    fn unmet(&self, bytes: &[u8]) -> Option<Result<Failure, ReconcileError>> {
+        let unmet = (self.honour)(&mut ConfigDoc::parse(bytes).ok()?);
+        let named: Vec<_> = unmet.iter().map(ToString::to_string).collect();
+        (!unmet.is_empty()).then(|| failure("not_in_force", &named.join("; ")))
     }
 
     fn refresh(&self, clock: Clock) -> Result<(), ReconcileError> {
@@ -232,6 +292,31 @@ impl ConfigRoom {
     }
 }
 
+/// Bytes of settings that an entry of the audit log has; of larger ones it has the digest alone.
+const MAX_AUDITED: usize = 4096;
+
+/// What the audit log says of an override: JSON.
+fn entry(
+    act: &str,
+    by: &str,
+    over: Option<&Override>,
+    now: UnixMillis,
+) -> Result<Vec<u8>, ReconcileError> {
+    let mut entry = serde_json::json!({ "at_ms": now.0, "act": act, "by": by });
+    if let (Some(over), Some(entry)) = (over, entry.as_object_mut()) {
+        let settings = over.settings.to_bytes()?;
+        entry.insert("owner".to_owned(), (&*over.owner).into());
+        entry.insert("reason".to_owned(), (&*over.reason).into());
+        entry.insert("until_ms".to_owned(), over.until.0.into());
+        entry.insert("digest".to_owned(), Digest::of(&settings).to_string().into());
+        if settings.len() <= MAX_AUDITED {
+            let settings = String::from_utf8_lossy(&settings).into_owned();
+            entry.insert("settings".to_owned(), settings.into());
+        }
+    }
+    Ok(entry.to_string().into_bytes())
+}
+
 fn at(clock: Clock) -> UnixMillis {
     let (Clock::Known(at) | Clock::Unknown { at_least: at }) = clock;
     at
@@ -242,151 +327,4 @@ fn failure(code: &str, why: &str) -> Result<Failure, ReconcileError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::protocol::{Blob, Contents, Target};
-    use crate::state::StateConfig;
-
-    const NOW: UnixMillis = UnixMillis(1_790_000_000_000);
-
-    fn store() -> Store {
-        let place = "acme/store-1/box-a".parse().unwrap();
-        let backend = redb::backends::InMemoryBackend::new;
-        Store::on(backend, place, StateConfig::default()).unwrap()
-    }
-
-    fn room(store: &Store) -> ConfigRoom {
-        let honoured = &["wan_bytes_per_day"];
-        ConfigRoom::open(store.clone(), ConfigDoc::default(), honoured, Clock::Known(NOW)).unwrap()
-    }
-
-    fn pointer(version: u64, bytes: &[u8]) -> Pointer {
-        Pointer {
-            target: Target::Node("acme/store-1/box-a".parse().unwrap()),
-            document: Document::Config,
-            version,
-            digest: Digest::of(bytes),
-            size_bytes: bytes.len() as u64,
-            contents: Contents::Inline(Blob::new(bytes).unwrap()),
-            issued: NOW,
-            expires: None,
-        }
-    }
-
-    fn apply(room: &ConfigRoom, version: u64, json: &str) -> bool {
-        room.apply(&pointer(version, json.as_bytes()), json.as_bytes(), Clock::Known(NOW)).unwrap()
-    }
-
-    fn over(json: &str, until: u64) -> Override {
-        Override {
-            owner: Text::cut("manager"),
-            reason: Text::cut("stocktaking"),
-            until: NOW.plus(until),
-            settings: ConfigDoc::parse(json.as_bytes()).unwrap(),
-        }
-    }
-
-    fn budget(room: &ConfigRoom) -> Option<u64> {
-        room.follow().borrow().settings.wan_bytes_per_day
-    }
-
-    fn reported(store: &Store) -> Reported {
-        store.reported().unwrap().remove(0)
-    }
-
-    #[test]
-    fn what_is_in_force_is_reported_and_the_same_after_a_restart() {
-        let store = store();
-        let first = room(&store);
-        let json = r#"{"wan_bytes_per_day": 7}"#;
-        assert!(apply(&first, 3, json));
-        for room in [first, room(&store)] {
-            assert_eq!(budget(&room), Some(7));
-            let applied = Applied { version: 3, digest: Digest::of(json.as_bytes()) };
-            assert_eq!(room.applied().unwrap(), Some(applied));
-            let told = reported(&store);
-            assert_eq!((told.applied, told.stage), (Some(applied), State::Committed));
-            assert_eq!(told.observed, Some(applied.digest));
-        }
-    }
-
-    #[test]
-    fn a_document_that_cannot_be_read_as_a_whole_changes_nothing() {
-        let store = store();
-        let room = room(&store);
-        apply(&room, 3, r#"{"wan_bytes_per_day": 7}"#);
-        assert!(!apply(&room, 4, r#"{"wan_bytes_per_day": 8, "engine": {"threads": 1}}"#));
-        assert_eq!(budget(&room), Some(7));
-        let told = reported(&store);
-        assert_eq!((told.desired, told.applied.unwrap().version), (Some(4), 3));
-        assert_eq!(told.stage, State::Refused);
-        assert!(told.failure.unwrap().text.contains("engine"));
-        assert_eq!(room.seen().unwrap(), Some(4));
-        // An override does not hide it.
-        room.lay(&over(r#"{"log_level": "debug"}"#, 1000), Clock::Known(NOW)).unwrap();
-        assert_eq!(reported(&store).stage, State::Refused);
-        apply(&room, 5, "{}");
-        assert_eq!((reported(&store).stage, budget(&room)), (State::Committed, None));
-    }
-
-    #[test]
-    fn an_override_is_shown_to_hq_and_ends() {
-        let store = store();
-        let room = room(&store);
-        apply(&room, 3, r#"{"wan_bytes_per_day": 7}"#);
-        let mut follows = room.follow();
-        follows.mark_unchanged();
-        room.lay(&over(r#"{"wan_bytes_per_day": 9}"#, 1000), Clock::Known(NOW)).unwrap();
-        assert!(follows.has_changed().unwrap());
-        assert_eq!(budget(&room), Some(9));
-        let local = reported(&store).local.unwrap();
-        assert_eq!(
-            (&*local.owner, &*local.reason, local.until),
-            ("manager", "stocktaking", NOW.plus(1000))
-        );
-        // HQ's newer document goes below it.
-        apply(&room, 4, r#"{"wan_bytes_per_day": 8}"#);
-        assert_eq!(budget(&room), Some(9));
-        room.tick(Clock::Known(NOW.plus(999))).unwrap();
-        assert_eq!(budget(&room), Some(9));
-        room.tick(Clock::Known(NOW.plus(1000))).unwrap();
-        assert_eq!(budget(&room), Some(8));
-        assert!(reported(&store).local.is_none());
-        assert!(!room.lift(Clock::Known(NOW)).unwrap(), "it is gone");
-    }
-
-    #[test]
-    fn what_takes_no_effect_is_told() {
-        let store = store();
-        let room = room(&store);
-        apply(&room, 3, r#"{"wan_bytes_per_day": 7, "log_level": "debug"}"#);
-        let told = reported(&store);
-        assert_eq!(told.stage, State::Committed);
-        let failure = told.failure.unwrap();
-        assert_eq!(
-            (failure.code.as_str(), &*failure.text),
-            ("not_in_force", "no effect in this program: log_level")
-        );
-        apply(&room, 4, r#"{"wan_bytes_per_day": 7}"#);
-        assert!(reported(&store).failure.is_none());
-    }
-
-    #[test]
-    fn a_lease_without_end_owner_or_reason_is_none() {
-        let store = store();
-        let room = room(&store);
-        let fine = over(r#"{"log_level": "debug"}"#, 1000);
-        let known = Clock::Known(NOW);
-        for (wrong, clock) in [
-            (Override { until: NOW, ..fine.clone() }, known),
-            (Override { until: NOW.plus(MAX_LEASE_MS + 1), ..fine.clone() }, known),
-            (Override { owner: Text::cut(" "), ..fine.clone() }, known),
-            (Override { reason: Text::cut(""), ..fine.clone() }, known),
-            (fine.clone(), Clock::Unknown { at_least: NOW }),
-        ] {
-            assert!(matches!(room.lay(&wrong, clock), Err(ReconcileError::Lease(_))), "{wrong:?}");
-        }
-        room.lay(&fine, known).unwrap();
-        assert!(room.lift(known).unwrap());
-    }
-}
+mod tests;

@@ -69,6 +69,12 @@ impl ConfigTask {
         let clock = (self.around.time)().0;
         self.room.tick(clock)?;
         let Some(signed) = self.store.desired(Document::Config)? else { return Ok(()) };
+        let seen = self.room.seen()?.max(self.given_up);
+        // What was acted on need not be believed again: its key may have been replaced since.
+        if signed.unverified().is_ok_and(|pointer| seen.is_some_and(|seen| pointer.version <= seen))
+        {
+            return Ok(());
+        }
         let pointer = match self.keys.verify(&signed, self.around.at_least()) {
             Ok(pointer) => pointer,
             Err(error) => {
@@ -76,10 +82,6 @@ impl ConfigTask {
                 return Ok(());
             }
         };
-        let seen = self.room.seen()?.max(self.given_up);
-        if seen.is_some_and(|seen| pointer.version <= seen) {
-            return Ok(());
-        }
         match self.bytes(&pointer, stop).await {
             Ok(bytes) => {
                 self.room.apply(&pointer, &bytes, clock)?;

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::error::FactsFailure;
 use super::follower::{Followed, Follower};
 use crate::protocol::{
-    Applied, Digest, Document, FactsHead, Failure, Keys, Reported, Stage as State, Text,
+    Applied, Digest, Document, FactsHead, Failure, Keys, Label, Reported, Stage as State, Text,
 };
 use crate::reconcile::error::ReconcileError;
 use crate::reconcile::fetch::jittered;
@@ -34,33 +35,41 @@ struct Course {
 }
 
 /// Keeps the facts at the heads that the state has.
-#[derive(Debug)]
 pub struct FactsTask {
     store: Store,
     keys: Keys,
     around: Surroundings,
+    catalogues: watch::Receiver<Vec<Label>>,
+    make: Make,
     courses: Vec<Course>,
 }
 
+/// Makes a follower of a catalogue.
+pub(crate) type Make = Box<dyn Fn(&Label) -> Follower + Send + Sync>;
+
 impl FactsTask {
-    /// A task for these catalogues; what is reported is of the first that is not where it is to be.
+    /// A task for these catalogues, and those that are added; what is reported is of the first that is
+    /// not where it is to be.
     #[must_use]
     pub fn new(
         store: Store,
         keys: Keys,
         around: Surroundings,
-        followers: impl IntoIterator<Item = Follower>,
+        catalogues: watch::Receiver<Vec<Label>>,
+        make: Make,
     ) -> Self {
+        Self { store, keys, around, catalogues, make, courses: Vec::new() }
+    }
+
+    /// Begins with catalogues that are new. One that was once followed stays: its facts are there.
+    fn take_up(&mut self) {
         let now = Instant::now();
-        let course = |follower| Course {
-            follower,
-            tried: None,
-            found: None,
-            failures: 0,
-            due: now,
-            look: now,
-        };
-        Self { store, keys, around, courses: followers.into_iter().map(course).collect() }
+        let wanted = self.catalogues.borrow_and_update().clone();
+        for catalogue in wanted.iter().skip(self.courses.len()) {
+            let follower = (self.make)(catalogue);
+            let (tried, found) = (None, None);
+            self.courses.push(Course { follower, tried, found, failures: 0, due: now, look: now });
+        }
     }
 
     /// Runs until it is told to stop.
@@ -68,6 +77,7 @@ impl FactsTask {
         let mut commits = self.store.commits();
         loop {
             commits.mark_unchanged();
+            self.take_up();
             for course in &mut self.courses {
                 course.go(&self.store, &self.keys, &self.around, &stop).await;
             }
@@ -79,6 +89,7 @@ impl FactsTask {
             tokio::select! {
                 () = stop.cancelled() => return,
                 changed = commits.changed() => if changed.is_err() { return },
+                Ok(()) = self.catalogues.changed() => {}
                 () = tokio::time::sleep_until(due.max(Instant::now() + Duration::from_millis(50))) => {}
             }
         }

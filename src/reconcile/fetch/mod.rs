@@ -33,6 +33,10 @@ use part::Part;
 use retry::{Cut, Retry};
 use transfer::Transfer;
 
+/// How long a connection waits for the next request. HQ has places for so many connections, and a change
+/// of facts brings all stores at once.
+const IDLE: Duration = Duration::from_secs(1);
+
 /// Asked before bytes go over the WAN; refuses where they must wait.
 pub type Gate<'a> = &'a (dyn Fn(u64) -> Result<(), Hold> + Send + Sync);
 
@@ -104,6 +108,7 @@ impl Fetcher {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("endcap/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(limits.connect)
+            .pool_idle_timeout(IDLE)
             .redirect(reqwest::redirect::Policy::none());
         match tls {
             Some(tls) => builder = builder.use_preconfigured_tls(tls),

@@ -116,7 +116,7 @@ impl Clerk {
         asked: Asked,
         progress: watch::Sender<Progress>,
     ) -> Result<Answer, cache::Failure> {
-        let mut read = Read::of(&asked, self.settings.language);
+        let mut read = Read::of(&asked, self.settings.now().language);
         self.catch_up().await;
         let now = UnixSeconds::now();
         let mut view = View::open(&self.facts, &self.search, read.language, now);
@@ -148,7 +148,7 @@ impl Clerk {
         let Some(speaker) = speaker.filter(|_| self.meaning.is_at_hand()) else {
             return Again::Later;
         };
-        let mut read = Read::of(&asked, self.settings.language);
+        let mut read = Read::of(&asked, self.settings.now().language);
         self.catch_up().await;
         // A rule may know by now what none knew then.
         let mut view = self.view(read.language);
@@ -192,7 +192,8 @@ impl Clerk {
 
     /// Why a model is not asked; none where it is.
     fn why_not(&self, speaker: &Arc<dyn Speaker>, asked: &Asked, read: &Read) -> Option<Refused> {
-        let named = asked.model.as_ref().or(self.settings.model.as_ref());
+        let settings = self.settings.now();
+        let named = asked.model.as_ref().or(settings.model.as_ref());
         let is_named = named.is_some_and(|name| name == speaker.name());
         match speaker.speaks(read.language.code()) {
             false => Some(Refused::Language),
@@ -207,11 +208,13 @@ impl Clerk {
         speaker: &Arc<dyn Speaker>,
         progress: watch::Sender<Progress>,
     ) -> Wanted<impl Fn() -> Plan + Send + Sync + 'static> {
+        let settings = self.settings.now();
         let terms = Terms {
             skill: SKILL,
             template: prompt::INSTRUCTION,
             speaker,
             language: read.language,
+            blocked: &settings.blocked_terms,
             scope: asked.scope,
             wishes: asked.wishes,
         };
@@ -233,7 +236,7 @@ impl Clerk {
         };
         let (facts, search) = (self.facts.clone(), Arc::clone(&self.search));
         let (read, deadline) = (Arc::clone(read), asked.deadline);
-        let blocked = self.settings.blocked_terms.clone();
+        let blocked = settings.blocked(speaker, read.language);
         let scope = asked.scope.of_prompts();
         let plan = move || plan(&facts, &search, &read, &blocked, seed, scope, deadline);
         Wanted { ask, speaker: Arc::clone(speaker), deadline, progress, plan }

@@ -190,11 +190,13 @@ impl Clerk {
         speaker: &Arc<dyn Speaker>,
         progress: watch::Sender<Progress>,
     ) -> Wanted<impl Fn() -> Plan + Send + Sync + 'static> {
+        let settings = self.settings.now();
         let terms = Terms {
             skill: SKILL,
             template: prompt::INSTRUCTION,
             speaker,
             language: order.language,
+            blocked: &settings.blocked_terms,
             scope: order.scope,
             wishes: order.wishes,
         };
@@ -213,7 +215,7 @@ impl Clerk {
         let of = [terms.template, order.language.code(), &order.sku, order.kind.name(), tone];
         let seed = seed(&of);
         let ask = self.asking(&terms, key, seed, order.as_ref());
-        let blocked = self.settings.blocked_terms.clone();
+        let blocked = settings.blocked(speaker, order.language);
         let (facts, search) = (self.facts.clone(), Arc::clone(&self.search));
         let (deadline, order) = (order.deadline, Arc::clone(order));
         let plan = move || plan(&facts, &search, &order, &blocked, seed);

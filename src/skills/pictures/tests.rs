@@ -5,7 +5,8 @@ use super::*;
 const MOST: u64 = 1_000_000;
 
 fn file(name: &str) -> Vec<u8> {
-    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/heads").join(name)).unwrap()
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/heads").join(name))
+        .unwrap()
 }
 
 fn decode(format: Format, bytes: &[u8]) -> Result<Picture, PictureError> {

@@ -1,6 +1,6 @@
 //! A session and a broker, joined until told to stop.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -10,7 +10,7 @@ use super::broker::Broker;
 use super::client::{Client, Seen};
 use super::outlet::Unsent;
 use super::status::Status;
-use crate::protocol::UnixMillis;
+use crate::protocol::{Label, UnixMillis};
 use crate::sync::error::{LineError, chain};
 use crate::sync::machine::Phase;
 use crate::sync::session::{Do, Happening, Now, Session};
@@ -66,6 +66,7 @@ struct Seat {
     phase: Phase,
     hq_time: Option<UnixMillis>,
     refused: BTreeMap<&'static str, u64>,
+    offered: BTreeSet<Label>,
 }
 
 impl Line {
@@ -102,6 +103,7 @@ impl Line {
             phase: session.phase(),
             hq_time: session.hq_time(),
             refused: session.refused().clone(),
+            offered: session.offered().clone(),
         };
         let seat = self.with_session(seat).await?;
         Ok(self.tell(seat))
@@ -175,6 +177,7 @@ impl Line {
                 }
             }
             (status.hq_time, status.refused) = (seat.hq_time, seat.refused);
+            status.offered = seat.offered;
             *status != before
         });
         seat.wake_ms

@@ -4,6 +4,7 @@
 //! one without a session: HQ. [`Embedded`] is a broker within this process, for demonstrations.
 
 mod broker;
+mod certificate;
 mod client;
 mod driver;
 mod embedded;

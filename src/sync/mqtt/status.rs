@@ -1,8 +1,8 @@
 //! How the line is, for people and for metrics.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::protocol::UnixMillis;
+use crate::protocol::{Label, UnixMillis};
 use crate::sync::machine::Phase;
 
 /// How the line is.
@@ -22,6 +22,8 @@ pub struct Status {
     pub hq_time: Option<UnixMillis>,
     /// Messages that were not taken, by the reason.
     pub refused: BTreeMap<&'static str, u64>,
+    /// Catalogues of our tenant that HQ named and that are not followed.
+    pub offered: BTreeSet<Label>,
 }
 
 impl Status {
@@ -36,6 +38,7 @@ impl Status {
             trouble: None,
             hq_time: None,
             refused: BTreeMap::new(),
+            offered: BTreeSet::new(),
         }
     }
 }

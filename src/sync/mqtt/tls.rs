@@ -6,13 +6,16 @@ use std::sync::Arc;
 use rustls_pki_types::pem::{Error as PemError, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::crypto::ring::default_provider;
+use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::broker::Credentials;
+use super::certificate::FromDisk;
 use crate::sync::error::LineError;
 
 impl Credentials {
-    /// TLS 1.2 or 1.3 with what the files hold now. Blocks on the disk for a moment.
+    /// TLS 1.2 or 1.3 with what the files hold; of a renewed certificate connections hear that are
+    /// made later. Blocks on the disk for a moment.
     pub fn client_config(&self) -> Result<Arc<ClientConfig>, LineError> {
         client_config(self)
     }
@@ -32,15 +35,20 @@ pub(super) fn client_config(credentials: &Credentials) -> Result<Arc<ClientConfi
     let config = match &credentials.own {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
-            let own = certificates(certificate, "the certificate")?;
-            let secret =
-                PrivateKeyDer::from_pem_file(key).map_err(|e| unread("the private key", key, e))?;
-            builder
-                .with_client_auth_cert(own, secret)
-                .map_err(|e| refuse("the certificate and its key", certificate, &e))?
+            let shown = FromDisk::open(certificate.clone(), key.clone())?;
+            builder.with_client_cert_resolver(Arc::new(shown))
         }
     };
     Ok(Arc::new(config))
+}
+
+/// A certificate and its key, which must belong together.
+pub(super) fn certified(certificate: &Path, key: &Path) -> Result<CertifiedKey, LineError> {
+    let own = certificates(certificate, "the certificate")?;
+    let secret =
+        PrivateKeyDer::from_pem_file(key).map_err(|e| unread("the private key", key, e))?;
+    CertifiedKey::from_der(own, secret, &default_provider())
+        .map_err(|e| refuse("the certificate and its key", certificate, &e))
 }
 
 fn certificates(

@@ -13,8 +13,8 @@ use super::brokers::{Kind, Mosquitto, Running, at};
 use super::hq::Hq;
 use super::mqtt::{Address, Broker, Client, Seen, Status, Version};
 use super::node::{happens, session, store};
-use super::proxy::{Proxy, Weather};
 use super::*;
+use endcap_testing::proxy::{Proxy, Weather};
 
 pub(super) fn wall() -> UnixMillis {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
@@ -253,6 +253,12 @@ macro_rules! suite {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn a_line_that_is_cut_and_torn_loses_nothing() {
                 super::a_line_that_is_cut_and_torn_loses_nothing($kind, $version).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn messages_that_come_twice_and_in_another_order_count_once() {
+                use super::super::faults;
+                faults::messages_that_come_twice_and_in_another_order_count_once($kind, $version).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,7 +8,6 @@ mod kills;
 mod live;
 mod machine;
 mod node;
-mod proxy;
 mod time;
 mod tls;
 mod world;

@@ -62,3 +62,26 @@ fn seven_days_without_a_line_are_told_when_it_is_back() {
     let hours = (world.now_ms - back) / HOUR_MS;
     assert!(hours <= 1, "{hours} hours until all was told");
 }
+
+#[test]
+fn seven_days_of_a_broker_without_hq_are_told_when_hq_is_back() {
+    let mut world = World::new(6, 100_000, NONE);
+    world.calm();
+    world.hq_is_up = false;
+    let (before, asked) = (world.now_ms, world.published);
+    while world.now_ms - before < 7 * DAY_MS {
+        world.happens();
+        world.run(600_000);
+    }
+    // About once in ten minutes a question with its presence, and one message of each stream: some
+    // thousands. All that may be under way each time would be a hundred thousand.
+    let asked = world.published - asked;
+    assert!(asked < 8_000, "{asked} messages in seven days that nobody heard");
+    world.hq_is_up = true;
+    let back = world.now_ms;
+    world.calm();
+    world.check();
+    assert!(world.hq.gaps.is_empty());
+    let minutes = (world.now_ms - back) / 60_000;
+    assert!(minutes <= 60, "{minutes} minutes until all was told");
+}

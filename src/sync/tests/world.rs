@@ -43,6 +43,8 @@ pub(super) struct World {
     /// Which connection there is, and the will that was left with the broker.
     connection: Option<u32>,
     pub(super) connections: u32,
+    /// Messages that the node gave to its broker.
+    pub(super) published: u64,
     will: Option<Outgoing>,
     pub(super) produced: i64,
     /// What was sent to the broker and not yet taken; the most there ever was.
@@ -70,6 +72,7 @@ impl World {
             faults,
             connection: None,
             connections: 0,
+            published: 0,
             will: None,
             produced: 0,
             in_flight: 0,
@@ -142,6 +145,7 @@ impl World {
 
     fn publish(&mut self, outgoing: Outgoing) {
         let Some(this) = self.connection else { return };
+        self.published += 1;
         if outgoing.counted {
             assert!(self.hq.asked, "the uplink was open before HQ answered");
             self.in_flight += 1;

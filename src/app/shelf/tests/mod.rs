@@ -17,6 +17,7 @@ fn about() -> About {
         version,
         created: SystemTime::UNIX_EPOCH,
         owned_by,
+        bundled: false,
     }
 }
 

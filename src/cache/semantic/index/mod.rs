@@ -46,6 +46,17 @@ impl<P: Copy + Eq + Hash, Id: Copy + Eq + Hash> Index<P, Id> {
         Self { partitions: HashMap::new(), places: HashMap::new(), max_entries }
     }
 
+    /// Lets it have so many entries from now on; answers with those that had to leave.
+    pub(super) fn set_room(&mut self, max_entries: usize) -> Vec<Id> {
+        self.max_entries = max_entries;
+        let mut gone = Vec::new();
+        while self.len() > max_entries {
+            let Some(id) = self.evict() else { break };
+            gone.push(id);
+        }
+        gone
+    }
+
     /// Entries in it.
     pub(super) fn len(&self) -> usize {
         self.places.len()

@@ -30,9 +30,10 @@ fn a_damaged_file_is_told_and_ends() {
         ("prices.parquet", Table::Prices),
         ("promotions.parquet", Table::Promotions),
     ] {
-        let whole =
-            std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/tables").join(name))
-                .unwrap();
+        let whole = std::fs::read(
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/tables").join(name),
+        )
+        .unwrap();
         let path = folder.path().join(name);
         for _ in 0..ROUNDS {
             let mut damaged = whole.clone();

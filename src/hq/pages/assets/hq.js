@@ -15,13 +15,21 @@ function filter() {
   }
 }
 
+// Whoever is filling in a form or about to confirm must not lose it.
+function busy() {
+  const active = document.activeElement;
+  return document.querySelector("details.sure[open]") || (active && active.closest("[data-keep]"));
+}
+
 async function freshen() {
+  if (busy()) return;
   if (fetching) { again = true; return; }
   fetching = true;
   try {
     const answer = await fetch(location.href, { headers: { accept: "text/html" } });
     if (answer.redirected) { location.reload(); return; }
     if (!answer.ok) return;
+    if (busy()) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const find = document.getElementById("find");
     const typed = find ? find.value : "";

@@ -57,7 +57,7 @@ impl Machine {
     }
 
     pub(super) fn admit(&mut self, bundle: &Bundle, view: &View) {
-        match view.lack(bundle) {
+        match view.lack(bundle).filter(|lack| !self.may_ignore(*lack)) {
             None => self.go(State::Accepted, None),
             Some(lack) => {
                 if matches!(lack, Lack::Space { .. }) && self.record.give_up_previous() {
@@ -68,16 +68,28 @@ impl Machine {
         }
     }
 
+    /// Whether it is a bundle that proved itself here: to go back to it waits for no hour.
+    fn is_proven(&self) -> bool {
+        let attempt = self.record.attempt.as_ref();
+        attempt.is_some_and(|attempt| self.record.is_proven(attempt.offer.digest))
+    }
+
+    fn may_ignore(&self, lack: Lack) -> bool {
+        lack == Lack::Hours && self.is_proven()
+    }
+
     pub(super) fn begin(&mut self, bundle: &Bundle, view: &View) {
-        if let Some(lack) = view.lack_for_trial(bundle) {
+        let lack = view.lack_for_trial(bundle).filter(|lack| !self.may_ignore(*lack));
+        if let Some(lack) = lack {
             self.note(lack.code(), lack.to_string());
             return;
         }
-        let baseline = self.good_p95_ms;
+        let (baseline, proven) = (self.before, self.is_proven());
         if let Some(attempt) = self.record.attempt.as_mut() {
-            attempt.baseline_p95_ms = baseline;
+            attempt.baseline_p95_ms = baseline.p95_ms;
+            attempt.baseline_refused_per_mille = baseline.refused_per_mille;
         }
-        let next = if bundle.trial.shadow_s > 0 { State::Shadow } else { State::Trial };
+        let next = if bundle.trial.shadow_s > 0 && !proven { State::Shadow } else { State::Trial };
         self.go(next, None);
     }
 
@@ -138,11 +150,15 @@ impl Machine {
         attempt.stage = to;
         attempt.watched_ms = 0;
         attempt.failure = failure.clone();
+        if attempt.serves() || to == State::Committed {
+            attempt.facts_epoch = self.facts_epoch;
+        }
+        let facts_epoch = attempt.facts_epoch;
         (self.checked, self.unsettled_ms, self.changed) = (false, 0, true);
         if attempt.is_over() {
             self.tidied = false;
         }
-        self.moved.push(Moved { version, from, to, failure });
+        self.moved.push(Moved { version, from, to, failure, facts_epoch });
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::judge;
+use super::super::judge::{self, Baseline};
 use super::super::record::{Attempt, Installed, Offer};
 use super::super::stage::{Arrangement, Figures, Health, StageError};
 use super::super::view::View;
@@ -122,7 +122,7 @@ impl Machine {
         let arrangement = self.record.arrangement();
         let settled = self.arranged == Some(arrangement);
         if settled && arrangement.live == self.record.good.map(|good| good.digest) {
-            self.good_p95_ms = health.live.p95_ms.or(self.good_p95_ms);
+            self.before.learn(health.live);
         }
         let (Some(attempt), Some(bundle)) = (&self.record.attempt, &self.bundle) else { return };
         let figures: Figures = match attempt.stage {
@@ -130,8 +130,19 @@ impl Machine {
             State::Trial | State::Probation => health.live,
             _ => return,
         };
-        let fault = judge::fault(&bundle.trial, figures, attempt.baseline_p95_ms);
-        if let Some((code, text)) = fault.filter(|_| settled) {
+        if !settled {
+            return;
+        }
+        let before = Baseline {
+            p95_ms: attempt.baseline_p95_ms,
+            refused_per_mille: attempt.baseline_refused_per_mille,
+        };
+        let fault = judge::fault(&bundle.trial, figures, before);
+        let asked = attempt.serves() && judge::is_enough(&bundle.trial, figures);
+        if let Some(attempt) = self.record.attempt.as_mut().filter(|one| asked && !one.was_asked) {
+            (attempt.was_asked, self.changed) = (true, true);
+        }
+        if let Some((code, text)) = fault {
             self.end(code, text);
         }
     }
@@ -145,13 +156,24 @@ impl Machine {
         let wanted = attempt.offer.digest;
         match found {
             _ if !self.knows_time || !(again || proves) => {}
-            Ok(Some(digest)) if digest == wanted => self.commit(),
+            Ok(Some(digest)) if digest == wanted && (again || self.is_told_of()) => self.commit(),
+            Ok(Some(digest)) if digest == wanted => {
+                let text = "nobody asked it, and it has no checks";
+                self.end("silent", text.to_owned());
+            }
             Ok(other) => {
                 let other = other.map_or("no bundle".to_owned(), |other| other.to_string());
                 self.end("attestation", format!("{other} was found running"));
             }
             Err(StageError(why)) => self.trouble = Some(why),
         }
+    }
+
+    /// Whether anything was seen of how it answers: requests, or checks that it passed.
+    fn is_told_of(&self) -> bool {
+        let asked = self.record.attempt.as_ref().is_some_and(|attempt| attempt.was_asked);
+        let checked = self.bundle.as_ref().is_some_and(|bundle| !bundle.trial.checks.is_empty());
+        asked || checked
     }
 
     pub(super) fn commit(&mut self) {

@@ -5,6 +5,7 @@ mod inputs;
 
 use std::sync::Arc;
 
+use super::judge::Baseline;
 use super::record::{Attempt, Offer, Record};
 use super::stage::{Arrangement, Health, StageError};
 use super::view::{Lack, View};
@@ -92,6 +93,8 @@ pub struct Moved {
     pub to: State,
     /// Why, where it did not just go on.
     pub failure: Option<Failure>,
+    /// The epoch of facts on which it stands, once it answers.
+    pub facts_epoch: Option<u64>,
 }
 
 /// Decides what becomes of offers.
@@ -103,8 +106,10 @@ pub struct Machine {
     arranged: Option<Arrangement>,
     checked: bool,
     tidied: bool,
-    /// The 95th percentile of latency of the good bundle, as it was last seen.
-    good_p95_ms: Option<u32>,
+    /// What the good bundle is like, as it was last seen.
+    before: Baseline,
+    /// The epoch of facts at the last look.
+    facts_epoch: Option<u64>,
     steady_ms: Option<u64>,
     /// Until when what a fetch had to wait for is not asked for again.
     held_until_ms: u64,
@@ -127,7 +132,8 @@ impl Machine {
             arranged: None,
             checked: false,
             tidied: false,
-            good_p95_ms: None,
+            before: Baseline::default(),
+            facts_epoch: None,
             steady_ms: None,
             held_until_ms: 0,
             unsettled_ms: 0,
@@ -176,6 +182,10 @@ impl Machine {
     /// What is to be done now.
     #[must_use]
     pub fn wants(&self) -> Want {
+        if self.record == Record::default() {
+            // A box that lost its record leaves alone what it finds.
+            return Want::Nothing;
+        }
         let arrangement = self.record.arrangement();
         if self.arranged != Some(arrangement) {
             return Want::Arrange(arrangement);
@@ -220,6 +230,7 @@ impl Machine {
     /// Takes what happened.
     pub fn handle(&mut self, input: Input, view: &View) {
         self.knows_time = view.now().is_some();
+        self.facts_epoch = view.facts_epoch;
         self.count_time(view);
         let ticks = matches!(input, Input::Tick);
         match input {

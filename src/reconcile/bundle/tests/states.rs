@@ -96,7 +96,8 @@ fn what_fails_before_it_answers_is_refused_and_what_fails_then_is_reverted() {
 
 #[test]
 fn figures_that_are_too_bad_revert_at_once() {
-    let figures = |requests, errors, p95_ms| Figures { requests, errors, p95_ms: Some(p95_ms) };
+    let figures =
+        |requests, errors, p95_ms| Figures { requests, errors, refused: 0, p95_ms: Some(p95_ms) };
     for (state, end) in [
         (State::Shadow, State::Refused),
         (State::Trial, State::Reverted),
@@ -296,7 +297,7 @@ fn with_a_clock_that_gets_lost_on_trial_nothing_is_decided_but_a_failure() {
         sim.run_for(24 * 3600);
         assert_eq!((sim.stage(), sim.memory.live), (Some(State::Trial), Some(new.digest)));
         if fails {
-            sim.seen.live = Figures { requests: 100, errors: 100, p95_ms: None };
+            sim.seen.live = Figures { requests: 100, errors: 100, ..Figures::default() };
             sim.run_for(20);
             assert_eq!((sim.stage(), sim.memory.live), (Some(State::Reverted), Some(old)));
             assert!(sim.placed.contains(&new.digest), "nothing is removed");
@@ -398,11 +399,12 @@ fn a_bundle_for_a_newer_program_or_newer_facts_is_not_run() {
     let mut sim = Sim::new();
     sim.view.facts_epoch = Some(6);
     sim.feed(Input::Offered(offer(2, &facts)));
-    sim.run_until(State::Staged);
     sim.run_for(600);
-    assert_eq!((sim.stage(), sim.code().as_str()), (Some(State::Staged), "facts"));
+    assert_eq!((sim.stage(), sim.code().as_str()), (Some(State::Deferred), "facts"));
+    assert_eq!(sim.fetches, 0, "nothing is fetched for later");
     sim.view.facts_epoch = Some(7);
     sim.run_until(State::Committed);
+    assert_eq!(sim.attempt().facts_epoch, Some(7), "it is told on which facts it stands");
 }
 
 #[test]

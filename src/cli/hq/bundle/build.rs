@@ -1,49 +1,54 @@
-//! `endcap hq bundle`.
+//! `endcap hq bundle build`.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use clap::{Args, Subcommand};
+use clap::Args;
 use reqwest::{Body, Method, StatusCode};
 use tokio_util::io::ReaderStream;
 
-use super::place::HqPlace;
+use crate::cli::hq::place::HqPlace;
 use crate::cli::output;
 use crate::cli::progress::Bars;
 use crate::packages::{Progress, Silent};
 use crate::protocol::List;
 use crate::protocol::documents::{
-    Artefact, ArtefactBuilder, Bundle, BundleFile, Check, Part, PartKind, Requires, TrialRules,
+    Artefact, ArtefactBuilder, Bundle, BundleFile, Check, PackageName, Part, PartKind, Requires,
+    TrialRules,
 };
+use crate::units::Bytes;
 
 /// A large model on a slow line.
 const TIMEOUT: Duration = Duration::from_secs(6 * 3600);
 const PIECE_BYTES: usize = 1 << 20;
 
-/// What is done with bundles.
-#[derive(Debug, Subcommand)]
-pub(in crate::cli) enum BundleCommand {
-    /// Make a bundle of a package's folder and send the files that HQ lacks
-    Build(Build),
-}
-
 /// Arguments of `hq bundle build`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Build {
-    /// The package's folder
-    package: PathBuf,
+    /// The package's folder; without one, the model is the one of that name that stores have
+    #[arg(required_unless_present = "name")]
+    package: Option<PathBuf>,
+    /// A chat template that stands for the model's own
+    #[arg(long, value_name = "FILE")]
+    template: Option<PathBuf>,
+    /// Rules about what may be said, as JSON
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
+    /// A tokeniser that stands for the model's own
+    #[arg(long, value_name = "FILE")]
+    tokenizer: Option<PathBuf>,
     /// By which people know the bundle
     #[arg(long)]
     id: String,
     /// The name under which requests find its model
     #[arg(long)]
     alias: String,
-    /// The package's name [default: that of the folder]
+    /// The model's name [default: that of the folder]
     #[arg(long)]
     name: Option<String>,
-    /// Write the bundle's document here; `hq publish bundle` takes it
+    /// Write the bundle's document here; `hq bundle publish` takes it
     #[arg(long, value_name = "FILE", default_value = "bundle.json")]
     out: PathBuf,
     /// Seconds that it answers beside the live one before it answers itself
@@ -67,6 +72,15 @@ pub(in crate::cli) struct Build {
     /// A question and a text that its answer must have, as QUESTION=TEXT; may be given more than once
     #[arg(long = "check", value_name = "QUESTION=TEXT")]
     checks: Vec<String>,
+    /// The epoch of facts that a store must have reached to run it
+    #[arg(long, value_name = "EPOCH")]
+    facts_epoch: Option<u64>,
+    /// The epoch of the pack of answers that belongs to it
+    #[arg(long, value_name = "EPOCH")]
+    cache_epoch: Option<u64>,
+    /// Bytes that must be free on a store's disk besides its files, as 2GiB
+    #[arg(long, value_name = "BYTES", default_value = "0")]
+    free: Bytes,
     /// Hours within which a store may take it
     #[arg(long, default_value_t = 72)]
     within: u32,
@@ -80,45 +94,73 @@ pub(in crate::cli) struct Build {
     place: HqPlace,
 }
 
-impl BundleCommand {
-    pub(in crate::cli) async fn run(self) -> anyhow::Result<()> {
-        let Self::Build(build) = self;
-        build.run().await
-    }
-}
-
 impl Build {
-    async fn run(self) -> anyhow::Result<()> {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
         let progress: Box<dyn Progress> =
             if self.quiet { Box::new(Silent) } else { Box::new(Bars::new()) };
-        let mut files = Vec::new();
-        for path in paths(&self.package)? {
-            let file = self.package.join(&path);
+        let mut parts: Vec<Part> = Vec::new();
+        for Source { kind, path, file } in self.sources()? {
             let artefact = artefact_of(&file, &path, &*progress)?;
             if !self.dry_run {
                 self.send(&file, &path, &artefact, &*progress).await?;
             }
-            files.push(BundleFile { path: path.parse()?, artefact });
+            let file = BundleFile { path: path.parse()?, artefact };
+            match parts.iter_mut().find(|part| part.kind == kind) {
+                Some(part) => {
+                    let files = part.files.iter().cloned().chain([file]).collect();
+                    part.files = List::new(files)?;
+                }
+                None => {
+                    parts.push(Part { kind, name: self.name()?, files: List::new(vec![file])? });
+                }
+            }
         }
-        let bundle = self.bundle(files)?;
+        let bundle = self.bundle(parts)?;
         bundle.check()?;
         std::fs::write(&self.out, bundle.to_json()?)
             .with_context(|| format!("writing {}", self.out.display()))?;
         Ok(output::line(&self.out.display().to_string())?)
     }
 
-    fn bundle(&self, files: Vec<BundleFile>) -> anyhow::Result<Bundle> {
-        let folder = self.package.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let name = self.name.as_deref().unwrap_or(folder).parse().context("--name")?;
-        let part = Part { kind: PartKind::Model, name, files: List::new(files)? };
+    /// The files of all parts: those of the package, then those that stand for the model's own.
+    fn sources(&self) -> anyhow::Result<Vec<Source>> {
+        let mut sources = Vec::new();
+        if let Some(package) = &self.package {
+            for path in paths(package)? {
+                let file = package.join(&path);
+                sources.push(Source { kind: PartKind::Model, path, file });
+            }
+        }
+        for (kind, path, file) in [
+            (PartKind::Tokenizer, "tokenizer.json", &self.tokenizer),
+            (PartKind::Template, "chat_template.jinja", &self.template),
+            (PartKind::GuardRules, "guard_rules.json", &self.rules),
+        ] {
+            let path = path.to_owned();
+            sources.extend(file.clone().map(|file| Source { kind, path, file }));
+        }
+        if sources.is_empty() {
+            bail!("there is nothing in it: give a package, --template, --rules or --tokenizer");
+        }
+        Ok(sources)
+    }
+
+    /// By which its model is known.
+    fn name(&self) -> anyhow::Result<PackageName> {
+        let folder = self.package.as_ref().and_then(|package| package.file_name()?.to_str());
+        let name = self.name.as_deref().or(folder).context("--name")?;
+        name.parse().context("--name")
+    }
+
+    fn bundle(&self, parts: Vec<Part>) -> anyhow::Result<Bundle> {
         let checks = self.checks.iter().map(|text| check(text)).collect::<Result<Vec<_>, _>>()?;
         Ok(Bundle {
             id: self.id.parse().context("--id")?,
-            parts: List::new(vec![part])?,
-            facts_epoch: None,
-            cache_epoch: None,
+            parts: List::new(parts)?,
+            facts_epoch: self.facts_epoch,
+            cache_epoch: self.cache_epoch,
             requires: Requires {
-                free_bytes: 0,
+                free_bytes: self.free.0,
                 min_version: env!("CARGO_PKG_VERSION").parse()?,
                 take_within_s: self.within.saturating_mul(3600),
             },
@@ -159,6 +201,14 @@ impl Build {
         progress.finish();
         Ok(())
     }
+}
+
+/// A file of a bundle.
+struct Source {
+    kind: PartKind,
+    /// Its path in its part.
+    path: String,
+    file: PathBuf,
 }
 
 /// The files of a package, by their paths in it, in order. What is made on a box is left out.
@@ -232,6 +282,43 @@ mod tests {
         let artefact = artefact_of(&file, "a.json", &Silent).unwrap();
         assert_eq!(artefact, Artefact::of(b"a.json").unwrap());
         assert!(paths(&folder.path().join("none")).is_err());
+    }
+
+    /// The bundle of these arguments.
+    fn built(arguments: &[&str]) -> anyhow::Result<Bundle> {
+        #[derive(Debug, clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            build: Build,
+        }
+        let needed = ["build", "--id", "new", "--alias", "assistant"];
+        let build = <Line as clap::Parser>::try_parse_from([&needed, arguments].concat())?.build;
+        let part = |source: Source| -> anyhow::Result<Part> {
+            let artefact = artefact_of(&source.file, &source.path, &Silent)?;
+            let files = List::new(vec![BundleFile { path: source.path.parse()?, artefact }])?;
+            Ok(Part { kind: source.kind, name: build.name()?, files })
+        };
+        build.bundle(build.sources()?.into_iter().map(part).collect::<Result<_, _>>()?)
+    }
+
+    #[test]
+    fn what_stands_for_a_models_own_file_needs_no_package() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("mine.txt");
+        std::fs::write(&file, "{{ messages }}").unwrap();
+        let file = file.to_str().unwrap();
+        let bundle = built(&["--name", "tiny", "--template", file, "--rules", file]).unwrap();
+        let parts: Vec<_> =
+            bundle.parts.iter().map(|part| (part.kind, part.name.as_str())).collect();
+        assert_eq!(parts, [(PartKind::Template, "tiny"), (PartKind::GuardRules, "tiny")]);
+        let paths: Vec<_> = bundle.files().map(|(_, file)| file.path.to_string()).collect();
+        assert_eq!(paths, ["chat_template.jinja", "guard_rules.json"]);
+        for (arguments, says) in
+            [(&["--name", "tiny"][..], "there is nothing in it"), (&["--template", file], "--name")]
+        {
+            let told = built(arguments).unwrap_err().to_string();
+            assert!(told.contains(says), "{told}");
+        }
     }
 
     #[test]
