@@ -213,7 +213,7 @@ async fn recalls_page(
     shown(&service, &headers, async |actor| {
         let tenant = parsed::<Label>(&tenant)?;
         let values = recalls::values(&service.hq, &tenant).await?;
-        framed(&service, actor, "recalls.html", &tenant, values).await
+        framed(&service, &headers, actor, "recalls.html", &tenant, values).await
     })
     .await
 }
