@@ -31,6 +31,7 @@ mod line;
 mod memory;
 mod networks;
 mod onnx_nodes;
+mod packs;
 mod perplexity;
 mod questions;
 mod reference;
