@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::process::{Child, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -228,67 +229,97 @@ fn it_goes_on_where_it_was(demo: &Demo) {
 }
 
 /// What the store answers through the name that bundles take over: status and text.
-fn chat(demo: &Demo, question: &str, max_tokens: u32) -> (u16, String) {
+fn chat(demo: &Demo, messages: &Value, max_tokens: u32) -> (u16, String) {
     let body = json!({"model": "assistant", "temperature": 0, "max_tokens": max_tokens,
-                      "messages": [{"role": "user", "content": question}]});
+                      "messages": messages});
     let answer = demo.post("/v1/chat/completions", &body);
-    let text =
-        answer.json()["choices"][0]["message"]["content"].as_str().unwrap_or_default().to_owned();
-    (answer.status, text)
+    let text = answer.json()["choices"][0]["message"]["content"].as_str().map(str::to_owned);
+    (answer.status, text.unwrap_or_default())
 }
 
-/// Builds, publishes and deploys a bundle of the demo's model, and follows it to its end: whether the
-/// deployment was complete, and what was said of it.
-fn deployed(demo: &Demo, id: &str, check: &str) -> (bool, String) {
-    let folder = demo.data.path();
-    let (package, out) = (folder.join("models/tiny"), folder.join("bundle.json"));
-    let (package, out) = (package.to_str().unwrap(), out.to_str().unwrap());
+fn asks(question: &str) -> Value {
+    json!([{"role": "user", "content": question}])
+}
+
+/// Builds, publishes and deploys a bundle, and follows it to its end: whether the deployment was
+/// complete, and what was said of it.
+fn deployed(demo: &Demo, id: &str, contents: &[&str], check: &str) -> (bool, String) {
+    let out = demo.data.path().join("bundle.json");
+    let out = out.to_str().unwrap();
     let rules =
-        ["--trial", "2", "--probation", "2", "--min-requests", "5", "--max-latency", "100000"];
-    let build = ["hq", "bundle", "build", package, "--id", id, "--alias", "assistant"];
-    demo.done(&[&build[..], &rules, &["--check", check, "--out", out]].concat());
+        ["--trial", "3", "--probation", "2", "--min-requests", "5", "--max-latency", "100000"];
+    let build = ["hq", "bundle", "build", "--id", id, "--alias", "assistant", "--check", check];
+    demo.done(&[&build[..], contents, &rules, &["--out", out]].concat());
     demo.done(&["hq", "bundle", "publish", out]);
     let deploy = ["hq", "bundle", "deploy", id, "--store", "high-street", "--approve", "--watch"];
     let output = demo.endcap(&deploy);
     (output.status.success(), stdout(&output) + &stderr(&output))
 }
 
-/// A sound bundle takes over, one that answers wrongly does not, and nobody who asks meanwhile notices.
-fn bundles_come_and_do_not_come(demo: &Demo) {
-    let leads_to = || demo.done(&["models", "alias"]);
-    assert!(leads_to().contains("assistant  tiny=1"), "{}", leads_to());
-    let (status, said) = chat(demo, "Hello", 64);
-    let word = said.split(|c: char| !c.is_ascii_alphanumeric()).max_by_key(|word| word.len());
-    let sound = format!("Hello={}", word.unwrap());
-    assert_eq!(status, 200);
+/// A sound bundle takes over; one that answers wrongly answers nobody; one that fails at what no check
+/// asks goes back. Those who ask meanwhile what can be answered notice nothing.
+fn bundles_come_and_go(demo: &Demo) {
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let asking = scope.spawn(|| {
             let mut asked = 0;
             while !over.load(Ordering::Relaxed) {
-                let (status, text) = chat(demo, &format!("Question {asked}"), 4);
+                let (status, text) = chat(demo, &asks(&format!("Question {asked}")), 4);
                 assert_eq!(status, 200, "{text}");
                 asked += 1;
             }
             asked
         });
         // Whatever happens, those who ask stop, so that the test ends.
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let (complete, told) = deployed(demo, "sound", &sound);
-            assert!(complete && told.contains("1 of 1 ok"), "{told}");
-            let good = leads_to();
-            assert!(good.contains("assistant  tiny.b-"), "{good}");
-            let (complete, told) = deployed(demo, "broken", "Hello=a word that is never said");
-            assert!(!complete && told.contains("1 bad"), "{told}");
-            assert_eq!(leads_to(), good);
-        }));
+        let walk = AssertUnwindSafe(|| three_bundles(demo));
+        let outcome = std::panic::catch_unwind(walk);
         over.store(true, Ordering::Relaxed);
         let asked = asking.join().unwrap();
         outcome.unwrap();
         assert!(asked > 10, "{asked}");
     });
     let status = demo.done(&["hq", "bundle", "status"]);
-    assert!(status.contains("complete") && status.contains("halted"), "{status}");
+    assert_eq!(status.matches("halted").count(), 2, "{status}");
+}
+
+fn three_bundles(demo: &Demo) {
+    let leads_to = || demo.done(&["models", "alias"]);
+    assert!(leads_to().contains("assistant  tiny=1"), "{}", leads_to());
+    let (status, said) = chat(demo, &asks("Hello"), 64);
+    assert_eq!(status, 200);
+    let word = said.split(|c: char| !c.is_ascii_alphanumeric()).max_by_key(|word| word.len());
+    let sound = format!("Hello={}", word.unwrap());
+    let package = demo.data.path().join("models/tiny");
+    let whole = [package.to_str().unwrap()];
+
+    let (complete, told) = deployed(demo, "sound", &whole, &sound);
+    assert!(complete && told.contains("1 of 1 ok"), "{told}");
+    let good = leads_to();
+    assert!(good.contains("assistant  tiny.b-"), "{good}");
+
+    let (complete, told) = deployed(demo, "wrong", &whole, "Hello=a word that is never said");
+    assert!(!complete && told.contains("answered wrongly"), "{told}");
+    assert_eq!(leads_to(), good);
+
+    let own = std::fs::read_to_string(package.join("chat_template.jinja")).unwrap();
+    let hasty = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('later') }}{% endif %}";
+    let template = demo.data.path().join("hasty.jinja");
+    std::fs::write(&template, format!("{hasty}{own}")).unwrap();
+    let wording = ["--name", "tiny", "--template", template.to_str().unwrap()];
+    let briefly = json!([{"role": "system", "content": "Briefly."},
+                         {"role": "user", "content": "Hello"}]);
+    let refused = AtomicBool::new(false);
+    let (complete, told) = std::thread::scope(|scope| {
+        let deploying = scope.spawn(|| deployed(demo, "hasty", &wording, &sound));
+        while !deploying.is_finished() {
+            refused.fetch_or(chat(demo, &briefly, 4).0 == 400, Ordering::Relaxed);
+        }
+        deploying.join().unwrap()
+    });
+    assert!(refused.into_inner(), "it never answered: {told}");
+    assert!(!complete && told.contains("1 bad"), "{told}");
+    demo.until("it did not go back", || leads_to() == good);
+    assert_eq!(chat(demo, &briefly, 4).0, 200);
 }
 
 fn runs_over(data: &Path) -> bool {
@@ -299,7 +330,7 @@ fn runs_over(data: &Path) -> bool {
 fn the_walk_of_the_readme_does_what_it_says() {
     let demo = Demo::start(data());
     a_price_changes(&demo);
-    bundles_come_and_do_not_come(&demo);
+    bundles_come_and_go(&demo);
     the_line_is_cut_and_mended(&demo);
     let hq = demo.context()["hq"]["url"].as_str().unwrap().replace("http://", "");
     let data = demo.stop();

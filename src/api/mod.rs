@@ -26,6 +26,7 @@ use endcap_telemetry as telemetry;
 use endcap_units as units;
 
 mod answered;
+mod blocked;
 mod choice;
 mod encoder;
 mod error;

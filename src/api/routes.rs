@@ -311,6 +311,16 @@ static ROUTES: &[Route] = &[
     },
     Route {
         method: RouteMethod::Get,
+        path: "/store/v1/cache/export",
+        access: Access::Admin,
+        summary: "Answers for other stores, as a file that HQ makes a pack of",
+        handler: |filter| on(filter, store::export::export),
+        query: store::export::EXPORT,
+        request: None,
+        response: Content::Text("application/zstd"),
+    },
+    Route {
+        method: RouteMethod::Get,
         path: "/store/v1/cache/why/{name}",
         access: Access::Admin,
         summary: "What is known of a kept answer",

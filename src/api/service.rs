@@ -19,6 +19,7 @@ use crate::skills::heads::Head;
 use crate::skills::live::Live;
 use crate::telemetry::{Conduct, Metrics};
 
+use super::blocked::Blocked;
 use super::error;
 use super::inference::TensorMemory;
 use super::meaning::Meaning;
@@ -277,6 +278,7 @@ pub struct Service {
     pub(super) meaning: Meaning,
     /// What the shop decides about its skills.
     skills: Live,
+    blocked: Blocked,
     preparing: Arc<Semaphore>,
     /// Room for pictures, a permit for each [`PIXELS_PER_PERMIT`].
     pictures: Arc<Semaphore>,
@@ -305,6 +307,7 @@ impl Service {
             facts: parts.facts,
             clerk,
             skills: parts.skills,
+            blocked: Blocked::default(),
             pictures: Arc::new(Semaphore::new(permits(parts.limits.max_picture_pixels as u64))),
             tensor_memory: TensorMemory::new(&parts.limits),
             limits: parts.limits,
@@ -329,10 +332,7 @@ impl Service {
 
     /// What answers of a model may not have: its own terms, and the shop's.
     pub(super) fn blocked(&self, served: &ServedModel) -> Arc<Terms> {
-        match self.skills.now().blocked_terms.as_slice() {
-            [] => Arc::clone(&served.blocked),
-            shop => Arc::new(served.blocked.and(shop)),
-        }
+        self.blocked.join(&served.blocked, &self.skills.now().blocked_terms)
     }
 
     /// The model that was asked for, whatever it is. It may have to be loaded first, for which a

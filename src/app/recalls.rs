@@ -19,7 +19,7 @@ pub(super) async fn follow(facts: Facts, shelf: Arc<dyn Shelf>) {
     while changed.changed().await.is_ok() {
         let last = *changed.borrow_and_update();
         if recalled(&facts, &mut seen, last) {
-            forget(&*shelf);
+            let _ = forget(&*shelf);
         }
     }
 }
@@ -40,7 +40,8 @@ fn recalled(facts: &Facts, seen: &mut Revision, last: Revision) -> bool {
     any
 }
 
-fn forget(shelf: &dyn Shelf) {
+/// Has every model in memory forget earlier prompts; gives how many there are.
+pub(super) fn forget(shelf: &dyn Shelf) -> usize {
     let mut models = 0;
     for served in shelf.loaded() {
         if let Served::Language(served) = served {
@@ -49,6 +50,7 @@ fn forget(shelf: &dyn Shelf) {
         }
     }
     tracing::info!(models, "models forget earlier prompts after a recall");
+    models
 }
 
 #[cfg(test)]

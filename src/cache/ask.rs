@@ -57,6 +57,8 @@ pub struct Provenance {
     pub seed: Option<u64>,
     /// The cheapest step that could answer, where a skill has several.
     pub step: Option<String>,
+    /// In which language it is, where that is known.
+    pub language: Option<String>,
 }
 
 /// How an answer can be made again when nobody waits for it.

@@ -7,6 +7,9 @@ use super::Policy;
 
 /// One part in so many of the memory is for questions by meaning.
 const QUESTIONS_PART: u64 = 4;
+/// One part in so many of the memory, and of the disk, is for packs.
+const PACKS_MEMORY_PART: u64 = 32;
+const PACKS_DISK_PART: u64 = 8;
 
 /// Which tiers may answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,6 +81,26 @@ impl Config {
     pub(super) fn questions_bytes(&self, routes: &BTreeMap<String, Tiers>) -> u64 {
         let asked = routes.values().any(|tiers| *tiers == Tiers::Semantic);
         if asked { self.memory_bytes / QUESTIONS_PART } else { 0 }
+    }
+
+    /// What is left of it for answers.
+    pub(super) fn answers_bytes(&self, routes: &BTreeMap<String, Tiers>) -> u64 {
+        self.memory_bytes - self.questions_bytes(routes) - self.packs_memory_bytes()
+    }
+
+    /// What is left of the disk for answers that are made here.
+    pub(super) fn answers_disk_bytes(&self) -> u64 {
+        self.disk_bytes - self.packs_disk_bytes()
+    }
+
+    /// What the names of packs' answers may take of the memory.
+    pub(super) fn packs_memory_bytes(&self) -> u64 {
+        self.memory_bytes / PACKS_MEMORY_PART
+    }
+
+    /// What packs may take of the disk.
+    pub(super) fn packs_disk_bytes(&self) -> u64 {
+        self.disk_bytes / PACKS_DISK_PART
     }
 
     /// What asks of this package may use, on a route that may use these tiers.

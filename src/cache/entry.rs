@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, Key, Provenance, Recipe, Scope};
+use super::{Event, Key, PackMark, Provenance, Recipe, Scope};
 use crate::facts::Record;
 
 /// What an answer took to make.
@@ -40,6 +40,8 @@ pub struct Head {
     pub cost: Cost,
     /// What the answer takes in memory.
     pub bytes: u64,
+    /// From which pack it comes, where it was not made here.
+    pub pack: Option<PackMark>,
 }
 
 /// An answer's events, whole.

@@ -10,7 +10,7 @@ use super::night::Past;
 use super::room::{Control, Inner, Reason};
 use super::semantic::{Near, Vector};
 use super::status::id;
-use super::{Answer, Ask, Cache, Events, Failure, Generate, How, Policy, Status};
+use super::{Answer, Ask, Cache, Events, Failure, Generate, How, Key, Policy, Status};
 use crate::facts::{Standing, UnixSeconds};
 
 /// What the cache has for a question.
@@ -67,6 +67,11 @@ impl Cache {
                 }
                 Verdict::Stale | Verdict::Not => how = How::Outdated,
             }
+        }
+        if ask.policy.read
+            && let Some(answer) = inner.given_of_pack(&ask, &ask.key, How::Exact).await
+        {
+            return Look::Answer(answer);
         }
         match inner.join(&ask) {
             Some(answer) => Look::Answer(answer),
@@ -136,7 +141,12 @@ impl Ticket {
         let near = inner.semantic.find(self.ask.scope, question, &vector);
         self.vector = Some(vector);
         let near = near?;
-        let found = inner.exact.get(&near.key)?;
+        let Some(found) = inner.exact.get(&near.key) else {
+            let how = How::Semantic { similarity: near.similarity };
+            let answer = inner.given_of_pack(&self.ask, &near.key, how).await?;
+            inner.shadow(near, &answer, generate);
+            return Some(answer);
+        };
         if found.head.scope != self.ask.scope
             || !matches!(inner.verdict(&self.ask, &found), Verdict::Current)
         {
@@ -144,11 +154,7 @@ impl Ticket {
         }
         let how = How::Semantic { similarity: near.similarity };
         let answer = inner.given(&self.ask, &found, how).await?;
-        if near.shadow
-            && let Some(kept) = answer.whole().cloned()
-        {
-            inner.make_beside(near, kept, generate);
-        }
+        inner.shadow(near, &answer, generate);
         Some(answer)
     }
 
@@ -231,8 +237,27 @@ impl Inner {
         let (route, cost) = (&ask.provenance.route, found.head.cost);
         self.metrics.answered(route, how.name());
         self.metrics.saved(route, age, cost.completion_tokens, cost.ms);
-        let status = Status { how, id: Some(id(&found.head.key)), age: Some(age), ttl_s };
+        let of_pack = found.head.pack.is_some();
+        let status = Status { how, id: Some(id(&found.head.key)), age: Some(age), ttl_s, of_pack };
         Some(Answer::kept(status, events))
+    }
+
+    /// The answer of a pack, where it holds here.
+    async fn given_of_pack(self: &Arc<Self>, ask: &Ask, key: &Key, how: How) -> Option<Answer> {
+        let found = self.of_pack(key, ask.scope).await?;
+        match self.verdict(ask, &found) {
+            Verdict::Current => self.given(ask, &found, how).await,
+            Verdict::Stale | Verdict::Not => None,
+        }
+    }
+
+    /// Makes some answers that were given by their meaning as well, to compare.
+    fn shadow(self: &Arc<Self>, near: Near, answer: &Answer, generate: &Generate) {
+        if near.shadow
+            && let Some(kept) = answer.whole().cloned()
+        {
+            self.make_beside(near, kept, generate);
+        }
     }
 
     async fn brought(self: &Arc<Self>, found: &Found) -> Option<Events> {

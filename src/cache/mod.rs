@@ -7,7 +7,7 @@
 //!
 //! An asker brings a [`Key`], the digest of everything that changes the answer, and a way to make
 //! it: a stream of [`Step`]s, which are the answer's events and the [`crate::facts::Record`] of
-//! what was read for it.
+//! what was read for it. Answers that HQ had made elsewhere come as a pack ([`Cache::install`]).
 //!
 //! **Invariants**
 //! - No answer is given whose facts have changed since it was made: they are compared before each
@@ -17,6 +17,8 @@
 //! - Only complete answers are kept: no failed, abandoned or truncated one.
 //! - Equal questions at once are one making. Nobody waits for a slow reader, and whoever leaves
 //!   ends nothing that others wait for.
+//! - An answer of a pack is given where all that it stands on is the same here, and then by the same
+//!   rules; a pack goes as a set and leaves what was made here.
 //! - Entries have a limit in memory and on disk. The file may be deleted at any time.
 //!
 //! **Not here**: HTTP, what facts say, how answers are made.
@@ -25,6 +27,7 @@
 extern crate self as cache;
 use endcap_engine as engine;
 use endcap_facts as facts;
+use endcap_protocol as protocol;
 use endcap_telemetry as telemetry;
 
 mod answer;
@@ -39,6 +42,7 @@ mod flight;
 mod key;
 mod look;
 mod night;
+mod packs;
 mod report;
 mod room;
 mod scope;
@@ -59,6 +63,7 @@ pub use failure::Failure;
 pub use key::{Key, KeyBuilder};
 pub use look::{Look, Ticket};
 pub use night::{Again, Maker};
+pub use packs::{Census, Choice, Export, Installed, PackError, PackMark, PackState};
 pub use report::{Purge, RouteStats, Stats, Why};
 pub use room::Cache;
 pub use scope::{Scope, ScopeId};

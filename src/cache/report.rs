@@ -8,7 +8,7 @@ use super::clock::now_ms;
 use super::exact::Found;
 use super::room::Reason;
 use super::tidy::{Dropped, about};
-use super::{Cache, Cost, Failure, How, Kept, Provenance, Scope, id};
+use super::{Cache, Cost, Failure, How, Kept, PackMark, PackState, Provenance, Scope, id};
 use crate::facts::{Name, Standing};
 
 /// Digits of an id that are enough to ask for it.
@@ -41,6 +41,8 @@ pub struct Why {
     pub bytes: u64,
     /// What the semantic tier knows of its question and of its last hits.
     pub meaning: Vec<String>,
+    /// The pack that it came with.
+    pub pack: Option<PackMark>,
 }
 
 /// How one route does.
@@ -69,6 +71,8 @@ pub struct Stats {
     pub routes: BTreeMap<&'static str, RouteStats>,
     /// Entries that are gone, by reason.
     pub gone: BTreeMap<&'static str, u64>,
+    /// The pack whose answers are given.
+    pub pack: Option<PackState>,
 }
 
 /// What is to be forgotten.
@@ -127,10 +131,11 @@ impl Cache {
         Stats {
             kept: self.kept(),
             memory_limit_bytes: inner.exact.room().memory_bytes,
-            disk_limit_bytes: inner.store.as_ref().map_or(0, |_| inner.config.disk_bytes),
+            disk_limit_bytes: inner.store.as_ref().map_or(0, |_| inner.config.answers_disk_bytes()),
             making: inner.flights().len(),
             routes: routes.iter().map(route).collect(),
             gone: BTreeMap::from(gone),
+            pack: inner.packs.states().0,
         }
     }
 
@@ -139,6 +144,7 @@ impl Cache {
     pub fn purge(&self, purge: &Purge) -> Dropped {
         let inner = &self.0;
         inner.count_purge();
+        self.purge_of_packs(purge);
         match purge {
             Purge::All => {
                 let keys = inner.exact.clear();
@@ -198,6 +204,7 @@ impl Cache {
             asked: found.tally.asked.load(Ordering::Relaxed),
             bytes: head.bytes,
             meaning: self.0.semantic.explain(&head.key),
+            pack: head.pack.clone(),
         }
     }
 }

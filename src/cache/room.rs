@@ -10,8 +10,10 @@ use super::entry::Tally;
 use super::exact::{Exact, Found, Kept, Room};
 use super::flight::{Flight, Landed, Tower};
 use super::night::{Night, Past};
+use super::packs::Packs;
 use super::semantic::{Calibration, Semantic, Vector};
 use super::store::{Disk, Store};
+use super::tidy::Recalled;
 use super::{Ask, Config, Head, Key, Provenance, Tiers};
 use crate::facts::{Facts, Record, Standing, UnixSeconds};
 use crate::telemetry::CacheMetrics;
@@ -31,6 +33,8 @@ pub(super) struct Inner {
     pub(super) semantic: Semantic,
     pub(super) store: Option<Store>,
     pub(super) night: Night,
+    pub(super) packs: Packs,
+    pub(super) recalled: Recalled,
     flights: Mutex<HashMap<Key, Arc<Flight>>>,
     purges: AtomicU64,
 }
@@ -94,7 +98,7 @@ impl Cache {
         metrics: CacheMetrics,
         (disk, kept): (Arc<Disk>, Vec<super::store::Kept>),
     ) -> Self {
-        let (pause, disk_bytes) = (config.write_pause, config.disk_bytes);
+        let (pause, disk_bytes) = (config.write_pause, config.answers_disk_bytes());
         let inner = Inner::new(config, facts, metrics, disk_bytes);
         if let Some(watched) = disk.watched() {
             inner.semantic.go_on_watching(&watched);
@@ -117,7 +121,18 @@ impl Cache {
         });
         inner.forget(&gone, Reason::Evicted);
         inner.tell_kept();
-        Self(inner)
+        let cache = Self(inner);
+        cache.show_packs();
+        cache
+    }
+
+    /// Takes up the packs that the file has. They come again from HQ where they cannot be read.
+    fn show_packs(&self) {
+        let Some(store) = &self.0.store else { return };
+        match store.disk().packs() {
+            Ok(sets) => self.show(&sets),
+            Err(error) => tracing::warn!(%error, "the kept packs of answers cannot be read"),
+        }
     }
 
     /// How much is kept.
@@ -148,9 +163,10 @@ impl Cache {
     pub fn set_routes(&self, routes: BTreeMap<String, Tiers>) {
         let inner = &self.0;
         let questions = inner.config.questions_bytes(&routes);
+        let answers = inner.config.answers_bytes(&routes);
         *inner.routes.write().unwrap_or_else(PoisonError::into_inner) = routes;
         inner.semantic.set_memory(questions);
-        let gone = inner.exact.set_memory(inner.config.memory_bytes - questions);
+        let gone = inner.exact.set_memory(answers);
         inner.forget(&gone, Reason::Evicted);
         inner.tell_kept();
     }
@@ -174,7 +190,7 @@ impl Cache {
 impl Inner {
     fn new(config: Config, facts: Facts, metrics: CacheMetrics, disk_bytes: u64) -> Self {
         let questions = config.questions_bytes(&config.routes);
-        let room = Room { memory_bytes: config.memory_bytes - questions, disk_bytes };
+        let room = Room { memory_bytes: config.answers_bytes(&config.routes), disk_bytes };
         let semantic = Semantic::new(questions, metrics.clone());
         Self {
             routes: RwLock::new(config.routes.clone()),
@@ -185,6 +201,8 @@ impl Inner {
             semantic,
             store: None,
             night: Night::default(),
+            packs: Packs::default(),
+            recalled: Recalled::default(),
             flights: Mutex::default(),
             purges: AtomicU64::new(0),
         }
@@ -229,7 +247,9 @@ impl Inner {
         if keys.is_empty() {
             return;
         }
-        keys.iter().for_each(|key| self.semantic.remove(key));
+        // The question of a pack's answer that had no room finds it again.
+        let stays = |key: &&Key| reason == Reason::Evicted && self.packs.holds(key);
+        keys.iter().filter(|key| !stays(key)).for_each(|key| self.semantic.remove(key));
         if let Some(store) = &self.store {
             store.drop_all(keys.iter().copied());
         }
@@ -270,6 +290,7 @@ impl Inner {
             made_ms: now,
             cost,
             bytes: bytes as u64,
+            pack: None,
         };
         let asked = past.as_ref().map_or(1, Past::inherited);
         let found = Found::of(head, Tally::new(asked, now));

@@ -71,15 +71,18 @@ pub struct Status {
     pub age: Option<Duration>,
     /// Of a hit: for how many seconds it can be given still, where that is known.
     pub ttl_s: Option<i64>,
+    /// Whether it was made elsewhere and came with a pack.
+    pub of_pack: bool,
 }
 
 impl Status {
     /// Of an answer that the cache has no part in.
-    pub const BYPASS: Self = Self { how: How::Bypass, id: None, age: None, ttl_s: None };
+    pub const BYPASS: Self =
+        Self { how: How::Bypass, id: None, age: None, ttl_s: None, of_pack: false };
 
     /// Of an answer that is made now.
     pub(super) fn made(how: How, key: &Key) -> Self {
-        Self { how, id: Some(id(key)), age: None, ttl_s: None }
+        Self { how, id: Some(id(key)), ..Self::BYPASS }
     }
 
     /// The value of `Age` (RFC 9111), seconds.
@@ -135,7 +138,7 @@ mod tests {
         assert_eq!(id.len(), ID_DIGITS);
         let hit = |how, ttl_s| {
             let age = Some(Duration::from_millis(3_900));
-            Status { how, id: Some(id.clone()), age, ttl_s }
+            Status { how, id: Some(id.clone()), age, ttl_s, of_pack: false }
         };
         let semantic = How::Semantic { similarity: 0.98765 };
         for (status, text) in [

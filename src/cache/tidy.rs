@@ -1,7 +1,8 @@
 //! What follows the facts: entries whose facts have changed are forgotten before they are asked
 //! for, and what is recalled ends at once.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::exact::Found;
@@ -16,6 +17,8 @@ const CHANGES: usize = 1_000;
 const PERIOD: Duration = Duration::from_secs(15 * 60);
 /// Entries that are compared with the facts before others have a turn.
 const SWEEP: usize = 256;
+/// Recalls whose effect is counted until somebody asks.
+const MAX_COUNTED: usize = 256;
 
 /// What a change or a purge ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,7 +29,18 @@ pub struct Dropped {
     pub flights: usize,
 }
 
+/// What recalls ended that was not told yet.
+#[derive(Debug, Default)]
+pub(super) struct Recalled(Mutex<BTreeMap<FactId, Dropped>>);
+
 impl Cache {
+    /// Ends whatever tells of these products, as a recall of this id is in force; gives what it ended
+    /// since this was last asked. What follows the facts may have been faster.
+    pub fn end_recalled(&self, id: &FactId, skus: &[String]) -> Dropped {
+        let names = skus.iter().flat_map(|sku| about(sku)).chain([Name::Fact(id.clone())]);
+        self.0.end_of_recalled(id, &names.collect(), true)
+    }
+
     /// Follows the facts and forgets what they outdate. Runs until dropped. What it misses is found
     /// when it is asked for.
     pub async fn follow_facts(self) {
@@ -110,9 +124,30 @@ impl Inner {
     fn recall(&self, event: &Event) -> Dropped {
         let names: HashSet<Name> =
             event.names.iter().flat_map(about_product).chain(event.names.iter().cloned()).collect();
-        let dropped = self.drop_standing_on(&names, Reason::Recalled);
+        let dropped = self.end_of_recalled(&event.id, &names, false);
         let Dropped { entries, flights } = dropped;
         tracing::info!(recall = %event.id, entries, flights, "a recall ended answers");
+        dropped
+    }
+
+    /// Ends whatever tells of what is recalled, and adds it to what the recall ended before; `told` asks
+    /// for all of that, which then counts anew.
+    fn end_of_recalled(&self, id: &FactId, names: &HashSet<Name>, told: bool) -> Dropped {
+        // Held all the while, so that nothing is between being ended and being counted.
+        let mut counted = self.recalled.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let dropped = self.drop_standing_on(names, Reason::Recalled);
+        let before = counted.remove(id).unwrap_or_default();
+        let sum = Dropped {
+            entries: before.entries + dropped.entries,
+            flights: before.flights + dropped.flights,
+        };
+        if told {
+            return sum;
+        }
+        if counted.len() >= MAX_COUNTED {
+            counted.pop_first();
+        }
+        counted.insert(id.clone(), sum);
         dropped
     }
 

@@ -10,6 +10,9 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
+/// What it tells at the terminal of whoever started it. That a statement took long, as it may while
+/// a model is loaded beside it, is nothing to act on.
+const LOG: &str = "warn,sqlx=error";
 /// Until it has said where it is.
 const START: Duration = Duration::from_secs(30);
 /// Until it has ended by itself; then it is ended.
@@ -34,7 +37,7 @@ impl Beside {
         let program = std::env::current_exe().context("looking for this program")?;
         let mut child = Command::new(program)
             .args(arguments)
-            .env("ENDCAP_LOG_FILTER", "warn")
+            .env("ENDCAP_LOG_FILTER", LOG)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

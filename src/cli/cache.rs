@@ -1,6 +1,7 @@
 //! `endcap cache`: a running server's cache of answers.
 
 mod evaluate;
+mod export;
 
 use clap::{Args, Subcommand};
 use reqwest::Method;
@@ -18,6 +19,7 @@ Examples:
   endcap cache purge --product 0041           whatever tells of a product
   endcap cache purge --fact promotions        whatever stands on a fact or group of facts
   endcap cache purge --all
+  endcap cache export copy.pack --routes copy --languages de
   endcap cache evaluate models/questions/test.tsv
 
 These ask a running server with an admin token, in ENDCAP_TOKEN.";
@@ -44,6 +46,8 @@ pub(super) enum CacheCommand {
         #[command(flatten)]
         place: Place,
     },
+    /// Write answers into a file of which HQ makes a pack for other stores
+    Export(export::Export),
     /// Measure on labelled pairs how often questions are wrongly taken for the same
     Evaluate(evaluate::Evaluate),
     /// Forget answers
@@ -104,6 +108,7 @@ impl CacheCommand {
                 let answer = place.ask(&sources, Method::GET, &path, None).await?;
                 if json { output::json(&answer) } else { Ok(output::line(&explained(&answer))?) }
             }
+            Self::Export(export) => export.run(&sources).await,
             Self::Evaluate(evaluate) => evaluate.run(&sources).await,
             Self::Purge { what, place } => {
                 let path = "/store/v1/cache/purge";
@@ -157,6 +162,14 @@ fn stats(answer: &Value) -> String {
             ));
         }
     }
+    if let Some(pack) = answer.get("pack").filter(|pack| pack.is_object()) {
+        let (epoch, name) = (number(pack, "epoch"), text(pack, "name"));
+        let (entries, left_out) = (number(pack, "entries"), number(pack, "left_out"));
+        let bytes = Bytes(number(pack, "disk_bytes"));
+        lines.push(format!(
+            "pack          {epoch} {name}, {entries} answers, {left_out} left out, {bytes}"
+        ));
+    }
     let gone = counts(answer.get("gone"));
     if !gone.is_empty() {
         lines.push(format!("gone          {gone}"));
@@ -184,6 +197,8 @@ fn entry(entry: &Value) -> String {
         ("model", format!("{} ({})", text(entry, "model"), text(entry, "model_digest"))),
         ("template", text(entry, "template_digest")),
         ("step", text(entry, "step")),
+        ("language", text(entry, "language")),
+        ("pack", pack(entry.get("pack"))),
         ("seed", text(entry, "seed")),
         ("facts", facts),
         ("standing", text(entry, "standing")),
@@ -207,6 +222,14 @@ fn entry(entry: &Value) -> String {
     let meaning = entry.get("meaning").and_then(Value::as_array).into_iter().flatten();
     lines.extend(meaning.filter_map(Value::as_str).map(|line| format!("meaning   {line}")));
     lines.join("\n")
+}
+
+/// `7 (copy)` of the pack that an answer came with; nothing where it was made here.
+fn pack(pack: Option<&Value>) -> String {
+    let Some(pack) = pack.filter(|pack| pack.is_object()) else { return String::new() };
+    let name = text(pack, "name");
+    let name = if name.is_empty() { name } else { format!(" ({name})") };
+    format!("{}{name}, made elsewhere", number(pack, "epoch"))
 }
 
 #[cfg(test)]

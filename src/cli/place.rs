@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow};
 use clap::Args;
 use reqwest::{Certificate, Client, Method, RequestBuilder};
 use serde_json::Value;
@@ -52,6 +52,12 @@ impl Place {
         path: &str,
         complete: impl FnOnce(RequestBuilder) -> RequestBuilder,
     ) -> anyhow::Result<Value> {
+        let (url, token) = self.address(sources, path)?;
+        exchange(&client(None)?, Some(&token), method, &url, complete).await
+    }
+
+    /// Where a path is, and who asks.
+    fn address(&self, sources: &Sources, path: &str) -> anyhow::Result<(String, String)> {
         let (server, known) = match &self.server {
             Some(server) => (server.clone(), None),
             None => {
@@ -62,11 +68,29 @@ impl Place {
                 }
             }
         };
-        let url = format!("{}{path}", server.trim_end_matches('/'));
         let token = self.token.as_deref().or(sources.token()).or(known.as_deref()).context(
             "an admin token is needed, in ENDCAP_TOKEN; `endcap token create --role admin` makes one",
         )?;
-        exchange(&client(None)?, Some(token), method, &url, complete).await
+        Ok((format!("{}{path}", server.trim_end_matches('/')), token.to_owned()))
+    }
+}
+
+impl Place {
+    /// The server's answer to be read piece by piece, or why there is none.
+    pub(super) async fn open(
+        &self,
+        sources: &Sources,
+        path: &str,
+    ) -> anyhow::Result<reqwest::Response> {
+        let (url, token) = self.address(sources, path)?;
+        let request = client(None)?.get(&url).bearer_auth(token);
+        let answer = request.send().await.with_context(|| format!("asking {url}"))?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let status = answer.status();
+        let text = answer.text().await.with_context(|| format!("reading from {url}"))?;
+        Err(refused(&url, status, &text))
     }
 }
 
@@ -102,12 +126,17 @@ pub(super) async fn exchange(
     let answer = complete(request).send().await.with_context(|| format!("asking {url}"))?;
     let status = answer.status();
     let text = answer.text().await.with_context(|| format!("reading from {url}"))?;
-    let value: Value = serde_json::from_str(&text).unwrap_or_default();
     if status.is_success() {
-        return Ok(value);
+        return Ok(serde_json::from_str(&text).unwrap_or_default());
     }
+    Err(refused(url, status, &text))
+}
+
+/// Why a server does not do it.
+fn refused(url: &str, status: reqwest::StatusCode, text: &str) -> anyhow::Error {
+    let value: Value = serde_json::from_str(text).unwrap_or_default();
     match value.pointer("/error/message").and_then(Value::as_str) {
-        Some(message) => bail!("{message}"),
-        None => bail!("{url} answered {status}"),
+        Some(message) => anyhow!("{message}"),
+        None => anyhow!("{url} answered {status}"),
     }
 }

@@ -4,7 +4,8 @@
 //! all. Reads go through a [`Reader`], a snapshot that writes down what was read; its [`Record`]
 //! stands beside whatever was made of the facts, and [`Facts::check`] says later whether it still
 //! holds. [`Facts::changes`] is what changed since a revision. [`Staged::publish`] takes an epoch of
-//! what headquarters publish, and [`Facts::observed`] says what is there of it.
+//! what headquarters publish, and [`Facts::observed`] says what is there of it. [`Facts::seal`] and
+//! [`Facts::unseal`] carry a record from one shop to another.
 //!
 //! **Invariants**
 //! - What was read is in the record, absences and collections included: a value can be had from a
@@ -44,6 +45,7 @@ mod reader;
 mod recall;
 mod record;
 pub mod sample;
+mod seal;
 pub mod search;
 mod sorted;
 mod stage;
@@ -72,6 +74,7 @@ pub use publication::{Extent, HeldEpoch, Publication, PublishError, PublishedFac
 pub use reader::{Reader, Seen};
 pub use recall::Recall;
 pub use record::{Record, Standing};
+pub use seal::{Seal, Unlike};
 pub use stage::{Refused, Staged};
 pub use stock::{Band, Location, Stock};
 pub use store::{Facts, Held, Status, TableStatus};

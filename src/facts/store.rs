@@ -19,6 +19,7 @@ use super::name::{FactId, Revision, Source, Table};
 use super::past;
 use super::reader::Reader;
 use super::record::{Record, Standing};
+use super::seal::GroupDigests;
 use super::stage::{Refused, Staged};
 use super::state::{Row, State};
 use super::time::UnixSeconds;
@@ -85,6 +86,7 @@ struct Shared {
     state: RwLock<Arc<State>>,
     changes: Mutex<Changes>,
     revision: watch::Sender<Revision>,
+    group_digests: GroupDigests,
     /// Held by whoever writes; when old values were last forgotten.
     writer: Mutex<Option<UnixSeconds>>,
 }
@@ -121,6 +123,7 @@ impl Facts {
             state: RwLock::new(Arc::new(state)),
             changes: Mutex::new(changes),
             revision,
+            group_digests: GroupDigests::default(),
             writer: Mutex::new(None),
         })))
     }
@@ -217,6 +220,10 @@ impl Facts {
     /// What is in memory now.
     pub(in crate::facts) fn snapshot(&self) -> Arc<State> {
         Arc::clone(&self.0.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(in crate::facts) fn group_digests(&self) -> &GroupDigests {
+        &self.0.group_digests
     }
 
     pub(super) fn spool_failed(&self, act: &'static str, error: std::io::Error) -> FactsError {

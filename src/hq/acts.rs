@@ -4,11 +4,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::clock::now;
-use super::database::Transaction;
+use super::database::{Transaction, commit};
 use super::error::HqError;
 use super::rows::{int, uint};
 use super::service::Hq;
 use super::users::Role;
+use crate::protocol::Digest;
 
 /// Acts that one page shows at most.
 const MAX_PAGE: u32 = 500;
@@ -69,6 +70,19 @@ pub(super) async fn record(
 }
 
 impl Hq {
+    /// Writes down who sent a file.
+    pub(super) async fn note_artefact(
+        &self,
+        actor: &Actor,
+        digest: Digest,
+        size_bytes: u64,
+    ) -> Result<(), HqError> {
+        let mut change = self.database.begin().await?;
+        let told = format!("{size_bytes} bytes");
+        record(&mut change, actor, "artefact.put", &digest.to_string(), &told).await?;
+        commit(change).await
+    }
+
     /// Acts before `before`, the newest first; at most 500.
     pub async fn acts(&self, before: Option<u64>, most: u32) -> Result<Vec<Act>, HqError> {
         let select = "SELECT id, at_ms, who, act, target, details FROM acts WHERE id < $1

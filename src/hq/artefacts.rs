@@ -1,9 +1,11 @@
 //! Files that stores fetch, by the SHA-256 of their bytes; a folder now, any object store later.
 //!
-//! A file appears whole and checked, or not at all, and never changes.
+//! A file appears whole and checked, or not at all, and never changes. What is said to be kept survives
+//! a power cut.
 
 use std::ops::Range;
 use std::path::Path as FilePath;
+use std::time::Duration;
 
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt as _};
@@ -15,10 +17,15 @@ use object_store::{
 use sha2::{Digest as _, Sha256};
 
 use super::error::HqError;
-use crate::protocol::Digest;
+use super::key_file::random;
+use crate::protocol::{Digest, to_hex};
 
 /// Bytes of one file.
 pub const MAX_ARTEFACT_BYTES: u64 = 64 << 30;
+/// The folder of files on their way in.
+const UNFINISHED: &str = "unfinished";
+/// Longer than any upload takes.
+const MAX_UPLOAD: Duration = Duration::from_secs(24 * 3600);
 /// Parts of an upload that are written at once.
 const MAX_PARTS: usize = 4;
 
@@ -35,6 +42,8 @@ impl Artefacts {
     /// Those of a folder; made where it is missing.
     pub(super) fn open(folder: &FilePath) -> Result<Self, HqError> {
         std::fs::create_dir_all(folder).map_err(HqError::file("making", folder))?;
+        let unfinished = folder.join(UNFINISHED);
+        remove_old(&unfinished).map_err(HqError::file("tidying", &unfinished))?;
         let store =
             LocalFileSystem::new_with_prefix(folder).map_err(failed("opening the folder"))?;
         Ok(Self { store: store.with_automatic_cleanup(false) })
@@ -64,8 +73,10 @@ impl Artefacts {
     pub async fn put(&self, bytes: Vec<u8>) -> Result<Digest, HqError> {
         let digest = Digest::of(&bytes);
         if self.size(digest).await?.is_none() {
-            let put = self.store.put(&place(digest), PutPayload::from(bytes)).await;
+            let unfinished = unfinished()?;
+            let put = self.store.put(&unfinished, PutPayload::from(bytes)).await;
             put.map_err(failed("writing a file"))?;
+            self.name(&unfinished, digest).await?;
         }
         Ok(digest)
     }
@@ -76,7 +87,8 @@ impl Artefacts {
         digest: Digest,
         mut pieces: impl Stream<Item = Result<bytes::Bytes, HqError>> + Unpin + Send,
     ) -> Result<u64, HqError> {
-        let upload = self.store.put_multipart(&place(digest)).await;
+        let unfinished = unfinished()?;
+        let upload = self.store.put_multipart(&unfinished).await;
         let mut upload = WriteMultipart::new(upload.map_err(failed("writing a file"))?);
         let (mut hash, mut size) = (Sha256::new(), 0u64);
         while let Some(piece) = pieces.next().await {
@@ -100,8 +112,62 @@ impl Artefacts {
             return abandon(upload, HqError::Value { field: "digest", why }).await;
         }
         upload.finish().await.map_err(failed("writing a file"))?;
+        self.name(&unfinished, digest).await?;
         Ok(size)
     }
+
+    /// Lets a file go; nothing where it is not there.
+    pub(super) async fn remove(&self, digest: Digest) -> Result<(), HqError> {
+        match self.store.delete(&place(digest)).await {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(failed("removing a file")(error)),
+        }
+    }
+
+    /// Gives a whole file its name, once it is on the disk: after a power cut a name without its bytes
+    /// would be taken for a file that is kept, and never be written again.
+    async fn name(&self, unfinished: &Path, digest: Digest) -> Result<(), HqError> {
+        let named = place(digest);
+        self.sync(unfinished, 1).await?;
+        self.store.rename(unfinished, &named).await.map_err(failed("naming a file"))?;
+        // The folder of its first byte may be new as well.
+        self.sync(&named, 3).await
+    }
+
+    /// Brings a file to the disk, and of the folders above it as many as `levels` has room for.
+    async fn sync(&self, path: &Path, levels: usize) -> Result<(), HqError> {
+        let act = "writing a file";
+        let path = self.store.path_to_filesystem(path).map_err(failed(act))?;
+        let shown = path.clone();
+        let synced = tokio::task::spawn_blocking(move || {
+            let mut levels = path.ancestors().take(levels);
+            levels.try_for_each(|level| std::fs::File::open(level)?.sync_all())
+        });
+        let synced = synced.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        synced.map_err(HqError::file("writing", &shown))
+    }
+}
+
+/// Removes what uploads left that were cut off; younger ones may be under way in another process.
+fn remove_old(unfinished: &FilePath) -> std::io::Result<()> {
+    let entries = match std::fs::read_dir(unfinished) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        // One that is gone meanwhile was named.
+        let written = entry.metadata().and_then(|found| found.modified());
+        if written.is_ok_and(|at| at.elapsed().unwrap_or_default() > MAX_UPLOAD) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// A name that no other upload has.
+fn unfinished() -> Result<Path, HqError> {
+    Ok(Path::from(format!("{UNFINISHED}/{}", to_hex(&random::<16>()?))))
 }
 
 async fn abandon<T>(upload: WriteMultipart, error: HqError) -> Result<T, HqError> {
@@ -162,5 +228,23 @@ mod tests {
             .map(|entry| entry.unwrap().file_name())
             .collect();
         assert_eq!(left.len(), 1, "{left:?}");
+    }
+
+    #[tokio::test]
+    async fn what_a_cut_upload_left_goes_when_no_upload_can_need_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let artefacts = Artefacts::open(folder.path()).unwrap();
+        artefacts.put(b"hello".to_vec()).await.unwrap();
+        let unfinished = folder.path().join(UNFINISHED);
+        let left = || std::fs::read_dir(&unfinished).unwrap().count();
+        assert_eq!(left(), 0, "a file that is kept left something");
+        for (name, age) in [("young", Duration::from_secs(60)), ("old", MAX_UPLOAD * 2)] {
+            let file = std::fs::File::create(unfinished.join(name)).unwrap();
+            file.set_modified(std::time::SystemTime::now() - age).unwrap();
+        }
+        let artefacts = Artefacts::open(folder.path()).unwrap();
+        assert_eq!(left(), 1);
+        let digest = Digest::of(b"hello");
+        assert_eq!(text(artefacts.read(digest, 0..5).await.unwrap()).await, b"hello");
     }
 }

@@ -82,6 +82,8 @@ certfile {folder}/broker.pem
 keyfile {folder}/broker.key
 require_certificate true
 use_identity_as_username true
+# A node is one client, whatever it calls itself: none can end the connection of another.
+use_username_as_clientid true
 allow_anonymous false
 acl_file {folder}/acl
 # Nothing rests on what the broker keeps: nodes ask HQ when they come back.

@@ -5,7 +5,7 @@ use futures_util::StreamExt as _;
 use super::documents::Draft;
 use super::error::HqError;
 use super::service::Hq;
-use crate::protocol::documents::{Bundle, ConfigDoc, artefact_path};
+use crate::protocol::documents::{Bundle, ConfigDoc, PackIndex, artefact_path};
 use crate::protocol::limits::{MAX_DOCUMENT_BYTES, MAX_INLINE_BYTES};
 use crate::protocol::{Contents, Digest, Document, ProtocolError, Target};
 use crate::sync::{Believed, KeysDoc};
@@ -103,7 +103,7 @@ impl Hq {
                 let bytes = self.small_artefact(digest, size_bytes).await?;
                 ConfigDoc::parse(&bytes).map_err(wrong)?;
             }
-            Document::Cache => {}
+            Document::Cache => self.require_pack(digest).await?,
             Document::Facts | Document::Time | Document::Keys => {
                 let why = format!("a {document} document is not published by hand");
                 return Err(HqError::Value { field: "document", why });
@@ -121,6 +121,20 @@ impl Hq {
                 let why = format!("{}/{path} has {size_bytes} bytes, not {said}", part.name);
                 return Err(HqError::Value { field: "contents", why });
             }
+        }
+        Ok(())
+    }
+
+    /// Whatever a box may fetch of a pack must be here before one is sent for it.
+    async fn require_pack(&self, digest: Digest) -> Result<(), HqError> {
+        let bytes = self.pack_index_bytes(digest).await?;
+        let bytes = bytes.ok_or_else(|| HqError::unknown("artefact", digest))?;
+        let index = PackIndex::parse(&bytes)
+            .map_err(|error| HqError::Value { field: "artefact", why: error.to_string() })?;
+        let deltas = index.deltas.iter().flat_map(|deltas| deltas.iter());
+        let whole = index.packed.as_ref().unwrap_or(&index.artefact);
+        for artefact in deltas.map(|delta| &delta.artefact).chain([whole]) {
+            self.require(artefact.digest).await?;
         }
         Ok(())
     }

@@ -43,6 +43,7 @@ impl Hq {
             more |= self.tidy_rows(delete, keep.events, now).await?;
         }
         more |= self.tidy_deployments(keep.events, now).await?;
+        more |= self.tidy_epochs(now).await?;
         self.tidy_history(now).await?;
         Ok(more)
     }

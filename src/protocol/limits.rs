@@ -72,3 +72,13 @@ pub const MAX_LANGUAGES: usize = 64;
 pub const MAX_PACK_ENTRIES: usize = 100_000;
 /// Bytes of one answer of a pack.
 pub const MAX_PACK_ENTRY_BYTES: u32 = 4 << 20;
+/// Facts that one answer of a pack stands on.
+pub const MAX_PACK_FACTS: usize = 4096;
+/// Bytes of what one answer of a pack says, as JSON.
+pub const MAX_PACK_EVENT_BYTES: usize = 3 << 20;
+/// Bytes of what is kept of the question of an answer.
+pub const MAX_PACK_MEANING_BYTES: usize = 8 * 1024;
+/// Bytes of what it takes to make an answer again.
+pub const MAX_RECIPE_BYTES: usize = 4 * 1024;
+/// Bytes of all answers of a pack, uncompressed.
+pub const MAX_PACK_BYTES: u64 = 1 << 30;

@@ -2,7 +2,7 @@
 //!
 //! What came is in the state, recorded by others. Here are the loops that act on it
 //! ([`Reconciler`], made of a [`Setup`]): each is woken by a commit or by time, takes no other input, compares what is
-//! wanted with what is so, and goes one step. [`epochs`] takes epochs of the facts, [`config`] lays
+//! wanted with what is so, and goes one step. [`epochs`] takes epochs of the facts, [`packs`] answers that were made elsewhere, [`config`] lays
 //! settings over each other, [`bundle`] decides which models run, [`commands`] does what is asked
 //! once, and [`fetch`] brings the files for all of them.
 //!
@@ -17,6 +17,9 @@
 
 // A room's paths are the same wherever they are written.
 extern crate self as reconcile;
+use endcap_cache as cache;
+#[cfg(test)]
+use endcap_engine as engine;
 use endcap_facts as facts;
 use endcap_protocol as protocol;
 use endcap_state as state;
@@ -28,6 +31,7 @@ pub mod config;
 pub mod epochs;
 mod error;
 pub mod fetch;
+pub mod packs;
 mod run;
 mod setup;
 mod surroundings;

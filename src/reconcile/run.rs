@@ -9,6 +9,7 @@ use super::bundle::Runner;
 use super::commands::{CommandTask, Hands};
 use super::config::ConfigTask;
 use super::epochs::FactsTask;
+use super::packs::PackTask;
 use super::surroundings::Surroundings;
 use crate::protocol::Keys;
 use crate::state::Store;
@@ -26,6 +27,8 @@ pub struct Reconciler {
     pub around: Surroundings,
     /// The facts.
     pub facts: FactsTask,
+    /// Answers that were made elsewhere.
+    pub packs: PackTask,
     /// The settings.
     pub config: ConfigTask,
     /// The bundles.
@@ -37,11 +40,12 @@ pub struct Reconciler {
 impl Reconciler {
     /// Runs all loops until it is told to stop, and returns when all have ended.
     pub async fn run(self, stop: CancellationToken) {
-        let Self { store, keys, around, facts, config, bundles, hands } = self;
+        let Self { store, keys, around, facts, packs, config, bundles, hands } = self;
         let (cancels, cancelled) = mpsc::channel(MAX_CANCELS);
         let commands = CommandTask::new(store, keys, around, hands, cancels);
         tokio::join!(
             facts.run(stop.clone()),
+            packs.run(stop.clone()),
             config.run(stop.clone()),
             bundles.run(cancelled, stop.clone()),
             commands.run(stop),

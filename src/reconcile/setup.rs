@@ -13,9 +13,11 @@ use super::config::{ConfigRoom, ConfigTask, Effective};
 use super::epochs::{FactsTask, Follower};
 use super::error::ReconcileError;
 use super::fetch::{FetchLimits, Fetcher, Hold, Origin};
+use super::packs::{Known, PackTask};
 use super::run::Reconciler;
 use super::surroundings::Surroundings;
 use super::timekeeper::Timekeeper;
+use crate::cache::Cache;
 use crate::facts::{Facts, UnixSeconds, Zone};
 use crate::protocol::documents::TimeOfDay;
 use crate::protocol::{Clock, Keys, Label, UnixMillis};
@@ -31,6 +33,10 @@ pub struct Setup {
     pub catalogues: watch::Receiver<Vec<Label>>,
     /// Its facts.
     pub facts: Facts,
+    /// Its answers.
+    pub cache: Cache,
+    /// Whether a model of a digest answers here.
+    pub known_model: Known,
     /// Its folder; what is fetched comes below `line/` in it, bundles into `bundles/`.
     pub data_dir: PathBuf,
     /// Who has artefacts: neighbours first, HQ last.
@@ -81,6 +87,14 @@ impl Setup {
             fetcher("config")?,
             room.clone(),
         );
+        let packs = PackTask::new(
+            store.clone(),
+            keys.clone(),
+            around.clone(),
+            fetcher("packs")?,
+            self.cache.clone(),
+            Arc::clone(&self.known_model),
+        );
         let bundles = Runner::new(
             store.clone(),
             keys.clone(),
@@ -90,7 +104,7 @@ impl Setup {
             around.clone(),
         )?;
         let hands = self.hands;
-        Ok(Reconciler { store, keys, around, facts, config, bundles, hands })
+        Ok(Reconciler { store, keys, around, facts, packs, config, bundles, hands })
     }
 
     fn surroundings(&self, room: &ConfigRoom) -> Surroundings {

@@ -18,7 +18,9 @@ use super::config::{ConfigRoom, ConfigTask};
 use super::epochs::{FactsTask, Follower};
 use super::fetch::tests::origin::ArtefactStore;
 use super::fetch::{FetchLimits, Fetcher};
+use super::packs::PackTask;
 use super::{Reconciler, Surroundings};
+use crate::cache::Cache;
 use crate::facts::{Facts, FactsConfig};
 use crate::protocol::documents::*;
 use crate::protocol::*;
@@ -81,10 +83,11 @@ impl Hands for Counting {
     }
 }
 
-struct World {
-    store: Store,
-    facts: Facts,
-    hq: ArtefactStore,
+pub(crate) struct World {
+    pub(super) store: Store,
+    pub(super) facts: Facts,
+    pub(super) cache: Cache,
+    pub(super) hq: ArtefactStore,
     folder: tempfile::TempDir,
     hands: Arc<Counting>,
     room: ConfigRoom,
@@ -93,10 +96,15 @@ struct World {
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let store = Store::on(InMemoryBackend::new, place(), StateConfig::default()).unwrap();
         let clock = Clock::Known(NOW);
+        let facts = Facts::in_memory(FactsConfig::default()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("answers.redb");
+        let cache = Cache::open(Default::default(), facts.clone(), Default::default(), &file);
         let mut world = Self {
+            cache,
             room: ConfigRoom::open(
                 store.clone(),
                 ConfigDoc::default(),
@@ -105,9 +113,9 @@ impl World {
             )
             .unwrap(),
             store,
-            facts: Facts::in_memory(FactsConfig::default()).unwrap(),
+            facts,
             hq: ArtefactStore::start().await,
-            folder: tempfile::tempdir().unwrap(),
+            folder,
             hands: Arc::default(),
             stop: CancellationToken::new(),
             task: None,
@@ -157,6 +165,14 @@ impl World {
                 catalogues,
                 Box::new(follower),
             ),
+            packs: PackTask::new(
+                store.clone(),
+                keys.clone(),
+                around.clone(),
+                self.fetcher("packs"),
+                self.cache.clone(),
+                Arc::new(|_| true),
+            ),
             config: ConfigTask::new(
                 store.clone(),
                 keys.clone(),
@@ -182,7 +198,7 @@ impl World {
         self.task = Some(tokio::spawn(reconciler.run(self.stop.clone())));
     }
 
-    async fn restart(&mut self) {
+    pub(super) async fn restart(&mut self) {
         self.stop.cancel();
         self.task.take().unwrap().await.unwrap();
         self.start();
@@ -223,7 +239,17 @@ impl World {
         root
     }
 
-    fn want(&self, document: Document, version: u64, bytes: &[u8]) {
+    pub(super) fn want(&self, document: Document, version: u64, bytes: &[u8]) {
+        self.want_signed_by(&director().to_bytes(), document, version, bytes);
+    }
+
+    pub(super) fn want_signed_by(
+        &self,
+        key: &[u8; 32],
+        document: Document,
+        version: u64,
+        bytes: &[u8],
+    ) {
         let who = Identity { place: place(), groups: Vec::new() };
         let pointer = Pointer {
             target: Target::Node(place()),
@@ -235,7 +261,7 @@ impl World {
             issued: NOW,
             expires: None,
         };
-        let signed = Signed::sign(&pointer, &[&director()]).unwrap();
+        let signed = Signed::sign(&pointer, &[&SigningKey::from_bytes(key)]).unwrap();
         let clock = Clock::Known(NOW);
         let write = |writing: &crate::state::Writing<'_>| {
             writing.record_desired(&who, clock, &signed, &pointer)
@@ -252,7 +278,7 @@ impl World {
         id
     }
 
-    fn reported(&self, document: Document) -> Option<Reported> {
+    pub(super) fn reported(&self, document: Document) -> Option<Reported> {
         let all = self.store.reported().unwrap();
         all.into_iter().find(|reported| reported.document == document)
     }
@@ -263,7 +289,7 @@ impl World {
 }
 
 #[track_caller]
-fn until(what: impl Fn() -> bool) -> impl Future<Output = ()> {
+pub(super) fn until(what: impl Fn() -> bool) -> impl Future<Output = ()> {
     let caller = std::panic::Location::caller();
     async move {
         for _ in 0..1000 {

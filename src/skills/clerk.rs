@@ -177,11 +177,16 @@ impl Clerk {
         let text = bind(&kept.text, &mut view).ok()?;
         let record = view.reader.finish();
         let refused = answer::reasons(&kept.refused);
+        let mut read = kept.read;
+        if status.of_pack {
+            // Revisions are a shop's own, and it was made in another.
+            read.iter_mut().for_each(|(name, at)| *at = self.facts.revision_of(name));
+        }
         self.metrics.answered(skill, kept.step.name());
         Some(Answer {
             text,
-            facts: answer::facts_read(&self.facts, &kept.read, &record, now),
-            freshness: answer::ages(&self.facts, &kept.read, &record, now),
+            facts: answer::facts_read(&self.facts, &read, &record, now),
+            freshness: answer::ages(&self.facts, &read, &record, now),
             citations: kept.cited,
             provenance: Provenance {
                 step: kept.step,

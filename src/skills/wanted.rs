@@ -111,6 +111,7 @@ impl Clerk {
                 template_digest: template_digest(terms.template),
                 seed: Some(seed),
                 step: None,
+                language: Some(terms.language.code().to_owned()),
             },
             recipe: recipe.flatten(),
         }

@@ -24,15 +24,20 @@ pub struct Recorded {
 }
 
 impl Writing<'_> {
-    /// Records a command whose signature was verified. Those that are done and expired make room.
+    /// Records a command whose signature was verified; `false` where it is recorded already, under
+    /// whatever number it came: the envelope around a command is not signed, so its number says
+    /// nothing of whether it was done. Those that are done and expired make room.
     pub fn record_command(
         &self,
         now: UnixMillis,
         signed: &Signed<Command>,
         command: &Command,
-    ) -> Result<(), StateError> {
+    ) -> Result<bool, StateError> {
         let most = self.store().config().max_commands;
         let mut commands = self.transaction().open_table(COMMANDS).during(WRITING)?;
+        if commands.get(command.id.0).during(READING)?.is_some() {
+            return Ok(false);
+        }
         if commands.len().during(READING)? >= most {
             let over = |_: [u8; 16], row: (u64, &[u8], Option<&[u8]>)| {
                 !(row.0 <= now.0 && row.2.is_some())
@@ -44,7 +49,7 @@ impl Writing<'_> {
         }
         let bytes = Message::Command(signed.clone()).body()?;
         commands.insert(command.id.0, (command.expires.0, &*bytes, None)).during(WRITING)?;
-        Ok(())
+        Ok(true)
     }
 
     /// Notes where a recorded command stands; `false` where there is no such command.

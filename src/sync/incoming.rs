@@ -109,7 +109,7 @@ impl Session {
         }
         match self.store.write(|writing| writing.record_head(signed, &head)) {
             Ok(_) => self.floor.raise(head.issued),
-            Err(StateError::Unfit(_)) => self.refuse("document"),
+            Err(StateError::Unfit(_) | StateError::TooMany { .. }) => self.refuse("document"),
             Err(error) => return Err(error.into()),
         }
         Ok(())
@@ -136,10 +136,13 @@ impl Session {
         let (keys, at_least) = (self.trust.keys.clone(), self.at_least());
         let (Clock::Known(late) | Clock::Unknown { at_least: late }) = self.clock(now);
         let Some(counted) = envelope.counted else { return Ok(()) };
+        let mut again = false;
         let received = self.counted(envelope, Run::of(counted.seq), |writing| {
             let command = keys.verify(signed, at_least).map_err(|error| error.to_string())?;
-            writing.record_command(late, signed, &command).map_err(|error| error.to_string())?;
-            if late >= command.expires {
+            let new = writing.record_command(late, signed, &command);
+            let new = new.map_err(|error| error.to_string())?;
+            again = !new;
+            if new && late >= command.expires {
                 let (id, outcome) = (command.id, Outcome::Expired);
                 let expired = CommandState { id, outcome, at: late, details: Fields::default() };
                 writing.set_outcome(&expired).map_err(|error| error.to_string())?;
@@ -147,7 +150,7 @@ impl Session {
             Ok(())
         })?;
         // HQ asks again as it has not heard what became of it.
-        if received == Some(Received::Known)
+        if (again || received == Some(Received::Known))
             && let Ok(command) = signed.unverified()
         {
             self.told.forget(command.id);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::error::LineError;
-use super::session::{Do, Now, Session};
+use super::session::{Do, Now, Session, random};
 use crate::protocol::{
     Ask, CommandState, Digest, Document, Fields, Have, List, Message, MessageId, NodeTopic,
     Outcome, Sending, Stream,
@@ -45,12 +45,29 @@ impl Session {
 
     /// Says what has changed of documents and commands.
     pub(super) fn tell_changes(&mut self, now: Now, todo: &mut Vec<Do>) -> Result<(), LineError> {
+        let changes = self.changes(now)?;
+        if changes.is_empty() {
+            return Ok(());
+        }
+        // HQ keeps what was said last by this time. It is stored, so that what is said next is later
+        // even where the clock goes back or the program starts anew in between.
+        let time = self.store.write(|writing| writing.tick(now.wall))?;
+        for (topic, message) in changes {
+            let id = MessageId(random()?);
+            todo.push(Do::Publish(self.say_at(time, id, topic, &message)?));
+        }
+        Ok(())
+    }
+
+    /// What is otherwise than it was last said.
+    fn changes(&mut self, now: Now) -> Result<Vec<(NodeTopic, Message)>, LineError> {
+        let mut changes = Vec::new();
         for reported in self.store.reported()? {
             let document = reported.document;
             let message = Message::Reported(reported);
             let digest = Digest::of(&message.body()?);
             if self.told.reports.insert(document, digest) != Some(digest) {
-                todo.push(Do::Publish(self.say(NodeTopic::Reported(document), &message, now)?));
+                changes.push((NodeTopic::Reported(document), message));
             }
         }
         let mut outcomes = BTreeMap::new();
@@ -65,12 +82,10 @@ impl Session {
             let state = recorded.state.unwrap_or_else(accepted);
             outcomes.insert(state.id, state.outcome);
             if self.told.outcomes.get(&state.id) != Some(&state.outcome) {
-                let topic = NodeTopic::Result(state.id);
-                let message = Message::CommandState(state);
-                todo.push(Do::Publish(self.say(topic, &message, now)?));
+                changes.push((NodeTopic::Result(state.id), Message::CommandState(state)));
             }
         }
         self.told.outcomes = outcomes;
-        Ok(())
+        Ok(changes)
     }
 }

@@ -285,6 +285,16 @@ impl Session {
         let stored = self.store.hybrid_time()?;
         let time = HybridTime::at(now.wall).max(stored.next()).max(self.said.next());
         self.said = time;
+        self.say_at(time, id, topic, message)
+    }
+
+    pub(super) fn say_at(
+        &self,
+        time: HybridTime,
+        id: MessageId,
+        topic: NodeTopic,
+        message: &Message,
+    ) -> Result<Outgoing, LineError> {
         let sender: &Sender = self.store.sender();
         let envelope = Envelope::new(sender, id, time, message)?;
         Ok(Outgoing {
@@ -296,7 +306,7 @@ impl Session {
     }
 }
 
-fn random() -> Result<[u8; 16], LineError> {
+pub(super) fn random() -> Result<[u8; 16], LineError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(StateError::Random)?;
     Ok(bytes)

@@ -62,6 +62,9 @@ pub struct CacheMetrics {
     memory: Gauge,
     disk: Gauge,
     making: Gauge,
+    of_pack: Family<RouteLabels, Counter>,
+    pack_entries: Gauge,
+    pack_epoch: Gauge,
 }
 
 impl Default for CacheMetrics {
@@ -79,6 +82,9 @@ impl Default for CacheMetrics {
             memory: Gauge::default(),
             disk: Gauge::default(),
             making: Gauge::default(),
+            of_pack: Family::default(),
+            pack_entries: Gauge::default(),
+            pack_epoch: Gauge::default(),
         }
     }
 }
@@ -98,6 +104,9 @@ impl CacheMetrics {
         Metric::CacheMemory.register(registry, metrics.memory.clone());
         Metric::CacheDisk.register(registry, metrics.disk.clone());
         Metric::CacheMaking.register(registry, metrics.making.clone());
+        Metric::CacheOfPack.register(registry, metrics.of_pack.clone());
+        Metric::CachePackEntries.register(registry, metrics.pack_entries.clone());
+        Metric::CachePackEpoch.register(registry, metrics.pack_epoch.clone());
         metrics
     }
 
@@ -142,6 +151,18 @@ impl CacheMetrics {
         self.entries.set(entries as i64);
         self.memory.set(memory_bytes as i64);
         self.disk.set(disk_bytes as i64);
+    }
+
+    /// An answer of a pack was found to hold here and taken up.
+    pub fn of_pack(&self, route: &str) {
+        self.of_pack.get_or_create(&RouteLabels { route: route.to_owned() }).inc();
+    }
+
+    /// The number of the pack whose answers are given, and how many it has.
+    pub fn packs(&self, pack: Option<(u64, usize)>) {
+        let (epoch, entries) = pack.unwrap_or_default();
+        self.pack_epoch.set(i64::try_from(epoch).unwrap_or(i64::MAX));
+        self.pack_entries.set(entries as i64);
     }
 
     /// Answers that are being made, after a change.

@@ -71,6 +71,12 @@ pub enum Metric {
     CacheDisk,
     /// Answers that are being made.
     CacheMaking,
+    /// Answers of packs that were found to hold here.
+    CacheOfPack,
+    /// Answers of the pack that is given.
+    CachePackEntries,
+    /// Its number.
+    CachePackEpoch,
     /// Answers of skills by the step that gave them.
     SkillAnswers,
     /// Generated texts that checks refused, by reason.
@@ -153,7 +159,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 70] = [
+    pub const ALL: [Self; 73] = [
         Self::TimeToFirstToken,
         Self::TimePerOutputToken,
         Self::GenerationDuration,
@@ -185,6 +191,9 @@ impl Metric {
         Self::CacheMemory,
         Self::CacheDisk,
         Self::CacheMaking,
+        Self::CacheOfPack,
+        Self::CachePackEntries,
+        Self::CachePackEpoch,
         Self::SkillAnswers,
         Self::SkillRefused,
         Self::InferenceDuration,
@@ -348,6 +357,17 @@ impl Metric {
             ),
             Self::CacheMaking => {
                 ("endcap_cache_making", None, "Answers that are being made through the cache")
+            }
+            Self::CacheOfPack => (
+                "endcap_cache_pack_answers",
+                None,
+                "Answers of packs that were found to hold here and were taken up, by route",
+            ),
+            Self::CachePackEntries => {
+                ("endcap_cache_pack_entries", None, "Answers of the pack that HQ wants here")
+            }
+            Self::CachePackEpoch => {
+                ("endcap_cache_pack_epoch", None, "Number of the pack that HQ wants here")
             }
             Self::InferenceDuration => (
                 "endcap_inference_duration",

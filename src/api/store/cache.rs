@@ -36,6 +36,8 @@ pub(in crate::api) struct Stats {
     routes: BTreeMap<&'static str, RouteStats>,
     /// Kept answers that are gone, by reason.
     gone: BTreeMap<&'static str, u64>,
+    /// The pack whose answers are given; null where HQ wants none.
+    pack: Option<Pack>,
 }
 
 /// How one route does.
@@ -107,6 +109,33 @@ struct Entry {
     bytes: u64,
     /// What is known of its question's meaning and of hits by meaning.
     meaning: Vec<String>,
+    /// Its language, where that is known.
+    language: Option<String>,
+    /// The pack that it came with; null where it was made here.
+    pack: Option<OfPack>,
+}
+
+/// A pack of answers that HQ had made elsewhere.
+#[derive(Debug, Serialize, JsonSchema)]
+struct OfPack {
+    /// Its number.
+    epoch: u64,
+    /// What HQ calls it.
+    name: Option<String>,
+}
+
+/// The pack whose answers are given.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Pack {
+    /// Its number.
+    epoch: u64,
+    /// What HQ calls it.
+    name: Option<String>,
+    /// Answers that are kept of it, and those that have no room here or cannot be read.
+    entries: usize,
+    left_out: usize,
+    /// What it takes on disk, beside answers that are made here.
+    disk_bytes: u64,
 }
 
 /// A fact that an answer stands on.
@@ -142,6 +171,11 @@ impl From<Why> for Entry {
             saved_ms: why.cost.ms.saturating_mul(u64::from(why.asked.saturating_sub(1))),
             bytes: why.bytes,
             meaning: why.meaning,
+            language: why.provenance.language,
+            pack: why.pack.map(|mark| OfPack {
+                epoch: mark.epoch,
+                name: mark.name.as_deref().map(str::to_owned),
+            }),
         }
     }
 }
@@ -207,6 +241,13 @@ pub(in crate::api) async fn stats(State(service): State<Arc<Service>>) -> Json<S
         making: stats.making,
         routes: stats.routes.into_iter().map(|(name, stats)| (name, stats.into())).collect(),
         gone: stats.gone,
+        pack: stats.pack.map(|pack| Pack {
+            epoch: pack.epoch,
+            name: pack.name,
+            entries: pack.entries,
+            left_out: pack.left_out,
+            disk_bytes: pack.disk_bytes,
+        }),
     })
 }
 

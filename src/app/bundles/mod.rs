@@ -11,6 +11,7 @@ mod parts;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt as _;
@@ -129,10 +130,17 @@ impl Bundles {
         Ok(())
     }
 
+    /// The packages that aliases lead to.
+    fn led_to(&self) -> BTreeSet<String> {
+        let aliases = self.shelf.aliases().into_iter();
+        aliases.flat_map(|alias| alias.shares).map(|share| share.package).collect()
+    }
+
     /// Lets go of the packages of other bundles; they stay on the disk.
     async fn unload(&self, kept: &[&Digest]) {
+        let led_to = self.led_to();
         for shelved in self.shelf.list().iter().filter(|one| digits_of(&one.name).is_some()) {
-            if is_of_any(&shelved.name, kept.iter().copied()) {
+            if is_of_any(&shelved.name, kept.iter().copied()) || led_to.contains(&shelved.name) {
                 continue;
             }
             if let Err(error) = self.shelf.unload(&shelved.name).await {
@@ -157,7 +165,8 @@ impl Bundles {
                 self.unpoint(Some(bundle.alias.as_str())).await?;
                 live = Some(package);
             }
-            None => self.unpoint(None).await?,
+            None if wanted.taken_back => self.unpoint(None).await?,
+            None => {}
         }
         let kept: Vec<&Digest> = [&wanted.live, &wanted.beside].into_iter().flatten().collect();
         self.unload(&kept).await;
@@ -173,14 +182,15 @@ impl Bundles {
         Ok(())
     }
 
-    /// Removes packages of other bundles than these from the disk.
+    /// Removes packages of other bundles than these from the disk, but for those that answer.
     async fn remove_but(&self, wanted: &[Digest]) -> Result<(), StageError> {
-        let (packages, wanted) = (self.packages.clone(), wanted.to_vec());
+        let (packages, wanted, led_to) = (self.packages.clone(), wanted.to_vec(), self.led_to());
         let removed = blocking(move || {
             let all = packages.list().map_err(failed)?.into_iter();
             let of_bundles = all.filter(|package| package.manifest().bundle.is_some());
             let names = of_bundles.map(|package| package.name().to_owned());
-            let others: Vec<String> = names.filter(|name| !is_of_any(name, &wanted)).collect();
+            let others: Vec<String> =
+                names.filter(|name| !is_of_any(name, &wanted) && !led_to.contains(name)).collect();
             for name in &others {
                 packages.let_go(name).map_err(failed)?;
             }

@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::Served;
 use crate::api::shelf::Shelf;
 use crate::app::bundles::Bundles;
 use crate::cache::{Cache, Purge};
@@ -86,12 +87,16 @@ impl Follow {
         let origin = |base: String| Origin { base, wan: true, token_file: token_file.clone() };
         let files = Files::open(&self.data_dir.join("bundles")).map_err(|error| told(&error))?;
         let packages = Packages::open(&self.data_dir).map_err(|error| told(&error))?;
+        let shelf = Arc::clone(&self.shelf);
+        let known_model = move |digest: &str| answers(&*shelf, digest);
         let stage = Bundles::new(files, packages, self.shelf, self.metrics);
         let setup = Setup {
             store: self.store,
             keys: self.trust.keys,
             catalogues: self.catalogues,
             facts: self.facts,
+            cache: self.cache.clone(),
+            known_model: Arc::new(known_model),
             data_dir: self.data_dir,
             origins: self.hq.map(origin).into_iter().collect(),
             tls: tls.map(|tls| (*tls).clone()),
@@ -106,6 +111,15 @@ impl Follow {
     }
 }
 
+/// Whether a model of this digest is in memory.
+fn answers(shelf: &dyn Shelf, digest: &str) -> bool {
+    let is_it = |served: &Served| match served {
+        Served::Language(served) => served.digest == digest,
+        Served::Network(_) => false,
+    };
+    shelf.loaded().iter().any(is_it)
+}
+
 /// The commands of rooms that know nothing of HQ.
 struct Known(Cache);
 
@@ -114,7 +128,10 @@ impl Hands for Known {
         let known = name == "cache.purge";
         known.then(|| {
             async {
-                let dropped = self.0.purge(&Purge::All);
+                let cache = self.0.clone();
+                let purge = move || cache.purge(&Purge::All);
+                let dropped = tokio::task::spawn_blocking(purge).await;
+                let dropped = dropped.map_err(|error| error.to_string())?;
                 let count = i64::try_from(dropped.entries).unwrap_or(i64::MAX);
                 let name = "entries".parse().map_err(|error| format!("{error}"))?;
                 Fields::new(BTreeMap::from([(name, Value::from(count))]))

@@ -9,7 +9,9 @@ mod identity;
 mod keep;
 mod notes;
 mod opened;
+mod receipts;
 mod renewal;
+mod repeats;
 mod settings;
 mod telemetry;
 mod view;
@@ -113,6 +115,13 @@ impl Line {
         notes.event("server.started", [("version", env!("CARGO_PKG_VERSION").into())]);
         self.notes = Some(notes.clone());
         self.tasks.spawn(writer);
+        let receipts = receipts::Receipts {
+            store: store.clone(),
+            facts: facts.clone(),
+            cache: cache.clone(),
+            shelf: Arc::clone(&shelf),
+            catalogues: identity.catalogues(),
+        };
         let follow = follow::Follow {
             store: store.clone(),
             trust: resolved.trust.clone(),
@@ -148,6 +157,7 @@ impl Line {
         self.tasks.spawn(until(stop(), shown.run(status, show)));
         self.tasks.spawn(until(stop(), watch::warnings(warned, notes.clone())));
         self.tasks.spawn(until(stop(), watch::models(shelf, notes.clone())));
+        self.tasks.spawn(until(stop(), receipts.run()));
         let measured = telemetry::Measured { metrics, facts, folder: config.data_dir.clone() };
         self.tasks.spawn(until(stop(), telemetry::run(measured, notes, every)));
     }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
 use super::notes::Notes;
+use super::repeats::Repeats;
 use crate::api::shelf::{Presence, Shelf};
 use crate::protocol::{Fields, Level, LogLine, Message, Name, Stream, Text, Value};
 use crate::telemetry::Warned;
@@ -16,7 +17,12 @@ const LOOK: Duration = Duration::from_secs(2);
 
 /// Tells HQ of warnings and errors.
 pub(super) async fn warnings(mut warned: mpsc::Receiver<Warned>, notes: Notes) {
-    while let Some(warned) = warned.recv().await {
+    let mut repeats = Repeats::default();
+    while let Some(mut warned) = warned.recv().await {
+        let Some(before) = repeats.pass(&warned, Instant::now()) else { continue };
+        if before > 0 {
+            warned.fields.push(("also_before", before.to_string()));
+        }
         if let Some(line) = line(&warned) {
             notes.tell(Stream::Log, Message::Log(line));
         }

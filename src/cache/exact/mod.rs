@@ -128,6 +128,14 @@ impl Exact {
         keys.iter().filter_map(|key| index.remove(key)).collect()
     }
 
+    /// Forgets every entry that came with a pack.
+    pub(super) fn remove_of_packs(&self) {
+        let mut index = self.write();
+        let of_packs = index.slots().filter(|slot| slot.head().pack.is_some());
+        let keys: Vec<Key> = of_packs.map(|slot| slot.head().key).collect();
+        keys.iter().for_each(|key| drop(index.remove(key)));
+    }
+
     /// The entries that stand on one of these facts.
     pub(super) fn standing_on(&self, names: &[Name]) -> Vec<Found> {
         let index = self.read();

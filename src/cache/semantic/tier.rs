@@ -17,6 +17,8 @@ use crate::telemetry::CacheMetrics;
 /// What an entry takes here at most, in bytes: a vector of 384 dimensions, its signature, and room
 /// that tables keep free to grow.
 const BYTES_PER_ENTRY: u64 = 1536;
+/// Questions of packs are taken up while the index is filled to no more than this part.
+const PACKS_PART: (usize, usize) = (1, 2);
 
 /// An entry whose question means the same.
 #[derive(Debug, Clone, PartialEq)]
@@ -137,6 +139,16 @@ impl Semantic {
     pub(in crate::cache) fn take_up(&self, key: Key, scope: Scope, meaning: &[u8]) {
         if let Some(meaning) = Meaning::read(meaning) {
             self.lock().put(key, scope, &meaning);
+        }
+    }
+
+    /// Takes up the question of an answer that came with a pack, as far as there is room beside what was
+    /// asked here; an answer of this key that was made here keeps its own.
+    pub(in crate::cache) fn take_up_beside(&self, key: Key, scope: Scope, meaning: &[u8]) {
+        let Some(meaning) = Meaning::read(meaning) else { return };
+        let mut state = self.lock();
+        if state.index.has_room(PACKS_PART) && !state.index.has(&key) {
+            state.put(key, scope, &meaning);
         }
     }
 

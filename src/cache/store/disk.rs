@@ -12,7 +12,7 @@ use redb::{
 };
 
 /// Changes whenever a value is written in another way; what is of another form is dropped.
-const FORM: &[u8] = b"1";
+const FORM: &[u8] = b"2";
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 /// In the table of what belongs to no entry.
 const WATCHED: &str = "watched";
@@ -212,7 +212,11 @@ impl Disk {
         Ok(stored)
     }
 
-    fn begin(&self) -> Result<WriteTransaction, StoreError> {
+    pub(super) fn database(&self) -> &Database {
+        &self.0
+    }
+
+    pub(super) fn begin(&self) -> Result<WriteTransaction, StoreError> {
         let mut write = self.0.begin_write()?;
         // A start after a power cut then need not read the whole file.
         write.set_quick_repair(true);
@@ -222,7 +226,7 @@ impl Disk {
 
 /// What a value takes on disk: large ones have a power of two of pages, small ones share a page
 /// that is two thirds full.
-fn room_of(bytes: usize) -> u64 {
+pub(in crate::cache) fn room_of(bytes: usize) -> u64 {
     let bytes = bytes as u64 + 256;
     if bytes <= SHARED_PAGE_BYTES {
         bytes * 3 / 2

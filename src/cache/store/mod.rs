@@ -5,6 +5,7 @@
 //! written yet is made again when it is asked for. The file may be deleted at any time.
 
 mod disk;
+mod packs;
 mod row;
 mod writer;
 
@@ -17,7 +18,8 @@ use std::time::Duration;
 use super::entry::Tally;
 use super::exact::Found;
 use super::{Events, Head, Key};
-pub(super) use disk::{Disk, StoreError};
+pub(super) use disk::{Disk, StoreError, room_of};
+pub(super) use packs::{PackEntries, PackRow, PackSet, PackSets};
 
 /// What is to be written of one key.
 #[derive(Clone)]
@@ -123,6 +125,11 @@ impl Store {
             tracing::error!(%error, "answers are kept in memory only: no thread can be started");
         }
         Self { disk, queue, thread: thread.ok() }
+    }
+
+    /// The file, for packs, which are written by whoever brings them.
+    pub(super) fn disk(&self) -> &Disk {
+        &self.disk
     }
 
     pub(super) fn keep(&self, found: &Found, events: &Events, meaning: Option<Meaning>) {

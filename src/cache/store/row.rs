@@ -39,6 +39,7 @@ struct Told<T> {
     model_digest: T,
     template_digest: T,
     step: Option<T>,
+    language: Option<T>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -67,6 +68,7 @@ pub(super) fn written(
             model_digest: told.model_digest.clone(),
             template_digest: told.template_digest.clone(),
             step: told.step.clone(),
+            language: told.language.clone(),
         },
         seed: head.seed,
         record: Read {
@@ -120,6 +122,7 @@ impl RowReader {
             made_ms: row.made_ms,
             cost: row.cost,
             bytes: row.body_bytes,
+            pack: None,
         };
         let tally = Tally::new(row.asked, row.last_ms);
         Ok(Kept { head, tally, bytes: row.disk_bytes, meaning: row.meaning })
@@ -141,6 +144,7 @@ impl RowReader {
                 && known.model_digest == told.model_digest
                 && known.template_digest == told.template_digest
                 && known.step.as_deref() == told.step
+                && known.language.as_deref() == told.language
         };
         if let Some(known) = self.provenances.iter().find(same) {
             return Arc::clone(known);
@@ -151,6 +155,7 @@ impl RowReader {
             model_digest: told.model_digest.to_owned(),
             template_digest: told.template_digest.to_owned(),
             step: told.step.map(str::to_owned),
+            language: told.language.map(str::to_owned),
             seed: None,
         });
         self.provenances.push(Arc::clone(&made));

@@ -5,6 +5,7 @@ mod failures;
 mod flights;
 mod meaning;
 mod night;
+mod packs;
 mod property;
 mod reports;
 mod restart;

@@ -3,6 +3,7 @@
 mod backup;
 mod broker;
 mod bundle;
+mod cache;
 mod commands;
 mod config;
 mod documents;
@@ -11,6 +12,7 @@ mod facts;
 mod groups;
 mod people;
 mod place;
+mod recalls;
 mod serve;
 mod stores;
 
@@ -31,6 +33,8 @@ Examples:
   endcap hq bundle publish bundle.json
   endcap hq bundle deploy smollm2-2 --group north --approve --watch
   endcap hq bundle revert 7 --approve --watch
+  endcap hq cache publish copy.pack --name copy --all
+  endcap hq recalls
   endcap hq cmd store-1/box-a cache.purge --wait
   endcap hq status store-1
 
@@ -63,6 +67,13 @@ pub(in crate::cli) enum HqCommand {
         #[command(subcommand)]
         command: bundle::BundleCommand,
     },
+    /// Make packs of answers, want them at boxes, take them back
+    Cache {
+        #[command(subcommand)]
+        command: cache::CacheCommand,
+    },
+    /// Show which boxes have confirmed a recall, and which are silent
+    Recalls(recalls::Recalls),
     /// Let one box enrol, once; prints its token
     EnrollToken(enrol::EnrollToken),
     /// Take a box's identity back; what it says is left aside, and its token opens nothing
@@ -99,6 +110,8 @@ impl HqCommand {
             Self::Groups { command } => command.run().await,
             Self::Facts { command } => command.run().await,
             Self::Bundle { command } => command.run().await,
+            Self::Cache { command } => command.run().await,
+            Self::Recalls(recalls) => recalls.run().await,
             Self::EnrollToken(token) => token.run().await,
             Self::Revoke(revoke) => revoke.run().await,
             Self::Cmd(cmd) => cmd.run().await,

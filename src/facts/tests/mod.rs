@@ -4,6 +4,7 @@ mod model;
 mod power_cut;
 mod publication;
 mod reading;
+mod sealing;
 mod writing;
 
 use serde_json::{Value, json};

@@ -103,11 +103,12 @@ impl Asked {
 }
 
 pub(super) async fn write(service: Arc<Service>, call: Call) -> Result<Response, Problem> {
-    let digest: Digest = call.param("digest")?;
+    let (actor, digest) = (call.actor()?.clone(), call.param::<Digest>("digest")?);
     let pieces = call.body.into_data_stream().map(|piece| {
         piece.map_err(|_| HqError::Value { field: "body", why: "it broke off".to_owned() })
     });
     let size_bytes = service.hq.artefacts().receive(digest, pieces.boxed()).await?;
+    service.hq.note_artefact(&actor, digest, size_bytes).await?;
     Ok(Json(Kept { digest: digest.to_string(), size_bytes }).into_response())
 }
 

@@ -20,6 +20,7 @@ mod enrolment;
 mod json;
 mod openapi;
 mod operations;
+mod packs;
 mod people;
 mod problem;
 mod registry;

@@ -16,7 +16,7 @@ use super::call::{Call, Caller};
 use super::service::Service;
 use super::{
     artefacts, bundles, catalogues, commands, config, deployments, documents, enrolment,
-    operations, people, registry, told,
+    operations, packs, people, registry, told,
 };
 use crate::hq::pages;
 use crate::hq::users::Role;
@@ -187,6 +187,18 @@ pub(super) static ROUTES: &[Route] = &[
         [] None => Content::Json(of::<catalogues::Catalogues>), catalogues::list),
     route!(POST "/hq/v1/tenants/{tenant}/catalogues/{catalogue}/facts", OPERATOR, "Pushes facts, a JSON object a line, as one epoch",
         [catalogues::REPLACE] Some(of::<crate::facts::Change>) => Content::Json(of::<crate::hq::catalogues::Pushed>), catalogues::push),
+    route!(GET "/hq/v1/tenants/{tenant}/packs", VIEWER, "Packs of answers, the newest first",
+        [] None => Content::Json(of::<packs::Packs>), packs::list),
+    route!(POST "/hq/v1/tenants/{tenant}/packs", OPERATOR, "Makes a pack of an exported file that is an artefact here",
+        [] Some(of::<packs::NewPack>) => Content::Json(of::<crate::hq::packs::PackRow>), packs::make),
+    route!(POST "/hq/v1/tenants/{tenant}/packs/{epoch}/want", OPERATOR, "Wants a pack at a box, a group, a store or everywhere",
+        [] Some(of::<packs::Aimed>) => Content::Json(of::<packs::WantedNow>), packs::want),
+    route!(POST "/hq/v1/tenants/{tenant}/packs/roll-back", OPERATOR, "Wants the pack before again, or none where there was none",
+        [] Some(of::<packs::Aimed>) => Content::Json(of::<packs::WantedNow>), packs::roll_back),
+    route!(GET "/hq/v1/tenants/{tenant}/recalls", VIEWER, "Recalls, and how many boxes have confirmed each",
+        [] None => Content::Json(of::<packs::Recalls>), packs::recalls),
+    route!(GET "/hq/v1/tenants/{tenant}/catalogues/{catalogue}/recalls/{recall}", VIEWER, "What each box told of a recall, the silent first",
+        [] None => Content::Json(of::<packs::Receipts>), packs::receipts),
     route!(GET "/hq/v1/tenants/{tenant}/claims", ADMIN, "Claims, the newest first",
         [] None => Content::Json(of::<enrolment::Claims>), enrolment::claims),
     route!(POST "/hq/v1/tenants/{tenant}/claims", ADMIN, "Lets one box enrol, once; shows the token this once",

@@ -87,6 +87,24 @@ async fn a_node_speaks_and_hears_under_its_own_name_only() {
 }
 
 #[tokio::test]
+async fn a_node_that_calls_itself_as_another_does_not_end_its_connection() {
+    let house = House::new().await;
+    let mosquitto = Mosquitto::start(&house.hq).await;
+    let (mine, theirs) = (place(), "acme/store-1/box-b".parse().unwrap());
+    let (my_folder, their_folder) =
+        (enrolled(&house.hq, &mine).await, enrolled(&house.hq, &theirs).await);
+    let mut node = connected(&mosquitto, my_folder.path(), "acme.store-1.box-a").await.unwrap();
+    subscribed(&mut node, &["r/v1/acme/store-1/box-a/cmd/+"]).await;
+    for name in ["acme.store-1.box-a", "acme/store-1/box-a"] {
+        assert!(connected(&mosquitto, their_folder.path(), name).await.is_some());
+    }
+    let hq = connected(&mosquitto, &mosquitto.hq_folder(), "hq-1").await.unwrap();
+    say(&hq, "r/v1/acme/store-1/box-a/cmd/01", "for box-a");
+    say(&hq, "r/v1/acme/store-1/box-a/cmd/02", "the last");
+    assert_eq!(until(&mut node, "the last").await, ["for box-a"], "it was thrown out");
+}
+
+#[tokio::test]
 async fn a_revoked_node_says_and_hears_nothing_once_the_broker_knows() {
     let house = House::new().await;
     let mosquitto = Mosquitto::start(&house.hq).await;

@@ -1,14 +1,12 @@
 //! The facts of an epoch as artefacts: all of them, or what changed since an earlier one.
 
-use std::io::{Seek as _, Write};
-
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::StreamExt as _;
 use tokio::sync::mpsc;
-use tokio_util::io::ReaderStream;
 
 use crate::hq::error::HqError;
+use crate::hq::measured_file::{MeasuredFile, packed};
 use crate::hq::service::Hq;
-use crate::protocol::documents::{Artefact, ArtefactBuilder, ChangeWriter, FactChange, Leaf, root};
+use crate::protocol::documents::{Artefact, ChangeWriter, FactChange, Leaf, root};
 use crate::protocol::{Digest, Label, Text};
 
 /// Facts on their way from the database to what hashes or packs them.
@@ -57,23 +55,16 @@ impl Hq {
     ) -> Result<Artefact, HqError> {
         let (changes, mut taken) = mpsc::channel::<FactChange>(MAX_WAITING);
         let packing = tokio::task::spawn_blocking(move || {
-            let file = tempfile::tempfile().map_err(|error| packed(&error))?;
-            let mut writer = ChangeWriter::new(Both { file, sum: ArtefactBuilder::default() })
-                .map_err(|error| packed(&error))?;
+            let file = MeasuredFile::new().map_err(|error| packed(&error))?;
+            let mut writer = ChangeWriter::new(file).map_err(|error| packed(&error))?;
             while let Some(change) = taken.blocking_recv() {
                 writer.write(&change).map_err(|error| packed(&error))?;
             }
-            let Both { mut file, sum } = writer.finish().map_err(|error| packed(&error))?;
-            file.rewind().map_err(|error| packed(&error))?;
-            Ok::<_, HqError>((file, sum.finish()?))
+            writer.finish().map_err(|error| packed(&error))?.finish()
         });
         self.send_changes(tenant, catalogue, after, changes).await?;
         let done = packing.await.map_err(|_| HqError::Pack("a worker failed".to_owned()))?;
-        let (file, artefact) = done?;
-        let pieces = ReaderStream::new(tokio::fs::File::from_std(file));
-        let pieces = pieces.map_err(|error| packed(&error)).boxed();
-        self.artefacts.receive(artefact.digest, pieces).await?;
-        Ok(artefact)
+        done?.keep(&self.artefacts).await
     }
 
     async fn send_changes(
@@ -106,24 +97,6 @@ impl Hq {
     }
 }
 
-/// What is written, and what it adds up to.
-struct Both {
-    file: std::fs::File,
-    sum: ArtefactBuilder,
-}
-
-impl Write for Both {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.file.write_all(bytes)?;
-        self.sum.write_all(bytes)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
-    }
-}
-
 enum Fault {
     Read(HqError),
     Order(crate::protocol::documents::Unordered),
@@ -142,8 +115,4 @@ impl Fault {
             Self::Order(error) => packed(&error),
         }
     }
-}
-
-fn packed(error: &dyn std::error::Error) -> HqError {
-    HqError::Pack(error.to_string())
 }

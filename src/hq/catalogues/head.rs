@@ -1,5 +1,6 @@
 //! From an epoch to what stores are told of it.
 
+use super::made::note;
 use crate::hq::clock::now;
 use crate::hq::database::{Transaction, commit};
 use crate::hq::error::HqError;
@@ -21,6 +22,11 @@ pub(in crate::hq) async fn heads_for(
     change: &mut Transaction,
     tenant: &Label,
 ) -> Result<Vec<Signed<FactsHead>>, HqError> {
+    let heads = heads(change, tenant).await?;
+    heads.iter().map(|head| Ok(hq.director.sign(head)?)).collect()
+}
+
+async fn heads(change: &mut Transaction, tenant: &Label) -> Result<Vec<FactsHead>, HqError> {
     let select = "SELECT name, epoch, root, path, at_ms FROM catalogues
          WHERE tenant = $1 AND epoch > 0 ORDER BY name LIMIT $2";
     let rows: Vec<HeadColumns> = sqlx::query_as(select)
@@ -29,8 +35,7 @@ pub(in crate::hq) async fn heads_for(
         .fetch_all(&mut **change)
         .await
         .map_err(HqError::database("reading heads of facts"))?;
-    let sign = |row| Ok(hq.director.sign(&head(tenant, row)?)?);
-    rows.into_iter().map(sign).collect()
+    rows.into_iter().map(|row| head(tenant, row)).collect()
 }
 
 fn head(tenant: &Label, (name, epoch, root, path, at): HeadColumns) -> Result<FactsHead, HqError> {
@@ -79,35 +84,39 @@ impl Hq {
             return Ok(applied);
         }
         let (root, facts) = self.root_of(tenant, catalogue).await?;
-        let index = self.index(tenant, catalogue, applied, root).await?;
+        let (index, mut files) = self.index(tenant, catalogue, applied, root).await?;
         let (whole, delta) = (
             index.whole.size_bytes,
             index.deltas.iter().next().map(|delta| delta.artefact.size_bytes),
         );
         let digest = self.artefacts.put(index.to_bytes()?).await?;
-        let made = Made { epoch: applied, root, path: artefact_path(digest), facts, whole, delta };
+        files.push(digest);
+        let path = artefact_path(digest);
+        let made = Made { epoch: applied, root, path, facts, whole, delta, files };
         self.tell_head(tenant, catalogue, made).await?;
         Ok(applied)
     }
 
+    /// The index of an epoch, and the files that were made for it.
     async fn index(
         &self,
         tenant: &Label,
         catalogue: &Label,
         epoch: u64,
         root: Digest,
-    ) -> Result<FactsIndex, HqError> {
+    ) -> Result<(FactsIndex, Vec<Digest>), HqError> {
         let whole = self.pack(tenant, catalogue, 0).await?;
-        let mut deltas = Vec::new();
+        let (mut deltas, mut files) = (Vec::new(), vec![whole.digest]);
         for from_epoch in (epoch.saturating_sub(MAX_DELTAS).max(1)..epoch).rev() {
             let artefact = self.pack(tenant, catalogue, from_epoch).await?;
+            files.push(artefact.digest);
             // What is farther back is longer still.
             if artefact.size_bytes >= whole.size_bytes {
                 break;
             }
             deltas.push(FactsDelta { from_epoch, artefact });
         }
-        Ok(FactsIndex { epoch, root, whole, deltas: List::new(deltas)? })
+        Ok((FactsIndex { epoch, root, whole, deltas: List::new(deltas)? }, files))
     }
 
     async fn tell_head(
@@ -135,6 +144,7 @@ impl Hq {
             .execute(&mut *change)
             .await
             .map_err(ending())?;
+        note(&mut change, (tenant, catalogue, made.epoch), &made.files, now).await?;
         // What was removed before the oldest delta begins is in none of them.
         let forget = "DELETE FROM facts
              WHERE tenant = $1 AND catalogue = $2 AND digest IS NULL AND epoch <= $3";
@@ -155,12 +165,30 @@ impl Hq {
             issued: now,
             expires: None,
         };
-        let message = Message::FactsHead(self.director.sign(&head)?);
-        let payload = self.clock.envelope(&message, now)?.to_bytes()?;
-        let (tenant, catalogue) = (tenant.clone(), catalogue.clone());
-        let topic = Topic::FactsHead { tenant, catalogue }.to_string();
-        self.say([Outgoing { topic, payload, retain: true }]);
+        self.say([self.head_message(&head, now)?]);
         Ok(())
+    }
+
+    /// The heads of all catalogues, for a broker that may have lost those that were said: a store would
+    /// hear of them with its next question only.
+    pub(in crate::hq) async fn heads_again(&self) -> Result<Vec<Outgoing>, HqError> {
+        let (now, tenants) = (now(), self.registry().tenants().await?);
+        let mut reading = self.database.read().await?;
+        let mut said = Vec::new();
+        for tenant in tenants {
+            for head in heads(&mut reading, &tenant).await? {
+                said.push(self.head_message(&head, now)?);
+            }
+        }
+        Ok(said)
+    }
+
+    fn head_message(&self, head: &FactsHead, now: UnixMillis) -> Result<Outgoing, HqError> {
+        let message = Message::FactsHead(self.director.sign(head)?);
+        let payload = self.clock.envelope(&message, now)?.to_bytes()?;
+        let (tenant, catalogue) = (head.tenant.clone(), head.catalogue.clone());
+        let topic = Topic::FactsHead { tenant, catalogue }.to_string();
+        Ok(Outgoing { topic, payload, retain: true })
     }
 }
 
@@ -172,4 +200,6 @@ struct Made {
     facts: u64,
     whole: u64,
     delta: Option<u64>,
+    /// All of its artefacts.
+    files: Vec<Digest>,
 }

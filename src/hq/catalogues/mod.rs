@@ -6,6 +6,7 @@
 
 mod changes;
 mod head;
+mod made;
 mod push;
 mod spool;
 

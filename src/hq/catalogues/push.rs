@@ -13,6 +13,7 @@ use crate::hq::key_file::random;
 use crate::hq::registry::require_tenant;
 use crate::hq::rows::{int, uint};
 use crate::hq::service::Hq;
+use crate::protocol::limits::MAX_LISTED;
 use crate::protocol::{Label, MessageId};
 
 /// Lines that are read back at once.
@@ -95,6 +96,7 @@ impl Hq {
         let mut change = self.database.begin().await?;
         require_tenant(&mut change, tenant).await?;
         let making = || HqError::database("beginning an epoch of facts");
+        require_room(&mut change, tenant, catalogue).await?;
         let insert = "INSERT INTO catalogues (tenant, name) VALUES ($1, $2) ON CONFLICT DO NOTHING";
         sqlx::query(insert)
             .bind(tenant.as_str())
@@ -114,6 +116,26 @@ impl Hq {
         let done = Pushed { epoch: uint(applied), changed: 0, removed: 0, unchanged: 0 };
         Ok(Into { change, tenant, catalogue, epoch: next, push, done })
     }
+}
+
+/// Refuses a catalogue that nodes would not be told of, as their snapshots name no more.
+async fn require_room(
+    change: &mut Transaction,
+    tenant: &Label,
+    catalogue: &Label,
+) -> Result<(), HqError> {
+    let select = "SELECT count(*) FROM catalogues WHERE tenant = $1 AND name <> $2";
+    let (others,): (i64,) = sqlx::query_as(select)
+        .bind(tenant.as_str())
+        .bind(catalogue.as_str())
+        .fetch_one(&mut **change)
+        .await
+        .map_err(HqError::database("counting catalogues"))?;
+    let (found, most) = (uint(others) + 1, MAX_LISTED as u64);
+    if found > most {
+        return Err(HqError::TooMuch { what: "catalogues of one tenant", found, most });
+    }
+    Ok(())
 }
 
 impl Into<'_> {

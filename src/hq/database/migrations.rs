@@ -9,9 +9,11 @@ const FORMS: &[(i64, &str, &str)] = &[
     (1, "start", include_str!("0001_start.sql")),
     (2, "deployments", include_str!("0002_deployments.sql")),
     (3, "history", include_str!("0003_history.sql")),
+    (4, "packs", include_str!("0004_packs.sql")),
     (5, "identity", include_str!("0005_identity.sql")),
     (6, "speed", include_str!("0006_speed.sql")),
     (7, "doubles", include_str!("0007_doubles.sql")),
+    (8, "made", include_str!("0008_made.sql")),
 ];
 
 /// Brings the database to the last form.

@@ -24,6 +24,10 @@ pub(super) struct Node {
     boots: Boots,
     ledger: Option<Ledger>,
     presence_ms: Option<UnixMillis>,
+    /// Whether it was heard; what a broker kept of it says nothing new.
+    heard: bool,
+    /// Whether it counts from the beginning: it lost its disk, or there is another box.
+    anew: bool,
 }
 
 /// One stream of one ledger of one node.
@@ -64,10 +68,12 @@ impl<'a> Batch<'a> {
 
     /// Takes one message.
     pub(super) async fn take(&mut self, from: &Incoming, heard: &Heard) -> Result<(), HqError> {
-        if self.node(&heard.place).await?.is_none() {
+        let Some(node) = self.node(&heard.place).await? else {
             tracing::debug!(place = %heard.place, "a message of a box that is not registered");
             return Ok(());
-        }
+        };
+        // A broker keeps presences alone: each is looked at by itself.
+        node.heard |= heard.topic != NodeTopic::Presence;
         let message = match &heard.message {
             Ok(message) => message,
             Err(error) => return self.lay_aside(from, heard, &error.to_string()).await,
@@ -144,6 +150,7 @@ impl<'a> Batch<'a> {
         if presence.replaces(node.presence.as_ref()) {
             node.presence = Some(presence);
             node.presence_ms = Some(now);
+            node.heard = true;
         }
     }
 
@@ -152,7 +159,12 @@ impl<'a> Batch<'a> {
             if node.boots.hear(heard.envelope.boot, self.now) {
                 tracing::warn!(place = %heard.place, "two boxes speak in one name");
             }
-            node.ledger = Some(ask.ledger);
+            if node.ledger.replace(ask.ledger).is_some_and(|known| known != ask.ledger) {
+                // Its connections are counted from 1 again, and all of them would be taken for old.
+                node.presence = Some(Presence { epoch: 0, state: PresenceState::Online });
+                node.presence_ms = Some(self.now);
+                node.anew = true;
+            }
         }
         self.asked.push((heard.place.clone(), heard.envelope.id, ask));
     }
@@ -209,15 +221,19 @@ impl<'a> Batch<'a> {
     }
 
     async fn write_nodes(&mut self) -> Result<(), HqError> {
-        let update = "UPDATE nodes SET heard_ms = $2, epoch = $3, presence = $4,
+        let update =
+            "UPDATE nodes SET heard_ms = coalesce($2, heard_ms), epoch = $3, presence = $4,
              presence_ms = coalesce($5, presence_ms), ledger = coalesce($6, ledger), boot = $7,
              boot_before = $8, turns = $9, doubled_ms = $10 WHERE place = $1";
         for (place, node) in &self.nodes {
             let Some(node) = node else { continue };
+            if node.anew {
+                forget_times(&mut self.change, place).await?;
+            }
             let state = node.presence.map(|presence| word(&presence.state));
             sqlx::query(update)
                 .bind(place.to_string())
-                .bind(int(self.now.0))
+                .bind(node.heard.then(|| int(self.now.0)))
                 .bind(int(node.presence.map_or(0, |presence| presence.epoch)))
                 .bind(state.unwrap_or_else(|| "never".to_owned()))
                 .bind(node.presence_ms.map(|at| int(at.0)))
@@ -234,17 +250,34 @@ impl<'a> Batch<'a> {
     }
 }
 
+/// Lets whatever a node says next be newer than what it said before: the times of a box that lost its
+/// disk begin with its clock, and the one before may have been ahead.
+async fn forget_times(change: &mut Transaction, place: &Place) -> Result<(), HqError> {
+    for update in [
+        "UPDATE reported SET time = 0 WHERE place = $1",
+        "UPDATE commands SET time = 0 WHERE place = $1",
+    ] {
+        sqlx::query(update)
+            .bind(place.to_string())
+            .execute(&mut **change)
+            .await
+            .map_err(HqError::database("forgetting when a node spoke"))?;
+    }
+    Ok(())
+}
+
 /// What the database has of a node.
 async fn read_node(change: &mut Transaction, place: &Place) -> Result<Option<Node>, HqError> {
-    type Columns = (i64, String, Option<String>, Option<String>, i64, Option<i64>);
-    let select = "SELECT epoch, presence, boot, boot_before, turns, doubled_ms
+    type Columns = (i64, String, Option<String>, Option<String>, Option<String>, i64, Option<i64>);
+    let select = "SELECT epoch, presence, ledger, boot, boot_before, turns, doubled_ms
          FROM nodes WHERE place = $1 AND revoked_ms IS NULL";
     let row: Option<Columns> = sqlx::query_as(select)
         .bind(place.to_string())
         .fetch_optional(&mut **change)
         .await
         .map_err(HqError::database("reading a node"))?;
-    let Some((epoch, word, last, before, turns, doubled)) = row else { return Ok(None) };
+    let Some((epoch, word, ledger, last, before, turns, doubled)) = row else { return Ok(None) };
+    let ledger = ledger.map(|text| parsed("a ledger", &text)).transpose()?;
     let boot = |text: Option<String>| text.map(|text| parsed("a boot id", &text)).transpose();
     let boots = Boots {
         last: boot(last)?,
@@ -253,7 +286,8 @@ async fn read_node(change: &mut Transaction, place: &Place) -> Result<Option<Nod
         doubled: doubled.map(|at| UnixMillis(uint(at))),
     };
     let presence = presence_of(&word).map(|state| Presence { epoch: uint(epoch), state });
-    Ok(Some(Node { presence, boots, ledger: None, presence_ms: None }))
+    let (presence_ms, heard, anew) = (None, false, false);
+    Ok(Some(Node { presence, boots, ledger, presence_ms, heard, anew }))
 }
 
 fn presence_of(word: &str) -> Option<PresenceState> {

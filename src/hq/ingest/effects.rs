@@ -48,7 +48,7 @@ impl Batch<'_> {
             .execute(&mut *self.change)
             .await
             .map_err(HqError::database("writing an event"))?;
-        Ok(())
+        self.receipt(heard, event).await
     }
 
     async fn telemetry(&mut self, heard: &Heard, measured: &Telemetry) -> Result<(), HqError> {

@@ -4,6 +4,7 @@ mod batch;
 mod boots;
 mod counted;
 mod effects;
+mod receipts;
 mod snapshot;
 mod states;
 
@@ -17,6 +18,7 @@ use crate::protocol::{
     Envelope, Message, NodeTopic, Place, ProtocolError, Source, Topic, UnixMillis,
 };
 pub(super) use batch::Batch;
+pub(in crate::hq) use receipts::Receipt;
 
 /// Messages in one change at most.
 pub(super) const MAX_BATCH: usize = 512;

@@ -197,6 +197,10 @@ impl<'a, W: Wire> Pump<'a, W> {
         }
         standing.send_replace(Standing::Listening);
         tracing::info!("HQ listens at the broker");
+        match self.hq.heads_again().await {
+            Ok(heads) => self.hq.say(heads),
+            Err(error) => tracing::warn!(%error, "heads of facts could not be read"),
+        }
         let mut round = interval(ROUND);
         round.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use super::memory::{Far, MemoryWire, pair};
 use super::*;
+use crate::hq::catalogues::Push;
 use crate::hq::tests::{House, Speaker, acks};
 use crate::protocol::Stream;
 
@@ -83,6 +84,24 @@ async fn hq_comes_back_after_it_was_thrown_out() {
     line.standing.wait_for(|at| *at == Standing::Listening).await.unwrap();
     far.tell.send(message(Speaker::new().event(1))).await.unwrap();
     assert_eq!(acks(&[heard(&mut far).await])[&Stream::Evt], 1);
+    line.stop.cancel();
+    line.task.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_head_of_facts_is_said_again_to_a_broker_that_may_have_lost_it() {
+    let (near, mut far) = pair(64);
+    let line = line(vec![near]).await;
+    let tenant = crate::hq::tests::place().tenant;
+    let mut push = Push::new(tenant, "main".parse().unwrap(), None).unwrap();
+    let fact = br#"{"table":"prices","id":"a","fact":{"amount":1,"currency":"USD"}}"#;
+    push.update(fact).unwrap();
+    line.house.push(&crate::hq::Actor::local(), push).await.unwrap();
+    // What was said while there was no connection may be said, too.
+    far.tell.send(Seen::Connected).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(heard(&mut far).await.topic, "r/v1/acme/facts/main/head");
+    }
     line.stop.cancel();
     line.task.await.unwrap();
 }

@@ -12,6 +12,7 @@ mod fleet;
 mod forms;
 mod live;
 mod plot;
+mod recalls;
 mod render;
 mod routes;
 mod series;

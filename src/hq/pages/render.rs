@@ -17,7 +17,7 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
 /// Steps that one page may take; a template of ours takes a small part of it.
 const FUEL: u64 = 5_000_000;
 
-const TEMPLATES: [(&str, &str); 8] = [
+const TEMPLATES: [(&str, &str); 9] = [
     ("frame.html", include_str!("templates/frame.html")),
     ("login.html", include_str!("templates/login.html")),
     ("fleet.html", include_str!("templates/fleet.html")),
@@ -25,6 +25,7 @@ const TEMPLATES: [(&str, &str); 8] = [
     ("deployments.html", include_str!("templates/deployments.html")),
     ("deployment.html", include_str!("templates/deployment.html")),
     ("parts.html", include_str!("templates/parts.html")),
+    ("recalls.html", include_str!("templates/recalls.html")),
     ("audit.html", include_str!("templates/audit.html")),
 ];
 

@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 use minijinja::{Value, context};
 
 use super::render::{asset, guarded, page};
-use super::{deployments, fleet, forms, live, store};
+use super::{deployments, fleet, forms, live, recalls, store};
 use crate::hq::acts::Actor;
 use crate::hq::api::Service;
 use crate::hq::line::Standing;
@@ -36,6 +36,7 @@ pub(in crate::hq) fn router() -> Router<Arc<Service>> {
         .route("/fleet/{tenant}/deployments", get(deployments_page).post(forms::ask))
         .route("/fleet/{tenant}/deployments/{number}", get(deployment_page))
         .route("/fleet/{tenant}/deployments/{number}/{act}", post(forms::decide))
+        .route("/fleet/{tenant}/recalls", get(recalls_page))
         .route("/fleet/{tenant}/audit", get(audit_page))
         .route("/live", get(live_events))
         .route("/assets/hq.css", get(async || asset("text/css", include_str!("assets/hq.css"))))
@@ -200,6 +201,19 @@ async fn deployment_page(
         let (tenant, number) = (parsed::<Label>(&tenant)?, parsed::<u64>(&number)?);
         let values = deployments::one(&service.hq, &tenant, number, after).await?;
         framed(&service, &headers, actor, "deployment.html", &tenant, values).await
+    })
+    .await
+}
+
+async fn recalls_page(
+    State(service): State<Arc<Service>>,
+    Path(tenant): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    shown(&service, &headers, async |actor| {
+        let tenant = parsed::<Label>(&tenant)?;
+        let values = recalls::values(&service.hq, &tenant).await?;
+        framed(&service, &headers, actor, "recalls.html", &tenant, values).await
     })
     .await
 }

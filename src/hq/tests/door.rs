@@ -191,6 +191,9 @@ async fn a_box_enrols_and_fetches_what_only_nodes_may() {
     let url = format!("{}/artefacts/{digest}", door.url);
     let put = door.client.put(&url).bearer_auth(&admin).body("hello world").send().await.unwrap();
     assert_eq!(put.status(), StatusCode::OK);
+    let (_, acts) = door.ask(&admin, Method::GET, "/hq/v1/acts?limit=1", None).await;
+    assert_eq!(acts["data"][0]["act"], "artefact.put");
+    assert_eq!(acts["data"][0]["target"], digest.to_string());
     let part = door.client.get(&url).bearer_auth(node).header("range", "bytes=6-");
     let part = part.send().await.unwrap();
     assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
@@ -251,6 +254,49 @@ async fn facts_are_pushed_as_lines() {
 }
 
 #[tokio::test]
+async fn an_operator_publishes_a_pack_and_a_viewer_only_looks() {
+    let door = Door::open().await;
+    let (admin, operator) = (door.user(Role::Admin).await, door.user(Role::Operator).await);
+    let viewer = door.user(Role::Viewer).await;
+    door.ask(&admin, Method::PUT, STORE, Some(json!({}))).await;
+    door.ask(&admin, Method::PUT, &format!("{STORE}/nodes/box-a"), None).await;
+    let file = super::packs::some();
+    let source = Digest::of(&file);
+    let sent = door.client.put(format!("{}/artefacts/{source}", door.url)).bearer_auth(&operator);
+    assert_eq!(sent.body(file).send().await.unwrap().status(), StatusCode::OK);
+    let packs = "/hq/v1/tenants/acme/packs";
+    let make = json!({ "name": "copy", "source": source.to_string() });
+    let here = json!({ "target": "acme/store-1/box-a", "over": 0 });
+    for (path, body) in [
+        (packs.to_owned(), make.clone()),
+        (format!("{packs}/1/want"), here.clone()),
+        (format!("{packs}/roll-back"), here.clone()),
+    ] {
+        let (status, _) = door.ask(&viewer, Method::POST, &path, Some(body)).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{path}");
+    }
+    let (status, pack) = door.ask(&operator, Method::POST, packs, Some(make)).await;
+    assert_eq!((status, &pack["epoch"], &pack["answers"]), (StatusCode::OK, &json!(1), &json!(2)));
+    let want = format!("{packs}/1/want");
+    let (_, wanted) = door.ask(&operator, Method::POST, &want, Some(here.clone())).await;
+    let expected = json!([{ "target": "acme/store-1/box-a", "version": 1, "epoch": 1 }]);
+    assert_eq!(wanted["data"], expected);
+    let (status, _) = door.ask(&operator, Method::POST, &want, Some(here)).await;
+    assert_eq!(status, StatusCode::CONFLICT, "somebody was faster");
+    for wrong in [json!({}), json!({ "all": false }), json!({ "all": true, "store": "store-1" })] {
+        let (status, _) = door.ask(&operator, Method::POST, &want, Some(wrong.clone())).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{wrong}");
+    }
+    let (_, listed) = door.ask(&viewer, Method::GET, packs, None).await;
+    assert_eq!(listed["data"][0]["wanted"], 1);
+    let back = format!("{packs}/roll-back");
+    let all = json!({ "all": true });
+    let (_, none) = door.ask(&operator, Method::POST, &back, Some(all)).await;
+    assert_eq!(none["data"][0]["epoch"], json!(null));
+    door.close().await;
+}
+
+#[tokio::test]
 async fn pages_are_for_whoever_came_in_and_escape_what_stores_say() {
     let door = Door::open().await;
     let admin = door.user(Role::Admin).await;
@@ -263,6 +309,10 @@ async fn pages_are_for_whoever_came_in_and_escape_what_stores_say() {
     let main = "main".parse().unwrap();
     let mut push = crate::hq::catalogues::Push::new(place().tenant, main, None).unwrap();
     push.update(line.as_bytes()).unwrap();
+    let recall = json!({ "table": "recalls", "id": "r1", "fact": {
+        "skus": ["1"], "reasons": { "en": title }, "since": "2026-01-01T00:00:00Z",
+    }});
+    push.update(format!("\n{recall}\n").as_bytes()).unwrap();
     door.hq.push(&Actor::local(), push).await.unwrap();
     let mut speaker = Speaker::new();
     let fields = BTreeMap::from([("wait_ms".parse().unwrap(), Value::from(7))]);
@@ -294,6 +344,7 @@ async fn pages_are_for_whoever_came_in_and_escape_what_stores_say() {
         "/fleet/acme",
         "/fleet/acme/stores/store-1",
         "/fleet/acme/deployments",
+        "/fleet/acme/recalls",
         "/fleet/acme/audit",
     ] {
         let (status, headers, page) = get(path, cookie).await;
@@ -304,6 +355,9 @@ async fn pages_are_for_whoever_came_in_and_escape_what_stores_say() {
     }
     let (_, _, page) = get("/fleet/acme", cookie).await;
     assert!(page.contains("&lt;script&gt;alert(1)"), "{page}");
+    let (_, _, page) = get("/fleet/acme/recalls", cookie).await;
+    assert!(page.contains("0 of 1 boxes") && page.contains("Silent on r1"), "{page}");
+    assert!(page.contains("acme/store-1/box-a"), "{page}");
     // A revoked user has no session any more.
     let users = door.hq.users().await.unwrap();
     door.hq.revoke_user(&Actor::local(), &users[0].id).await.unwrap();

@@ -153,3 +153,50 @@ async fn stores_on_the_line_are_told_of_a_new_epoch() {
     assert_eq!(said.topic, "r/v1/acme/facts/main/head");
     assert!(matches!(read(&said).2, Message::FactsHead(_)));
 }
+
+#[tokio::test]
+async fn a_catalogue_that_no_snapshot_would_name_is_refused_with_the_limit() {
+    let house = House::new().await;
+    let line = [price("a", 1)];
+    let into = async |catalogue: String| {
+        let mut push = Push::new(place().tenant, catalogue.parse().unwrap(), None).unwrap();
+        push.update(line.concat().as_bytes()).unwrap();
+        house.hq.push(&Actor::local(), push).await
+    };
+    for number in 0..limits::MAX_LISTED {
+        into(format!("c-{number}")).await.unwrap();
+    }
+    let error = into("one-more".to_owned()).await.unwrap_err().to_string();
+    assert!(error.contains("catalogues of one tenant: 17, at most 16"), "{error}");
+    into("c-0".to_owned()).await.unwrap();
+}
+
+/// Files below a folder.
+fn files_in(folder: &std::path::Path) -> usize {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.map(|path| if path.is_dir() { files_in(&path) } else { 1 }).sum()
+}
+
+#[tokio::test]
+async fn files_of_epochs_that_are_long_over_leave_the_disk_and_those_of_the_last_stay() {
+    let house = House::new().await;
+    let mut behind = Follower::default();
+    let all: Vec<String> = (0..200).map(|id| price(&format!("{id:03}"), 1)).collect();
+    push(&house, None, &all).await;
+    for amount in 2..6 {
+        behind.follow(&house).await;
+        push(&house, None, &[price("007", amount)]).await;
+    }
+    let folder = house.folder.path().join("artefacts");
+    let before = files_in(&folder);
+    let now = super::super::clock::now();
+    house.hq.tidy(now.plus(6 * 24 * 3_600_000)).await.unwrap();
+    assert_eq!(files_in(&folder), before, "a store may still be fetching them");
+    house.hq.tidy(now.plus(8 * 24 * 3_600_000)).await.unwrap();
+    let left = files_in(&folder);
+    assert!(left < before, "{left} of {before} files are left");
+    assert_eq!(left as i64, house.number("SELECT count(DISTINCT digest) FROM made").await);
+    behind.follow(&house).await;
+    assert_eq!(behind.ways.last(), Some(&Way::Delta));
+    Follower::default().follow(&house).await;
+}

@@ -9,6 +9,7 @@ mod failures;
 mod history;
 pub(in crate::hq) mod mosquitto;
 mod node;
+mod packs;
 mod people;
 mod portable;
 mod proofs;

@@ -6,12 +6,21 @@ use super::*;
 use crate::state::{StateConfig, Store};
 use crate::sync::{Do, Happening, LineConfig, Now, Phase, Session, Trust};
 
+/// A run of the node's program.
+fn session(house: &House, store: &Store) -> Session {
+    let who = Identity { place: place(), groups: Vec::new() };
+    let trust = Trust { who, catalogues: Vec::new(), keys: house.hq.director().keys() };
+    Session::new(store.clone(), trust, LineConfig::default(), NOW, 1).unwrap()
+}
+
 /// A node, HQ, and a line between them that loses and doubles nothing.
 pub(super) struct Pair {
     pub(super) house: House,
     pub(super) store: Store,
     pub(super) session: Session,
     steady_ms: u64,
+    /// How far the node's clock is behind.
+    behind_ms: u64,
     /// How wrong HQ's clock is.
     hq_skew_ms: i64,
 }
@@ -20,14 +29,17 @@ impl Pair {
     pub(super) async fn new() -> Self {
         let house = House::new().await;
         let store = Store::on(InMemoryBackend::new, place(), StateConfig::default()).unwrap();
-        let who = Identity { place: place(), groups: Vec::new() };
-        let trust = Trust { who, catalogues: Vec::new(), keys: house.hq.director().keys() };
-        let session = Session::new(store.clone(), trust, LineConfig::default(), NOW, 1).unwrap();
-        Self { house, store, session, steady_ms: 0, hq_skew_ms: 0 }
+        let session = session(&house, &store);
+        Self { house, store, session, steady_ms: 0, behind_ms: 0, hq_skew_ms: 0 }
     }
 
     fn now(&self) -> Now {
-        Now { wall: NOW.plus(self.steady_ms), steady_ms: self.steady_ms }
+        let wall = UnixMillis(NOW.plus(self.steady_ms).0 - self.behind_ms);
+        Now { wall, steady_ms: self.steady_ms }
+    }
+
+    fn hq_now(&self) -> UnixMillis {
+        UnixMillis(NOW.plus(self.steady_ms).0.saturating_add_signed(self.hq_skew_ms))
     }
 
     /// Lets something happen and carries all that follows from it.
@@ -45,8 +57,8 @@ impl Pair {
                             next.push_back(Happening::Taken);
                         }
                         let heard = Incoming { topic: said.topic, payload: said.payload };
-                        let hqs = UnixMillis(now.wall.0.saturating_add_signed(self.hq_skew_ms));
-                        let answers = self.house.hq.receive(&[heard], hqs).await.unwrap();
+                        let answers = self.house.hq.receive(&[heard], self.hq_now()).await;
+                        let answers = answers.unwrap();
                         next.extend(answers.into_iter().map(of_hq));
                     }
                 }
@@ -115,6 +127,30 @@ async fn a_command_reaches_the_node_and_its_answer_reaches_hq() {
     pair.tick().await;
     let rows = pair.house.hq.commands(&place().tenant, None, 9).await.unwrap();
     assert_eq!(rows[0].outcome.as_deref(), Some("accepted"));
+}
+
+#[tokio::test]
+async fn what_a_box_reports_after_its_clock_went_back_is_not_taken_for_old() {
+    let mut pair = Pair::new().await;
+    for (stage, behind_ms) in [(Stage::Trial, 0), (Stage::Reverted, 3_600_000)] {
+        pair.behind_ms = behind_ms;
+        pair.session = session(&pair.house, &pair.store);
+        pair.tick().await;
+        let reported = Reported {
+            document: Document::Bundle,
+            desired: Some(1),
+            stage,
+            applied: None,
+            observed: None,
+            at: NOW,
+            failure: None,
+            local: None,
+        };
+        pair.store.write(|writing| writing.report(&reported)).unwrap();
+        pair.tick().await;
+        let said = pair.house.hq.reported(&place().tenant, "store-1").await.unwrap();
+        assert_eq!(said[&place().to_string()][0].stage, rows::word(&stage));
+    }
 }
 
 /// A moment that HQ signed is never in the future again, so a box believes no clock before it: what

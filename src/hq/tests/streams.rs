@@ -170,3 +170,61 @@ async fn commands_and_versions_of_long_ago_leave_but_for_the_last_of_each() {
     assert_eq!(house.number("SELECT count(*) FROM desired").await, 1);
     assert_eq!(house.number("SELECT max(version) FROM desired").await, 3);
 }
+
+#[tokio::test]
+async fn a_box_that_lost_its_disk_is_on_the_line_and_its_reports_are_news() {
+    let (house, mut old) = (House::new().await, Speaker::new());
+    old.hybrid = HybridClock::resumed(HybridTime::at(NOW.plus(40 * 365 * 24 * 3_600_000)));
+    let online = |speaker: &mut Speaker, epoch| {
+        let presence = Presence { epoch, state: PresenceState::Online };
+        speaker.plain(NodeTopic::Presence, &Message::Presence(presence))
+    };
+    let report = |speaker: &mut Speaker, stage| {
+        let reported = Reported {
+            document: Document::Config,
+            desired: Some(1),
+            stage,
+            applied: None,
+            observed: None,
+            at: NOW,
+            failure: None,
+            local: None,
+        };
+        speaker.plain(NodeTopic::Reported(Document::Config), &Message::Reported(reported))
+    };
+    let lost = Message::Presence(Presence { epoch: 5000, state: PresenceState::Lost });
+    let said = [
+        online(&mut old, 5000),
+        old.ask(),
+        report(&mut old, Stage::Refused),
+        old.plain(NodeTopic::Presence, &lost),
+    ];
+    house.hq.receive(&said, NOW).await.unwrap();
+
+    let mut new = Speaker { ledger: Ledger([4; 8]), ..Speaker::new() };
+    let said = [online(&mut new, 1), new.ask(), report(&mut new, Stage::Committed)];
+    for said in said {
+        house.hq.receive(&[said], NOW).await.unwrap();
+    }
+    let presence = async || house.hq.registry().node(&place()).await.unwrap().presence;
+    assert_eq!(presence().await, "online");
+    let reported = house.hq.reported(&place().tenant, "store-1").await.unwrap();
+    assert_eq!(reported[&place().to_string()][0].stage, "committed");
+    let lost = Message::Presence(Presence { epoch: 1, state: PresenceState::Lost });
+    let said = new.plain(NodeTopic::Presence, &lost);
+    house.hq.receive(&[said], NOW).await.unwrap();
+    assert_eq!(presence().await, "lost");
+}
+
+#[tokio::test]
+async fn what_a_broker_kept_of_a_box_is_nothing_heard() {
+    let (house, mut speaker) = (House::new().await, Speaker::new());
+    let lost = Message::Presence(Presence { epoch: 7, state: PresenceState::Lost });
+    let kept = speaker.plain(NodeTopic::Presence, &lost);
+    let heard = async |at: UnixMillis| {
+        house.hq.receive(std::slice::from_ref(&kept), at).await.unwrap();
+        house.hq.registry().node(&place()).await.unwrap().heard_ms
+    };
+    assert_eq!(heard(NOW).await, NOW.0);
+    assert_eq!(heard(NOW.plus(3_600_000)).await, NOW.0);
+}

@@ -14,8 +14,16 @@ use crate::protocol::error::ProtocolError;
 use crate::protocol::limits::{MAX_CHANGE_BYTES, MAX_FACT_BYTES, MAX_ID_BYTES, MAX_NAME_BYTES};
 
 /// Memory that a reader gives to what is behind it, as a power of two.
-const WINDOW_LOG: u32 = 21;
+pub(super) const WINDOW_LOG: u32 = 21;
 const LEVEL: i32 = 9;
+
+/// Compresses as every artefact is.
+pub(super) fn compressor<W: Write>(inner: W) -> Result<zstd::Encoder<'static, W>, StreamError> {
+    let mut compressor = zstd::Encoder::new(inner, LEVEL).map_err(StreamError::writing)?;
+    compressor.window_log(WINDOW_LOG).map_err(StreamError::writing)?;
+    compressor.include_checksum(true).map_err(StreamError::writing)?;
+    Ok(compressor)
+}
 
 /// One change of a fact.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
@@ -74,11 +82,11 @@ pub enum StreamError {
 }
 
 impl StreamError {
-    fn reading(source: io::Error) -> Self {
+    pub(super) fn reading(source: io::Error) -> Self {
         Self::Io { act: "read", source }
     }
 
-    fn writing(source: io::Error) -> Self {
+    pub(super) fn writing(source: io::Error) -> Self {
         Self::Io { act: "written", source }
     }
 }
@@ -92,10 +100,7 @@ pub struct ChangeWriter<W: Write> {
 impl<W: Write> ChangeWriter<W> {
     /// Begins a stream.
     pub fn new(inner: W) -> Result<Self, StreamError> {
-        let mut inner = zstd::Encoder::new(inner, LEVEL).map_err(StreamError::writing)?;
-        inner.window_log(WINDOW_LOG).map_err(StreamError::writing)?;
-        inner.include_checksum(true).map_err(StreamError::writing)?;
-        Ok(Self { inner, written: 0 })
+        Ok(Self { inner: compressor(inner)?, written: 0 })
     }
 
     /// Adds a change.

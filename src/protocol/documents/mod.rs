@@ -3,7 +3,7 @@
 //! A file is an [`Artefact`]: chunks of which each has a digest, at the path that its own digest
 //! makes ([`artefact_path`]). A [`Bundle`] is what a store runs as one set. A [`FactsIndex`] says
 //! which artefact brings a store's facts to an epoch; its artefacts are [`ChangeReader`] streams,
-//! and [`root`] is what an epoch's facts must add up to. [`PackIndex`] lists answers, and
+//! and [`root`] is what an epoch's facts must add up to. [`PackIndex`] lists answers ([`PackedAnswer`]), and
 //! [`ConfigDoc`] is JSON, as people write it.
 //!
 //! **Invariants**
@@ -13,6 +13,7 @@
 //!
 //! **Not here**: fetching, and what a fact or an answer is.
 
+mod answer;
 mod artefact;
 mod bundle;
 mod changes;
@@ -21,9 +22,14 @@ mod facts;
 mod guard;
 mod leaves;
 mod pack;
+mod pack_source;
+mod pack_stream;
 mod path;
 mod trial;
 
+pub use answer::{
+    PackScope, PackedAnswer, PackedCost, PackedFact, PackedProvenance, PackedRecipe, PackedRecord,
+};
 pub use artefact::{Artefact, ArtefactBuilder, Chunk, artefact_path, digest_of_path};
 pub use bundle::{Bundle, BundleFile, Part, PartKind, Requires, Version};
 pub use changes::{ChangeReader, ChangeWriter, FactChange, StreamError};
@@ -31,7 +37,9 @@ pub use config::{CacheTiers, ConfigDoc, InstallHours, LogLevel, TimeOfDay};
 pub use facts::{FactsDelta, FactsIndex, Way};
 pub use guard::{ANY_LANGUAGE, GuardRules};
 pub use leaves::{Difference, Leaf, Unordered, differences, root};
-pub use pack::{PackEntry, PackIndex};
+pub use pack::{PackDelta, PackEntry, PackIndex, PackWay};
+pub use pack_source::{PackSourceReader, PackSourceWriter};
+pub use pack_stream::{PackReader, PackWriter};
 pub use path::{FilePath, PackageName};
 pub use trial::{Check, TrialRules};
 

@@ -25,7 +25,8 @@ pub struct TrialRules {
     /// Requests that it must have answered before a share says anything.
     #[n(3)]
     pub min_requests: u32,
-    /// Requests of a thousand that may fail.
+    /// Requests of a thousand that may fail, and how many more answers of a thousand than before checks
+    /// may refuse.
     #[n(4)]
     pub max_errors_per_mille: u16,
     /// Its 95th percentile of latency, in hundredths of the old one's.

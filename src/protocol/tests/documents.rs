@@ -92,6 +92,53 @@ fn pack() -> PackIndex {
         epoch: 12,
         artefact: Artefact::of(&entries.concat()).unwrap(),
         entries: List::new(entries.iter().map(entry).collect()).unwrap(),
+        packed: None,
+        deltas: None,
+        name: None,
+    }
+}
+
+/// A pack as it is made since there are deltas.
+fn named_pack() -> PackIndex {
+    let delta =
+        PackDelta { from: Digest::of(b"an older index"), artefact: Artefact::of(b"less").unwrap() };
+    PackIndex {
+        packed: Some(Artefact::of(b"compressed").unwrap()),
+        deltas: Some(List::new(vec![delta]).unwrap()),
+        name: Some("copy-de".parse().unwrap()),
+        ..pack()
+    }
+}
+
+fn answer() -> PackedAnswer {
+    let fact = PackedFact { name: Text::cut("prices:0041"), digest: Digest::of(b"2.49") };
+    PackedAnswer {
+        key: Digest::of(b"a question"),
+        scope: PackScope::Store,
+        provenance: PackedProvenance {
+            route: Text::cut("copy"),
+            model: Text::cut("smollm2-135m-instruct"),
+            model_digest: Text::cut("ab12"),
+            template_digest: Text::cut("cd34"),
+            step: Some(Text::cut("model")),
+            language: Some(Text::cut("de")),
+            seed: Some(7),
+        },
+        stands_on: PackedRecord {
+            facts: List::new(vec![fact]).unwrap(),
+            read_s: 1_790_000_000,
+            until_s: Some(1_790_003_600),
+            clock: Some(Text::cut("00ff")),
+            tables: List::new(vec![Text::cut("prices")]).unwrap(),
+        },
+        recipe: Some(PackedRecipe {
+            maker: Text::cut("copy"),
+            order: Blob::new([1, 2, 3]).unwrap(),
+        }),
+        meaning: None,
+        made_ms: 1_790_000_001_234,
+        cost: PackedCost { prompt_tokens: 90, completion_tokens: 40, ms: 1500 },
+        events: Blob::new(*b"[]").unwrap(),
     }
 }
 
@@ -115,6 +162,12 @@ fn all() -> Vec<(&'static str, Vec<u8>, String)> {
         ("facts_index", index().to_bytes().unwrap(), index().to_json().unwrap()),
         ("pack_index", pack().to_bytes().unwrap(), pack().to_json().unwrap()),
         ("config", config().to_bytes().unwrap(), config_json),
+        ("pack_index_named", named_pack().to_bytes().unwrap(), named_pack().to_json().unwrap()),
+        (
+            "packed_answer",
+            answer().to_bytes().unwrap(),
+            serde_json::to_string_pretty(&answer()).unwrap(),
+        ),
     ]
 }
 
@@ -134,6 +187,8 @@ fn each_document_has_the_bytes_and_the_json_that_it_always_had() {
     assert_eq!(FactsIndex::from_json(&text("facts_index.json")), Ok(index()));
     assert_eq!(PackIndex::parse(&read("pack_index.bytes")), Ok(pack()));
     assert_eq!(PackIndex::from_json(&text("pack_index.json")), Ok(pack()));
+    assert_eq!(PackIndex::parse(&read("pack_index_named.bytes")), Ok(named_pack()));
+    assert_eq!(PackedAnswer::parse(&read("packed_answer.bytes")), Ok(answer()));
     assert_eq!(ConfigDoc::parse(&read("config.bytes")), Ok(config()));
     assert_eq!(ConfigDoc::parse(&read("config.json")), Ok(config()));
     // Later libraries may compress otherwise, and read what earlier ones wrote.
@@ -214,6 +269,9 @@ fn damaged_documents_are_refused_or_understood() {
         }
         if let Ok(pack) = PackIndex::parse(&bytes) {
             assert!(pack.to_bytes().unwrap().len() <= bytes.len());
+        }
+        if let Ok(answer) = PackedAnswer::parse(&bytes) {
+            assert!(answer.to_bytes().unwrap().len() <= bytes.len());
         }
         if let Ok(config) = ConfigDoc::parse(&bytes) {
             assert_eq!(ConfigDoc::parse(&config.to_bytes().unwrap()), Ok(config));

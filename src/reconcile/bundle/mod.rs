@@ -16,6 +16,8 @@
 //! - The last good bundle stays on the disk until another one has become good; to go back to it
 //!   needs no network, no document and no clock.
 //! - A bundle is committed when it is found running after its probation, and not before.
+//! - A bundle of which nothing was seen, neither requests nor checks, is not committed.
+//! - What answers on a box that lost its record is left alone until another bundle answers.
 //! - Each state has one deadline, and its end has a reason. Nothing waits for ever.
 //! - A cancel wins in every state and may come again.
 //! - While the time is not known nothing is installed, committed or removed; what fails goes all the

@@ -14,6 +14,9 @@ pub struct Record {
     pub previous: Option<Installed>,
     /// The newest offer.
     pub attempt: Option<Attempt>,
+    /// Whether any bundle has ever answered by this record.
+    #[serde(default)]
+    pub led: bool,
 }
 
 /// A bundle that proved itself.
@@ -123,7 +126,16 @@ impl Record {
             State::Probation => (new, None, false),
             _ => (good, None, false),
         };
-        Arrangement { live, beside: beside.filter(|_| beside != live), mirrored }
+        let beside = beside.filter(|_| beside != live);
+        let taken_back = self.led && live.is_none() && beside.is_none();
+        Arrangement { live, beside, mirrored, taken_back }
+    }
+
+    /// Whether what answers is nothing of this record: the box never had a bundle, or lost its record and
+    /// may still have one.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        self.good.is_none() && !self.led
     }
 
     /// Whether a bundle has proved itself here and is still whole on the disk.

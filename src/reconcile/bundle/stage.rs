@@ -19,6 +19,9 @@ pub struct Arrangement {
     pub beside: Option<Digest>,
     /// Whether it is asked what the live one is asked, and its answers thrown away.
     pub mirrored: bool,
+    /// Whether the names that led to bundles lead to what the box was set up with again. Else what they
+    /// lead to where no bundle is live is none of this arrangement.
+    pub taken_back: bool,
 }
 
 impl Arrangement {

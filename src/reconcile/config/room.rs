@@ -61,6 +61,9 @@ impl ConfigRoom {
     ) -> Result<Self, ReconcileError> {
         let (effective, _) = watch::channel(Effective::default());
         let room = Self { store, file, honour, effective };
+        if stored(room.row("hq")?, None).1.is_some() {
+            room.store.write(|writing| room.report(writing, at(clock)))?;
+        }
         room.refresh(clock)?;
         Ok(room)
     }
@@ -157,17 +160,15 @@ impl ConfigRoom {
 
     /// The layers as they are on the disk, without what this program cannot do.
     pub fn layers(&self) -> Result<Layers, ReconcileError> {
-        let hq = self.row("hq")?.map(|(_, bytes)| ConfigDoc::parse(&bytes)).transpose()?;
+        // What a newer program stored and this one cannot read counts as none: a box that went back
+        // to an older program must follow on.
+        let hq = self.row("hq")?.and_then(|(_, bytes)| ConfigDoc::parse(&bytes).ok());
         let hq = hq.map(|mut document| {
             (self.honour)(&mut document);
             document
         });
-        let damaged = |error: serde_json::Error| ReconcileError::Damaged {
-            what: "the override",
-            why: error.to_string(),
-        };
-        let local = self.row("local")?.map(|(_, bytes)| serde_json::from_slice(&bytes));
-        let local = local.transpose().map_err(damaged)?;
+        let local = self.row("local")?;
+        let local = local.and_then(|(_, bytes)| serde_json::from_slice(&bytes).ok());
         Ok(Layers { file: self.file.clone(), hq, local })
     }
 
@@ -175,15 +176,14 @@ impl ConfigRoom {
     pub fn standing(&self, clock: Clock) -> Result<Standing, ReconcileError> {
         let mut layers = self.layers()?;
         layers.local = layers.local.filter(|local| !local.is_over(clock));
-        let hq = self.row("hq")?;
-        let document = hq.as_ref().map(|(_, bytes)| ConfigDoc::parse(bytes)).transpose()?;
+        let (hq, refused) = stored(self.row("hq")?, self.row("refused")?);
+        let document = hq.as_ref().and_then(|(_, bytes)| ConfigDoc::parse(bytes).ok());
         let unmet = document.map(|mut document| (self.honour)(&mut document));
-        let why = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         Ok(Standing {
             in_force: in_force(&layers)?,
             hq: hq.map(|(version, _)| version),
             unmet: unmet.unwrap_or_default(),
-            refused: self.row("refused")?.map(|(version, bytes)| (version, why(bytes))),
+            refused,
             local: layers.local,
         })
     }
@@ -248,16 +248,19 @@ impl ConfigRoom {
             let row = table.get(key).during(act)?;
             Ok(row.map(|row| (row.value().0, row.value().1.to_vec())))
         };
-        let applied =
-            row("hq")?.map(|(version, bytes)| Applied { version, digest: Digest::of(&bytes) });
-        let refused = row("refused")?;
+        let (hq, refused) = stored(row("hq")?, row("refused")?);
+        let of = |(version, bytes): &(u64, Vec<u8>)| Applied {
+            version: *version,
+            digest: Digest::of(bytes),
+        };
+        let applied = hq.as_ref().map(of);
         let local: Option<Override> =
             row("local")?.and_then(|(_, bytes)| serde_json::from_slice(&bytes).ok());
         let stage = if refused.is_some() { State::Refused } else { State::Committed };
         let desired = refused.as_ref().map(|(version, _)| *version);
         let failure = match refused {
-            Some((_, why)) => Some(failure("document", &String::from_utf8_lossy(&why))),
-            None => row("hq")?.and_then(|(_, bytes)| self.unmet(&bytes)),
+            Some((_, why)) => Some(failure("document", &why)),
+            None => hq.and_then(|(_, bytes)| self.unmet(&bytes)),
         };
         writing.report(&Reported {
             document: Document::Config,
@@ -289,6 +292,23 @@ impl ConfigRoom {
             changed
         });
         Ok(())
+    }
+}
+
+/// A version and its bytes.
+type Row = (u64, Vec<u8>);
+
+/// HQ's document where this program can read it, and the version that was refused, with the reason.
+/// One that a newer program stored may be none of ours after going back to an older one.
+fn stored(hq: Option<Row>, refused: Option<Row>) -> (Option<Row>, Option<(u64, String)>) {
+    let told = |(version, why): Row| (version, String::from_utf8_lossy(&why).into_owned());
+    let refused = refused.map(told);
+    match hq {
+        Some((version, bytes)) => match ConfigDoc::parse(&bytes) {
+            Ok(_) => (Some((version, bytes)), refused),
+            Err(error) => (None, refused.or(Some((version, error.to_string())))),
+        },
+        None => (None, refused),
     }
 }
 

@@ -68,6 +68,7 @@ impl FactsFailure {
             Self::Contradiction { .. } => "contradiction",
             Self::Index => "index",
             Self::Root { .. } | Self::Publish(PublishError::Root { .. }) => "root",
+            Self::Publish(PublishError::Refused(refused)) if is_the_disks(&refused.error) => "disk",
             Self::Fact(_) | Self::Publish(_) => "fact",
             Self::Fetch(error) => error.code(),
             Self::Document(_) => "document",
@@ -97,7 +98,29 @@ impl FactsFailure {
         match self {
             Self::Clock | Self::Facts(_) => true,
             Self::Fetch(error) => error.may_pass(),
+            Self::Publish(PublishError::Refused(refused)) => is_the_disks(&refused.error),
             _ => false,
         }
+    }
+}
+
+/// Whether it is the disk that failed, which may have room later, and not the facts.
+fn is_the_disks(error: &FactsError) -> bool {
+    matches!(error, FactsError::Disk { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epoch_that_found_no_room_on_the_disk_is_tried_again() {
+        let source = std::io::Error::from(std::io::ErrorKind::StorageFull).into();
+        let full = FactsError::Disk { act: "writing", path: "facts.redb".into(), source };
+        let failure = FactsFailure::from(PublishError::from(full));
+        assert!(failure.may_pass() && !failure.whole_may_help());
+        assert_eq!(failure.code(), "disk");
+        let other = FactsFailure::from(PublishError::Root { epoch: 2, found: [0; 32] });
+        assert!(!other.may_pass(), "facts that do not add up are not fetched again and again");
     }
 }

@@ -1,5 +1,6 @@
 //! From a head to its epoch.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 
 use tokio_util::sync::CancellationToken;
@@ -13,7 +14,7 @@ use crate::protocol::documents::{
     Artefact, ChangeReader, FactChange, FactsIndex, Leaf, Unordered, Way, digest_of_path, root,
 };
 use crate::protocol::{Clock, Digest, FactsHead, Label, limits};
-use crate::reconcile::fetch::{FetchError, Fetcher, Hold};
+use crate::reconcile::fetch::{FetchError, Fetcher, Hold, off_the_threads};
 
 /// Brings the facts of a catalogue to the epochs that HQ publishes.
 #[derive(Debug, Clone)]
@@ -33,9 +34,11 @@ pub struct Followed {
 }
 
 impl Follower {
-    /// A follower of one catalogue. Files come into the fetcher's folder and go again.
+    /// A follower of one catalogue. Files come into a folder of its own below the fetcher's, and go
+    /// again.
     #[must_use]
     pub fn new(facts: Facts, fetcher: Fetcher, catalogue: Label) -> Self {
+        let fetcher = fetcher.below(catalogue.as_str());
         Self { facts, fetcher, catalogue }
     }
 
@@ -89,6 +92,9 @@ impl Follower {
         held: Option<HeldEpoch>,
         cancel: &CancellationToken,
     ) -> Result<(), FactsFailure> {
+        // What was not brought to its end before is of no use once another file is wanted.
+        let (fetcher, wanted) = (self.fetcher.clone(), BTreeSet::from([artefact.digest]));
+        off_the_threads(move || fetcher.keep_only(&wanted)).await?;
         let path = match self.fetcher.file(artefact, &free, cancel).await {
             Ok(path) => path,
             Err(error @ (FetchError::Refused { .. } | FetchError::Wrong)) => {
@@ -109,8 +115,10 @@ impl Follower {
         let (this, digest) = (self.clone(), artefact.digest);
         let applied = tokio::task::spawn_blocking(move || {
             let applied = this.apply(&path, &publication);
-            // Right or wrong, it is of no more use.
-            this.fetcher.forget(digest)?;
+            // Right or wrong, it is of no more use, unless only the disk had no room for it.
+            if !applied.as_ref().is_err_and(FactsFailure::may_pass) {
+                this.fetcher.forget(digest)?;
+            }
             applied
         });
         let ended = |error: tokio::task::JoinError| FactsFailure::Fact(error.to_string());

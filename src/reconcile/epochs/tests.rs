@@ -137,7 +137,12 @@ impl World {
         assert_eq!(found, said);
         let looked = self.follower.look().unwrap().unwrap();
         assert_eq!((looked.held.epoch, looked.observed), (epoch, root_of(of)));
-        assert_eq!(std::fs::read_dir(self.folder.path()).unwrap().count(), 0, "files are left");
+        assert_eq!(std::fs::read_dir(self.files()).unwrap().count(), 0, "files are left");
+    }
+
+    /// Where files come on their way in.
+    fn files(&self) -> std::path::PathBuf {
+        self.folder.path().join("main")
     }
 }
 
@@ -295,4 +300,22 @@ async fn more_facts_than_the_box_holds_are_refused_with_the_limit() {
     let failure = world.follow(&world.publish(1, &three, &[])).await.unwrap_err();
     assert!(failure.to_string().contains("max_facts"), "{failure}");
     assert_eq!(world.follower.look().unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_was_fetched_in_part_goes_when_another_epoch_is_wanted() {
+    let world = World::new().await;
+    std::fs::create_dir_all(world.files()).unwrap();
+    for (number, ending) in [(7, "part"), (7, "have"), (8, "part")] {
+        let name = format!("{}.{ending}", Digest([number; 32]));
+        std::fs::write(world.files().join(name), "of an epoch that is over").unwrap();
+    }
+    let other = world.folder.path().join("other");
+    std::fs::create_dir_all(&other).unwrap();
+    std::fs::write(other.join(format!("{}.part", Digest([7; 32]))), "of another catalogue")
+        .unwrap();
+    let one = prices(&[("a", 100)]);
+    world.follow(&world.publish(9, &one, &[])).await.unwrap();
+    world.check(9, &one);
+    assert_eq!(std::fs::read_dir(other).unwrap().count(), 1);
 }

@@ -119,6 +119,12 @@ impl Fetcher {
         Ok(Self { client, origins, folder: folder.to_owned(), limits })
     }
 
+    /// The same into a folder below, which is made when something is kept or brought there.
+    #[must_use]
+    pub fn below(&self, name: &str) -> Self {
+        Self { folder: self.folder.join(name), ..self.clone() }
+    }
+
     /// Where a whole file is, or will be.
     #[must_use]
     pub fn path(&self, digest: Digest) -> PathBuf {
@@ -244,6 +250,8 @@ impl Fetcher {
     /// Removes what is not one of these, whole or in part. Blocks on the disk.
     pub fn keep_only(&self, wanted: &BTreeSet<Digest>) -> Result<(), FetchError> {
         let failed = |source| FetchError::disk("reading", &self.folder, source);
+        std::fs::create_dir_all(&self.folder)
+            .map_err(|source| FetchError::disk("making", &self.folder, source))?;
         for entry in std::fs::read_dir(&self.folder).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
             let digest = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());

@@ -143,3 +143,26 @@ fn a_file_of_another_version_is_refused() {
     let refusal = Store::on(disk_of(&disk), place(), StateConfig::default()).unwrap_err();
     assert!(matches!(refusal, StateError::Version { found: 99, .. }), "{refusal}");
 }
+
+#[test]
+fn a_command_that_comes_again_is_not_to_be_done_again() {
+    let store = store(StateConfig::default());
+    let id = MessageId([1; 16]);
+    let command = Command {
+        id,
+        target: place(),
+        name: "cache.purge".parse().unwrap(),
+        arguments: Fields::default(),
+        issued: NOW,
+        expires: NOW.plus(1000),
+    };
+    let record = || {
+        let signed = Signed::sign(&command, &[&key()]).unwrap();
+        store.write(|writing| writing.record_command(NOW, &signed, &command)).unwrap()
+    };
+    assert!(record());
+    let done = CommandState { id, outcome: Outcome::Done, at: NOW, details: Fields::default() };
+    store.write(|writing| writing.set_outcome(&done)).unwrap();
+    assert!(!record(), "in another envelope, of another ledger or number, it is the same command");
+    assert_eq!(store.command(id).unwrap().unwrap().state, Some(done));
+}

@@ -2,6 +2,7 @@
 
 mod authority;
 mod brokers;
+mod catalogues;
 mod faults;
 mod hq;
 mod kills;

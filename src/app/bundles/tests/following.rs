@@ -296,12 +296,24 @@ async fn a_power_cut_at_any_write_leaves_packages_that_answer_and_goes_on() {
 }
 
 #[tokio::test]
-async fn a_box_that_lost_its_record_leaves_the_bundle_that_answers() {
-    let (walk, good) = with_good().await;
-    let mut lost = Walk { written: Record::default(), ..walk }.restart();
-    while lost.act().await.unwrap() {}
-    assert!(lost.shop.files.path(good).exists());
-    assert_eq!(lost.shop.served(ALIAS).await.name, lost.shop.package().name());
-    lost.offer(1, good).unwrap();
-    assert_eq!(lost.end().await.unwrap(), State::Committed);
+async fn a_box_that_lost_its_record_answers_on_until_another_bundle_does() {
+    for same in [true, false] {
+        let (walk, good) = with_good().await;
+        let name = walk.shop.package().name().to_owned();
+        let mut lost = Walk { written: Record::default(), ..walk }.restart();
+        let parts = [lost.shop.model(MODEL), template(OTHER_TEMPLATE)];
+        let offered = if same { good } else { lost.shop.lay("new", &parts, |_| {}) };
+        lost.offer(1, offered).unwrap();
+        while lost.state() != State::Trial {
+            assert_eq!(lost.shop.served(ALIAS).await.name, name);
+            lost.pass().await.unwrap();
+        }
+        assert_eq!(lost.end().await.unwrap(), State::Committed);
+        assert_eq!(lost.shop.running().await, Some(offered));
+        assert_eq!(
+            lost.shop.packages.list().unwrap().len(),
+            2,
+            "the lost one goes with its record"
+        );
+    }
 }

@@ -162,6 +162,17 @@ fn what_was_loaded_is_compared_file_by_file() {
     assert!(!is(&[]), "nothing was compared");
 }
 
+#[test]
+fn models_whose_packages_would_have_one_name_are_refused() {
+    let files = || [("model.onnx".to_owned(), b"m".to_vec())].into();
+    let long: &'static str = "a-model-with-a-name-that-is-longer-than-a-package-may-be-called";
+    for (one, other) in [("tiny", "Tiny"), (long, &long[..60])] {
+        let parts = [(PartKind::Model, one, files()), (PartKind::Model, other, files())];
+        let error = composed(&bundle("two", &parts), Digest([7; 32])).unwrap_err().to_string();
+        assert!(error.contains("two of its models"), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn packages_of_a_bundle_go_with_it_and_nobody_else_removes_them() {
     let shop = Shop::new();

@@ -100,7 +100,14 @@ impl Shop {
         live: Option<Digest>,
         beside: Option<Digest>,
     ) -> Result<(), StageError> {
-        self.stage.arrange(&Arrangement { live, beside, mirrored: false }).await
+        self.stage
+            .arrange(&Arrangement {
+                live,
+                beside,
+                mirrored: false,
+                taken_back: live.or(beside).is_none(),
+            })
+            .await
     }
 
     pub(super) async fn running(&self) -> Option<Digest> {

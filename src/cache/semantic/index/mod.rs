@@ -67,6 +67,11 @@ impl<P: Copy + Eq + Hash, Id: Copy + Eq + Hash> Index<P, Id> {
         self.places.contains_key(id)
     }
 
+    /// Whether less than a part (numerator, denominator) of all places is taken.
+    pub(super) fn has_room(&self, (part, of): (usize, usize)) -> bool {
+        self.len() < self.max_entries / of * part
+    }
+
     /// Where an entry is, and its vector.
     pub(super) fn get(&self, id: &Id) -> Option<(P, Packed)> {
         let (at, place) = self.places.get(id)?;

@@ -155,6 +155,7 @@ impl Machine {
         }
         let facts_epoch = attempt.facts_epoch;
         (self.checked, self.unsettled_ms, self.changed) = (false, 0, true);
+        self.record.led |= attempt.serves();
         if attempt.is_over() {
             self.tidied = false;
         }

@@ -182,10 +182,6 @@ impl Machine {
     /// What is to be done now.
     #[must_use]
     pub fn wants(&self) -> Want {
-        if self.record == Record::default() {
-            // A box that lost its record leaves alone what it finds.
-            return Want::Nothing;
-        }
         let arrangement = self.record.arrangement();
         if self.arranged != Some(arrangement) {
             return Want::Arrange(arrangement);
@@ -212,7 +208,10 @@ impl Machine {
     }
 
     fn tidy(&self) -> Want {
-        if self.tidied || !self.knows_time {
+        // What a box that lost its record has is left alone as long as it may be offered again.
+        let over = self.record.attempt.as_ref().is_some_and(Attempt::is_over);
+        let lost = self.record.is_untouched() && !over;
+        if self.tidied || !self.knows_time || lost {
             return Want::Nothing;
         }
         Want::Tidy(self.record.wanted().collect())

@@ -20,10 +20,15 @@ fn a_good_bundle_walks_through_every_state_and_stays() {
         assert_eq!(sim.memory.live, Some(old), "{state:?}");
     }
     sim.run_until(State::Shadow);
-    let beside = Arrangement { live: Some(old), beside: Some(new.digest), mirrored: true };
+    let beside = Arrangement {
+        live: Some(old),
+        beside: Some(new.digest),
+        mirrored: true,
+        taken_back: false,
+    };
     assert_eq!(sim.memory, beside);
     sim.run_until(State::Trial);
-    let trial = Arrangement { live: Some(new.digest), beside: Some(old), mirrored: false };
+    let trial = Arrangement { live: Some(new.digest), beside: Some(old), ..Arrangement::default() };
     assert_eq!(sim.memory, trial);
     sim.run_until(State::Probation);
     assert_eq!(sim.memory, Arrangement::of(Some(new.digest)));

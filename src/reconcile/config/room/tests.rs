@@ -124,6 +124,29 @@ fn an_override_is_shown_to_hq_and_ends() {
 }
 
 #[test]
+fn what_a_newer_program_stored_counts_as_refused_and_keeps_nothing_from_following() {
+    let store = store();
+    let put = |json: &str| {
+        let written = store.write(|writing| {
+            let mut table = writing.transaction().open_table(TABLE).during("testing")?;
+            table.insert("hq", (7, json.as_bytes())).during("testing")?;
+            Ok::<_, ReconcileError>(())
+        });
+        written.unwrap();
+    };
+    put(r#"{"wan_bytes_per_day": 7, "of_tomorrow": true}"#);
+    let room = room(&store);
+    assert_eq!(budget(&room), None);
+    let told = reported(&store);
+    assert_eq!((told.stage, told.desired, told.applied), (State::Refused, Some(7), None));
+    assert!(told.failure.unwrap().text.contains("of_tomorrow"));
+    let found = room.standing(Clock::Known(NOW)).unwrap();
+    assert_eq!((found.hq, found.refused.map(|(version, _)| version)), (None, Some(7)));
+    assert!(apply(&room, 8, r#"{"wan_bytes_per_day": 8}"#));
+    assert_eq!((budget(&room), reported(&store).stage), (Some(8), State::Committed));
+}
+
+#[test]
 fn an_override_and_its_end_are_entries_of_the_audit_log() {
     let store = store();
     let room = room(&store);

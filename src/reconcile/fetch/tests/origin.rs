@@ -72,6 +72,11 @@ impl ArtefactStore {
         self.shared.lock().unwrap().files.insert(path, bytes.to_vec());
     }
 
+    pub(crate) fn remove(&self, digest: Digest) {
+        let path = format!("/{}", &*artefact_path(digest));
+        self.shared.lock().unwrap().files.remove(&path);
+    }
+
     pub(crate) fn order(&self, faults: &[Fault]) {
         self.shared.lock().unwrap().faults.extend(faults);
     }

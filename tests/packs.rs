@@ -1,0 +1,230 @@
+//! A pack of answers from the box that made them, over HQ, to a box on which no model ran for them.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::{Ask, Server, admin, bare, copy, endcap, stderr, stdout};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const COPY: &str = "/store/v1/copy";
+
+/// HQ with a broker of its own, and an admin's token.
+struct Hq {
+    process: Child,
+    url: String,
+    token: String,
+    folder: tempfile::TempDir,
+    _stdout: BufReader<std::process::ChildStdout>,
+}
+
+impl Drop for Hq {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn done(mut command: Command) -> String {
+    let output: Output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", stderr(&output));
+    stdout(&output).trim().to_owned()
+}
+
+impl Hq {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut user = endcap();
+        user.args(["hq", "user", "add", "Ada", "--role", "admin", "--at"]).arg(folder.path());
+        let token = done(user);
+        let mut process = endcap()
+            .args(["hq", "serve", "--broker", "embedded", "--listen", "127.0.0.1:0", "--at"])
+            .arg(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdout = BufReader::new(process.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let url = line.split_whitespace().last().unwrap().to_owned();
+        Self { process, url, token, folder, _stdout: stdout }
+    }
+
+    /// What a command of HQ says.
+    fn tell(&self, arguments: &[&str]) -> String {
+        let mut command = endcap();
+        command.arg("hq").args(arguments).env("ENDCAP_HQ", &self.url);
+        command.env("ENDCAP_HQ_TOKEN", &self.token);
+        done(command)
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.tell(&[arguments, &["--json"]].concat())).unwrap()
+    }
+
+    /// Publishes lines of a table.
+    fn push(&self, table: &str, lines: &[Value]) {
+        let file = self.folder.path().join(format!("{table}.ndjson"));
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        std::fs::write(&file, text).unwrap();
+        self.tell(&["facts", "push", table, file.to_str().unwrap(), "--quiet"]);
+    }
+
+    /// A box of this name with the default model, enrolled and on the line.
+    fn open_box(&self, name: &str, package: &Path) -> Server {
+        let token = self.tell(&["enroll-token", "store-1", name]);
+        let data = bare();
+        copy(package, &data.path().join("models/smollm2-135m-instruct"));
+        let mut enroll = endcap();
+        enroll.args(["enroll", "--hq", &self.url, "--token", &token, "--data"]);
+        enroll.arg(data.path());
+        done(enroll);
+        Server::start_in(data, &[])
+    }
+}
+
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < end, "it did not come to be: {what}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn written(server: &Server, sku: &str) -> (Value, String) {
+    let order = json!({ "sku": sku, "kind": "description" });
+    let answer = server.ask(Ask::post(COPY, &order));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    (answer.json(), answer.header("cache-status").unwrap().to_owned())
+}
+
+/// Tokens that the models of a server have generated.
+fn generated(server: &Server) -> u64 {
+    let metrics = server.ask(Ask::get("/metrics")).text();
+    let is_output =
+        |line: &&str| line.starts_with("endcap_tokens_total{") && line.contains("\"output\"");
+    let counts = metrics.lines().filter(is_output);
+    counts.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap() as u64).sum()
+}
+
+fn cache(server: &Server, arguments: &[&str]) -> String {
+    let mut command = endcap();
+    command.arg("cache").args(arguments).args(["--server", &server.url]);
+    command.env("ENDCAP_TOKEN", admin());
+    done(command)
+}
+
+fn pack_epoch(server: &Server) -> Option<u64> {
+    server.ask(Ask::get("/store/v1/cache/stats")).json()["pack"]["epoch"].as_u64()
+}
+
+/// The package that `ENDCAP_REFERENCE_PACKAGE` names.
+fn package() -> PathBuf {
+    std::env::var_os("ENDCAP_REFERENCE_PACKAGE")
+        .expect("ENDCAP_REFERENCE_PACKAGE is not set")
+        .into()
+}
+
+fn product(sku: &str, name: &str) -> Value {
+    let text = format!("{name} from a small farm, creamy and fresh.");
+    json!({ "id": sku, "fact": {
+        "names": { "en": name }, "descriptions": { "en": text }, "category": "dairy/milk",
+        "allergens": { "contains": ["milk"] },
+    }})
+}
+
+#[test]
+#[ignore = "needs the default model: tests/run --full"]
+fn what_one_box_wrote_is_given_by_another_without_a_model_until_a_fact_changes_or_it_is_taken_back()
+{
+    let hq = Hq::start();
+    hq.tell(&["stores", "set", "store-1", "--title", "One"]);
+    let skus: Vec<String> = (1..=6).map(|number| format!("100{number}")).collect();
+    let names =
+        ["Meadow Milk", "Hill Milk", "Brook Yoghurt", "Field Butter", "Wood Cheese", "Lake Cream"];
+    let products: Vec<Value> =
+        skus.iter().zip(names).map(|(sku, name)| product(sku, name)).collect();
+    hq.push("products", &products);
+    let (maker, other) = (hq.open_box("box-a", &package()), hq.open_box("box-b", &package()));
+    for server in [&maker, &other] {
+        until("the facts are there", || {
+            server.ask(Ask::get("/store/v1/facts/products/1006")).status == 200
+        });
+    }
+
+    // One box writes, and the texts that pass every check leave it.
+    let texts: Vec<(&String, Value)> =
+        skus.iter().map(|sku| (sku, written(&maker, sku).0)).collect();
+    let good = texts.iter().filter(|(_, text)| text["provenance"]["step"] == "model");
+    let good: Vec<_> = good.collect();
+    assert!(good.len() >= 2, "the model wrote too little: {texts:?}");
+    let file = hq.folder.path().join("copy.pack");
+    let file = file.to_str().unwrap();
+    cache(&maker, &["export", file, "--routes", "copy", "--min-asked", "1"]);
+    hq.tell(&["cache", "publish", file, "--name", "copy", "--box", "store-1/box-b"]);
+    let pack = &hq.json(&["cache", "list"])[0];
+    assert_eq!(pack["answers"].as_u64(), Some(good.len() as u64), "{pack}");
+    until("the pack is there", || pack_epoch(&other) == Some(1));
+
+    // The other one gives them, and its model has not said a word.
+    let before = generated(&other);
+    for (sku, text) in &good {
+        let (given, status) = written(&other, sku);
+        assert!(status.contains("hit"), "{sku}: {status}");
+        assert_eq!(given["text"], text["text"]);
+        let id = status.split("key=\"").nth(1).unwrap().split('"').next().unwrap();
+        let why = cache(&other, &["why", id]);
+        assert!(why.contains("pack      1 (copy)"), "{why}");
+    }
+    assert_eq!(generated(&other), before);
+    until("HQ has the report", || {
+        let store = hq.json(&["status", "store-1"]);
+        let nodes = store["nodes"].as_array().unwrap();
+        let told = nodes.iter().flat_map(|node| node["reported"].as_array().unwrap());
+        told.clone().any(|row| row["document"] == "cache" && row["applied"] == 1)
+    });
+
+    // A fact changes at HQ: its answer is not given any more; the others are.
+    let (gone, stays) = (good[0].0.as_str(), good[1].0.as_str());
+    let mut changed = product(gone, "Another Name");
+    changed["fact"]["allergens"]["contains"] = json!(["milk", "nuts"]);
+    hq.push("products", &[changed]);
+    until("the change is there", || {
+        let fact = server_fact(&other, gone);
+        fact["names"]["en"] == "Another Name"
+    });
+    assert!(!written(&other, gone).1.contains("hit"), "it tells of another product");
+    assert!(written(&other, stays).1.contains("hit"));
+
+    // A recall: both boxes confirm it, once.
+    let recall = json!({ "id": "r1", "fact": {
+        "skus": [stays], "reasons": { "en": "glass" }, "since": "2026-01-01T00:00:00Z",
+    }});
+    hq.push("recalls", &[recall]);
+    until("both boxes have confirmed", || hq.json(&["recalls"])[0]["confirmed"] == 2);
+    let rows = hq.json(&["recalls", "r1"]);
+    let of = |name: &str| {
+        let rows = rows.as_array().unwrap().iter();
+        rows.clone().find(|row| row["place"] == format!("main/store-1/{name}")).unwrap().clone()
+    };
+    assert!(of("box-b")["answers"].as_u64() >= Some(1), "{rows}");
+    assert_eq!(hq.json(&["recalls", "r1", "--silent"]), json!([]));
+
+    // Taken back, it is gone as a set.
+    hq.tell(&["cache", "roll-back", "--box", "store-1/box-b"]);
+    until("the pack is gone", || {
+        let stats = other.ask(Ask::get("/store/v1/cache/stats")).json();
+        stats["pack"]["entries"] == 0
+    });
+    for (sku, _) in good.iter().skip(2) {
+        assert!(!written(&other, sku).1.contains("hit"), "{sku}");
+    }
+}
+
+fn server_fact(server: &Server, sku: &str) -> Value {
+    server.ask(Ask::get(&format!("/store/v1/facts/products/{sku}"))).json()["fact"].clone()
+}
