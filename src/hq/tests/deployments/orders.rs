@@ -180,6 +180,7 @@ async fn settle(hq: &Hq, models: &mut [Model]) {
 }
 
 #[tokio::test]
+#[allow(clippy::print_stderr, reason = "a failure says by which seed it came")]
 async fn in_any_order_each_box_is_judged_once_and_by_what_it_attests() {
     for seed in 1..=24_u64 {
         eprintln!("seed {seed}");
