@@ -111,7 +111,7 @@ pub(super) enum Command {
     /// Serve headquarters, or ask a running one: stores, facts, documents, commands
     Hq {
         #[command(subcommand)]
-        command: HqCommand,
+        command: Box<HqCommand>,
     },
     /// Make this box a node of headquarters
     Enroll(Enroll),

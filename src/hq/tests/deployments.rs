@@ -267,7 +267,8 @@ async fn a_revert_gives_each_box_what_it_had_before() {
     let mut fresh = Shelf::new(&house, "box-c").await;
     deployed(hq, "one", "acme/store-1/box-a").await;
     deployed(hq, "two", "acme/store-1/box-b").await;
-    (a.commits(hq).await, b.commits(hq).await);
+    a.commits(hq).await;
+    b.commits(hq).await;
     let bad = deployed(hq, "three", "acme").await;
     for shelf in [&mut a, &mut b, &mut fresh] {
         shelf.commits(hq).await;
@@ -278,7 +279,8 @@ async fn a_revert_gives_each_box_what_it_had_before() {
     assert_eq!(back.tally.boxes, 2, "the third had nothing before");
     assert_eq!(wanted(hq, a.place()).await.unwrap().1, one);
     assert_eq!(wanted(hq, b.place()).await.unwrap().1, two);
-    (a.commits(hq).await, b.commits(hq).await);
+    a.commits(hq).await;
+    b.commits(hq).await;
     assert_eq!(hq.deployment(&tenant(), back.number).await.unwrap().state, State::Complete);
     // Its boxes have gone on: what was before is not theirs to go back to any more.
     let error = hq.ask_back(&Actor::local(), &tenant(), bad.number).await.unwrap_err();
