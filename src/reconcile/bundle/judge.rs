@@ -54,8 +54,9 @@ pub(super) fn fault(
     let share = per_mille(refused, requests);
     let more = |share: u16| u64::from(share) + u64::from(rules.max_errors_per_mille);
     if share > before.refused_per_mille.map_or(MOST_REFUSED_PER_MILLE, more) {
-        let was = before.refused_per_mille.map_or("not known".to_owned(), |was| was.to_string());
-        let text = format!("of 1000 answers {share} were refused, and before {was}");
+        let was = before.refused_per_mille.map(|was| format!(", and {was} of 1000 before"));
+        let text =
+            format!("{refused} of {requests} answers were refused{}", was.unwrap_or_default());
         return Some(("refused", text));
     }
     let (now, before) = (p95_ms?, before.p95_ms?);
@@ -116,8 +117,14 @@ mod tests {
             (51, None, Some("refused")),
         ] {
             let figures = Figures { refused, ..seen(100, 0, None) };
+            let known = before.is_some();
             let before = Baseline { p95_ms: None, refused_per_mille: before };
-            let found = fault(&rules, figures, before).map(|(code, _)| code);
+            let found = fault(&rules, figures, before);
+            if let Some((_, text)) = &found {
+                let counts = format!("{refused} of 100 answers were refused");
+                assert!(text.starts_with(&counts) && text.contains("before") == known, "{text}");
+            }
+            let found = found.map(|(code, _)| code);
             assert_eq!(found, code, "{refused} of 100 refused, {before:?}");
         }
     }

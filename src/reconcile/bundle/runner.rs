@@ -153,6 +153,10 @@ impl Runner {
         for moved in &moved {
             tracing::info!(version = moved.version, from = ?moved.from, to = ?moved.to, "a bundle moved");
         }
+        if moved.iter().any(|moved| moved.to == State::Reverted) {
+            // What was found running is what is being gone back on.
+            self.running = None;
+        }
         let now = self.tools.around.at_least();
         let saved = recorder::save(&self.store, self.machine.record(), &moved, self.running, now);
         if saved.is_err() {
