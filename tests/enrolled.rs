@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Ask, Server, data, endcap, root, stderr, stdout};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+/// A machine that builds something else beside takes its time.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Headquarters, with the broker beside it.
 struct Hq {
