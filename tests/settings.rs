@@ -9,7 +9,7 @@ const OVERRIDE: &str = "/store/v1/config/override";
 
 /// What the cache did with a chat that is determined.
 fn cached(server: &Server) -> String {
-    let chat = json!({"model": "tiny", "max_tokens": 3, "temperature": 0,
+    let chat = json!({"model": "tiny", "max_tokens": 200, "temperature": 0,
                       "messages": [{"role": "user", "content": "Hello"}]});
     let answer = server.ask(Ask::post("/v1/chat/completions", &chat));
     assert_eq!(answer.status, 200, "{}", answer.text());

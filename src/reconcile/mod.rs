@@ -18,8 +18,6 @@
 // A room's paths are the same wherever they are written.
 extern crate self as reconcile;
 use endcap_cache as cache;
-#[cfg(test)]
-use endcap_engine as engine;
 use endcap_facts as facts;
 use endcap_protocol as protocol;
 use endcap_state as state;

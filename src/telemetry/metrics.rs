@@ -349,9 +349,9 @@ fn histograms<L: Clone + std::hash::Hash + Eq>(make: fn() -> Histogram) -> Histo
 
 #[cfg(test)]
 mod tests {
-    use super::super::hq::HqFigures;
     use super::*;
     use crate::engine::{NetworkObserver, Observer};
+    use crate::telemetry::HqFigures;
 
     #[test]
     fn everything_counted_is_shown_under_its_name() {

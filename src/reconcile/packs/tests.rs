@@ -10,7 +10,6 @@ use tokio_util::sync::CancellationToken;
 use super::fetching::{Bringer, Came};
 use super::*;
 use crate::cache::*;
-use crate::engine::{Chunk, FinishReason, Usage};
 use crate::facts::{Batch, Change, Fact, Facts, FactsConfig, Table, UnixSeconds};
 use crate::protocol::documents::*;
 use crate::protocol::{
@@ -21,6 +20,7 @@ use crate::reconcile::fetch::tests::origin::{ArtefactStore, Fault};
 use crate::reconcile::fetch::{FetchError, FetchLimits, Fetcher, Hold};
 use crate::reconcile::surroundings::Surroundings;
 use crate::reconcile::tests::{World, until};
+use endcap_engine::{Chunk, FinishReason, Usage};
 
 const NOW: UnixMillis = UnixMillis(1_790_000_000_000);
 const SKUS: [&str; 3] = ["41", "42", "43"];
