@@ -28,7 +28,6 @@ const PIECE_BYTES: usize = 1 << 20;
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Build {
     /// The package's folder; without one, the model is the one of that name that stores have
-    #[arg(required_unless_present = "name")]
     package: Option<PathBuf>,
     /// A chat template that stands for the model's own
     #[arg(long, value_name = "FILE")]
@@ -148,7 +147,8 @@ impl Build {
     /// By which its model is known.
     fn name(&self) -> anyhow::Result<PackageName> {
         let folder = self.package.as_ref().and_then(|package| package.file_name()?.to_str());
-        let name = self.name.as_deref().or(folder).context("--name")?;
+        let none = "without a package, --name says for which of the stores' models it is";
+        let name = self.name.as_deref().or(folder).context(none)?;
         name.parse().context("--name")
     }
 
