@@ -7,6 +7,7 @@ mod migrations;
 use std::path::Path;
 use std::time::Duration;
 
+use sqlx::Error;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -71,7 +72,14 @@ impl Database {
     /// Begins a change; others wait until it is over.
     pub(super) async fn begin(&self) -> Result<Transaction, HqError> {
         // Another process may write, too: one that began by reading would be refused when it writes.
-        let begun = self.writer.begin_with("BEGIN IMMEDIATE").await;
+        let mut begun = self.writer.begin_with("BEGIN IMMEDIATE").await;
+        if matches!(begun, Err(Error::InvalidSavePointStatement | Error::BeginFailed)) {
+            // A full disk ends a change by itself, of which the connection does not hear: it would take
+            // every later one for a part of that, for ever.
+            let renewed = async { self.writer.acquire().await?.close().await };
+            renewed.await.map_err(HqError::database("renewing a connection"))?;
+            begun = self.writer.begin_with("BEGIN IMMEDIATE").await;
+        }
         begun.map_err(HqError::database("beginning a change"))
     }
 }
@@ -79,7 +87,6 @@ impl Database {
 /// Whether the database failed by itself, as it would have with any other row: no room, a lock that was not
 /// given up, a fault of the disk.
 pub(super) fn failed_by_itself(error: &sqlx::Error) -> bool {
-    use sqlx::Error;
     match error {
         Error::Database(error) => {
             let code = error.code().and_then(|code| code.parse::<u32>().ok());
