@@ -94,7 +94,7 @@ fn show(view: &Value) -> anyhow::Result<()> {
     let wide = settings.iter().map(|setting| text(setting, "name").len()).max().unwrap_or(0);
     for setting in settings {
         let value = match setting.get("value") {
-            None | Some(Value::Null) => "no limit".to_owned(),
+            None | Some(Value::Null) => "not limited".to_owned(),
             Some(Value::String(text)) => text.clone(),
             Some(value) => value.to_string(),
         };

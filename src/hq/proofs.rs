@@ -51,7 +51,10 @@ impl Hq {
             let mut followed = Followed { first: None, next: 0, head: None, entries: 0 };
             let fault = match self.follow_blocks(&head.place, &mut followed).await? {
                 Some(fault) => Some(fault),
-                None => self.judge(&head.place, &followed, &head.signed)?,
+                None => match self.missing_start(&head.place, &followed).await? {
+                    Some(fault) => Some(fault),
+                    None => self.judge(&head.place, &followed, &head.signed)?,
+                },
             };
             proofs.push(AuditProof {
                 entries: followed.entries,
@@ -119,6 +122,28 @@ impl Hq {
                 return Ok(None);
             }
         }
+    }
+
+    /// What is wrong with a log that does not begin with its first entry: nothing where that can have
+    /// left by its age or because there were too many.
+    async fn missing_start(
+        &self,
+        place: &str,
+        followed: &Followed,
+    ) -> Result<Option<String>, HqError> {
+        let Some(first) = followed.first.filter(|first| *first > 1) else { return Ok(None) };
+        let select = "SELECT n.created_ms, (SELECT coalesce(max(id), 0) FROM audit)
+             FROM nodes n WHERE n.place = $1";
+        let (created, rows): (i64, i64) = sqlx::query_as(select)
+            .bind(place)
+            .fetch_one(self.database.reader())
+            .await
+            .map_err(HqError::database("reading a node"))?;
+        let keep = &self.config.keep;
+        let age_ms = u64::try_from(keep.audit.as_millis()).unwrap_or(u64::MAX);
+        let kept_all = super::clock::now().0.saturating_sub(uint(created)) < age_ms
+            && uint(rows) <= u64::from(keep.rows);
+        Ok(kept_all.then(|| format!("entries 1 to {} are missing", first - 1)))
     }
 
     /// Whether the log ends where HQ's signature says.

@@ -33,13 +33,13 @@ async fn a_log_that_is_as_it_was_told_is_proved_from_its_first_entry_to_its_sign
 async fn an_entry_that_was_removed_or_changed_at_hq_is_found() {
     let body = "(SELECT body FROM audit WHERE first = 4)";
     for (what, fault) in [
+        ("DELETE FROM audit WHERE first = 1".to_owned(), "entries 1 to 1 are missing"),
         ("DELETE FROM audit WHERE first = 3".to_owned(), "entries 3 to 3 are missing"),
         ("DELETE FROM audit WHERE first = 5".to_owned(), "ends with entry 4"),
         ("DELETE FROM audit WHERE first >= 1".to_owned(), "ends with entry 0"),
         (format!("UPDATE audit SET body = {body} WHERE first = 3"), "what stands beside it"),
         ("UPDATE audit SET body = x'00' WHERE first = 3".to_owned(), "cannot be read"),
         ("UPDATE audit SET first = 9 WHERE first = 3".to_owned(), "entries 3 to 3 are missing"),
-        ("UPDATE audit_heads SET last = 4".to_owned(), ""),
         ("UPDATE audit_heads SET signed = replace(signed, 'a', 'b')".to_owned(), "signature"),
         ("DELETE FROM audit_heads".to_owned(), "signed head is gone"),
     ] {
@@ -48,7 +48,7 @@ async fn an_entry_that_was_removed_or_changed_at_hq_is_found() {
         sqlx::query(&what).execute(&mut *change).await.unwrap();
         change.commit().await.unwrap();
         let found = proof(&pair.house).await.fault.unwrap_or_default();
-        assert!(found.contains(fault) && found.is_empty() == fault.is_empty(), "{what}: {found}");
+        assert!(found.contains(fault), "{what}: {found}");
     }
 }
 
