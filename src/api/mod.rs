@@ -55,4 +55,4 @@ pub use store::config::{
     ConfigView, HqSettings, OverrideRequest, OverrideSettings, OverrideView, OwnSettings,
     RefusedSettings, SettingView, Settings, SettingsError,
 };
-pub use store::line::{LineView, OutboxView};
+pub use store::line::{AuditHeadView, LineView, OutboxView};

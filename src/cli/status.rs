@@ -69,6 +69,9 @@ fn told(answer: &Value, now_ms: u64) -> String {
     for (stream, outbox) in answer.get("outbox").and_then(Value::as_object).into_iter().flatten() {
         say(&format!("outbox {stream}"), waiting(outbox, now_ms));
     }
+    if let Some(head) = answer.get("audit_head").filter(|head| !head.is_null()) {
+        say("audit log", signed(head, now_ms));
+    }
     let refused = answer.get("refused").and_then(Value::as_object).into_iter().flatten();
     let refused: Vec<String> = refused.map(|(why, count)| format!("{why} {count}")).collect();
     if !refused.is_empty() {
@@ -91,6 +94,18 @@ fn waiting(outbox: &Value, now_ms: u64) -> String {
             span(now_ms.saturating_sub(oldest)),
         ),
     }
+}
+
+/// HQ's word on the audit log; of the head as much as people compare.
+fn signed(head: &Value, now_ms: u64) -> String {
+    let number = |field: &str| head.get(field).and_then(Value::as_u64).unwrap_or_default();
+    let hash = head.get("head").and_then(Value::as_str).unwrap_or_default();
+    format!(
+        "signed by HQ to entry {} (head {}), {} ago",
+        number("entry"),
+        hash.get(..16).unwrap_or(hash),
+        span(now_ms.saturating_sub(number("signed_ms"))),
+    )
 }
 
 /// A span of time in its largest unit.
@@ -122,6 +137,7 @@ mod tests {
                 "log": {"entries": 0, "bytes": 0, "limit_bytes": 1024, "oldest_ms": null,
                         "written": 0, "stored": 0},
             },
+            "audit_head": {"entry": 7, "head": "0123456789abcdef0123", "signed_ms": 121_000},
             "refused": {"signature": 1},
         });
         let told = told(&answer, 181_000);
@@ -134,6 +150,7 @@ mod tests {
             "HQ's time    not heard yet",
             "outbox evt   3 waiting (2.0 KiB of 64.0 MiB), oldest 3 min, 6 of 9 stored by HQ",
             "outbox log   empty, 0 of 0 stored by HQ",
+            "audit log    signed by HQ to entry 7 (head 0123456789abcdef), 60 s ago",
             "refused      signature 1",
         ] {
             assert!(told.lines().any(|told| told == line), "{line}\n{told}");

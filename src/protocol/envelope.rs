@@ -173,7 +173,9 @@ impl Envelope {
             (NodeTopic::Up(up), message) => {
                 from_node && stream == Some(up) && self.fits_stream(up, message)
             }
-            (NodeTopic::Ack(stream), Message::Ack(ack)) => from_hq && plain && ack.stream == stream,
+            (NodeTopic::Ack(stream), Message::Ack(ack)) => {
+                from_hq && plain && ack.stream == stream && audit_fits(ack, place)
+            }
             (NodeTopic::Reported(document), Message::Reported(reported)) => {
                 from_node && plain && reported.document == document
             }
@@ -221,6 +223,14 @@ impl Envelope {
             _ => false,
         }
     }
+}
+
+/// Whether what is signed in an ack, if anything, is about this node's audit log and this ledger.
+fn audit_fits(ack: &super::Ack, place: &Place) -> bool {
+    ack.audit.as_ref().is_none_or(|signed| {
+        let fits = |said: super::AuditStored| said.place == *place && said.ledger == ack.ledger;
+        ack.stream == Stream::Audit && signed.unverified().is_ok_and(fits)
+    })
 }
 
 fn desired_for(message: &Message, fits: impl Fn(&super::Pointer) -> bool) -> bool {

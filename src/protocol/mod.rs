@@ -50,9 +50,9 @@ pub use fields::{Fields, Value};
 pub use label::{Label, Name};
 pub use message::Message;
 pub use messages::{
-    Ack, Applied, Ask, AuditBlock, Command, CommandState, Contents, Event, FactsHead, Failure, Gap,
-    Have, HqTime, Level, LocalOverride, LogLine, Outcome, Pointer, Presence, PresenceState,
-    Reported, Sending, Snapshot, Stage, Telemetry,
+    Ack, Applied, Ask, AuditBlock, AuditStored, Command, CommandState, Contents, Event, FactsHead,
+    Failure, Gap, Have, HqTime, Level, LocalOverride, LogLine, Outcome, Pointer, Presence,
+    PresenceState, Reported, Sending, Snapshot, Stage, Telemetry,
 };
 pub use octets::{BootId, Digest, KeyId, Ledger, MessageId, SignatureBytes, to_hex};
 pub use place::{Place, Source, StoreName, Target};

@@ -15,7 +15,7 @@ use super::bounded::{Blob, List};
 use super::cbor;
 use super::error::ProtocolError;
 use super::limits::{MAX_SIGNATURES, MAX_SIGNED_BYTES};
-use super::messages::{Command, FactsHead, HqTime, Pointer};
+use super::messages::{AuditStored, Command, FactsHead, HqTime, Pointer};
 use super::octets::{Digest, KeyId, SignatureBytes};
 use super::time::UnixMillis;
 
@@ -30,7 +30,7 @@ pub trait Signable: Encode<()> + for<'b> Decode<'b, ()> {
 /// What a key may sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// What this store runs, its commands, HQ's clock.
+    /// What this store runs, its commands, HQ's clock, how much of its audit log HQ has.
     Director,
     /// The heads of the facts.
     Facts,
@@ -48,6 +48,11 @@ impl Signable for Command {
 
 impl Signable for HqTime {
     const CONTEXT: &'static str = "endcap time v1";
+    const ROLE: Role = Role::Director;
+}
+
+impl Signable for AuditStored {
+    const CONTEXT: &'static str = "endcap audit stored v1";
     const ROLE: Role = Role::Director;
 }
 

@@ -9,7 +9,8 @@
 //! **Invariants**
 //! - What is told and what it tells are on the disk together or not at all.
 //! - A message leaves the outbox when HQ has stored it, or when there is no room; then its number is
-//!   part of a gap that is declared in its place. Audit messages are refused rather than dropped.
+//!   part of a gap that is declared in its place. Audit messages are refused rather than dropped, and
+//!   leave only by a head of the chain that HQ signed and that is the one written here.
 //! - The effect of a message and the note that it was taken are one change; it is tried a few times and
 //!   then laid aside.
 //! - A document's version, the floor of time, hybrid time and epochs only rise, over restarts too.
@@ -35,6 +36,7 @@ mod tables;
 mod tests;
 mod writing;
 
+pub use audit::AuditHead;
 pub use commands::Recorded;
 pub use config::{Bounds, StateConfig, WhenFull};
 pub use error::StateError;

@@ -66,6 +66,10 @@ pub enum Acknowledged {
     Foreign,
     /// HQ has numbers that were never given out here: this file is older than HQ's memory of it.
     Ahead,
+    /// It is of the audit log, of which nothing is forgotten without HQ's signature.
+    Unsigned,
+    /// HQ has another audit log under these numbers than the one that was written here.
+    OtherLog,
 }
 
 type Messages<'t> = Table<'t, (u8, u64), &'static [u8]>;
@@ -146,8 +150,11 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Forgets what HQ has stored.
+    /// Forgets what HQ has stored. Of the audit log only [`Self::acknowledge_audit`] does.
     pub fn acknowledge(&self, ack: &Ack) -> Result<Acknowledged, StateError> {
+        if ack.stream == Stream::Audit {
+            return Ok(Acknowledged::Unsigned);
+        }
         if ack.ledger != self.ledger()? {
             return Ok(Acknowledged::Foreign);
         }
@@ -159,23 +166,47 @@ impl Writing<'_> {
             return Ok(Acknowledged::Known);
         }
         let more = ack.through - at.acked;
-        let mut messages = self.transaction().open_table(OUTBOX).during(WRITING)?;
-        while at.first <= ack.through {
-            drop_first(&mut messages, ack.stream, &mut at)?;
-        }
+        self.forget(ack.stream, &mut at, ack.through)?;
         at.acked = ack.through;
         self.set_position(ack.stream, at)?;
         Ok(Acknowledged::Forgotten(more))
     }
 
+    /// Removes what is here up to a number.
+    pub(super) fn forget(
+        &self,
+        stream: Stream,
+        at: &mut Position,
+        through: u64,
+    ) -> Result<(), StateError> {
+        let mut messages = self.transaction().open_table(OUTBOX).during(WRITING)?;
+        while at.first <= through {
+            drop_first(&mut messages, stream, at)?;
+        }
+        Ok(())
+    }
+
     /// Takes what HQ said in answer to a question just asked. Unlike a stray ack it may say less than
     /// before: HQ has forgotten, and what is gone here too is declared as a gap.
     pub fn resume(&self, ack: &Ack) -> Result<Acknowledged, StateError> {
-        let at = self.position(ack.stream)?;
-        if ack.ledger == self.ledger()? && ack.through < at.acked {
-            self.set_position(ack.stream, Position { acked: ack.through, ..at })?;
+        if ack.stream != Stream::Audit {
+            self.forgotten_by_hq(ack.stream, ack.ledger, ack.through)?;
         }
         self.acknowledge(ack)
+    }
+
+    /// Takes note that HQ has less than it had.
+    pub(super) fn forgotten_by_hq(
+        &self,
+        stream: Stream,
+        ledger: Ledger,
+        through: u64,
+    ) -> Result<(), StateError> {
+        let at = self.position(stream)?;
+        if ledger == self.ledger()? && through < at.acked {
+            self.set_position(stream, Position { acked: through, ..at })?;
+        }
+        Ok(())
     }
 }
 

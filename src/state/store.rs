@@ -13,7 +13,8 @@ use tokio::sync::watch;
 use super::config::StateConfig;
 use super::error::{During, StateError};
 use super::tables::{
-    COMMANDS, DEAD, DESIRED, FAILURES, HEADS, INBOX, META, OUTBOX, REPORTED, SCHEMA, STREAMS,
+    AUDIT_STORED, COMMANDS, DEAD, DESIRED, FAILURES, HEADS, INBOX, META, OUTBOX, REPORTED, SCHEMA,
+    STREAMS,
 };
 use super::writing::Writing;
 use crate::protocol::{BootId, Place, Sender, Source};
@@ -153,6 +154,7 @@ impl Store {
         transaction.open_table(HEADS).during(act)?;
         transaction.open_table(REPORTED).during(act)?;
         transaction.open_table(COMMANDS).during(act)?;
+        transaction.open_table(AUDIT_STORED).during(act)?;
         writing.put("ledger", u64::from_be_bytes(random()?))?;
         writing.put("schema", SCHEMA)
     }

@@ -46,6 +46,10 @@ pub(super) const COMMANDS: TableDefinition<[u8; 16], (u64, &[u8], Option<&[u8]>)
 /// `head`: the number of the last entry of the audit log, and the head of the chain after it.
 pub(super) const AUDIT: TableDefinition<&str, (u64, [u8; 32])> = TableDefinition::new("line.audit");
 
+/// `head`: the number of the last entry that HQ signed to have, and the ack that says so.
+pub(super) const AUDIT_STORED: TableDefinition<&str, (u64, &[u8])> =
+    TableDefinition::new("line.audit_stored");
+
 /// The key of a stream.
 pub(super) fn stream_key(stream: Stream) -> u8 {
     match stream {

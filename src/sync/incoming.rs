@@ -5,8 +5,8 @@ use super::machine::{Input, Standing};
 use super::session::{Now, Session};
 use crate::protocol::limits::MAX_LISTED;
 use crate::protocol::{
-    Ack, Clock, Command, CommandState, Envelope, FactsHead, Fields, Message, MessageId, Outcome,
-    Pointer, Run, Signed, Snapshot, Stream, Topic, UnixMillis,
+    Ack, Clock, Command, CommandState, Envelope, FactsHead, Fields, Ledger, Message, MessageId,
+    Outcome, Pointer, Run, Signed, Snapshot, Stream, Topic, UnixMillis,
 };
 use crate::state::{Acknowledged, Received, StateError, Writing};
 
@@ -34,6 +34,7 @@ impl Session {
             }
         };
         match message {
+            Message::Ack(ack) if ack.stream == Stream::Audit => self.acknowledge_audit(&ack),
             Message::Ack(ack) => self.acknowledge(&ack),
             Message::Desired(signed) => self.desired(&signed, now).map(|()| Vec::new()),
             Message::FactsHead(signed) => self.head(&signed).map(|()| Vec::new()),
@@ -51,12 +52,12 @@ impl Session {
         }
     }
 
-    fn refuse(&mut self, why: &'static str) {
+    pub(super) fn refuse(&mut self, why: &'static str) {
         *self.refused.entry(why).or_default() += 1;
     }
 
     /// How late it certainly is.
-    fn at_least(&self) -> UnixMillis {
+    pub(super) fn at_least(&self) -> UnixMillis {
         self.floor.floor()
     }
 
@@ -75,6 +76,10 @@ impl Session {
             // Only an answer to our own question may make us count anew.
             Acknowledged::Ahead => {
                 self.refuse("ahead");
+                Vec::new()
+            }
+            Acknowledged::Unsigned | Acknowledged::OtherLog => {
+                self.refuse("audit");
                 Vec::new()
             }
         })
@@ -229,18 +234,34 @@ impl Session {
         let mut streams = Vec::new();
         for stream in Stream::UP {
             let said = snapshot.acks.iter().find(|a| a.stream == stream && a.ledger == ledger);
-            let unknown = Ack { ledger, stream, through: 0, above: Default::default() };
-            let ack = said.cloned().unwrap_or(unknown);
-            if self.store.write(|writing| writing.resume(&ack))? == Acknowledged::Ahead {
+            let Some(standing) = self.standing(ledger, stream, said)? else {
                 tracing::warn!(%stream, "HQ knows more of this box than the box: counting anew");
                 self.store.write(|writing| writing.begin_ledger())?;
                 return Ok(vec![Input::Renumbered]);
-            }
-            let next = self.store.position(stream)?.next;
-            let (through, above) = (ack.through, ack.above.to_vec());
-            streams.push(Standing { stream, next, through, above });
+            };
+            streams.push(standing);
         }
         Ok(vec![Input::Answered { question, streams }])
+    }
+
+    /// Where a stream stands by what HQ said of it; none where HQ has more than was ever written here.
+    fn standing(
+        &mut self,
+        ledger: Ledger,
+        stream: Stream,
+        said: Option<&Ack>,
+    ) -> Result<Option<Standing>, LineError> {
+        if stream == Stream::Audit {
+            return self.standing_of_audit(said);
+        }
+        let unknown = Ack { ledger, stream, through: 0, above: Default::default(), audit: None };
+        let ack = said.cloned().unwrap_or(unknown);
+        if self.store.write(|writing| writing.resume(&ack))? == Acknowledged::Ahead {
+            return Ok(None);
+        }
+        let next = self.store.position(stream)?.next;
+        let (through, above) = (ack.through, ack.above.to_vec());
+        Ok(Some(Standing { stream, next, through, above }))
     }
 }
 

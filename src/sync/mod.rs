@@ -12,7 +12,8 @@
 //! - A client that failed is thrown away. Waits have full jitter and only shrink after a connection
 //!   that held.
 //! - What comes is only recorded. What is not believed, not for us or not understood is counted.
-//! - Nothing rests on what a broker keeps.
+//! - Nothing rests on what a broker keeps. What it says of events it may make up, and they are lost;
+//!   the audit log leaves only by HQ's signature.
 //!
 //! **Not here**: acting on documents and commands, fetching bundles, and HQ's side of the line.
 
@@ -21,6 +22,7 @@ extern crate self as sync;
 use endcap_protocol as protocol;
 use endcap_state as state;
 
+mod audit;
 mod backoff;
 mod config;
 mod enrolment;

@@ -34,8 +34,21 @@ pub struct LineView {
     pub floor_ms: Option<u64>,
     /// What waits for HQ, by stream.
     pub outbox: BTreeMap<&'static str, OutboxView>,
+    /// The last head of this box's audit log that HQ signed to have.
+    pub audit_head: Option<AuditHeadView>,
     /// Messages from the broker that were not taken, by reason.
     pub refused: BTreeMap<&'static str, u64>,
+}
+
+/// HQ's signed word on this box's audit log.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
+pub struct AuditHeadView {
+    /// The last entry that HQ has; the first has number 1.
+    pub entry: u64,
+    /// The head of the hash chain after it, in hexadecimal.
+    pub head: String,
+    /// When HQ signed, by its clock.
+    pub signed_ms: u64,
 }
 
 /// What waits for HQ in one stream.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::api::{LineView, OutboxView};
+use crate::api::{AuditHeadView, LineView, OutboxView};
 use crate::protocol::{Stream, UnixMillis};
 use crate::state::{Bounds, StateConfig, StateError, Store};
 use crate::sync::Phase;
@@ -73,6 +73,11 @@ impl Shown {
 
     fn look_at_state(&self, view: &mut LineView) -> Result<(), StateError> {
         view.floor_ms = Some(self.store.floor()?.0);
+        view.audit_head = self.store.audit_head()?.map(|head| AuditHeadView {
+            entry: head.entry,
+            head: head.stored.head.to_string(),
+            signed_ms: head.stored.at.0,
+        });
         for (stream, name) in STREAMS {
             let at = self.store.position(stream)?;
             let outbox = OutboxView {

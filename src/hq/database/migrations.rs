@@ -14,6 +14,7 @@ const FORMS: &[(i64, &str, &str)] = &[
     (6, "speed", include_str!("0006_speed.sql")),
     (7, "doubles", include_str!("0007_doubles.sql")),
     (8, "made", include_str!("0008_made.sql")),
+    (9, "audit acks", include_str!("0009_audit_acks.sql")),
 ];
 
 /// Brings the database to the last form.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::acks::ack;
 use super::boots::Boots;
 use super::{Heard, Incoming, Outgoing, snapshot};
 use crate::hq::commands::unanswered;
@@ -11,8 +12,8 @@ use crate::hq::figures::Tally;
 use crate::hq::rows::{from_json, int, parsed, to_json, uint, word};
 use crate::hq::service::Hq;
 use crate::protocol::{
-    Ack, Ask, Document, Label, Ledger, Message, MessageId, NodeTopic, Place, Presence,
-    PresenceState, Stream, UnixMillis, Watermark,
+    Ask, Document, Label, Ledger, Message, MessageId, NodeTopic, Place, Presence, PresenceState,
+    Stream, UnixMillis, Watermark,
 };
 
 /// Bytes of a message that was laid aside that are kept, to find out what was wrong with it.
@@ -31,7 +32,7 @@ pub(super) struct Node {
 }
 
 /// One stream of one ledger of one node.
-type Of = (Place, Ledger, Stream);
+pub(super) type Of = (Place, Ledger, Stream);
 
 /// A change that grows message by message.
 pub(in crate::hq) struct Batch<'a> {
@@ -189,9 +190,10 @@ impl<'a> Batch<'a> {
         self.write_nodes().await?;
         self.sign_heads().await?;
         let mut answers = Vec::new();
-        for of @ (place, ledger, stream) in &self.touched {
+        for of @ (place, _, stream) in &self.touched {
             let Some(mark) = self.marks.get(of) else { continue };
-            let ack = Message::Ack(Ack::of(*ledger, *stream, mark)?);
+            let ack = ack(self.hq, &mut self.change, of, mark, self.now).await?;
+            let ack = Message::Ack(ack);
             let envelope = self.hq.clock.envelope(&ack, self.now)?;
             answers.push(Outgoing::to_node(place, NodeTopic::Ack(*stream), &envelope)?);
         }

@@ -1,5 +1,6 @@
 //! Takes what nodes say, many messages as one change, and gives what is to be said in answer.
 
+mod acks;
 mod batch;
 mod boots;
 mod counted;

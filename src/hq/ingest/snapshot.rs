@@ -1,6 +1,7 @@
 //! The answer to a node that has just come back: the time, what is newer, how far its streams are.
 
 use super::Outgoing;
+use super::acks::ack;
 use super::batch::read_mark;
 use crate::hq::catalogues::heads_for;
 use crate::hq::database::Transaction;
@@ -8,7 +9,7 @@ use crate::hq::documents::newest_for;
 use crate::hq::error::HqError;
 use crate::hq::service::Hq;
 use crate::protocol::{
-    Ack, Ask, HqTime, List, Message, MessageId, NodeTopic, Place, Snapshot, UnixMillis,
+    Ask, HqTime, List, Message, MessageId, NodeTopic, Place, Snapshot, UnixMillis,
 };
 
 pub(super) async fn answer(
@@ -28,8 +29,9 @@ pub(super) async fn answer(
     }
     let mut acks = Vec::new();
     for sending in ask.sending.iter() {
+        let of = (place.clone(), ask.ledger, sending.stream);
         let mark = read_mark(change, place, ask.ledger, sending.stream).await?;
-        acks.push(Ack::of(ask.ledger, sending.stream, &mark)?);
+        acks.push(ack(hq, change, &of, &mark, now).await?);
     }
     let time = HqTime { target: place.clone(), answers: question, at: now };
     let snapshot = Snapshot {

@@ -1,5 +1,6 @@
 //! HQ as its nodes and its people see it.
 
+mod audit_acks;
 mod deployments;
 mod documents;
 mod door;

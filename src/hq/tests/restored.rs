@@ -152,6 +152,35 @@ async fn a_command_of_the_hq_that_was_put_back_is_carried_out() {
 }
 
 #[tokio::test]
+async fn audit_that_the_hq_that_was_put_back_forgot_is_declared_and_the_log_goes_on() {
+    let mut pair = Pair::new().await;
+    let audit = |pair: &Pair, entry: u8| {
+        pair.store.write(|writing| writing.audit(NOW, &[entry])).unwrap();
+    };
+    audit(&pair, 1);
+    pair.tick().await;
+    let copied = Copied::back_up(pair).await;
+    let mut pair = copied
+        .put_back_after(async |pair| {
+            audit(pair, 2);
+            audit(pair, 3);
+            pair.tick().await;
+            assert_eq!(pair.store.audit_head().unwrap().unwrap().entry, 3);
+        })
+        .await;
+    audit(&pair, 4);
+    pair.happens(Happening::Lost).await;
+    for _ in 0..3 {
+        pair.tick().await;
+    }
+    assert_eq!(pair.store.position(Stream::Audit).unwrap().count(), 0);
+    assert_eq!(pair.store.audit_head().unwrap().unwrap().entry, 4);
+    assert_eq!(pair.house.number("SELECT count(*) FROM audit").await, 2);
+    let lost = "SELECT sum(last - first + 1) FROM gaps WHERE stream = 'audit'";
+    assert_eq!(pair.house.number(lost).await, 2);
+}
+
+#[tokio::test]
 async fn an_hq_that_knows_nothing_of_its_last_hours_leaves_numbers_out() {
     let (house, actor) = (House::new().await, Actor::local());
     house.hq.begin().await.unwrap();

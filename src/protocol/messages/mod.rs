@@ -10,7 +10,7 @@ mod presence;
 mod reported;
 mod snapshot;
 
-pub use ack::{Ack, Gap};
+pub use ack::{Ack, AuditStored, Gap};
 pub use audit::AuditBlock;
 pub use command::{Command, CommandState, Outcome};
 pub use desired::{Contents, FactsHead, HqTime, Pointer};

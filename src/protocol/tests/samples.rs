@@ -89,7 +89,19 @@ fn signed<T: Signable>(document: &T, key: &SigningKey) -> Signed<T> {
 
 fn ack() -> Ack {
     let above = List::new(vec![Run { first: 50, last: 60 }, Run::of(70)]).unwrap();
-    Ack { ledger: ledger(), stream: Stream::Evt, through: 41, above }
+    Ack { ledger: ledger(), stream: Stream::Evt, through: 41, above, audit: None }
+}
+
+fn audit_ack() -> Ack {
+    let stored = AuditStored {
+        place: place(),
+        ledger: ledger(),
+        through: 41,
+        last: 40,
+        head: Digest([6; 32]),
+        at: NOW,
+    };
+    Ack { stream: Stream::Audit, audit: Some(signed(&stored, &director())), ..ack() }
 }
 
 fn reported() -> Reported {
@@ -161,6 +173,7 @@ fn messages() -> Vec<(&'static str, NodeTopic, Message)> {
         ("log_line", NodeTopic::Up(Stream::Log), Message::Log(line)),
         ("gap", NodeTopic::Up(Stream::Evt), Message::Gap(Gap { first: 2, last: 1000 })),
         ("ack", NodeTopic::Ack(Stream::Evt), Message::Ack(ack())),
+        ("ack_audit", NodeTopic::Ack(Stream::Audit), Message::Ack(audit_ack())),
         (
             "desired",
             NodeTopic::Desired(Document::Config),

@@ -1,5 +1,6 @@
 //! The state seen from outside.
 
+mod audit;
 mod documents;
 mod inbox;
 mod outbox;
@@ -62,5 +63,5 @@ fn number(bytes: &[u8]) -> Option<i64> {
 }
 
 fn ack(store: &Store, stream: Stream, through: u64) -> Ack {
-    Ack { ledger: store.ledger().unwrap(), stream, through, above: List::default() }
+    Ack { ledger: store.ledger().unwrap(), stream, through, above: List::default(), audit: None }
 }

@@ -35,6 +35,9 @@ fn steps() -> Vec<Step> {
     let anew: Step = |store, _| store.write(|writing| writing.begin_ledger()).map(drop);
     let old: Step =
         |store, _| store.write(|writing| writing.drop_aged(Clock::Known(NOW.plus(5000))));
+    let audit: Step =
+        |store, number| store.write(|writing| writing.audit(NOW, &number.to_be_bytes()));
+    let signed: Step = |store, _| super::audit::sign_next(store).map(drop);
     let epoch: Step = |store, _| store.write(|writing| writing.next_epoch()).map(drop);
     vec![
         sale,
@@ -57,6 +60,12 @@ fn steps() -> Vec<Step> {
         anew,
         sale,
         acknowledge,
+        audit,
+        audit,
+        signed,
+        audit,
+        anew,
+        signed,
         old,
         sale,
         command,
@@ -97,7 +106,9 @@ fn told(store: &Store) -> String {
     };
     let counted = Counted { ledger: Ledger([3; 8]), stream: Stream::Cmd, seq: 1 };
     format!(
-        "{sales:?} {:?} {:?} {:?} {:?} {:?}",
+        "{sales:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+        store.position(Stream::Audit).unwrap(),
+        store.audit_head().unwrap().map(|head| (head.entry, head.stored.last, head.stored.head)),
         store.position(Stream::Evt).unwrap(),
         waiting(store, Stream::Evt),
         store.taken("hq", counted).unwrap(),

@@ -13,6 +13,10 @@ pub(super) fn director() -> SigningKey {
 #[derive(Debug, Default)]
 pub(super) struct Hq {
     marks: BTreeMap<(Ledger, Stream), Watermark>,
+    /// Heads of audit logs after each block, by its number.
+    heads: BTreeMap<(Ledger, u64), Digest>,
+    /// Whether it signs what it has of audit logs; older ones do not.
+    pub(super) unsigned: bool,
     /// How often each number took effect, by stream.
     pub(super) effects: BTreeMap<(Stream, i64), u32>,
     /// Numbers of messages that were declared lost and are not here.
@@ -27,11 +31,11 @@ pub(super) struct Hq {
     pub(super) asked: bool,
 }
 
-fn place() -> Place {
+pub(super) fn place() -> Place {
     "acme/store-1/box-a".parse().unwrap()
 }
 
-fn say(topic: NodeTopic, message: &Message, now: UnixMillis) -> (String, Envelope) {
+pub(super) fn say(topic: NodeTopic, message: &Message, now: UnixMillis) -> (String, Envelope) {
     let sender = Sender { source: Source::Hq, boot: BootId([1; 8]) };
     let id = MessageId([now.0 as u8; 16]);
     let envelope = Envelope::new(&sender, id, HybridTime::at(now), message).unwrap();
@@ -88,18 +92,32 @@ impl Hq {
                 None => self.gaps.entry(counted.stream).or_default().extend(seqs),
             }
         }
-        let ack = Ack::of(counted.ledger, counted.stream, mark).unwrap();
+        if let Message::Audit(block) = message {
+            self.heads.insert((counted.ledger, counted.seq), block.after);
+        }
+        let ack = self.ack(counted.ledger, counted.stream, now);
         say(NodeTopic::Ack(counted.stream), &Message::Ack(ack), now)
+    }
+
+    /// How far a stream is here, and of the audit log with a signature.
+    pub(super) fn ack(&self, ledger: Ledger, stream: Stream, now: UnixMillis) -> Ack {
+        let none = Watermark::default();
+        let mark = self.marks.get(&(ledger, stream)).unwrap_or(&none);
+        let ack = Ack::of(ledger, stream, mark).unwrap();
+        if stream != Stream::Audit || self.unsigned {
+            return ack;
+        }
+        let through = ack.through;
+        let last = self.heads.range((ledger, 0)..=(ledger, through)).next_back();
+        let (last, head) = last.map_or((0, Digest([0; 32])), |((_, seq), head)| (*seq, *head));
+        let stored = AuditStored { place: place(), ledger, through, last, head, at: now };
+        Ack { audit: Some(Signed::sign(&stored, &[&director()]).unwrap()), ..ack }
     }
 
     fn answer(&mut self, question: MessageId, ask: &Ask, now: UnixMillis) -> (String, Envelope) {
         self.asked = true;
         let time = HqTime { target: place(), answers: question, at: now };
-        let ack = |sending: &Sending| {
-            let none = Watermark::default();
-            let mark = self.marks.get(&(ask.ledger, sending.stream)).unwrap_or(&none);
-            Ack::of(ask.ledger, sending.stream, mark).unwrap()
-        };
+        let ack = |sending: &Sending| self.ack(ask.ledger, sending.stream, now);
         let snapshot = Snapshot {
             time: Signed::sign(&time, &[&director()]).unwrap(),
             desired: List::new(self.desired.iter().cloned().collect()).unwrap(),

@@ -1,5 +1,6 @@
 //! The line seen from outside: the machine alone, and a node, a bad broker and HQ together.
 
+mod audit;
 mod authority;
 mod brokers;
 mod catalogues;

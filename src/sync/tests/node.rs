@@ -50,7 +50,7 @@ pub(super) fn told(number: i64) -> [(Stream, Message); 2] {
     let fields = [("number".parse().unwrap(), Value::from(number))].into();
     let fields = Fields::new(fields).unwrap();
     let event = Message::Event(Event { name: "test.happened".parse().unwrap(), fields });
-    let (before, after) = (Digest([0; 32]), Digest([1; 32]));
+    let (before, after) = (Digest([0; 32]), Digest::of(&number.to_be_bytes()));
     let first = number as u64;
     let block = Message::Audit(AuditBlock { first, before, after, entries: List::default() });
     [(Stream::Evt, event), (Stream::Audit, block)]
