@@ -1,5 +1,6 @@
 //! HQ as its nodes and its people see it.
 
+mod admission;
 mod deployments;
 mod documents;
 mod door;
