@@ -182,7 +182,7 @@ fn bundle(id: &str, parts: &[Source]) -> Bundle {
 
 fn chat(messages: Value, stream: bool) -> Ask {
     let body = json!({
-        "model": ALIAS, "messages": messages, "temperature": 0, "max_tokens": 40,
+        "model": ALIAS, "messages": messages, "temperature": 0, "max_tokens": 200,
         "stream": stream,
     });
     Ask::post("/v1/chat/completions", &body)

@@ -41,11 +41,8 @@ pub(super) fn copy_new(from: &Path, to: &Path) -> Result<u64, PackageError> {
 /// Gives a file a second name; where the disk has no such thing, copies it.
 pub(super) fn link_new(from: &Path, to: &Path) -> Result<(), PackageError> {
     open_file(from)?;
-    let link = || {
-        step(Step::Write(to))?;
-        fs::hard_link(from, to)
-    };
-    match link() {
+    step(Step::Link(to)).at("linking", to)?;
+    match fs::hard_link(from, to) {
         Ok(()) => Ok(()),
         Err(_) => copy_new(from, to).map(drop),
     }
@@ -123,6 +120,7 @@ pub(super) fn require_space(folder: &Path, needed_bytes: u64) -> Result<(), Pack
 pub(super) enum Step<'a> {
     MakeFolder(#[cfg_attr(not(test), expect(dead_code, reason = "read by tests"))] &'a Path),
     Write(#[cfg_attr(not(test), expect(dead_code, reason = "read by tests"))] &'a Path),
+    Link(#[cfg_attr(not(test), expect(dead_code, reason = "read by tests"))] &'a Path),
     Sync(#[cfg_attr(not(test), expect(dead_code, reason = "read by tests"))] &'a Path),
     Rename(
         #[cfg_attr(not(test), expect(dead_code, reason = "read by tests"))] &'a Path,
@@ -154,6 +152,7 @@ pub(super) mod power {
     pub(in super::super) enum Made {
         Folder(PathBuf),
         Write(PathBuf),
+        Link(PathBuf),
         Sync(PathBuf),
         Rename(PathBuf, PathBuf),
         Remove(PathBuf),
@@ -186,6 +185,7 @@ pub(super) mod power {
             supply.made.push(match step {
                 Step::MakeFolder(p) => Made::Folder(p.to_owned()),
                 Step::Write(p) => Made::Write(p.to_owned()),
+                Step::Link(p) => Made::Link(p.to_owned()),
                 Step::Sync(p) => Made::Sync(p.to_owned()),
                 Step::Rename(a, b) => Made::Rename(a.to_owned(), b.to_owned()),
                 Step::Remove(p) => Made::Remove(p.to_owned()),

@@ -166,10 +166,13 @@ impl Listener {
         heard
     }
 
-    /// The text is over.
+    /// The text is over: what only began like a term is none.
     #[must_use]
     pub fn end(&self) -> Heard {
-        self.judge(&words(&self.tail), false)
+        match self.judge(&words(&self.tail), false) {
+            Heard::UpTo(_) => Heard::UpTo(self.before + self.tail.len()),
+            blocked => blocked,
+        }
     }
 
     fn judge(&self, words: &[Word], open: bool) -> Heard {
@@ -240,6 +243,9 @@ mod tests {
             ("It is chéap.", Some("It is ")),
             ("Ours is free of charge", Some("Ours is ")),
             ("Ours is free of sugar. Cheaper", None),
+            ("Ours is free", None),
+            ("Ours is free of", None),
+            ("1", None),
             ("Das Gewinnspiel", Some("Das ")),
             ("acme, then mart", None),
             ("a cheapskate", None),

@@ -10,6 +10,9 @@ use crate::protocol::{
 };
 use crate::state::{Acknowledged, Received, StateError, Writing};
 
+/// Within such a time HQ is asked several times while it is there.
+const THERE_MS: u64 = 2 * 3_600_000;
+
 impl Session {
     /// Takes a message and tells what the machine must know of it.
     pub(super) fn receive(
@@ -199,10 +202,13 @@ impl Session {
         self.floor.anchor(time.at, now.steady_ms);
         self.hq_time = Some(time.at);
         let clock = self.clock(now);
+        // What has waited while HQ was away can be told now, however old it is.
+        let before = self.heard_ms.replace(now.steady_ms);
+        let was_there = before.is_some_and(|before| now.steady_ms - before < THERE_MS);
         self.store.write(|writing| {
             writing.hear(envelope.time, now.wall)?;
             writing.raise_floor(time.at)?;
-            writing.drop_aged(clock)
+            if was_there { writing.drop_aged(old_by(clock, now.wall)) } else { Ok(()) }
         })?;
         for signed in snapshot.desired.iter() {
             self.desired(signed, now)?;
@@ -235,5 +241,14 @@ impl Session {
             streams.push(Standing { stream, next, through, above });
         }
         Ok(vec![Input::Answered { question, streams }])
+    }
+}
+
+/// The clock by which messages are old: the one that is behind. Their times are the box's, and either clock
+/// may be ahead.
+fn old_by(clock: Clock, wall: UnixMillis) -> Clock {
+    match clock {
+        Clock::Known(at) => Clock::Known(at.min(wall)),
+        unknown => unknown,
     }
 }

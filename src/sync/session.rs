@@ -96,6 +96,8 @@ pub struct Session {
     pub(super) told: Told,
     pub(super) refused: BTreeMap<&'static str, u64>,
     pub(super) hq_time: Option<UnixMillis>,
+    /// When HQ last answered, by the steady clock.
+    pub(super) heard_ms: Option<u64>,
     pub(super) offered: BTreeSet<Label>,
     epoch: u64,
     /// When the last message without a place in a stream was said.
@@ -115,9 +117,21 @@ impl Session {
         let floor = TimeFloor::new(built, store.floor()?);
         let machine = Machine::new(config, seed);
         let (told, refused) = (Told::default(), BTreeMap::new());
-        let (hq_time, epoch, said) = (None, 0, HybridTime::default());
+        let (hq_time, heard_ms, epoch, said) = (None, None, 0, HybridTime::default());
         let offered = BTreeSet::new();
-        Ok(Self { store, trust, machine, floor, told, refused, hq_time, offered, epoch, said })
+        Ok(Self {
+            store,
+            trust,
+            machine,
+            floor,
+            told,
+            refused,
+            hq_time,
+            heard_ms,
+            offered,
+            epoch,
+            said,
+        })
     }
 
     /// How far the connection is.

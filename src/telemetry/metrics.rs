@@ -396,6 +396,8 @@ mod tests {
         metrics.cache().compared("hours", true);
         metrics.cache().by_meaning("hours", true);
         metrics.cache().at_night("ask", "made");
+        metrics.cache().of_pack("copy");
+        metrics.cache().packs(Some((3, 20)));
         metrics.facts().store(7, 4096);
         metrics.facts().table("prices", 12, Some(30));
         metrics.facts().refused("invalid");

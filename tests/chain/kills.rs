@@ -222,7 +222,7 @@ impl World {
         assert!(*epochs > 1 && *versions > 1 && !commands.is_empty(), "{:?}", self.granted);
         let laid_aside = self.hq.number("SELECT count(*) FROM laid_aside").await;
         assert_eq!(laid_aside, 0, "seed {seed}");
-        println!("{events} events, {} granted commands, epoch {epochs}", commands.len());
+        eprintln!("{events} events, {} granted commands, epoch {epochs}", commands.len());
     }
 }
 

@@ -199,14 +199,14 @@ async fn a_thousand_stores_stay_in_step() {
     let stored = "SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM telemetry)";
     let gaps = chain.hq.number("SELECT count(*) FROM gaps").await;
     let acknowledged: u64 = chain.shops.iter().map(Shop::acknowledged).sum();
-    println!("{plan:?}, {FACTS} facts");
-    println!(
+    eprintln!("{plan:?}, {FACTS} facts");
+    eprintln!(
         "| phase | s | HQ CPU s | HQ MiB at most | broker CPU s | broker MiB | messages | database MiB |"
     );
-    println!("|---|---|---|---|---|---|---|---|");
-    chain.rows.iter().for_each(|row| println!("{row}"));
+    eprintln!("|---|---|---|---|---|---|---|---|");
+    chain.rows.iter().for_each(|row| eprintln!("{row}"));
     let own = taken("self");
-    println!("the stores themselves: {:.0} s, {} MiB", own.cpu_s, own.most_memory_bytes >> 20);
+    eprintln!("the stores themselves: {:.0} s, {} MiB", own.cpu_s, own.most_memory_bytes >> 20);
     assert_eq!(gaps, 0, "something was dropped");
     assert!(chain.hq.number(stored).await >= acknowledged, "acknowledged and not stored");
     for shop in chain.shops {

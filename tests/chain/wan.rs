@@ -220,15 +220,15 @@ async fn a_line_takes_less_of_the_wan_than_asking_every_30_seconds() {
     let busy = counted.day(EVENTS, CHANGES).await;
     let asking_idle = day_of_polling(&counted.hq, 0, 0).await;
     let asking_busy = day_of_polling(&counted.hq, EVENTS, CHANGES).await;
-    println!("| a store's day | KiB up | KiB down | KiB | pieces |");
-    println!("|---|---|---|---|---|");
+    eprintln!("| a store's day | KiB up | KiB down | KiB | pieces |");
+    eprintln!("|---|---|---|---|---|");
     for (day, name) in [
         (idle, "the line, idle"),
         (busy, "the line, busy"),
         (asking_idle, "asking every 30 s, idle"),
         (asking_busy, "asking every 30 s, busy"),
     ] {
-        println!("{}", day.row(name));
+        eprintln!("{}", day.row(name));
     }
     let all = |day: Day| day.up + day.down;
     assert!(all(idle) < all(asking_idle), "{idle:?} {asking_idle:?}");

@@ -14,7 +14,9 @@ impl Cache {
         let meant = |(key, entry): &(Key, [u8; 32])| match purge {
             Purge::All => true,
             Purge::Answer(asked) => id(key).starts_with(asked),
-            Purge::Fact(name) => self.tells(entry, |answer| stands_on(answer, &[name.clone()])),
+            Purge::Fact(name) => {
+                self.tells(entry, |answer| stands_on(answer, std::slice::from_ref(name)))
+            }
             Purge::Product(sku) => self.tells(entry, |answer| stands_on(answer, &about(sku))),
             Purge::Model(model) => self.tells(entry, |answer| *answer.provenance.model == **model),
         };

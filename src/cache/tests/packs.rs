@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::cache::store::{Disk, StoreError};
-use crate::protocol::documents::{Artefact, PackEntry, PackIndex, PackReader, PackWriter};
+use crate::protocol::documents::{
+    Artefact, PackEntry, PackIndex, PackReader, PackWriter, PackedAnswer,
+};
 use crate::protocol::{Digest, List};
 use endcap_testing::power_cut::Disk as Disc;
 
@@ -141,7 +143,7 @@ fn everything() -> Choice {
     }
 }
 
-/// The answers to these, made in a shop of their own, as they are exported.
+/// The answers to these, made in a shop of their own, as they are exported; in this order.
 async fn made(skus: &[&str], amount: f64) -> Vec<Vec<u8>> {
     let prices: Vec<_> = skus.iter().map(|sku| (*sku, amount)).collect();
     let maker = Shop::new(shop(&prices, 0));
@@ -149,7 +151,13 @@ async fn made(skus: &[&str], amount: f64) -> Vec<Vec<u8>> {
         assert_eq!(maker.ask(sku).await.2, 1);
     }
     let mut export = maker.cache.export(&everything()).unwrap();
-    std::iter::from_fn(|| export.next_answer()).collect()
+    let mut answers: Vec<_> = std::iter::from_fn(|| export.next_answer()).collect();
+    let place = |answer: &Vec<u8>| {
+        let key = PackedAnswer::parse(answer).unwrap().key.0;
+        skus.iter().position(|sku| *question(sku).key.bytes() == key)
+    };
+    answers.sort_by_key(place);
+    answers
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -358,7 +358,7 @@ async fn pages_are_for_whoever_came_in_and_escape_what_stores_say() {
     assert!(page.contains("&lt;script&gt;alert(1)"), "{page}");
     let (_, _, page) = get("/fleet/acme/recalls", cookie).await;
     assert!(page.contains("0 of 1 boxes") && page.contains("Silent on r1"), "{page}");
-    assert!(page.contains("acme/store-1/box-a"), "{page}");
+    assert!(page.contains("box-a"), "{page}");
     // A revoked user has no session any more.
     let users = door.hq.users().await.unwrap();
     door.hq.revoke_user(&Actor::local(), &users[0].id).await.unwrap();

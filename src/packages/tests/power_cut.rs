@@ -36,6 +36,13 @@ fn lose(made: &[Made], loss: Loss) {
     let synced: BTreeSet<&PathBuf> =
         made.iter().filter_map(|m| if let Made::Sync(p) = m { Some(p) } else { None }).collect();
     for step in made {
+        if let Made::Link(path) = step
+            && matches!(loss, Loss::Names)
+            && !synced.contains(&path.parent().unwrap().to_owned())
+            && path.exists()
+        {
+            fs::remove_file(path).unwrap();
+        }
         if let Made::Write(path) = step
             && !synced.contains(path)
             && path.exists()

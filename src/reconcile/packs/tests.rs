@@ -49,7 +49,7 @@ async fn ask(cache: &Cache, facts: &Facts, sku: &str) -> (&'static str, usize) {
     });
     let provenance = Provenance { route: "copy".into(), ..Provenance::default() };
     let ask = Ask {
-        key: KeyBuilder::new("test").field("sku", sku).finish(Scope::Store),
+        key: key(sku),
         scope: Scope::Store,
         policy: Policy::EXACT,
         question: None,
@@ -62,7 +62,11 @@ async fn ask(cache: &Cache, facts: &Facts, sku: &str) -> (&'static str, usize) {
     (how, made.load(Ordering::SeqCst))
 }
 
-/// What another box says of these products.
+fn key(sku: &str) -> Key {
+    KeyBuilder::new("test").field("sku", sku).finish(Scope::Store)
+}
+
+/// What another box says of these products, in their order.
 async fn answers(skus: &[&str]) -> Vec<Vec<u8>> {
     let facts = Facts::in_memory(FactsConfig::default()).unwrap();
     skus.iter().for_each(|sku| price(&facts, sku, "2.49"));
@@ -83,7 +87,14 @@ async fn answers(skus: &[&str]) -> Vec<Vec<u8>> {
     while let Some(piece) = export.next_piece().unwrap() {
         file.extend(piece);
     }
-    PackSourceReader::new(&file[..], 1 << 20).unwrap().map(Result::unwrap).collect()
+    let answers = PackSourceReader::new(&file[..], 1 << 20).unwrap();
+    let mut answers: Vec<_> = answers.map(Result::unwrap).collect();
+    let place = |answer: &Vec<u8>| {
+        let asked = PackedAnswer::parse(answer).unwrap().key.0;
+        skus.iter().position(|sku| *key(sku).bytes() == asked)
+    };
+    answers.sort_by_key(place);
+    answers
 }
 
 fn compressed(answers: &[Vec<u8>]) -> Vec<u8> {

@@ -65,17 +65,21 @@ async fn no_request_is_dropped_over_a_switch_and_back_and_each_answer_is_of_one_
         }
     };
     let askers: Vec<_> = (0..6).map(|_| tokio::spawn(asker())).collect();
-    for round in 0..4 {
-        // On trial, then back; what was on trial leaves memory, and the disk as well.
-        shop.arrange(Some(second), Some(first)).await.unwrap();
-        assert_eq!(shop.running().await, Some(second), "round {round}");
+    let some_more = || async {
         let before = asked.load(Ordering::Relaxed);
         while asked.load(Ordering::Relaxed) < before + 12 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    };
+    for round in 0..4 {
+        // On trial, then back; what was on trial leaves memory, and the disk as well.
+        shop.arrange(Some(second), Some(first)).await.unwrap();
+        assert_eq!(shop.running().await, Some(second), "round {round}");
+        some_more().await;
         shop.arrange(Some(first), None).await.unwrap();
         shop.stage.tidy(&[first]).await.unwrap();
         assert_eq!(shop.running().await, Some(first), "round {round}");
+        some_more().await;
     }
     stop.store(true, Ordering::Relaxed);
     let mut seen = BTreeSet::new();
