@@ -106,7 +106,8 @@ impl Enroll {
         if let Some(authority) = &self.authority {
             credentials.authority.clone_from(authority);
         }
-        client_with(&credentials.client_config()?)
+        let tls = credentials.client_config()?;
+        client_with(&tls)
     }
 }
 
