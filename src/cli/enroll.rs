@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::arguments::Common;
 use super::output;
-use super::place::{client, exchange};
+use super::place::{client, client_with, exchange};
 use crate::config;
 use crate::hq::enrolment::{
     Identity, Request, make_renewal, pending_request, read_token, write_identity, write_renewal,
@@ -82,7 +82,7 @@ impl Enroll {
         let key = std::fs::read_to_string(folder.join(Credentials::KEY))
             .with_context(|| format!("reading the key in {}", folder.display()))?;
         let hq = self.hq.clone().or(kept.hq).context("--hq")?;
-        let (client, asked) = (self.client(&hq)?, make_renewal(&key)?);
+        let (client, asked) = (self.own_client(&hq, folder)?, make_renewal(&key)?);
         let identity = ask(&client, &hq, "/hq/v1/renew", Some(&token), &asked).await?;
         write_renewal(folder, &identity)?;
         output::note(&format!("{} has its next certificate", identity.place));
@@ -91,14 +91,23 @@ impl Enroll {
 
     /// A client for HQ, which is asked over https unless it is on this machine.
     fn client(&self, hq: &str) -> anyhow::Result<Client> {
-        if !hq.starts_with("https://") && !is_near(hq) {
-            bail!("{hq}: a token would cross the network in clear; HQ is asked over https");
-        }
+        refuse_clear(hq)?;
         let read = |path: &Path| {
             std::fs::read(path).with_context(|| format!("reading {}", path.display()))
         };
         let authority = self.authority.as_deref().map(read).transpose()?;
         client(authority.as_deref())
+    }
+
+    /// A client that shows this node's certificate, and believes whom the node believes.
+    fn own_client(&self, hq: &str, folder: &Path) -> anyhow::Result<Client> {
+        refuse_clear(hq)?;
+        let mut credentials = Credentials::in_folder(folder);
+        if let Some(authority) = &self.authority {
+            credentials.authority.clone_from(authority);
+        }
+        let tls = credentials.client_config()?;
+        client_with(&tls)
     }
 }
 
@@ -152,6 +161,13 @@ async fn ask(
     })
     .await?;
     serde_json::from_value(answer).context("HQ's answer is no identity")
+}
+
+fn refuse_clear(hq: &str) -> anyhow::Result<()> {
+    if !hq.starts_with("https://") && !is_near(hq) {
+        bail!("{hq}: a token would cross the network in clear; HQ is asked over https");
+    }
+    Ok(())
 }
 
 /// Whether an address is on this machine, where nobody listens in.

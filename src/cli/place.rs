@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
-use reqwest::{Certificate, Client, Method, RequestBuilder};
+use reqwest::{Certificate, Client, ClientBuilder, Method, RequestBuilder};
 use serde_json::Value;
+use tokio_rustls::rustls;
 
 use super::context::{Context, Known};
 use crate::config::{self, Sources};
@@ -97,18 +98,27 @@ impl Place {
 /// A client for servers on this box or beside it. Where an authority is named (PEM), it alone is believed.
 pub(super) fn client(authority: Option<&[u8]>) -> anyhow::Result<Client> {
     // An error means that the program has chosen one already.
-    let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
-    let mut builder = Client::builder()
-        .user_agent(concat!("endcap/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(TIMEOUT)
-        .no_proxy();
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = builder();
     if let Some(pem) = authority {
         let certificate =
             Certificate::from_pem(pem).context("reading the authority's certificate")?;
         builder = builder.tls_built_in_root_certs(false).add_root_certificate(certificate);
     }
     Ok(builder.build()?)
+}
+
+/// A client that speaks TLS like this.
+pub(super) fn client_with(tls: &rustls::ClientConfig) -> anyhow::Result<Client> {
+    Ok(builder().use_preconfigured_tls(tls.clone()).build()?)
+}
+
+fn builder() -> ClientBuilder {
+    Client::builder()
+        .user_agent(concat!("endcap/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(TIMEOUT)
+        .no_proxy()
 }
 
 /// Asks a server; what it answers as JSON, or why it does not.

@@ -42,6 +42,8 @@ pub struct ServerConfig {
     pub http: http::Config,
     /// The tenant that is there from the start.
     pub tenant: Label,
+    /// Nodes are let in by their token alone, also where HQ speaks TLS: something before it ends theirs.
+    pub token_alone: bool,
     /// Where nodes are heard; without, nobody is.
     pub broker: Option<Broker>,
 }
@@ -78,7 +80,13 @@ pub async fn serve(
     hq.begin().await?;
     hq.finish_epochs().await?;
     let secure = config.http.tls.is_some();
-    let listener = Listener::bind(config.http).await?;
+    let asks_certificates = secure && !config.token_alone;
+    let mut listener = Listener::bind(config.http).await?;
+    if asks_certificates {
+        listener = listener.asking_for_certificates(hq.authority().certificate())?;
+    } else {
+        tracing::info!("HQ sees no certificates of nodes here: their token alone lets them in");
+    }
     let (tell, standing) = watch::channel(Standing::Away);
     let health = Arc::new(Health::default());
     let service = Arc::new(Service {
@@ -89,6 +97,7 @@ pub async fn serve(
         body: BODY,
         sessions: Sessions::default(),
         secure,
+        asks_certificates,
         stop: stop.clone(),
     });
     let listening = tokio::spawn(listen(Arc::clone(&hq), config.broker, tell, stop.clone()));

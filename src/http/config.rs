@@ -88,6 +88,12 @@ pub enum HttpError {
         #[source]
         source: tokio_rustls::rustls::Error,
     },
+    /// An authority is none of whose clients could be known.
+    #[error("the authority of clients' certificates cannot be used: {why}")]
+    Authority {
+        /// What is wrong with it.
+        why: String,
+    },
     /// Not an origin.
     #[error("cors origin `{0}` is not of the form `https://shop.example`")]
     Origin(String),

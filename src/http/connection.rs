@@ -22,6 +22,7 @@ use tower::ServiceExt;
 
 use super::config::Config;
 use super::guarded::Guarded;
+use super::peer::PeerCertificate;
 use super::problem::Problem;
 use super::refusal;
 use super::tls::Tls;
@@ -86,7 +87,7 @@ impl Door {
         // Tokens go out one by one; waiting to fill a packet would hold each back.
         let _ = stream.set_nodelay(true);
         match &self.tls {
-            None => self.speak(stream).await,
+            None => self.speak(stream, None).await,
             Some(tls) => {
                 let handshake = timeout(self.header_timeout, tls.acceptor().accept(stream));
                 let stream = tokio::select! {
@@ -94,7 +95,10 @@ impl Door {
                     done = handshake => done,
                 };
                 match stream {
-                    Ok(Ok(stream)) => self.speak(stream).await,
+                    Ok(Ok(stream)) => {
+                        let peer = PeerCertificate::of(stream.get_ref().1.peer_certificates());
+                        self.speak(stream, peer).await;
+                    }
                     Ok(Err(error)) => tracing::debug!(%error, "a tls handshake failed"),
                     Err(_) => tracing::debug!("a tls handshake took too long"),
                 }
@@ -102,12 +106,19 @@ impl Door {
         }
     }
 
-    async fn speak(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+    async fn speak(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: Option<PeerCertificate>,
+    ) {
         let (running, mut watched) = watch::channel(0usize);
         let wire = Wire::new(stream, watched.clone());
         let cut = CancellationToken::new();
-        let service = service_fn(|request: Request<Incoming>| {
+        let service = service_fn(|mut request: Request<Incoming>| {
             wire.request_begins();
+            if let Some(peer) = &peer {
+                request.extensions_mut().insert(peer.clone());
+            }
             let request_ends = Running::begin(&running, self.request_limit, cut.clone());
             answer(self.router.clone(), request_ends, request)
         });

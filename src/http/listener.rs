@@ -16,6 +16,7 @@ use super::config::{Config, HttpError};
 use super::connection::Door;
 use super::door::dress;
 use super::health::{Health, Stage};
+use super::peer;
 use super::refusal;
 use super::tls::Tls;
 use crate::telemetry::Metrics;
@@ -48,6 +49,14 @@ impl Listener {
         let tcp = TcpListener::bind(config.listen).await.map_err(fault)?;
         let address = tcp.local_addr().map_err(fault)?;
         Ok(Self { tcp, address, tls, config })
+    }
+
+    /// Asks whoever connects over TLS for a certificate of this authority (PEM). Who has none is let
+    /// in; who shows one of somebody else, or one that is over, is not. Without TLS nobody is asked.
+    pub fn asking_for_certificates(mut self, authority: &str) -> Result<Self, HttpError> {
+        let clients = peer::verifier(authority)?;
+        self.tls = self.tls.map(|tls| tls.asking(clients)).transpose()?;
+        Ok(self)
     }
 
     /// Where it listens; the real port where 0 was asked for.

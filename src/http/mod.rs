@@ -1,8 +1,9 @@
 //! What every HTTP door needs, whatever is behind it.
 //!
 //! [`Listener::bind`] opens the port, with TLS where a certificate is configured;
-//! [`Listener::run`] serves an axum router until told to stop and then drains. [`Tokens`] says who
-//! is asking, [`Access`] who may; [`read_body`] takes in a request's body within its limits;
+//! [`Listener::run`] serves an axum router until told to stop and then drains.
+//! [`Listener::asking_for_certificates`] has clients asked who they are, and each request brings the
+//! [`PeerCertificate`] of who showed one. [`Tokens`] says who is asking, [`Access`] who may; [`read_body`] takes in a request's body within its limits;
 //! [`Problem`] is every error, and [`ErrorForm`] how the clients of a path read it; [`Health`] is what
 //! the health routes show.
 //!
@@ -14,6 +15,8 @@
 //! - A panic in a handler costs one request and shows as 500 with the request's id.
 //! - A certificate that is replaced counts for the connections after it; one that cannot be used
 //!   does not take the place of one that can.
+//! - A certificate of a client that is handed on is of the authority that was asked for, and was in its
+//!   time when the connection was made: connections are not resumed where it is asked for.
 //! - Raw tokens are shown once, at creation; only SHA-256 digests are kept.
 //! - Every response carries `x-request-id`, `x-content-type-options: nosniff` and
 //!   `cache-control: no-store`.
@@ -34,6 +37,7 @@ mod guarded;
 mod health;
 mod listener;
 pub mod openapi;
+mod peer;
 mod problem;
 mod refusal;
 mod request_id;
@@ -49,6 +53,7 @@ pub use config::{Config, HttpError, TlsFiles};
 pub use door::{dress, is_origin};
 pub use health::{Health, Stage};
 pub use listener::{Drained, Listener};
+pub use peer::PeerCertificate;
 pub use problem::{ErrorBody, ErrorEnvelope, ErrorForm, Kind, PlainError, Problem};
 pub use request_id::{RequestId, fresh_id};
 pub use tokens::{Created, TokenError, TokenInfo, Tokens};

@@ -9,6 +9,8 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring::default_provider;
+use tokio_rustls::rustls::server::danger::ClientCertVerifier;
+use tokio_rustls::rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 
 use super::config::{HttpError, TlsFiles};
 use super::stamp::Stamp;
@@ -19,8 +21,12 @@ const RELOAD_PERIOD: Duration = Duration::from_secs(1);
 /// TLS with the certificate that the files hold.
 pub(super) struct Tls {
     files: TlsFiles,
+    /// Looks at certificates of clients, who are asked for them then.
+    clients: Option<Clients>,
     kept: Mutex<Kept>,
 }
+
+type Clients = Arc<dyn ClientCertVerifier>;
 
 struct Kept {
     acceptor: TlsAcceptor,
@@ -33,8 +39,16 @@ impl Tls {
     /// Reads both files; blocks on the disk for a moment.
     pub(super) fn open(files: &TlsFiles) -> Result<Self, HttpError> {
         let stamps = stamps(files);
-        let kept = Kept { acceptor: read(files)?, stamps, looked: Instant::now() };
-        Ok(Self { files: files.clone(), kept: Mutex::new(kept) })
+        let kept = Kept { acceptor: read(files, None)?, stamps, looked: Instant::now() };
+        Ok(Self { files: files.clone(), clients: None, kept: Mutex::new(kept) })
+    }
+
+    /// The same, which asks clients for certificates.
+    pub(super) fn asking(self, clients: Clients) -> Result<Self, HttpError> {
+        let acceptor = read(&self.files, Some(&clients))?;
+        let mut kept = self.kept.into_inner().unwrap_or_else(PoisonError::into_inner);
+        kept.acceptor = acceptor;
+        Ok(Self { files: self.files, clients: Some(clients), kept: Mutex::new(kept) })
     }
 
     /// For the next connection. Reads the files again where they changed; while they cannot be
@@ -46,7 +60,7 @@ impl Tls {
             let stamps = stamps(&self.files);
             if stamps != kept.stamps {
                 kept.stamps = stamps;
-                match read(&self.files) {
+                match read(&self.files, self.clients.as_ref()) {
                     Ok(acceptor) => {
                         tracing::info!("the certificate changed");
                         kept.acceptor = acceptor;
@@ -65,7 +79,7 @@ fn stamps(files: &TlsFiles) -> [Option<Stamp>; 2] {
     [Stamp::of(&files.certificate), Stamp::of(&files.key)]
 }
 
-fn read(files: &TlsFiles) -> Result<TlsAcceptor, HttpError> {
+fn read(files: &TlsFiles, clients: Option<&Clients>) -> Result<TlsAcceptor, HttpError> {
     let certificates = CertificateDer::pem_file_iter(&files.certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .and_then(|found| if found.is_empty() { Err(PemError::NoItemsFound) } else { Ok(found) })
@@ -80,10 +94,17 @@ fn read(files: &TlsFiles) -> Result<TlsAcceptor, HttpError> {
     let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(fault)?
-        .with_no_client_auth()
+        .with_client_cert_verifier(
+            clients.cloned().unwrap_or_else(WebPkiClientVerifier::no_client_auth),
+        )
         .with_single_cert(certificates, key)
         .map_err(fault)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    if clients.is_some() {
+        // A connection that is resumed shows the certificate of before, whatever became of it.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    }
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
@@ -110,7 +131,7 @@ mod tests {
         std::fs::write(path("other"), other.signing_key.serialize_pem()).unwrap();
         std::fs::write(path("empty"), "nothing here").unwrap();
         let open = |certificate: &str, key: &str| {
-            read(&TlsFiles { certificate: path(certificate), key: path(key) })
+            read(&TlsFiles { certificate: path(certificate), key: path(key) }, None)
         };
         assert!(open("cert", "key").is_ok());
         for (certificate, key, named) in [

@@ -61,6 +61,10 @@ pub(in crate::cli) struct Serve {
     /// Listen beyond this machine without TLS; tokens then cross the network in clear
     #[arg(long)]
     allow_plain_http: bool,
+    /// Let boxes in by their token alone, though HQ speaks TLS: where something before it ends TLS, so
+    /// that HQ does not see their certificates
+    #[arg(long)]
+    token_alone: bool,
     /// `embedded` (on the next two ports), mqtt://HOST:PORT or mqtts://HOST:PORT; without, no node
     /// is heard
     #[arg(long, value_name = "URL")]
@@ -96,7 +100,8 @@ impl Serve {
             (None, broker) => broker.as_ref().map(|broker| broker.address.to_string()),
         };
         let tenant: Label = self.tenant.parse().context("--tenant")?;
-        let config = ServerConfig { hq, http: self.http()?, tenant, broker };
+        let (http, token_alone) = (self.http()?, self.token_alone);
+        let config = ServerConfig { hq, http, tenant, token_alone, broker };
         let log = crate::config::load(&common.sources())?.log;
         // The embedded broker tells every subscription.
         let filter = format!("{},rumqttd=warn", log.filter);

@@ -18,7 +18,7 @@ pub(super) enum Caller {
     Anybody,
     /// A user.
     User(Actor),
-    /// A node, by the token that it got when it was enrolled.
+    /// A node, by the token that it got when it was enrolled, and its certificate where HQ sees that.
     Node(Place),
 }
 

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::extract::{RawPathParams, Request, State};
 use axum::http::Method;
 use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
 use futures_util::FutureExt as _;
@@ -18,9 +19,10 @@ use super::{
     artefacts, bundles, catalogues, commands, config, deployments, documents, enrolment,
     operations, packs, people, registry, told,
 };
+use crate::hq::enrolment::Shown;
 use crate::hq::pages;
 use crate::hq::users::Role;
-use crate::http::{Kind, Problem};
+use crate::http::{Kind, PeerCertificate, Problem};
 
 /// How a type is described.
 pub(super) type Described = fn(&mut SchemaGenerator) -> Schema;
@@ -34,7 +36,8 @@ pub(super) enum Access {
     Public,
     /// Users of this role or more.
     Users(Role),
-    /// Nodes, by the token that they got when they were enrolled.
+    /// Nodes, by the token that they got when they were enrolled, on a connection that shows their
+    /// certificate.
     Nodes,
     /// Nodes and all users.
     NodesAndUsers,
@@ -254,25 +257,25 @@ async fn answered(
     request: Request,
 ) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    let shown = head.headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
-    let caller = admit(route.access, &service, shown).await?;
+    let caller = admit(route.access, &service, &head).await?;
     let query = checked_query(head.uri.query().unwrap_or_default(), route.query)?;
     let params = params.iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
     (route.handler)(service, Call { caller, params, query, headers: head.headers, body }).await
 }
 
 /// Who asks, if they may.
-async fn admit(access: Access, service: &Service, header: Option<&str>) -> Result<Caller, Problem> {
+async fn admit(access: Access, service: &Service, head: &Parts) -> Result<Caller, Problem> {
     if access == Access::Public {
         return Ok(Caller::Anybody);
     }
+    let header = head.headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
     let token = header.and_then(|text| text.split_once(' '));
     let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let token = token.map(|(_, token)| token.trim()).ok_or_else(|| {
         Problem::unauthenticated("this route needs the header `Authorization: Bearer TOKEN`")
     })?;
     if matches!(access, Access::Nodes | Access::NodesAndUsers)
-        && let Some(place) = service.hq.node_of(token).await?
+        && let Some(place) = service.hq.node_of(token, shown(service, head)).await?
     {
         return Ok(Caller::Node(place));
     }
@@ -291,6 +294,15 @@ async fn admit(access: Access, service: &Service, header: Option<&str>) -> Resul
         return Err(forbidden(actor.role, least));
     }
     Ok(Caller::User(actor))
+}
+
+/// What the connection showed of who asks.
+fn shown<'a>(service: &Service, head: &'a Parts) -> Shown<'a> {
+    if !service.asks_certificates {
+        return Shown::NotAsked;
+    }
+    let certificate = head.extensions.get::<PeerCertificate>();
+    certificate.map_or(Shown::Nothing, |certificate| Shown::Certificate(certificate.der()))
 }
 
 /// A user of that role may not.

@@ -28,6 +28,8 @@ pub struct Service {
     pub(in crate::hq) sessions: Sessions,
     /// Whether pages come over TLS.
     pub secure: bool,
+    /// Whether whoever connects is asked for a certificate of HQ's authority.
+    pub asks_certificates: bool,
     /// Ends what goes on for as long as somebody listens.
     pub stop: CancellationToken,
 }

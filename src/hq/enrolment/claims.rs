@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::authority::{Checked, Issued};
 use super::identity::Identity;
+use super::shown::Shown;
 use crate::hq::acts::{self, Actor};
 use crate::hq::clock::now;
 use crate::hq::database::{Transaction, commit};
@@ -159,29 +160,37 @@ impl Hq {
         })
     }
 
-    /// The node whose token this is. The first use of a renewed one makes the old one worthless.
-    pub async fn node_of(&self, token: &str) -> Result<Option<Place>, HqError> {
-        let shown = digest(token);
-        let select = "SELECT place, token FROM nodes WHERE token = $1 OR next_token = $1";
-        let row: Option<(String, Option<String>)> = sqlx::query_as(select)
-            .bind(&shown)
+    /// The node whose token this is; refused where its certificate was to come with it and did not. The
+    /// first use of a renewed token makes the old one worthless.
+    pub async fn node_of(&self, token: &str, shown: Shown<'_>) -> Result<Option<Place>, HqError> {
+        let digest = digest(token);
+        let select = "SELECT place, token, public_key, next_public_key FROM nodes
+             WHERE token = $1 OR next_token = $1";
+        type Columns = (String, Option<String>, Option<String>, Option<String>);
+        let row: Option<Columns> = sqlx::query_as(select)
+            .bind(&digest)
             .fetch_optional(self.database.reader())
             .await
             .map_err(HqError::database("looking for a node"))?;
-        let Some((place, kept)) = row else { return Ok(None) };
-        if kept.as_ref() != Some(&shown) {
-            self.take_up_renewal(&shown).await?;
+        let Some((place, kept, key, next_key)) = row else { return Ok(None) };
+        let place: Place = parsed("a place", &place)?;
+        if let Err(error) = shown.check(&place, &[key, next_key]) {
+            tracing::warn!(%place, %error, "a node was not let in");
+            return Err(error);
         }
-        parsed("a place", &place).map(Some)
+        if kept.as_ref() != Some(&digest) {
+            self.take_up_renewal(&digest).await?;
+        }
+        Ok(Some(place))
     }
 
-    async fn take_up_renewal(&self, shown: &str) -> Result<(), HqError> {
+    async fn take_up_renewal(&self, digest: &str) -> Result<(), HqError> {
         let update = "UPDATE nodes SET token = next_token, public_key = next_public_key,
                next_token = NULL, next_public_key = NULL
              WHERE next_token = $1";
         let mut change = self.database.begin().await?;
         sqlx::query(update)
-            .bind(shown)
+            .bind(digest)
             .execute(&mut *change)
             .await
             .map_err(HqError::database("taking up a renewed key"))?;

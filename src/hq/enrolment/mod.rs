@@ -3,7 +3,8 @@
 //! A claim is a token that somebody at HQ makes for one box of one store; it works for one key and
 //! expires.
 //! The box makes its key, asks for a certificate with the claim, and gets what it needs to be on the
-//! line. Before a certificate ends, the box asks for the next one with its old key.
+//! line. Before a certificate ends, the box asks for the next one with its old key. Where
+//! HQ speaks TLS, a node's token counts only on a connection that shows the node's certificate.
 
 mod authority;
 mod claims;
@@ -12,9 +13,11 @@ mod kept;
 mod lifetime;
 mod renewal;
 mod revoking;
+mod shown;
 
 pub use authority::Authority;
 pub use claims::{Claim, ClaimRow};
 pub use identity::{Identity, Request, make_proof, make_renewal, make_request, make_request_with};
 pub use kept::{pending_request, read_token, write_identity, write_renewal};
 pub use lifetime::Lifetime;
+pub use shown::Shown;

@@ -34,6 +34,7 @@ impl Door {
             },
             http: http::Config { listen: ([127, 0, 0, 1], 0).into(), ..http::Config::default() },
             tenant: "acme".parse().unwrap(),
+            token_alone: false,
             broker: None,
         };
         let (tell, told) = oneshot::channel();

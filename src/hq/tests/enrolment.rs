@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::hq::enrolment::{
-    make_proof, make_renewal, make_request, pending_request, write_identity,
+    Shown, make_proof, make_renewal, make_request, pending_request, write_identity,
 };
 
 const HOUR_MS: u64 = 3_600_000;
@@ -15,7 +15,10 @@ async fn a_claim_makes_one_box_a_node_once() {
     let (_key, request) = make_request().unwrap();
     let identity = house.hq.enrol(&claim.token, &request).await.unwrap();
     assert_eq!(identity.place, place.to_string());
-    assert_eq!(house.hq.node_of(&identity.token).await.unwrap(), Some(place.clone()));
+    assert_eq!(
+        house.hq.node_of(&identity.token, Shown::NotAsked).await.unwrap(),
+        Some(place.clone())
+    );
     let (_key, of_another) = make_request().unwrap();
     let error = house.hq.enrol(&claim.token, &of_another).await.unwrap_err();
     assert!(matches!(error, HqError::Untrusted(_)), "{error}");
@@ -67,12 +70,12 @@ async fn a_node_renews_with_its_old_key_and_even_if_the_answer_is_lost() {
     };
     // This answer never arrives: the node still has its old key and token.
     renew(&old_key).await.1.unwrap();
-    assert!(house.hq.node_of(&first.token).await.unwrap().is_some());
+    assert!(house.hq.node_of(&first.token, Shown::NotAsked).await.unwrap().is_some());
     let (new_key, second) = renew(&old_key).await;
     let second = second.unwrap();
-    assert!(house.hq.node_of(&second.token).await.unwrap().is_some());
+    assert!(house.hq.node_of(&second.token, Shown::NotAsked).await.unwrap().is_some());
     // From the first use on the old ones are worth nothing.
-    assert!(house.hq.node_of(&first.token).await.unwrap().is_none());
+    assert!(house.hq.node_of(&first.token, Shown::NotAsked).await.unwrap().is_none());
     assert!(matches!(renew(&old_key).await.1, Err(HqError::Untrusted(_))));
     renew(&new_key).await.1.unwrap();
 }
@@ -101,7 +104,7 @@ async fn a_node_that_keeps_its_key_renews_again_and_again() {
     let mut token = house.hq.enrol(&claim.token, &request).await.unwrap().token;
     for _ in 0..3 {
         let asked = make_renewal(&key).unwrap();
-        assert_eq!(house.hq.node_of(&token).await.unwrap(), Some(place()));
+        assert_eq!(house.hq.node_of(&token, Shown::NotAsked).await.unwrap(), Some(place()));
         let next = house.hq.renew(&place(), &asked.request, &asked.proof.unwrap()).await.unwrap();
         token = next.token;
     }
@@ -120,8 +123,12 @@ async fn a_box_whose_answer_was_lost_repeats_its_claim_with_the_same_key() {
     assert_eq!(again, key, "the key is on the disk before it is shown to HQ");
     let identity = house.hq.enrol(&claim.token, &request).await.unwrap();
     write_identity(&identity_folder, "https://hq.example", &key, &identity).unwrap();
-    assert_eq!(house.hq.node_of(&identity.token).await.unwrap(), Some(place()));
-    assert_eq!(house.hq.node_of(&lost.token).await.unwrap(), None, "one token is worth something");
+    assert_eq!(house.hq.node_of(&identity.token, Shown::NotAsked).await.unwrap(), Some(place()));
+    assert_eq!(
+        house.hq.node_of(&lost.token, Shown::NotAsked).await.unwrap(),
+        None,
+        "one token is worth something"
+    );
     let (next, request) = pending_request(&identity_folder).unwrap();
     assert_ne!(next, key, "a box that enrols anew has a new key");
     assert!(house.hq.enrol(&claim.token, &request).await.is_err());
@@ -151,7 +158,7 @@ async fn a_revoked_box_is_heard_no_more_until_somebody_lets_it_in_again() {
     house.hq.revoke_node(&actor, &place()).await.unwrap();
     assert!(house.hq.revoke_node(&actor, &place()).await.is_err(), "it is revoked once");
     assert_eq!(house.hq.revoked().await.unwrap(), [place()]);
-    assert_eq!(house.hq.node_of(&identity.token).await.unwrap(), None);
+    assert_eq!(house.hq.node_of(&identity.token, Shown::NotAsked).await.unwrap(), None);
     let asked = make_renewal(&key).unwrap();
     assert!(house.hq.renew(&place(), &asked.request, &asked.proof.unwrap()).await.is_err());
     for token in [&claim.token, &waiting.token] {

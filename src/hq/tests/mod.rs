@@ -1,6 +1,7 @@
 //! HQ as its nodes and its people see it.
 
 mod audit_acks;
+mod admission;
 mod deployments;
 mod documents;
 mod door;

@@ -4,15 +4,16 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::hq::enrolment::{pending_request, write_identity};
+use crate::hq::enrolment::{Authority, Shown, pending_request, write_identity};
 use crate::hq::server::{ServerConfig, serve};
 use crate::hq::{Actor, Hq, HqConfig};
+use crate::http::TlsFiles;
 use crate::state::{StateConfig, Store};
 use crate::sync::LineSettings;
 
 const PLACE: &str = "main/store-1/box-a";
 
-/// HQ over HTTP, and a box that enrolled there with a certificate of this life.
+/// HQ over TLS, and a box that enrolled there with a certificate of this life.
 struct House {
     hq: Arc<Hq>,
     folder: tempfile::TempDir,
@@ -23,10 +24,16 @@ async fn house(life: Duration) -> House {
     let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
     let folder = tempfile::tempdir().unwrap();
     let node_broker = Some("mqtt://127.0.0.1:1".to_owned());
-    let hq = HqConfig::new(folder.path().join("hq"));
+    let data_dir = folder.path().join("hq");
+    std::fs::create_dir_all(&data_dir).unwrap();
+    let door = Authority::open(&data_dir).unwrap().open_door(&["127.0.0.1".to_owned()]).unwrap();
+    let hq = HqConfig::new(data_dir);
     let hq = HqConfig { node_broker, certificate_life: life, ..hq };
-    let http = crate::http::Config { listen: ([127, 0, 0, 1], 0).into(), ..Default::default() };
-    let config = ServerConfig { hq, http, tenant: "main".parse().unwrap(), broker: None };
+    let tls = Some(TlsFiles { certificate: door.0, key: door.1 });
+    let http =
+        crate::http::Config { listen: ([127, 0, 0, 1], 0).into(), tls, ..Default::default() };
+    let (tenant, token_alone) = ("main".parse().unwrap(), false);
+    let config = ServerConfig { hq, http, tenant, token_alone, broker: None };
     let (stop, (tell, told)) = (CancellationToken::new(), oneshot::channel());
     let serving = serve(config, Arc::new(Metrics::new()), stop.clone(), |hq, started| {
         let _ = tell.send((Arc::clone(hq), started.url.clone()));
@@ -83,7 +90,10 @@ async fn a_certificate_is_renewed_by_itself_and_the_line_begun_anew_with_it() {
     assert_ne!(house.file("certificate.pem"), certificate);
     let next = house.file("token");
     assert_ne!(next, token);
-    assert_eq!(house.hq.node_of(&next).await.unwrap(), Some(PLACE.parse().unwrap()));
+    assert_eq!(
+        house.hq.node_of(&next, Shown::NotAsked).await.unwrap(),
+        Some(PLACE.parse().unwrap())
+    );
     let acts = house.hq.acts(None, 1).await.unwrap();
     assert_eq!((acts[0].act.as_str(), acts[0].who.as_str()), ("node.renew", PLACE));
     house.stop.cancel();

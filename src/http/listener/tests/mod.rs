@@ -1,5 +1,6 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
@@ -11,7 +12,7 @@ use tokio::time::sleep;
 
 use super::*;
 use crate::http::connection::READING_TIME;
-use crate::http::{BodyLimits, read_body};
+use crate::http::{BodyLimits, PeerCertificate, read_body};
 
 mod heads;
 mod tls;
@@ -55,6 +56,7 @@ fn routes(counts: &Arc<Counts>) -> Router {
     let limits = BodyLimits { bytes: 1000, timeout: Duration::from_millis(300) };
     Router::new()
         .route("/", get(|| async { "hello" }))
+        .route("/who", get(who))
         .route(
             "/slow",
             get(move || {
@@ -105,10 +107,22 @@ fn routes(counts: &Arc<Counts>) -> Router {
         )
 }
 
+/// Who the client has shown to be.
+async fn who(peer: Option<Extension<PeerCertificate>>) -> String {
+    peer.map_or("nobody".to_owned(), |peer| format!("{} bytes", peer.der().len()))
+}
+
 async fn start(edit: impl FnOnce(&mut Config)) -> Server {
+    start_with(edit, |listener| listener).await
+}
+
+async fn start_with(
+    edit: impl FnOnce(&mut Config),
+    finish: impl FnOnce(Listener) -> Listener,
+) -> Server {
     let mut config = Config { listen: "127.0.0.1:0".parse().unwrap(), ..Config::default() };
     edit(&mut config);
-    let listener = Listener::bind(config).await.unwrap();
+    let listener = finish(Listener::bind(config).await.unwrap());
     let address = listener.address();
     let (stop, health) = (CancellationToken::new(), Arc::new(Health::default()));
     let counts = Arc::new(Counts::default());
