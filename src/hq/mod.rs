@@ -13,6 +13,7 @@
 //!   one that its author saw.
 //! - HQ owns what is desired, the store what is reported; neither writes the other's.
 //! - Every act of a person is written down with who did it, in the same transaction where it has one.
+//! - Where HQ speaks TLS, a node's token counts only with the certificate of that node.
 //! - Tokens and claims are stored as digests. Private keys are files of their owner only, in no log.
 //! - Queries keep to what SQLite and Postgres both understand, and their numbered placeholders.
 //!
