@@ -230,7 +230,7 @@ fn every_part_of_a_bundle_is_in_force_and_goes_as_a_set() {
     let server = Server::start_in(data, &[("ENDCAP_LINE_MAX_RETRY_S", "1")]);
     let ask = || server.ask(chat(question(), false));
 
-    hq.publish("one", &[model.clone()], |_| {});
+    hq.publish("one", std::slice::from_ref(&model), |_| {});
     hq.deploy("one");
     let first = ask();
     assert!(first.header("x-endcap-model").unwrap().starts_with("tiny.b-"), "{}", first.text());
@@ -276,7 +276,7 @@ fn a_bundle_that_fails_what_the_shop_asks_is_reverted_and_headquarters_is_told_w
     let data = hq.enrolled();
     let model = model(data.path());
     let server = Server::start_in(data, &[("ENDCAP_LINE_MAX_RETRY_S", "1")]);
-    hq.publish("good", &[model.clone()], |_| {});
+    hq.publish("good", std::slice::from_ref(&model), |_| {});
     hq.deploy("good");
     let shop = || {
         let system = json!({ "role": "system", "content": "You are a clerk." });

@@ -3,7 +3,7 @@
 //! [`Hq::ask`](super::Hq::ask) drafts one, [`Hq::approve`](super::Hq::approve) lets it go,
 //! [`Hq::cancel`](super::Hq::cancel) ends it, and [`Hq::ask_back`](super::Hq::ask_back) asks for what
 //! its boxes had before. Nothing of that acts by itself: [`Hq::advance`](super::Hq::advance) makes the
-//! world follow, and is run by [`run`] after each change and with time.
+//! world follow, and is run by `run` after each change and with time.
 //!
 //! ```text
 //! Draft ─→ Approved ─→ Running ─→ Complete
