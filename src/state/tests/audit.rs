@@ -30,22 +30,25 @@ pub(super) fn say(store: &Store, last: u64, head: Digest) -> Acknowledged {
     acknowledge(store, stored(store, last, last, head))
 }
 
-/// HQ signs the first block that waits.
+/// HQ signs the first block that waits; on a disk that may fail.
 pub(super) fn sign_next(store: &Store) -> Result<Acknowledged, StateError> {
     let first = store.position(Stream::Audit)?.first;
-    let (ack, said) = stored(store, first, first, head(store, first));
+    let (ack, said) = stored(store, first, first, try_head(store, first)?);
     store.write(|writing| writing.acknowledge_audit(&ack, &said))
 }
 
-/// The chain's head after the block that waits under a number; zeros where none does.
 fn head(store: &Store, seq: u64) -> Digest {
-    let items = store.waiting(Stream::Audit, Run::of(seq), usize::MAX).unwrap();
-    let message =
-        items.first().map(|item| Envelope::parse(&item.bytes).unwrap().message().unwrap());
-    match message {
+    try_head(store, seq).unwrap()
+}
+
+/// The chain's head after the block that waits under a number; zeros where none does.
+fn try_head(store: &Store, seq: u64) -> Result<Digest, StateError> {
+    let items = store.waiting(Stream::Audit, Run::of(seq), usize::MAX)?;
+    let read = |item: &Item| Envelope::parse(&item.bytes).unwrap().message().unwrap();
+    Ok(match items.first().map(read) {
         Some(Message::Audit(block)) => block.after,
         _ => Digest([0; 32]),
-    }
+    })
 }
 
 fn written(store: &Store, count: u8) {
