@@ -1,7 +1,7 @@
 //! HQ as its nodes and its people see it.
 
-mod audit_acks;
 mod admission;
+mod audit_acks;
 mod deployments;
 mod documents;
 mod door;
