@@ -78,6 +78,11 @@ pub enum HqError {
         "HQ was not told where nodes find the broker, so no box can enrol; start it with --node-broker"
     )]
     NoBroker,
+    /// A claim for a name that was revoked.
+    #[error(
+        "`{0}` was revoked, and the broker may still know its certificate: a replacement takes another name"
+    )]
+    Revoked(crate::protocol::Place),
     /// A line of facts that cannot be taken.
     #[error("line {line}: {why}")]
     Line {

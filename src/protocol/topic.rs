@@ -72,15 +72,16 @@ impl Topic {
         }
     }
 
-    /// What a node subscribes to: its own topics, its groups' documents, its catalogues' heads.
+    /// What a node subscribes to: its own topics, its groups' documents, the heads of its tenant's
+    /// catalogues, of which one may be new.
     #[must_use]
-    pub fn subscriptions(place: &Place, groups: &[Label], catalogues: &[Label]) -> Vec<String> {
+    pub fn subscriptions(place: &Place, groups: &[Label]) -> Vec<String> {
         let own = ["ack/+", "des/+", "cmd/+", "snap"];
         let tenant = &place.tenant;
         own.iter()
             .map(|below| format!("{ROOT}/{place}/{below}"))
             .chain(groups.iter().map(|group| format!("{ROOT}/{tenant}/grp/{group}/des/+")))
-            .chain(catalogues.iter().map(|name| format!("{ROOT}/{tenant}/facts/{name}/head")))
+            .chain([format!("{ROOT}/{tenant}/facts/+/head")])
             .collect()
     }
 
@@ -245,7 +246,7 @@ mod tests {
     fn each_side_subscribes_to_what_the_other_sends() {
         let place: Place = "acme/store-1/box-a".parse().unwrap();
         let label = |text: &str| text.parse::<Label>().unwrap();
-        let node = Topic::subscriptions(&place, &[label("north")], &[label("main")]);
+        let node = Topic::subscriptions(&place, &[label("north")]);
         let hq = Topic::hq_subscriptions(&label("acme"));
         for topic in all() {
             let to_node = node.iter().any(|filter| matches(filter, &topic));

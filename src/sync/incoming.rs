@@ -37,7 +37,10 @@ impl Session {
             Message::Ack(ack) if ack.stream == Stream::Audit => self.acknowledge_audit(&ack),
             Message::Ack(ack) => self.acknowledge(&ack),
             Message::Desired(signed) => self.desired(&signed, now).map(|()| Vec::new()),
-            Message::FactsHead(signed) => self.head(&signed).map(|()| Vec::new()),
+            Message::FactsHead(signed) => {
+                self.note_offer(&signed);
+                self.head(&signed).map(|()| Vec::new())
+            }
             Message::Command(signed) => self.command(&envelope, &signed, now).map(|()| Vec::new()),
             Message::Gap(gap) => {
                 let run = Run { first: gap.first, last: gap.last };

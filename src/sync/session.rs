@@ -223,7 +223,7 @@ impl Session {
                     Action::Drop => todo.push(Do::Drop),
                     Action::Subscribe => {
                         let Identity { place, groups } = &self.trust.who;
-                        let filters = Topic::subscriptions(place, groups, &self.trust.catalogues);
+                        let filters = Topic::subscriptions(place, groups);
                         todo.push(Do::Subscribe(filters));
                     }
                     Action::Announce => {

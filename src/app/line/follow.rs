@@ -124,10 +124,15 @@ fn answers(shelf: &dyn Shelf, digest: &str) -> bool {
 struct Known(Cache);
 
 impl Hands for Known {
-    fn carry_out<'a>(&'a self, name: &'a str, _: &'a Fields) -> Option<BoxFuture<'a, Done>> {
+    fn carry_out<'a>(&'a self, name: &'a str, given: &'a Fields) -> Option<BoxFuture<'a, Done>> {
         let known = name == "cache.purge";
         known.then(|| {
             async {
+                if let Some((argument, _)) = given.iter().next() {
+                    return Err(format!(
+                        "`{argument}` is no argument of cache.purge, which has none"
+                    ));
+                }
                 let cache = self.0.clone();
                 let purge = move || cache.purge(&Purge::All);
                 let dropped = tokio::task::spawn_blocking(purge).await;
@@ -139,5 +144,26 @@ impl Hands for Known {
             }
             .boxed()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::Config;
+    use crate::facts::FactsConfig;
+    use crate::telemetry::CacheMetrics;
+
+    #[tokio::test]
+    async fn a_purge_that_was_to_be_of_a_part_is_not_one_of_all() {
+        let facts = Facts::in_memory(FactsConfig::default()).unwrap();
+        let cache = Cache::in_memory(Config::default(), facts, CacheMetrics::default());
+        let known = Known(cache);
+        let product = ("product".parse().unwrap(), Value::from(41));
+        let of_a_part = Fields::new(BTreeMap::from([product])).unwrap();
+        let refused = known.carry_out("cache.purge", &of_a_part).unwrap().await.unwrap_err();
+        assert!(refused.contains("`product`"), "{refused}");
+        let all = Fields::default();
+        assert!(known.carry_out("cache.purge", &all).unwrap().await.is_ok());
     }
 }

@@ -31,6 +31,8 @@ pub(super) struct Database {
 impl Database {
     /// Opens the file, makes it where it is missing, and brings it to this version's form.
     pub(super) async fn open(path: &Path, readers: u32) -> Result<Self, HqError> {
+        for_its_owner(path)
+            .map_err(|error| HqError::database("making the database")(Error::Io(error)))?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -82,6 +84,15 @@ impl Database {
         }
         begun.map_err(HqError::database("beginning a change"))
     }
+}
+
+/// Makes the file where it is missing, and lets nobody read it but its owner. What SQLite puts beside it
+/// is like it.
+fn for_its_owner(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+    let mode = 0o600;
+    let file = std::fs::OpenOptions::new().create(true).append(true).mode(mode).open(path)?;
+    file.set_permissions(std::fs::Permissions::from_mode(mode))
 }
 
 /// Whether the database failed by itself, as it would have with any other row: no room, a lock that was not

@@ -74,6 +74,11 @@ impl Hq {
         let (now, token) = (now(), token("ecl")?);
         let id = format!("clm_{}", to_hex(&random::<6>()?));
         let mut change = self.database.begin().await?;
+        let revoked = "SELECT 1 FROM nodes WHERE place = $1 AND revoked_ms IS NOT NULL";
+        let revoked = sqlx::query(revoked).bind(place.to_string()).fetch_optional(&mut *change);
+        if revoked.await.map_err(HqError::database("looking for a revoked node"))?.is_some() {
+            return Err(HqError::Revoked(place.clone()));
+        }
         let insert = "INSERT INTO claims
              (id, token, tenant, store, node, created_ms, expires_ms, author)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";

@@ -11,7 +11,8 @@ use crate::protocol::Place;
 impl Hq {
     /// Takes a box's identity back: its token opens nothing, its key renews nothing, and what it says
     /// is left aside. Its certificate holds until its end, so the broker must be told as well
-    /// ([`crate::hq::broker_files`]). A new claim for the same name lets a box in again.
+    /// ([`crate::hq::broker_files`]). Its name is given to nobody else: whoever
+    /// showed the old certificate to the broker could speak for the new box.
     pub async fn revoke_node(&self, actor: &Actor, place: &Place) -> Result<(), HqError> {
         let mut change = self.database.begin().await?;
         let update = "UPDATE nodes SET revoked_ms = $2, token = NULL, public_key = NULL,

@@ -148,7 +148,7 @@ async fn a_claim_is_not_used_up_where_the_box_could_not_be_told_its_broker() {
 }
 
 #[tokio::test]
-async fn a_revoked_box_is_heard_no_more_until_somebody_lets_it_in_again() {
+async fn a_revoked_box_is_heard_no_more_and_its_name_is_given_to_nobody_else() {
     let (house, actor, mut speaker) = (House::new().await, Actor::local(), Speaker::new());
     let claim = house.hq.add_claim(&actor, &place(), HOUR_MS).await.unwrap();
     let waiting = house.hq.add_claim(&actor, &place(), HOUR_MS).await.unwrap();
@@ -167,10 +167,8 @@ async fn a_revoked_box_is_heard_no_more_until_somebody_lets_it_in_again() {
     let said = house.hq.receive(&[speaker.event(2), speaker.ask()], NOW).await.unwrap();
     assert!(said.is_empty(), "{said:?}");
     assert_eq!(house.number("SELECT count(*) FROM events").await, 1);
-    let claim = house.hq.add_claim(&actor, &place(), HOUR_MS).await.unwrap();
-    house.hq.enrol(&claim.token, &request).await.unwrap();
-    house.hq.receive(&[speaker.event(2)], NOW).await.unwrap();
-    assert_eq!(house.number("SELECT count(*) FROM events").await, 2);
+    let error = house.hq.add_claim(&actor, &place(), HOUR_MS).await.unwrap_err();
+    assert!(matches!(error, HqError::Revoked(of) if of == place()), "its name is nobody else's");
 }
 
 #[tokio::test]
