@@ -58,7 +58,7 @@ impl Default for StateConfig {
             log: bounds(4, 10_000, Some(2)),
             max_tries: 5,
             max_dead_letters: 64,
-            max_commands: 64,
+            max_commands: 1024,
         }
     }
 }
