@@ -37,10 +37,7 @@ impl Session {
             Message::Ack(ack) if ack.stream == Stream::Audit => self.acknowledge_audit(&ack),
             Message::Ack(ack) => self.acknowledge(&ack),
             Message::Desired(signed) => self.desired(&signed, now).map(|()| Vec::new()),
-            Message::FactsHead(signed) => {
-                self.note_offer(&signed);
-                self.head(&signed).map(|()| Vec::new())
-            }
+            Message::FactsHead(signed) => self.head(&signed).map(|()| Vec::new()),
             Message::Command(signed) => self.command(&envelope, &signed, now).map(|()| Vec::new()),
             Message::Gap(gap) => {
                 let run = Run { first: gap.first, last: gap.last };
@@ -111,10 +108,14 @@ impl Session {
             self.refuse("signature");
             return Ok(());
         };
-        let ours = head.tenant == self.place().tenant
-            && self.trust.catalogues.contains(&head.catalogue)
-            && head.expires.is_none_or(|expires| self.at_least() < expires);
-        if !ours {
+        let ours = head.tenant == self.place().tenant;
+        let followed = self.trust.catalogues.contains(&head.catalogue);
+        // One that is there for us and that enrolment did not know of yet.
+        if ours && !followed && self.offered.len() < MAX_LISTED {
+            self.offered.insert(head.catalogue.clone());
+        }
+        let holds = head.expires.is_none_or(|expires| self.at_least() < expires);
+        if !(ours && followed && holds) {
             self.refuse("document");
             return Ok(());
         }
@@ -124,18 +125,6 @@ impl Session {
             Err(error) => return Err(error.into()),
         }
         Ok(())
-    }
-
-    /// Notes a catalogue that is there for us and that enrolment did not know of yet.
-    fn note_offer(&mut self, signed: &Signed<FactsHead>) {
-        let Ok(head) = self.trust.keys.verify(signed, self.at_least()) else { return };
-        let ours = head.tenant == self.place().tenant;
-        if ours
-            && !self.trust.catalogues.contains(&head.catalogue)
-            && self.offered.len() < MAX_LISTED
-        {
-            self.offered.insert(head.catalogue);
-        }
     }
 
     fn command(
@@ -222,7 +211,6 @@ impl Session {
             self.desired(signed, now)?;
         }
         for signed in snapshot.facts.iter() {
-            self.note_offer(signed);
             self.head(signed)?;
         }
         self.resume(question, &snapshot)
