@@ -68,19 +68,9 @@ impl Store {
         };
         let staging = Staging::begin(self.models())?;
         let files = lay(&model, &of.replaced, staging.folder())?;
-        let manifest = model.manifest();
         let draft = Draft {
-            name: name.to_string(),
-            version: manifest.version.clone(),
-            task: manifest.task,
-            context_tokens: manifest.context_tokens,
-            end_tokens: manifest.end_tokens.clone(),
-            bos_token: manifest.bos_token.clone(),
-            eos_token: manifest.eos_token.clone(),
-            adds_bos: manifest.adds_bos,
-            files,
-            card: Some(card(&model)?),
             bundle: Some(of.bundle.clone()),
+            ..Draft::like(model.manifest(), &name, files, Some(card(&model)?))
         };
         staging.publish(draft, Existing::Replace, &Silent)
     }

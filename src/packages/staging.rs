@@ -46,6 +46,28 @@ pub(super) struct Draft {
 }
 
 impl Draft {
+    /// One that is what another package is, with other files and another name.
+    pub(super) fn like(
+        manifest: &Manifest,
+        name: &PackageName,
+        files: Vec<(String, Role)>,
+        card: Option<Card>,
+    ) -> Self {
+        Self {
+            name: name.to_string(),
+            version: manifest.version.clone(),
+            task: manifest.task,
+            context_tokens: manifest.context_tokens,
+            end_tokens: manifest.end_tokens.clone(),
+            bos_token: manifest.bos_token.clone(),
+            eos_token: manifest.eos_token.clone(),
+            adds_bos: manifest.adds_bos,
+            files,
+            card,
+            bundle: None,
+        }
+    }
+
     /// A graph of arrays.
     pub(super) fn of_tensors(
         name: &PackageName,

@@ -225,17 +225,5 @@ fn from_package(
         disk::copy_new(&package.folder().join(&file.path), &out.join(&file.path))?;
         files.push((file.path.clone(), file.role));
     }
-    Ok(Draft {
-        bundle: None,
-        name: name.to_string(),
-        version: manifest.version.clone(),
-        task: manifest.task,
-        context_tokens: manifest.context_tokens,
-        end_tokens: manifest.end_tokens.clone(),
-        bos_token: manifest.bos_token.clone(),
-        eos_token: manifest.eos_token.clone(),
-        adds_bos: manifest.adds_bos,
-        files,
-        card,
-    })
+    Ok(Draft::like(manifest, name, files, card))
 }
