@@ -16,6 +16,7 @@ use super::{deployments, fleet, forms, live, recalls, store};
 use crate::hq::acts::Actor;
 use crate::hq::api::Service;
 use crate::hq::line::Standing;
+use crate::hq::service::Hq;
 use crate::hq::users::Role;
 use crate::http::{BodyLimits, Problem, read_body};
 use crate::protocol::{Label, StoreName};
@@ -101,6 +102,22 @@ async fn shown(
     }
 }
 
+/// A page of a tenant for whoever has come in.
+async fn of_tenant(
+    service: &Service,
+    headers: &HeaderMap,
+    template: &str,
+    tenant: &str,
+    values: impl AsyncFnOnce(&Hq, &Label) -> Result<Value, Problem>,
+) -> Response {
+    shown(service, headers, async |actor| {
+        let tenant = parsed::<Label>(tenant)?;
+        let values = values(&service.hq, &tenant).await?;
+        framed(service, headers, actor, template, &tenant, values).await
+    })
+    .await
+}
+
 /// What a handler made, or its problem.
 pub(super) fn answer(made: Result<Response, Problem>) -> Response {
     made.unwrap_or_else(IntoResponse::into_response)
@@ -150,10 +167,8 @@ async fn fleet_page(
     uri: Uri,
 ) -> Response {
     let after = uri.query().and_then(|query| query.strip_prefix("after=")).unwrap_or_default();
-    shown(&service, &headers, async |actor| {
-        let tenant = parsed::<Label>(&tenant)?;
-        let values = fleet::values(&service.hq, &tenant, after).await?;
-        framed(&service, &headers, actor, "fleet.html", &tenant, values).await
+    of_tenant(&service, &headers, "fleet.html", &tenant, async |hq, tenant| {
+        Ok(fleet::values(hq, tenant, after).await?)
     })
     .await
 }
@@ -166,10 +181,9 @@ async fn store_page(
 ) -> Response {
     let range =
         uri.query().and_then(|query| query.strip_prefix("range=")).and_then(store::Range::of);
-    shown(&service, &headers, async |actor| {
-        let (tenant, store) = (parsed::<Label>(&tenant)?, parsed::<StoreName>(&store)?);
-        let values = store::values(&service.hq, &tenant, &store, range).await?;
-        framed(&service, &headers, actor, "store.html", &tenant, values).await
+    of_tenant(&service, &headers, "store.html", &tenant, async |hq, tenant| {
+        let store = parsed::<StoreName>(&store)?;
+        Ok(store::values(hq, tenant, &store, range).await?)
     })
     .await
 }
@@ -179,10 +193,8 @@ async fn deployments_page(
     Path(tenant): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    shown(&service, &headers, async |actor| {
-        let tenant = parsed::<Label>(&tenant)?;
-        let values = deployments::values(&service.hq, &tenant).await?;
-        framed(&service, &headers, actor, "deployments.html", &tenant, values).await
+    of_tenant(&service, &headers, "deployments.html", &tenant, async |hq, tenant| {
+        Ok(deployments::values(hq, tenant).await?)
     })
     .await
 }
@@ -197,10 +209,8 @@ async fn deployment_page(
     let after: String = form_urlencoded::parse(format!("after={after}").as_bytes())
         .map(|(_, text)| text.into_owned())
         .collect();
-    shown(&service, &headers, async |actor| {
-        let (tenant, number) = (parsed::<Label>(&tenant)?, parsed::<u64>(&number)?);
-        let values = deployments::one(&service.hq, &tenant, number, after).await?;
-        framed(&service, &headers, actor, "deployment.html", &tenant, values).await
+    of_tenant(&service, &headers, "deployment.html", &tenant, async |hq, tenant| {
+        Ok(deployments::one(hq, tenant, parsed::<u64>(&number)?, after).await?)
     })
     .await
 }
@@ -210,10 +220,8 @@ async fn recalls_page(
     Path(tenant): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    shown(&service, &headers, async |actor| {
-        let tenant = parsed::<Label>(&tenant)?;
-        let values = recalls::values(&service.hq, &tenant).await?;
-        framed(&service, &headers, actor, "recalls.html", &tenant, values).await
+    of_tenant(&service, &headers, "recalls.html", &tenant, async |hq, tenant| {
+        Ok(recalls::values(hq, tenant).await?)
     })
     .await
 }
@@ -223,18 +231,16 @@ async fn audit_page(
     Path(tenant): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    shown(&service, &headers, async |actor| {
-        let tenant = parsed::<Label>(&tenant)?;
-        let acts = service.hq.acts(None, SHOWN).await?;
+    of_tenant(&service, &headers, "audit.html", &tenant, async |hq, tenant| {
+        let acts = hq.acts(None, SHOWN).await?;
         let page = crate::hq::told::Page {
             tenant: tenant.clone(),
             place: None,
             before: None,
             limit: SHOWN,
         };
-        let heads = service.hq.audit_heads(&page).await?;
-        let values = context! { acts, heads };
-        framed(&service, &headers, actor, "audit.html", &tenant, values).await
+        let heads = hq.audit_heads(&page).await?;
+        Ok(context! { acts, heads })
     })
     .await
 }

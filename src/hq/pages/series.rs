@@ -26,59 +26,28 @@ pub(super) enum Unit {
 
 /// Every value that is drawn, in order.
 pub(super) const SERIES: [Series; 12] = [
-    Series { title: "Writing speed", group: "Speed", unit: Unit::TokensPerSecond, of: speed },
-    Series {
-        title: "First token",
-        group: "Speed",
-        unit: Unit::Milliseconds,
-        of: |t| mean(t, "first_token_mean_ms"),
-    },
-    Series {
-        title: "Whole answer",
-        group: "Speed",
-        unit: Unit::Milliseconds,
-        of: |t| mean(t, "answer_mean_ms"),
-    },
-    Series {
-        title: "Requests",
-        group: "Work",
-        unit: Unit::PerMinute,
-        of: |t| per_minute(t, "requests"),
-    },
-    Series { title: "Failed requests", group: "Work", unit: Unit::Percent, of: failed },
-    Series {
-        title: "Waiting in the queue",
-        group: "Work",
-        unit: Unit::Count,
-        of: |t| mean(t, "queue_waiting"),
-    },
-    Series { title: "Answers from the cache", group: "Data", unit: Unit::Percent, of: hits },
-    Series {
-        title: "Age of the facts",
-        group: "Data",
-        unit: Unit::Seconds,
-        of: |t| most(t, "facts_age_s"),
-    },
-    Series {
-        title: "Waiting for the line",
-        group: "Data",
-        unit: Unit::Bytes,
-        of: |t| most(t, "outbox_bytes"),
-    },
-    Series {
-        title: "Free on the disk",
-        group: "Box",
-        unit: Unit::Bytes,
-        of: |t| least(t, "disk_free_bytes"),
-    },
-    Series {
-        title: "Memory of the program",
-        group: "Box",
-        unit: Unit::Bytes,
-        of: |t| most(t, "memory_bytes"),
-    },
-    Series { title: "Processor", group: "Box", unit: Unit::Percent, of: processor },
+    series("Writing speed", "Speed", Unit::TokensPerSecond, speed),
+    series("First token", "Speed", Unit::Milliseconds, |t| mean(t, "first_token_mean_ms")),
+    series("Whole answer", "Speed", Unit::Milliseconds, |t| mean(t, "answer_mean_ms")),
+    series("Requests", "Work", Unit::PerMinute, |t| per_minute(t, "requests")),
+    series("Failed requests", "Work", Unit::Percent, failed),
+    series("Waiting in the queue", "Work", Unit::Count, |t| mean(t, "queue_waiting")),
+    series("Answers from the cache", "Data", Unit::Percent, hits),
+    series("Age of the facts", "Data", Unit::Seconds, |t| most(t, "facts_age_s")),
+    series("Waiting for the line", "Data", Unit::Bytes, |t| most(t, "outbox_bytes")),
+    series("Free on the disk", "Box", Unit::Bytes, |t| least(t, "disk_free_bytes")),
+    series("Memory of the program", "Box", Unit::Bytes, |t| most(t, "memory_bytes")),
+    series("Processor", "Box", Unit::Percent, processor),
 ];
+
+const fn series(
+    title: &'static str,
+    group: &'static str,
+    unit: Unit,
+    of: fn(&Totals) -> Option<f64>,
+) -> Series {
+    Series { title, group, unit, of }
+}
 
 fn mean(totals: &Totals, name: &str) -> Option<f64> {
     totals.get(name).map(crate::hq::history::Total::mean)
