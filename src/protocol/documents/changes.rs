@@ -1,29 +1,17 @@
-//! The artefacts of facts: changes one after the other, compressed with zstd (RFC 8878).
+//! The artefacts of facts: changes one after the other.
 //!
-//! Before compression, each change has its length (four bytes, the most significant first) before
-//! it and is deterministic CBOR. Both sides hold one change and zstd's window.
+//! Before compression, each change has its length before it and is deterministic CBOR.
 
-use std::io::{self, BufReader, Read, Write};
+use std::io::{Read, Write};
 
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
+use super::frames::{FrameReader, FrameWriter, StreamError};
 use crate::protocol::bounded::Text;
 use crate::protocol::cbor;
 use crate::protocol::error::ProtocolError;
 use crate::protocol::limits::{MAX_CHANGE_BYTES, MAX_FACT_BYTES, MAX_ID_BYTES, MAX_NAME_BYTES};
-
-/// Memory that a reader gives to what is behind it, as a power of two.
-pub(super) const WINDOW_LOG: u32 = 21;
-const LEVEL: i32 = 9;
-
-/// Compresses as every artefact is.
-pub(super) fn compressor<W: Write>(inner: W) -> Result<zstd::Encoder<'static, W>, StreamError> {
-    let mut compressor = zstd::Encoder::new(inner, LEVEL).map_err(StreamError::writing)?;
-    compressor.window_log(WINDOW_LOG).map_err(StreamError::writing)?;
-    compressor.include_checksum(true).map_err(StreamError::writing)?;
-    Ok(compressor)
-}
 
 /// One change of a fact.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
@@ -54,129 +42,39 @@ pub enum FactChange {
     },
 }
 
-/// Why changes cannot be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum StreamError {
-    /// The file, or zstd.
-    #[error("the changes cannot be {act}")]
-    Io {
-        /// What was being done.
-        act: &'static str,
-        /// Why not.
-        source: io::Error,
-    },
-    /// A change that is none.
-    #[error("change {number}: {source}")]
-    Change {
-        /// Counted from 1.
-        number: u64,
-        /// What is wrong with it.
-        source: ProtocolError,
-    },
-    /// More than one artefact may say.
-    #[error("the changes are longer than {most} bytes")]
-    TooLong {
-        /// The limit.
-        most: u64,
-    },
-}
-
-impl StreamError {
-    pub(super) fn reading(source: io::Error) -> Self {
-        Self::Io { act: "read", source }
-    }
-
-    pub(super) fn writing(source: io::Error) -> Self {
-        Self::Io { act: "written", source }
-    }
-}
-
 /// Writes changes into a file; [`Self::finish`] ends it.
-pub struct ChangeWriter<W: Write> {
-    inner: zstd::Encoder<'static, W>,
-    written: u64,
-}
+pub struct ChangeWriter<W: Write>(FrameWriter<W>);
 
 impl<W: Write> ChangeWriter<W> {
     /// Begins a stream.
     pub fn new(inner: W) -> Result<Self, StreamError> {
-        Ok(Self { inner: compressor(inner)?, written: 0 })
+        FrameWriter::new(inner).map(Self)
     }
 
     /// Adds a change.
     pub fn write(&mut self, change: &FactChange) -> Result<(), StreamError> {
-        self.written += 1;
-        let bytes = cbor::to_bytes("change of a fact", MAX_CHANGE_BYTES, change)
-            .map_err(|source| StreamError::Change { number: self.written, source })?;
-        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes();
-        self.inner.write_all(&length).map_err(StreamError::writing)?;
-        self.inner.write_all(&bytes).map_err(StreamError::writing)
+        self.0.write(|_| cbor::to_bytes("change of a fact", MAX_CHANGE_BYTES, change))
     }
 
     /// Ends the stream and gives the file back.
     pub fn finish(self) -> Result<W, StreamError> {
-        self.inner.finish().map_err(StreamError::writing)
+        self.0.finish()
     }
 }
 
 impl<W: Write> std::fmt::Debug for ChangeWriter<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "ChangeWriter({} changes)", self.written)
+        write!(f, "ChangeWriter({} changes)", self.0.number)
     }
 }
 
 /// Reads changes, at most so many bytes of them; an error ends it.
-pub struct ChangeReader<R: Read> {
-    inner: zstd::Decoder<'static, BufReader<R>>,
-    read: u64,
-    bytes: u64,
-    most: u64,
-    ended: bool,
-}
+pub struct ChangeReader<R: Read>(FrameReader<R>);
 
 impl<R: Read> ChangeReader<R> {
     /// The changes of a stream. One that says more than `most` bytes uncompressed is refused.
     pub fn new(inner: R, most: u64) -> Result<Self, StreamError> {
-        let mut inner = zstd::Decoder::new(inner).map_err(StreamError::reading)?;
-        inner.window_log_max(WINDOW_LOG).map_err(StreamError::reading)?;
-        Ok(Self { inner, read: 0, bytes: 0, most, ended: false })
-    }
-
-    fn next_change(&mut self) -> Result<Option<FactChange>, StreamError> {
-        let Some(length) = self.length()? else { return Ok(None) };
-        self.read += 1;
-        let refused = |source| StreamError::Change { number: self.read, source };
-        if length > MAX_CHANGE_BYTES {
-            let what = "bytes of a change";
-            let error = ProtocolError::TooLarge { what, size: length, most: MAX_CHANGE_BYTES };
-            return Err(refused(error));
-        }
-        self.bytes += length as u64;
-        if self.bytes > self.most {
-            return Err(StreamError::TooLong { most: self.most });
-        }
-        let mut bytes = vec![0; length];
-        self.inner.read_exact(&mut bytes).map_err(StreamError::reading)?;
-        let change = cbor::from_bytes("change of a fact", MAX_CHANGE_BYTES, &bytes);
-        change.map(Some).map_err(refused)
-    }
-
-    /// The length of the next change; none at the end.
-    fn length(&mut self) -> Result<Option<usize>, StreamError> {
-        let mut length = [0; 4];
-        let mut filled = 0;
-        while let Some(rest) = length.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match self.inner.read(rest) {
-                Ok(0) if filled == 0 => return Ok(None),
-                Ok(0) => {
-                    return Err(StreamError::reading(io::ErrorKind::UnexpectedEof.into()));
-                }
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(StreamError::reading(error)),
-            }
-        }
-        Ok(Some(u32::from_be_bytes(length) as usize))
+        FrameReader::new(inner, most).map(Self)
     }
 }
 
@@ -184,24 +82,28 @@ impl<R: Read> Iterator for ChangeReader<R> {
     type Item = Result<FactChange, StreamError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
-        }
-        let next = self.next_change().transpose();
-        self.ended = !matches!(next, Some(Ok(_)));
-        next
+        let check = |size, _| match size {
+            0..=MAX_CHANGE_BYTES => Ok(()),
+            _ => Err(ProtocolError::TooLarge {
+                what: "bytes of a change",
+                size,
+                most: MAX_CHANGE_BYTES,
+            }),
+        };
+        self.0.next(check, |bytes| cbor::from_bytes("change of a fact", MAX_CHANGE_BYTES, &bytes))
     }
 }
 
 impl<R: Read> std::fmt::Debug for ChangeReader<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "ChangeReader({} changes so far)", self.read)
+        write!(f, "ChangeReader({} changes so far)", self.0.number)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::documents::frames::WINDOW_LOG;
 
     fn put(id: &str, fact: &str) -> FactChange {
         let (table, id) = (Text::cut("prices"), Text::cut(id));

@@ -9,85 +9,50 @@
 //!
 //! The answers that are asked for most come first: a store that has no room for all takes those.
 
-use std::io::{self, BufReader, Read, Write};
+use std::io::{Read, Write};
 
-use super::changes::{StreamError, WINDOW_LOG, compressor};
+use super::frames::{FrameReader, FrameWriter, StreamError};
 use crate::protocol::error::ProtocolError;
 use crate::protocol::limits::{MAX_PACK_ENTRIES, MAX_PACK_ENTRY_BYTES};
 
 /// Writes answers into a file; [`Self::finish`] ends it.
-pub struct PackSourceWriter<W: Write> {
-    inner: zstd::Encoder<'static, W>,
-    written: u64,
-}
+pub struct PackSourceWriter<W: Write>(FrameWriter<W>);
 
 impl<W: Write> PackSourceWriter<W> {
     /// Begins a file.
     pub fn new(inner: W) -> Result<Self, StreamError> {
-        Ok(Self { inner: compressor(inner)?, written: 0 })
+        FrameWriter::new(inner).map(Self)
     }
 
     /// Adds the bytes of an answer.
     pub fn write(&mut self, entry: &[u8]) -> Result<(), StreamError> {
-        self.written += 1;
-        check(entry.len(), self.written)?;
-        let length = u32::try_from(entry.len()).unwrap_or(u32::MAX).to_be_bytes();
-        self.inner.write_all(&length).map_err(StreamError::writing)?;
-        self.inner.write_all(entry).map_err(StreamError::writing)
+        self.0.write(|number| check(entry.len(), number).map(|()| entry))
     }
 
     /// What is below.
     pub fn get_mut(&mut self) -> &mut W {
-        self.inner.get_mut()
+        self.0.get_mut()
     }
 
     /// Ends the file and gives it back.
     pub fn finish(self) -> Result<W, StreamError> {
-        self.inner.finish().map_err(StreamError::writing)
+        self.0.finish()
     }
 }
 
 impl<W: Write> std::fmt::Debug for PackSourceWriter<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "PackSourceWriter({} answers)", self.written)
+        write!(f, "PackSourceWriter({} answers)", self.0.number)
     }
 }
 
 /// Reads answers, at most so many bytes of them; an error ends it. It holds one answer at a time.
-pub struct PackSourceReader<R: Read> {
-    inner: zstd::Decoder<'static, BufReader<R>>,
-    read: u64,
-    bytes: u64,
-    most: u64,
-    ended: bool,
-}
+pub struct PackSourceReader<R: Read>(FrameReader<R>);
 
 impl<R: Read> PackSourceReader<R> {
     /// The answers of a file. One that says more than `most` bytes uncompressed is refused.
     pub fn new(inner: R, most: u64) -> Result<Self, StreamError> {
-        let mut inner = zstd::Decoder::new(inner).map_err(StreamError::reading)?;
-        inner.window_log_max(WINDOW_LOG).map_err(StreamError::reading)?;
-        Ok(Self { inner, read: 0, bytes: 0, most, ended: false })
-    }
-
-    fn next_entry(&mut self) -> Result<Option<Vec<u8>>, StreamError> {
-        let mut length = [0; 4];
-        let first = length.first_chunk_mut::<1>().map(|byte| read_some(&mut self.inner, byte));
-        if first.transpose().map_err(StreamError::reading)? != Some(1) {
-            return Ok(None);
-        }
-        let rest = length.get_mut(1..).unwrap_or_default();
-        self.inner.read_exact(rest).map_err(StreamError::reading)?;
-        let length = u32::from_be_bytes(length) as usize;
-        self.read += 1;
-        check(length, self.read)?;
-        self.bytes += length as u64;
-        if self.bytes > self.most {
-            return Err(StreamError::TooLong { most: self.most });
-        }
-        let mut entry = vec![0; length];
-        self.inner.read_exact(&mut entry).map_err(StreamError::reading)?;
-        Ok(Some(entry))
+        FrameReader::new(inner, most).map(Self)
     }
 }
 
@@ -95,26 +60,18 @@ impl<R: Read> Iterator for PackSourceReader<R> {
     type Item = Result<Vec<u8>, StreamError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
-        }
-        let next = self.next_entry().transpose();
-        self.ended = !matches!(next, Some(Ok(_)));
-        next
+        self.0.next(check, Ok)
     }
 }
 
 impl<R: Read> std::fmt::Debug for PackSourceReader<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "PackSourceReader({} answers so far)", self.read)
+        write!(f, "PackSourceReader({} answers so far)", self.0.number)
     }
 }
 
-fn check(length: usize, number: u64) -> Result<(), StreamError> {
-    let refuse = |what, size, most| StreamError::Change {
-        number,
-        source: ProtocolError::TooLarge { what, size, most },
-    };
+fn check(length: usize, number: u64) -> Result<(), ProtocolError> {
+    let refuse = |what, size, most| ProtocolError::TooLarge { what, size, most };
     if length == 0 || length > MAX_PACK_ENTRY_BYTES as usize {
         return Err(refuse("bytes of an answer", length, MAX_PACK_ENTRY_BYTES as usize));
     }
@@ -122,15 +79,6 @@ fn check(length: usize, number: u64) -> Result<(), StreamError> {
         return Err(refuse("answers of a pack", MAX_PACK_ENTRIES + 1, MAX_PACK_ENTRIES));
     }
     Ok(())
-}
-
-fn read_some(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match from.read(buffer) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            read => return read,
-        }
-    }
 }
 
 #[cfg(test)]

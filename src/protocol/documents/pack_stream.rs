@@ -3,7 +3,7 @@
 
 use std::io::{BufReader, Read, Write};
 
-use super::changes::{StreamError, WINDOW_LOG, compressor};
+use super::frames::{StreamError, compressor, decompressor};
 use super::pack::PackEntry;
 use crate::protocol::error::ProtocolError;
 use crate::protocol::limits::MAX_PACK_ENTRY_BYTES;
@@ -65,9 +65,8 @@ impl<R: Read, E: Iterator<Item = PackEntry>> PackReader<R, E> {
 
     /// Entries that are.
     pub fn packed(inner: R, entries: E) -> Result<Self, StreamError> {
-        let mut inner = zstd::Decoder::new(inner).map_err(StreamError::reading)?;
-        inner.window_log_max(WINDOW_LOG).map_err(StreamError::reading)?;
-        Ok(Self { inner: Inner::Packed(Box::new(inner)), entries, number: 0, ended: false })
+        let inner = Inner::Packed(Box::new(decompressor(inner)?));
+        Ok(Self { inner, entries, number: 0, ended: false })
     }
 
     fn next_entry(&mut self) -> Result<Option<(PackEntry, Vec<u8>)>, StreamError> {
