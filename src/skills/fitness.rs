@@ -16,35 +16,8 @@ pub(super) fn is_fit(speaker: &dyn Speaker, skill: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::future::BoxFuture;
-
     use super::*;
-    use crate::engine::EngineError;
-    use crate::skills::voice::{Speech, Utterance};
-
-    /// A model with this card and so many weights.
-    struct Mute(Vec<String>, u64);
-
-    impl Speaker for Mute {
-        fn name(&self) -> &str {
-            "mute"
-        }
-        fn digest(&self) -> &str {
-            "00"
-        }
-        fn speaks(&self, _: &str) -> bool {
-            true
-        }
-        fn skills(&self) -> &[String] {
-            &self.0
-        }
-        fn weights(&self) -> u64 {
-            self.1
-        }
-        fn say(&self, _: Utterance) -> BoxFuture<'_, Result<Speech, EngineError>> {
-            Box::pin(async { Err(EngineError::ShuttingDown) })
-        }
-    }
+    use crate::skills::double::Double;
 
     #[test]
     fn a_card_decides_and_where_it_is_silent_the_size_does() {
@@ -54,7 +27,8 @@ mod tests {
             (vec!["ask"], 106_000_000, true),
             (vec!["copy"], 7_000_000_000, false),
         ] {
-            let model = Mute(skills.iter().map(|skill| (*skill).to_owned()).collect(), weights);
+            let card = skills.iter().map(|skill| (*skill).to_owned()).collect();
+            let model = Double { skills: card, weights, ..Double::mute() };
             assert_eq!(is_fit(&model, "ask"), fit, "{skills:?} {weights}");
         }
     }

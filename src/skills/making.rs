@@ -174,41 +174,8 @@ mod tests {
     use std::sync::Mutex;
     use std::time::Duration;
 
-    use futures_util::future::BoxFuture;
-
     use super::*;
-    use crate::engine::Chunk;
-    use crate::skills::voice::Speech;
-
-    /// Says what it is told to, one text after another.
-    struct Parrot(Mutex<Vec<&'static str>>, Mutex<Vec<Sampling>>);
-
-    impl Speaker for Parrot {
-        fn name(&self) -> &str {
-            "parrot"
-        }
-        fn digest(&self) -> &str {
-            "00"
-        }
-        fn speaks(&self, _: &str) -> bool {
-            true
-        }
-        fn skills(&self) -> &[String] {
-            &[]
-        }
-        fn weights(&self) -> u64 {
-            0
-        }
-        fn say(&self, utterance: Utterance) -> BoxFuture<'_, Result<Speech, EngineError>> {
-            self.1.lock().unwrap().push(utterance.sampling);
-            let text = self.0.lock().unwrap().remove(0).to_owned();
-            let usage = Usage { prompt_tokens: 1, completion_tokens: 1, cached_tokens: 0 };
-            let finish = Some((FinishReason::Stop, usage));
-            let chunk = Chunk { text, tokens: Vec::new(), finish };
-            let speech: Speech = futures_util::stream::iter([Ok(chunk)]).boxed();
-            Box::pin(async { Ok(speech) })
-        }
-    }
+    use crate::skills::double::Double;
 
     fn order() -> Order {
         let mut ground = Ground::default();
@@ -234,10 +201,15 @@ mod tests {
     }
 
     async fn made(texts: &[&'static str]) -> (Made, Vec<Sampling>) {
-        let parrot = Arc::new(Parrot(Mutex::new(texts.to_vec()), Mutex::default()));
-        let speaker: Arc<dyn Speaker> = Arc::<Parrot>::clone(&parrot);
+        let (texts, drawn) = (Mutex::new(texts.to_vec()), Arc::new(Mutex::new(Vec::new())));
+        let noted = Arc::clone(&drawn);
+        let parrot = Double::saying(move |utterance| {
+            noted.lock().unwrap().push(utterance.sampling);
+            Ok(texts.lock().unwrap().remove(0).to_owned())
+        });
+        let speaker: Arc<dyn Speaker> = Arc::new(Double { weights: 0, ..parrot });
         let made = make(&order(), &speaker, &watch::Sender::default()).await.unwrap();
-        let drawn = parrot.1.lock().unwrap().clone();
+        let drawn = drawn.lock().unwrap().clone();
         (made, drawn)
     }
 

@@ -36,6 +36,8 @@ pub mod chat;
 pub mod checks;
 pub mod clerk;
 pub mod copy;
+#[cfg(test)]
+mod double;
 pub mod embedding;
 mod figures;
 mod fitness;

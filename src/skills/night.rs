@@ -32,13 +32,13 @@ mod tests {
 
     use super::*;
     use crate::cache::{Ask, Cache, Config, Scope, ScopeId};
-    use crate::engine::EngineError;
     use crate::skills::ask::Asked;
     use crate::skills::clerk::{ClerkParts, Settings, Wishes};
     use crate::skills::copy::{CopyOrder, Kind, Length, Tone};
+    use crate::skills::double::Double;
     use crate::skills::language::Language;
     use crate::skills::sample;
-    use crate::skills::voice::{Meaning, Speaker, Speech, Utterance, Voice};
+    use crate::skills::voice::{Meaning, Speaker, Voice};
     use crate::skills::wanted::at_night;
     use crate::telemetry::{CacheMetrics, SkillMetrics};
 
@@ -46,27 +46,6 @@ mod tests {
 
     /// A model of this digest, where it is in memory, and an encoder that is installed or not.
     struct Mute(Option<&'static str>, bool);
-
-    impl Speaker for Mute {
-        fn name(&self) -> &str {
-            "mute"
-        }
-        fn digest(&self) -> &str {
-            self.0.unwrap_or_default()
-        }
-        fn speaks(&self, language: &str) -> bool {
-            language != "fr"
-        }
-        fn skills(&self) -> &[String] {
-            &[]
-        }
-        fn weights(&self) -> u64 {
-            u64::MAX
-        }
-        fn say(&self, _: Utterance) -> BoxFuture<'_, Result<Speech, EngineError>> {
-            ready(Err(EngineError::Deadline)).boxed()
-        }
-    }
 
     impl Voice for Mute {
         fn speaker<'a>(
@@ -77,7 +56,8 @@ mod tests {
             panic!("nothing is loaded for the night shift")
         }
         fn at_hand(&self, _: Option<&str>) -> Option<Arc<dyn Speaker>> {
-            self.0.map(|digest| Arc::new(Mute(Some(digest), self.1)) as _)
+            let model = |digest| Double { digest, lacks: Some("fr"), ..Double::mute() };
+            self.0.map(|digest| Arc::new(model(digest)) as _)
         }
     }
 

@@ -251,49 +251,18 @@ mod tests {
 
     use super::*;
     use crate::cache::{Cache, Config};
-    use crate::engine::Usage;
     use crate::facts::{Batch, Change, FactId, Facts, Table};
     use crate::skills::clerk::{ClerkParts, Settings, SkillError};
     use crate::skills::copy::{CopyError, CopyOrder, Kind, Length, Tone};
+    use crate::skills::double::Double;
     use crate::skills::sample;
-    use crate::skills::voice::{Meaning, Speech, Utterance, Voice};
+    use crate::skills::voice::{Meaning, Voice};
     use crate::telemetry::{CacheMetrics, SkillMetrics};
 
     type Meddling = Box<dyn Fn(&Facts) + Send>;
 
     /// A model during whose words the shop's facts change, each time once.
     struct Slow(Facts, Mutex<Vec<Meddling>>);
-
-    struct Mouth(Arc<Slow>);
-
-    impl Speaker for Mouth {
-        fn name(&self) -> &str {
-            "slow"
-        }
-        fn digest(&self) -> &str {
-            "00"
-        }
-        fn speaks(&self, _: &str) -> bool {
-            true
-        }
-        fn skills(&self) -> &[String] {
-            &[]
-        }
-        fn weights(&self) -> u64 {
-            u64::MAX
-        }
-        fn say(&self, _: Utterance) -> BoxFuture<'_, Result<Speech, EngineError>> {
-            if let Some(change) = self.0.1.lock().unwrap().pop() {
-                change(&self.0.0);
-            }
-            let text = "Meadow Whole Milk is a milk for the whole family.".to_owned();
-            let usage = Usage { prompt_tokens: 1, completion_tokens: 1, cached_tokens: 0 };
-            let finish = Some((FinishReason::Stop, usage));
-            let chunk = Chunk { text, tokens: Vec::new(), finish };
-            let speech: Speech = stream::iter([Ok(chunk)]).boxed();
-            ready(Ok(speech)).boxed()
-        }
-    }
 
     struct House(Arc<Slow>);
 
@@ -303,8 +272,14 @@ mod tests {
             _: Option<&'a str>,
             _: Instant,
         ) -> BoxFuture<'a, Option<Arc<dyn Speaker>>> {
-            let mouth: Arc<dyn Speaker> = Arc::new(Mouth(Arc::clone(&self.0)));
-            ready(Some(mouth)).boxed()
+            let slow = Arc::clone(&self.0);
+            let mouth = Double::saying(move |_| {
+                if let Some(change) = slow.1.lock().unwrap().pop() {
+                    change(&slow.0);
+                }
+                Ok("Meadow Whole Milk is a milk for the whole family.".to_owned())
+            });
+            ready(Some(Arc::new(mouth) as Arc<dyn Speaker>)).boxed()
         }
         fn at_hand(&self, _: Option<&str>) -> Option<Arc<dyn Speaker>> {
             None

@@ -1,0 +1,67 @@
+//! A model for tests of what is done with models.
+
+use futures_util::future::{BoxFuture, ready};
+use futures_util::{FutureExt as _, StreamExt as _};
+
+use super::voice::{Speaker, Speech, Utterance};
+use crate::engine::{Chunk, EngineError, FinishReason, Usage};
+
+/// What a double says when it is asked.
+type Says = Box<dyn Fn(Utterance) -> Result<String, EngineError> + Send + Sync>;
+
+/// A model that says what a test has it say, each text at once.
+pub(super) struct Double {
+    pub(super) digest: &'static str,
+    /// The language that it was not made for.
+    pub(super) lacks: Option<&'static str>,
+    pub(super) skills: Vec<String>,
+    pub(super) weights: u64,
+    pub(super) says: Says,
+}
+
+impl Double {
+    /// One that is large enough for everything.
+    pub(super) fn saying(
+        says: impl Fn(Utterance) -> Result<String, EngineError> + Send + Sync + 'static,
+    ) -> Self {
+        let says = Box::new(says);
+        Self { digest: "00", lacks: None, skills: Vec::new(), weights: u64::MAX, says }
+    }
+
+    /// One that says nothing.
+    pub(super) fn mute() -> Self {
+        Self::saying(|_| Err(EngineError::ShuttingDown))
+    }
+}
+
+impl Speaker for Double {
+    fn name(&self) -> &str {
+        "double"
+    }
+
+    fn digest(&self) -> &str {
+        self.digest
+    }
+
+    fn speaks(&self, language: &str) -> bool {
+        self.lacks != Some(language)
+    }
+
+    fn skills(&self) -> &[String] {
+        &self.skills
+    }
+
+    fn weights(&self) -> u64 {
+        self.weights
+    }
+
+    fn say(&self, utterance: Utterance) -> BoxFuture<'_, Result<Speech, EngineError>> {
+        let said = (self.says)(utterance).map(|text| {
+            let usage = Usage { prompt_tokens: 1, completion_tokens: 1, cached_tokens: 0 };
+            let finish = Some((FinishReason::Stop, usage));
+            let chunk = Chunk { text, tokens: Vec::new(), finish };
+            futures_util::stream::iter([Ok(chunk)]).boxed()
+        });
+        ready(said).boxed()
+    }
+}
