@@ -38,11 +38,7 @@ impl Place {
         path: &str,
         body: Option<Value>,
     ) -> anyhow::Result<Value> {
-        let with_body = |request: RequestBuilder| match body {
-            Some(body) => request.header("content-type", "application/json").body(body.to_string()),
-            None => request,
-        };
-        self.send(sources, method, path, with_body).await
+        self.send(sources, method, path, |request| with_json(request, body)).await
     }
 
     /// The same with a request that the caller completes.
@@ -92,6 +88,14 @@ impl Place {
         let status = answer.status();
         let text = answer.text().await.with_context(|| format!("reading from {url}"))?;
         Err(refused(&url, status, &text))
+    }
+}
+
+/// A request with this body, or with none.
+pub(super) fn with_json(request: RequestBuilder, body: Option<Value>) -> RequestBuilder {
+    match body {
+        Some(body) => request.header("content-type", "application/json").body(body.to_string()),
+        None => request,
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::cli::arguments::Inherited;
 use crate::cli::context::{Context, Known};
-use crate::cli::place::{client, exchange};
+use crate::cli::place::{client, exchange, with_json};
 use crate::config;
 use crate::protocol::UnixMillis;
 
@@ -44,11 +44,7 @@ impl HqPlace {
         path: &str,
         body: Option<Value>,
     ) -> anyhow::Result<Value> {
-        let with_body = |request: RequestBuilder| match body {
-            Some(body) => request.header("content-type", "application/json").body(body.to_string()),
-            None => request,
-        };
-        self.send(method, path, with_body).await
+        self.send(method, path, |request| with_json(request, body)).await
     }
 
     /// The same with a request that the caller completes.
