@@ -7,12 +7,11 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use endcap_testing::bundles;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Ask, MODEL, Server, data, endcap, stderr, stdout};
-use endcap::protocol::documents::{
-    Artefact, Bundle, BundleFile, Check, Part, PartKind, Requires, TrialRules,
-};
+use endcap::protocol::documents::{Artefact, Bundle, Check, PartKind, TrialRules};
 use endcap::protocol::{List, Text};
 
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -142,42 +141,23 @@ fn model(data: &Path) -> Source {
 }
 
 fn bundle(id: &str, parts: &[Source]) -> Bundle {
-    let file = |(path, bytes): (&String, &Vec<u8>)| BundleFile {
-        path: path.parse().unwrap(),
-        artefact: Artefact::of(bytes).unwrap(),
-    };
-    let part = |(kind, files): &Source| Part {
-        kind: *kind,
-        name: MODEL.parse().unwrap(),
-        files: List::new(files.iter().map(file).collect()).unwrap(),
-    };
+    let part = |(kind, files): &Source| bundles::part(*kind, MODEL, files);
     let check = Check {
         prompt: Text::cut("Where is the milk?"),
         max_tokens: 4,
         contains: List::default(),
         lacks: List::default(),
     };
-    Bundle {
-        id: id.parse().unwrap(),
-        parts: List::new(parts.iter().map(part).collect()).unwrap(),
-        facts_epoch: None,
-        cache_epoch: None,
-        requires: Requires {
-            free_bytes: 0,
-            min_version: "0.1.0".parse().unwrap(),
-            take_within_s: 3600,
-        },
-        trial: TrialRules {
-            shadow_s: 0,
-            trial_s: 1,
-            probation_s: 1,
-            min_requests: 5,
-            max_errors_per_mille: 100,
-            max_latency_percent: 100_000,
-            checks: List::new(vec![check]).unwrap(),
-        },
-        alias: ALIAS.parse().unwrap(),
-    }
+    let trial = TrialRules {
+        shadow_s: 0,
+        trial_s: 1,
+        probation_s: 1,
+        min_requests: 5,
+        max_errors_per_mille: 100,
+        max_latency_percent: 100_000,
+        checks: List::new(vec![check]).unwrap(),
+    };
+    bundles::bundle(id, ALIAS, parts.iter().map(part).collect(), trial)
 }
 
 fn chat(messages: Value, stream: bool) -> Ask {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
+use endcap_testing::bundles;
 use redb::backends::InMemoryBackend;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -374,15 +375,6 @@ async fn a_command_is_done_once_and_what_came_of_it_is_told() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hq_cancels_a_bundle_by_a_command() {
     let world = World::new().await;
-    let missing = BundleFile {
-        path: "model.onnx".parse().unwrap(),
-        artefact: Artefact::of(b"nowhere").unwrap(),
-    };
-    let part = Part {
-        kind: PartKind::Model,
-        name: "m".parse().unwrap(),
-        files: List::new(vec![missing]).unwrap(),
-    };
     let trial = TrialRules {
         shadow_s: 3600,
         trial_s: 3600,
@@ -392,17 +384,7 @@ async fn hq_cancels_a_bundle_by_a_command() {
         max_latency_percent: 100,
         checks: List::default(),
     };
-    let requires =
-        Requires { free_bytes: 0, min_version: "0.1.0".parse().unwrap(), take_within_s: 3600 };
-    let bundle = Bundle {
-        id: "slow".parse().unwrap(),
-        parts: List::new(vec![part]).unwrap(),
-        facts_epoch: None,
-        cache_epoch: None,
-        requires,
-        trial,
-        alias: "shop".parse().unwrap(),
-    };
+    let bundle = bundles::bundle("slow", "shop", vec![bundles::model("m", b"nowhere")], trial);
     world.hq.put(b"nowhere");
     world.want(Document::Bundle, 9, &bundle.to_bytes().unwrap());
     let stage = |world: &World| world.reported(Document::Bundle).map(|told| told.stage);

@@ -9,6 +9,7 @@
     reason = "a test that panics has failed, which is what it is for"
 )]
 
+pub mod bundles;
 pub mod mosquitto;
 pub mod power_cut;
 pub mod proxy;

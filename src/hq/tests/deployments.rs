@@ -1,5 +1,7 @@
 //! Deployments: who may do what, what boxes attest, and every order in which things can happen.
 
+use endcap_testing::bundles;
+
 use super::*;
 use crate::hq::clock::now;
 use crate::hq::deployments::{
@@ -18,35 +20,19 @@ fn tenant() -> Label {
 /// A bundle of one small file, published.
 pub(super) async fn published(hq: &Hq, id: &str) -> Digest {
     let file = format!("weights of {id}").into_bytes();
-    let artefact = bodies::Artefact::of(&file).unwrap();
-    hq.artefacts().put(file).await.unwrap();
-    let files = vec![bodies::BundleFile { path: "package.json".parse().unwrap(), artefact }];
-    let part = bodies::Part {
-        kind: bodies::PartKind::Model,
-        name: "tiny".parse().unwrap(),
-        files: List::new(files).unwrap(),
+    hq.artefacts().put(file.clone()).await.unwrap();
+    let files = BTreeMap::from([("package.json".to_owned(), file)]);
+    let trial = bodies::TrialRules {
+        shadow_s: 0,
+        trial_s: 60,
+        probation_s: 60,
+        min_requests: 1,
+        max_errors_per_mille: 0,
+        max_latency_percent: 200,
+        checks: List::default(),
     };
-    let bundle = bodies::Bundle {
-        id: id.parse().unwrap(),
-        parts: List::new(vec![part]).unwrap(),
-        facts_epoch: None,
-        cache_epoch: None,
-        requires: bodies::Requires {
-            free_bytes: 0,
-            min_version: "0.1.0".parse().unwrap(),
-            take_within_s: 3600,
-        },
-        trial: bodies::TrialRules {
-            shadow_s: 0,
-            trial_s: 60,
-            probation_s: 60,
-            min_requests: 1,
-            max_errors_per_mille: 0,
-            max_latency_percent: 200,
-            checks: List::default(),
-        },
-        alias: "assistant".parse().unwrap(),
-    };
+    let part = bundles::part(bodies::PartKind::Model, "tiny", &files);
+    let bundle = bundles::bundle(id, "assistant", vec![part], trial);
     let json = bundle.to_json().unwrap();
     let row = hq.publish_bundle(&Actor::local(), &tenant(), &json).await.unwrap();
     row.digest.parse().unwrap()

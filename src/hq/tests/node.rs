@@ -113,15 +113,20 @@ async fn what_is_wanted_reaches_the_node_live_and_after_it_was_away() {
     assert_eq!(pair.store.floors().unwrap()[&Document::Config].version, 2);
 }
 
-#[tokio::test]
-async fn a_command_reaches_the_node_and_its_answer_reaches_hq() {
-    let mut pair = Pair::new().await;
-    let order = Order {
+/// A command that a node takes and does nothing else with.
+fn count_once() -> Order {
+    Order {
         target: Target::Node(place()),
         name: "test.count".parse().unwrap(),
         arguments: Fields::default(),
         life_ms: 3_600_000,
-    };
+    }
+}
+
+#[tokio::test]
+async fn a_command_reaches_the_node_and_its_answer_reaches_hq() {
+    let mut pair = Pair::new().await;
+    let order = count_once();
     // The node's clock follows HQ's, so the command's life must be in both their futures.
     pair.house.hq.command(&Actor::local(), &order).await.unwrap();
     pair.tick().await;
@@ -181,12 +186,7 @@ async fn a_clock_of_hqs_that_jumps_keeps_nobody_off_the_line_and_loses_nothing()
 #[tokio::test]
 async fn of_what_is_said_within_one_millisecond_the_last_counts() {
     let mut pair = Pair::new().await;
-    let order = Order {
-        target: Target::Node(place()),
-        name: "test.count".parse().unwrap(),
-        arguments: Fields::default(),
-        life_ms: 3_600_000,
-    };
+    let order = count_once();
     let ids = pair.house.hq.command(&Actor::local(), &order).await.unwrap();
     pair.tick().await;
     for outcome in [Outcome::Running, Outcome::Done] {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use endcap_testing::bundles;
+
 use crate::api::shelf::Shelf;
 use crate::api::{Served, ServedModel};
 use crate::app::bundles::Bundles;
@@ -152,36 +154,17 @@ pub(super) fn one(kind: PartKind, name: &str, contents: &str) -> Files_ {
 
 /// A bundle of these parts with a trial of seconds and a check that every answer passes.
 pub(super) fn bundle(id: &str, parts: &[Files_]) -> Bundle {
-    let file = |(path, bytes): (&String, &Vec<u8>)| BundleFile {
-        path: path.parse().unwrap(),
-        artefact: Artefact::of(bytes).unwrap(),
+    let part = |(kind, name, files): &Files_| bundles::part(*kind, name, files);
+    let trial = TrialRules {
+        shadow_s: 0,
+        trial_s: 1,
+        probation_s: 1,
+        min_requests: 5,
+        max_errors_per_mille: 100,
+        max_latency_percent: 100_000,
+        checks: List::new(vec![check(&[])]).unwrap(),
     };
-    let part = |(kind, name, files): &Files_| Part {
-        kind: *kind,
-        name: name.parse().unwrap(),
-        files: List::new(files.iter().map(file).collect()).unwrap(),
-    };
-    Bundle {
-        id: id.parse().unwrap(),
-        parts: List::new(parts.iter().map(part).collect()).unwrap(),
-        facts_epoch: None,
-        cache_epoch: None,
-        requires: Requires {
-            free_bytes: 0,
-            min_version: "0.1.0".parse().unwrap(),
-            take_within_s: 3600,
-        },
-        trial: TrialRules {
-            shadow_s: 0,
-            trial_s: 1,
-            probation_s: 1,
-            min_requests: 5,
-            max_errors_per_mille: 100,
-            max_latency_percent: 100_000,
-            checks: List::new(vec![check(&[])]).unwrap(),
-        },
-        alias: ALIAS.parse().unwrap(),
-    }
+    bundles::bundle(id, ALIAS, parts.iter().map(part).collect(), trial)
 }
 
 /// A check whose answer must have these texts.

@@ -7,6 +7,8 @@ mod states;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use endcap_testing::bundles;
+
 use super::machine::{Input, Machine, Trouble, Want};
 use super::record::{Attempt, Installed, Offer, Record};
 use super::stage::{Arrangement, Figures, Health, StageError};
@@ -35,28 +37,7 @@ fn rules() -> TrialRules {
 
 /// A bundle of one file, told from others by its name.
 fn bundle(name: &str) -> Bundle {
-    let file = BundleFile {
-        path: "model.onnx".parse().unwrap(),
-        artefact: Artefact::of(name.as_bytes()).unwrap(),
-    };
-    let part = Part {
-        kind: PartKind::Model,
-        name: "m".parse().unwrap(),
-        files: List::new(vec![file]).unwrap(),
-    };
-    Bundle {
-        id: name.parse().unwrap(),
-        parts: List::new(vec![part]).unwrap(),
-        facts_epoch: None,
-        cache_epoch: None,
-        requires: Requires {
-            free_bytes: 0,
-            min_version: "0.1.0".parse().unwrap(),
-            take_within_s: 3600,
-        },
-        trial: rules(),
-        alias: "shop".parse().unwrap(),
-    }
+    bundles::bundle(name, "shop", vec![bundles::model("m", name.as_bytes())], rules())
 }
 
 fn offer(version: u64, bundle: &Bundle) -> Offer {
