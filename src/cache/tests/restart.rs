@@ -57,7 +57,7 @@ async fn what_is_one_persons_is_never_in_the_file_and_goes_with_a_purge_of_its_s
     let (anna, bert) = (Scope::Shopper(ScopeId::of("anna")), Scope::Shopper(ScopeId::of("bert")));
     for scope in [anna, bert, Scope::Store] {
         let (generate, _) = saying(words(&["what only one may read"]));
-        ask_text(&cache, Ask { scope, ..ask_in(scope, "milk?") }, &generate).await;
+        ask_text(&cache, ask_in(scope, "milk?"), &generate).await;
     }
     until(|| cache.kept().entries == 3).await;
     assert_eq!(cache.purge(&Purge::Scope(anna)).entries, 1);
