@@ -46,7 +46,7 @@ impl Hq {
         let at = folder.path();
         let mut user = endcap();
         let token =
-            done(user.args(["hq", "user", "add", "Ada", "--role", "admin", "--at"]).arg(at));
+            done(user.args(["hq", "init", "--admin", "Ada", "--at"]).arg(at));
         let mut child = endcap()
             .args(["hq", "serve", "--listen", "127.0.0.1:0", "--broker", "embedded", "--at"])
             .arg(at)

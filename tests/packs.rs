@@ -38,7 +38,7 @@ impl Hq {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut user = endcap();
-        user.args(["hq", "user", "add", "Ada", "--role", "admin", "--at"]).arg(folder.path());
+        user.args(["hq", "init", "--admin", "Ada", "--at"]).arg(folder.path());
         let token = done(user);
         let mut process = endcap()
             .args(["hq", "serve", "--broker", "embedded", "--listen", "127.0.0.1:0", "--at"])

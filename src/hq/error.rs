@@ -54,6 +54,9 @@ pub enum HqError {
         #[source]
         source: std::io::Error,
     },
+    /// A folder in which HQ was never made.
+    #[error("there is no HQ in {0}; `endcap hq init` makes one")]
+    NotThere(PathBuf),
     /// A key's file is no key.
     #[error("the key in {path} cannot be used: {why}")]
     Key {

@@ -10,6 +10,7 @@ mod documents;
 mod enrol;
 mod facts;
 mod groups;
+mod init;
 mod people;
 mod place;
 mod recalls;
@@ -22,7 +23,7 @@ use super::arguments::Common;
 
 const EXAMPLES: &str = "\
 Examples:
-  endcap hq user add Ada --role admin --at ./hq       the first user, in HQ's own folder
+  endcap hq init --at ./hq --admin Ada                a new HQ and its first user
   endcap hq serve --at ./hq --broker embedded
   endcap hq stores set store-1 --title \"High Street\"
   endcap hq enroll-token store-1 box-a
@@ -38,13 +39,15 @@ Examples:
   endcap hq cmd store-1/box-a cache.purge --wait
   endcap hq status store-1
 
-All but `serve`, `broker-files` and `user --at` ask a running HQ (ENDCAP_HQ, ENDCAP_HQ_TOKEN; of a
+All but `init`, `serve`, `backup`, `broker-files` and `user --at` ask a running HQ (ENDCAP_HQ, ENDCAP_HQ_TOKEN; of a
 running demo's both are known).";
 
 /// What is done at headquarters.
 #[derive(Debug, Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) enum HqCommand {
+    /// Make an HQ and its first user in a folder that has none
+    Init(init::Init),
     /// Serve HQ until Ctrl-C
     Serve(serve::Serve),
     /// List stores, or make one
@@ -105,6 +108,7 @@ pub(in crate::cli) enum HqCommand {
 impl HqCommand {
     pub(in crate::cli) async fn run(self, common: &Common) -> anyhow::Result<()> {
         match self {
+            Self::Init(init) => init.run().await,
             Self::Serve(serve) => serve.run(common).await,
             Self::Stores { command } => command.run().await,
             Self::Groups { command } => command.run().await,

@@ -115,7 +115,7 @@ impl UserCommand {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Add { name, role, at: Some(folder), .. } => {
-                let hq = Hq::open(HqConfig::new(folder)).await?;
+                let hq = Hq::open_made(HqConfig::new(folder)).await?;
                 let made = hq.add_user(&Actor::local(), &name, role).await?;
                 output::note(&format!("{} ({role}); the token is shown this once:", made.id));
                 Ok(output::line(&made.token)?)

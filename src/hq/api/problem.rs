@@ -29,6 +29,7 @@ impl From<HqError> for Problem {
             HqError::Database { .. }
             | HqError::Artefacts { .. }
             | HqError::Form { .. }
+            | HqError::NotThere(_)
             | HqError::Pack(_)
             | HqError::Damaged { .. }
             | HqError::File { .. }
