@@ -16,6 +16,8 @@ pub struct Keep {
     pub audit: Duration,
     /// Rows of any one of these tables; the oldest leave.
     pub rows: u32,
+    /// Of these, rows of one node; its own oldest leave.
+    pub rows_of_a_node: u32,
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -28,6 +30,7 @@ impl Default for Keep {
             logs: DAY * 14,
             audit: DAY * 3650,
             rows: 20_000_000,
+            rows_of_a_node: 1_000_000,
         }
     }
 }

@@ -79,7 +79,7 @@ pub use director::{AuditHead, Director};
 pub use documents::{DesiredRow, Draft, ReportedRow};
 pub use error::HqError;
 pub use ingest::{Incoming, Outgoing};
-pub use proofs::AuditProof;
+pub use proofs::{AuditProof, ProofPage};
 pub use registry::{GroupRow, NodeRow, Registry, StoreRow};
 pub use service::Hq;
 pub use settings::WantedConfig;

@@ -1,5 +1,6 @@
 //! `endcap hq`: headquarters, as a server and asked over HTTP.
 
+mod audit;
 mod backup;
 mod broker;
 mod bundle;
@@ -92,8 +93,8 @@ pub(in crate::cli) enum HqCommand {
     },
     /// Show a store: what is wanted and what is so
     Status(documents::Status),
-    /// Show what people did at HQ
-    Audit(people::Audit),
+    /// Show what people did at HQ, verify boxes' audit logs, begin another for a box with another disk
+    Audit(audit::Audit),
     /// Make, list and revoke HQ's users
     User {
         #[command(subcommand)]

@@ -52,7 +52,7 @@ pub(in crate::hq) struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    pub(super) async fn begin(hq: &'a Hq, now: UnixMillis) -> Result<Self, HqError> {
+    pub(in crate::hq) async fn begin(hq: &'a Hq, now: UnixMillis) -> Result<Self, HqError> {
         let change = hq.database.begin().await?;
         Ok(Self {
             hq,
@@ -185,7 +185,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Writes down what changed; gives the change, not yet committed, and what is to be said after it.
-    pub(super) async fn end(mut self) -> Result<(Transaction, Vec<Outgoing>), HqError> {
+    pub(in crate::hq) async fn end(mut self) -> Result<(Transaction, Vec<Outgoing>), HqError> {
         self.write_marks().await?;
         self.write_nodes().await?;
         self.sign_heads().await?;

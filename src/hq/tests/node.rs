@@ -66,6 +66,12 @@ impl Pair {
         }
     }
 
+    /// The node has lost its disk, and its program begins anew.
+    pub(super) fn begin_with_an_empty_disk(&mut self) {
+        self.store = Store::on(InMemoryBackend::new, place(), StateConfig::default()).unwrap();
+        self.session = session(&self.house, &self.store);
+    }
+
     pub(super) async fn tick(&mut self) {
         for _ in 0..200 {
             self.steady_ms += 100;
