@@ -45,8 +45,7 @@ impl Hq {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path();
         let mut user = endcap();
-        let token =
-            done(user.args(["hq", "init", "--admin", "Ada", "--at"]).arg(at));
+        let token = done(user.args(["hq", "init", "--admin", "Ada", "--at"]).arg(at));
         let mut child = endcap()
             .args(["hq", "serve", "--listen", "127.0.0.1:0", "--broker", "embedded", "--at"])
             .arg(at)

@@ -266,7 +266,10 @@ impl Batch<'_> {
     }
 }
 
-async fn setting(change: &mut Transaction, name: &str) -> Result<Option<String>, HqError> {
+pub(super) async fn setting(
+    change: &mut Transaction,
+    name: &str,
+) -> Result<Option<String>, HqError> {
     let row: Option<(String,)> = sqlx::query_as("SELECT value FROM settings WHERE name = $1")
         .bind(name)
         .fetch_optional(&mut **change)
@@ -275,7 +278,7 @@ async fn setting(change: &mut Transaction, name: &str) -> Result<Option<String>,
     Ok(row.map(|(value,)| value))
 }
 
-async fn set(change: &mut Transaction, name: &str, value: &str) -> Result<(), HqError> {
+pub(super) async fn set(change: &mut Transaction, name: &str, value: &str) -> Result<(), HqError> {
     let insert = "INSERT INTO settings (name, value) VALUES ($1, $2)
          ON CONFLICT (name) DO UPDATE SET value = excluded.value";
     sqlx::query(insert)

@@ -13,7 +13,7 @@ use super::director::Director;
 use super::enrolment::Authority;
 use super::error::HqError;
 use super::figures::Tally;
-use super::ingest::Outgoing;
+use super::ingest::{Outgoing, Rates};
 use super::registry::Registry;
 use crate::protocol::{Label, UnixMillis};
 
@@ -31,6 +31,8 @@ pub struct Hq {
     pub(super) authority: Authority,
     pub(super) artefacts: Artefacts,
     pub(super) clock: Clock,
+    /// What each node may still say.
+    pub(super) rates: Rates,
     /// What was counted since the start.
     pub(super) tally: Tally,
     /// Since when this process has it open.
@@ -69,6 +71,7 @@ impl Hq {
         let clock = Clock::start()?;
         let (publishing, started) = (tokio::sync::Mutex::default(), super::clock::now());
         Ok(Self {
+            rates: Rates::new(config.rate),
             config,
             database,
             director,

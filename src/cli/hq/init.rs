@@ -29,7 +29,10 @@ impl Init {
         anyhow::ensure!(!Hq::is_in(&at), "there is an HQ in {} already", at.display());
         let hq = Hq::open(HqConfig::new(&at)).await?;
         let made = hq.add_user(&Actor::local(), &admin, Role::Admin).await?;
-        output::note(&format!("an HQ in {}; the token of {admin} is shown this once:", at.display()));
+        output::note(&format!(
+            "an HQ in {}; the token of {admin} is shown this once:",
+            at.display()
+        ));
         Ok(output::line(&made.token)?)
     }
 }

@@ -12,6 +12,7 @@ mod enrol;
 mod facts;
 mod groups;
 mod init;
+mod key;
 mod people;
 mod place;
 mod recalls;
@@ -100,6 +101,11 @@ pub(in crate::cli) enum HqCommand {
         #[command(subcommand)]
         command: people::UserCommand,
     },
+    /// Show the keys with which HQ signs; replace the director's
+    Key {
+        #[command(subcommand)]
+        command: key::KeyCommand,
+    },
     /// Copy HQ's database while it serves
     Backup(backup::Backup),
     /// Write configuration, access rules and certificates of a broker
@@ -125,6 +131,7 @@ impl HqCommand {
             Self::Status(status) => status.run().await,
             Self::Audit(audit) => audit.run().await,
             Self::User { command } => command.run().await,
+            Self::Key { command } => command.run().await,
             Self::Backup(backup) => backup.run().await,
             Self::BrokerFiles(files) => files.run().await,
         }

@@ -16,7 +16,7 @@ use schemars::{Schema, SchemaGenerator};
 use super::call::{Call, Caller};
 use super::service::Service;
 use super::{
-    artefacts, bundles, catalogues, commands, config, deployments, documents, enrolment,
+    artefacts, bundles, catalogues, commands, config, deployments, documents, enrolment, keys,
     operations, packs, people, registry, told,
 };
 use crate::hq::enrolment::Shown;
@@ -110,6 +110,7 @@ const APPROVER: Access = Access::Users(Role::Approver);
 const OPERATOR: Access = Access::Users(Role::Operator);
 const ADMIN: Access = Access::Users(Role::Admin);
 const DEPLOYMENT: Content = Content::Json(of::<crate::hq::deployments::DeploymentRow>);
+const KEYS: Content = Content::Json(of::<crate::hq::KeysState>);
 const DONE: Content = Content::Json(of::<operations::Done>);
 
 /// Every route there is.
@@ -218,6 +219,12 @@ pub(super) static ROUTES: &[Route] = &[
         [] None => Content::Json(of::<artefacts::Kept>), artefacts::write),
     route!(GET "/hq/v1/acts", VIEWER, "What people did at HQ, the newest first",
         [told::BEFORE, LIMIT] None => Content::Json(of::<people::Acts>), people::acts),
+    route!(GET "/hq/v1/keys", VIEWER, "HQ's public keys, how far a change of the director's is, and which boxes do not follow yet",
+        [] None => KEYS, keys::state),
+    route!(POST "/hq/v1/keys/rotate", ADMIN, "Makes another key for the director; both sign, and boxes are told to believe both",
+        [] None => KEYS, keys::rotate),
+    route!(POST "/hq/v1/keys/retire", ADMIN, "Tells boxes to believe the new key alone; the old one is forgotten when all do",
+        [] None => KEYS, keys::retire),
     route!(GET "/hq/v1/users", ADMIN, "Users",
         [] None => Content::Json(of::<people::Users>), people::users),
     route!(POST "/hq/v1/users", ADMIN, "Makes a user and shows the token this once",

@@ -11,9 +11,9 @@ use super::call::Call;
 use super::documents::wrong;
 use super::routes::QueryField;
 use super::service::Service;
-use crate::hq::{AuditProof, ProofPage};
 use crate::hq::history::{HistoryRow, Span};
 use crate::hq::told::{AuditHeadRow, EventRow, GapRow, LaidAsideRow, MeasuredRow, Page};
+use crate::hq::{AuditProof, ProofPage};
 use crate::http::Problem;
 use crate::protocol::Place;
 

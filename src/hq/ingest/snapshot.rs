@@ -21,9 +21,12 @@ pub(super) async fn answer(
     now: UnixMillis,
 ) -> Result<Outgoing, HqError> {
     let mut desired = Vec::new();
+    // What only the old key has signed is to be known by the new one's signature before that key goes.
+    let signed_anew = hq.director.leaving().is_some();
     for pointer in newest_for(change, place, now).await? {
         let known = |have: &&crate::protocol::Have| have.document == pointer.document;
-        if ask.have.iter().find(known).is_none_or(|have| have.version < pointer.version) {
+        let known = ask.have.iter().find(known).is_some_and(|have| have.version >= pointer.version);
+        if signed_anew || !known {
             desired.push(hq.director.sign(&pointer)?);
         }
     }

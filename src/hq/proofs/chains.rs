@@ -46,7 +46,8 @@ impl Hq {
         self.registry().node(place).await?;
         let mut batch = Batch::begin(self, now()).await?;
         let Some((block, first)) = beginning(&mut batch.change, place).await? else {
-            let why = "its audit log goes on where HQ signed it; there is nothing to begin".to_owned();
+            let why =
+                "its audit log goes on where HQ signed it; there is nothing to begin".to_owned();
             return Err(HqError::Value { field: "node", why });
         };
         let chain = end_chain(&mut batch.change, place, first, reason).await? + 1;
@@ -88,10 +89,7 @@ impl Hq {
 
 /// The block with which another chain would begin: the first of those beside the chain in the log that
 /// the box writes now.
-async fn beginning(
-    change: &mut Transaction,
-    place: &Place,
-) -> Result<Option<(i64, u64)>, HqError> {
+async fn beginning(change: &mut Transaction, place: &Place) -> Result<Option<(i64, u64)>, HqError> {
     let select = "SELECT id, first FROM audit WHERE place = $1 AND chained = 0 AND entries > 0
            AND ledger = (SELECT ledger FROM audit WHERE place = $1 AND chained = 0
              ORDER BY id DESC LIMIT 1)

@@ -7,9 +7,9 @@ use crate::state::{StateConfig, Store};
 use crate::sync::{Do, Happening, LineConfig, Now, Phase, Session, Trust};
 
 /// A run of the node's program.
-fn session(house: &House, store: &Store) -> Session {
+fn session(keys: &Keys, store: &Store) -> Session {
     let who = Identity { place: place(), groups: Vec::new() };
-    let trust = Trust { who, catalogues: Vec::new(), keys: house.hq.director().keys() };
+    let trust = Trust { who, catalogues: Vec::new(), keys: keys.clone() };
     Session::new(store.clone(), trust, LineConfig::default(), NOW, 1).unwrap()
 }
 
@@ -18,6 +18,8 @@ pub(super) struct Pair {
     pub(super) house: House,
     pub(super) store: Store,
     pub(super) session: Session,
+    /// Whom the node believes.
+    pub(super) keys: Keys,
     steady_ms: u64,
     /// How far the node's clock is behind.
     behind_ms: u64,
@@ -29,8 +31,9 @@ impl Pair {
     pub(super) async fn new() -> Self {
         let house = House::new().await;
         let store = Store::on(InMemoryBackend::new, place(), StateConfig::default()).unwrap();
-        let session = session(&house, &store);
-        Self { house, store, session, steady_ms: 0, behind_ms: 0, hq_skew_ms: 0 }
+        let keys = house.hq.director().keys();
+        let session = session(&keys, &store);
+        Self { house, store, session, keys, steady_ms: 0, behind_ms: 0, hq_skew_ms: 0 }
     }
 
     fn now(&self) -> Now {
@@ -69,7 +72,7 @@ impl Pair {
     /// The node has lost its disk, and its program begins anew.
     pub(super) fn begin_with_an_empty_disk(&mut self) {
         self.store = Store::on(InMemoryBackend::new, place(), StateConfig::default()).unwrap();
-        self.session = session(&self.house, &self.store);
+        self.session = session(&self.keys, &self.store);
     }
 
     pub(super) async fn tick(&mut self) {
@@ -145,7 +148,7 @@ async fn what_a_box_reports_after_its_clock_went_back_is_not_taken_for_old() {
     let mut pair = Pair::new().await;
     for (stage, behind_ms) in [(Stage::Trial, 0), (Stage::Reverted, 3_600_000)] {
         pair.behind_ms = behind_ms;
-        pair.session = session(&pair.house, &pair.store);
+        pair.session = session(&pair.keys, &pair.store);
         pair.tick().await;
         let reported = Reported {
             document: Document::Bundle,

@@ -22,8 +22,7 @@ async fn proof(house: &House) -> AuditProof {
 }
 
 async fn proofs(house: &House) -> Vec<AuditProof> {
-    let page =
-        ProofPage { tenant: place().tenant, place: None, after: String::new(), limit: PAGE };
+    let page = ProofPage { tenant: place().tenant, place: None, after: String::new(), limit: PAGE };
     house.hq.prove_audit(&page).await.unwrap()
 }
 
@@ -98,7 +97,10 @@ async fn a_log_that_was_taken_away_with_its_head_is_missed_by_what_hq_acknowledg
     change.commit().await.unwrap();
     let proof = proof(&pair.house).await;
     let fault = proof.fault.unwrap();
-    assert!(fault.contains("HQ acknowledged 5 messages") && fault.contains("none is here"), "{fault}");
+    assert!(
+        fault.contains("HQ acknowledged 5 messages") && fault.contains("none is here"),
+        "{fault}"
+    );
     assert_eq!((proof.entries, proof.signed_ms), (0, 0));
 }
 
@@ -128,7 +130,9 @@ async fn a_box_with_another_disk_is_an_alarm_until_somebody_begins_another_chain
     pair.store.write(|writing| writing.audit(NOW, b"after it")).unwrap();
     pair.tick().await;
     let chains = |proofs: &[AuditProof]| {
-        let one = |proof: &AuditProof| (proof.chain, proof.entries, proof.loose_blocks, proof.fault.clone());
+        let one = |proof: &AuditProof| {
+            (proof.chain, proof.entries, proof.loose_blocks, proof.fault.clone())
+        };
         proofs.iter().map(one).collect::<Vec<_>>()
     };
     assert_eq!(chains(&proofs(&pair.house).await), [(1, 5, 0, None), (2, 4, 0, None)]);
