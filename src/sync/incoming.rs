@@ -5,13 +5,15 @@ use super::machine::{Input, Standing};
 use super::session::{Now, Session};
 use crate::protocol::limits::MAX_LISTED;
 use crate::protocol::{
-    Ack, Clock, Command, CommandState, Envelope, FactsHead, Fields, Ledger, Message, MessageId,
-    Outcome, Pointer, Run, Signed, Snapshot, Stream, Topic, UnixMillis,
+    Ack, BootId, Clock, Command, CommandState, Envelope, FactsHead, Fields, Ledger, Message,
+    MessageId, Outcome, Pointer, Run, Signed, Snapshot, Stream, Topic, UnixMillis,
 };
 use crate::state::{Acknowledged, Received, StateError, Writing};
 
 /// Within such a time HQ is asked several times while it is there.
 const THERE_MS: u64 = 2 * 3_600_000;
+/// Starts of HQ that are remembered.
+const MAX_STARTS: usize = 8;
 
 impl Session {
     /// Takes a message and tells what the machine must know of it.
@@ -33,18 +35,45 @@ impl Session {
                 return Ok(Vec::new());
             }
         };
+        // Other messages are kept as they were said, by HQ or its broker, and say nothing of now.
+        let said_now = matches!(message, Message::Ack(_) | Message::FactsHead(_));
+        let restarted = said_now && self.is_new_start(envelope.boot);
+        let mut inputs = self.take(&envelope, message, now)?;
+        inputs.extend(restarted.then_some(Input::Restarted));
+        Ok(inputs)
+    }
+
+    /// Whether HQ was started anew since this program first heard it. Asking is all that follows, and a
+    /// start counts once, so whoever lies about it gains nothing.
+    fn is_new_start(&mut self, boot: BootId) -> bool {
+        let known = self.starts.contains(&boot);
+        if !known {
+            if self.starts.len() >= MAX_STARTS {
+                self.starts.remove(0);
+            }
+            self.starts.push(boot);
+        }
+        !known
+    }
+
+    fn take(
+        &mut self,
+        envelope: &Envelope,
+        message: Message,
+        now: Now,
+    ) -> Result<Vec<Input>, LineError> {
         match message {
             Message::Ack(ack) if ack.stream == Stream::Audit => self.acknowledge_audit(&ack),
             Message::Ack(ack) => self.acknowledge(&ack),
             Message::Desired(signed) => self.desired(&signed, now).map(|()| Vec::new()),
             Message::FactsHead(signed) => self.head(&signed).map(|()| Vec::new()),
-            Message::Command(signed) => self.command(&envelope, &signed, now).map(|()| Vec::new()),
+            Message::Command(signed) => self.command(envelope, &signed, now).map(|()| Vec::new()),
             Message::Gap(gap) => {
                 let run = Run { first: gap.first, last: gap.last };
-                self.counted(&envelope, run, |_| Ok(()))?;
+                self.counted(envelope, run, |_| Ok(()))?;
                 Ok(Vec::new())
             }
-            Message::Snapshot(snapshot) => self.snapshot(&envelope, snapshot, now),
+            Message::Snapshot(snapshot) => self.snapshot(envelope, snapshot, now),
             _ => {
                 self.refuse("meaning");
                 Ok(Vec::new())
@@ -196,6 +225,7 @@ impl Session {
             self.refuse("signature");
             return Ok(Vec::new());
         };
+        self.is_new_start(envelope.boot);
         self.floor.anchor(time.at, now.steady_ms);
         self.hq_time = Some(time.at);
         let clock = self.clock(now);
