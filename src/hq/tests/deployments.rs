@@ -17,12 +17,8 @@ fn tenant() -> Label {
     place().tenant
 }
 
-/// A bundle of one small file, published.
-pub(super) async fn published(hq: &Hq, id: &str) -> Digest {
-    let file = format!("weights of {id}").into_bytes();
-    hq.artefacts().put(file.clone()).await.unwrap();
-    let files = BTreeMap::from([("package.json".to_owned(), file)]);
-    let trial = bodies::TrialRules {
+fn short_trial() -> bodies::TrialRules {
+    bodies::TrialRules {
         shadow_s: 0,
         trial_s: 60,
         probation_s: 60,
@@ -30,9 +26,16 @@ pub(super) async fn published(hq: &Hq, id: &str) -> Digest {
         max_errors_per_mille: 0,
         max_latency_percent: 200,
         checks: List::default(),
-    };
+    }
+}
+
+/// A bundle of one small file, published.
+pub(super) async fn published(hq: &Hq, id: &str) -> Digest {
+    let file = format!("weights of {id}").into_bytes();
+    hq.artefacts().put(file.clone()).await.unwrap();
+    let files = BTreeMap::from([("package.json".to_owned(), file)]);
     let part = bundles::part(bodies::PartKind::Model, "tiny", &files);
-    let bundle = bundles::bundle(id, "assistant", vec![part], trial);
+    let bundle = bundles::bundle(id, "assistant", vec![part], short_trial());
     let json = bundle.to_json().unwrap();
     let row = hq.publish_bundle(&Actor::local(), &tenant(), &json).await.unwrap();
     row.digest.parse().unwrap()
