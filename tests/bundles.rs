@@ -222,10 +222,12 @@ fn every_part_of_a_bundle_is_in_force_and_goes_as_a_set() {
     assert!(!is_hit(&second) && is_hit(&ask()));
     assert_ne!(said(&second).0, said(&first).0);
 
-    // Rules alone: the model and the template are those that answer.
+    // Without a model: it is that of the installed package, and all else is the bundle's own.
     let blocked = word(&said(&second).0);
     let rules = json!({ "blocked_terms": { "any": [blocked] } }).to_string();
-    hq.publish("three", &[file(PartKind::GuardRules, "guard_rules.json", &rules)], |_| {});
+    let rules = file(PartKind::GuardRules, "guard_rules.json", &rules);
+    let template = file(PartKind::Template, "chat_template.jinja", PLAIN);
+    hq.publish("three", &[template, rules], |_| {});
     hq.deploy("three");
     let third = ask();
     let (text, end) = said(&third);

@@ -33,6 +33,7 @@ use endcap_telemetry as telemetry;
 use endcap_units as units;
 
 mod acts;
+mod anew;
 pub mod api;
 pub mod artefacts;
 mod behind;

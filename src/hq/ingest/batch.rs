@@ -211,10 +211,12 @@ impl<'a> Batch<'a> {
             let envelope = self.hq.clock.envelope(&ack, self.now)?;
             answers.push(Outgoing::to_node(place, NodeTopic::Ack(*stream), &envelope)?);
         }
-        for (place, question, ask) in &self.asked {
+        for (place, question, ask) in std::mem::take(&mut self.asked) {
+            let wanted = self.wanted(&place, &ask).await?;
+            let asked = snapshot::Asked { place: &place, question, ask: &ask, now: self.now };
             let change = &mut self.change;
-            answers.push(snapshot::answer(self.hq, change, place, *question, ask, self.now).await?);
-            answers.extend(unanswered(self.hq, change, place, self.now).await?);
+            answers.push(snapshot::answer(self.hq, change, &asked, &wanted).await?);
+            answers.extend(unanswered(self.hq, change, &place, self.now).await?);
         }
         Ok((self.change, answers))
     }
