@@ -6,7 +6,6 @@
 
 mod compose;
 mod intent;
-mod pattern;
 mod phrases;
 mod prompt;
 mod resolve;
