@@ -35,6 +35,7 @@ mod bind;
 pub mod chat;
 pub mod checks;
 pub mod clerk;
+pub mod concierge;
 pub mod copy;
 #[cfg(test)]
 mod double;
@@ -47,6 +48,7 @@ pub mod language;
 pub mod live;
 mod making;
 mod night;
+mod pattern;
 pub mod pictures;
 mod slots;
 mod view;

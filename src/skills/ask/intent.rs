@@ -1,8 +1,8 @@
 //! What a question asks for, told from its words.
 
-use super::pattern;
 use super::phrases::{self, Phrases};
 use crate::skills::language::Language;
+use crate::skills::pattern;
 use crate::skills::words::Word;
 
 /// What is asked for.

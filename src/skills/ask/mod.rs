@@ -6,7 +6,6 @@
 
 mod compose;
 mod intent;
-mod pattern;
 mod phrases;
 mod prompt;
 mod resolve;
@@ -21,8 +20,8 @@ use tokio::sync::watch;
 
 pub use intent::{Aspect, Intent};
 pub(super) use compose::{Draft, Outcome, sku};
-pub(super) use prompt::known;
-pub(super) use resolve::{same, share};
+pub(super) use prompt::{facts as told_facts, known};
+pub(super) use resolve::{by_sku, query as query_of, share};
 
 use super::answer::{Answer, Step};
 use super::checks::{Refused, Wording};
@@ -72,6 +71,7 @@ pub struct Asked {
 }
 
 /// What a question's words say.
+#[derive(Clone)]
 pub(super) struct Read {
     /// Without personal data.
     pub(super) text: String,
@@ -79,9 +79,9 @@ pub(super) struct Read {
     understood: intent::Understood,
     pub(super) language: Language,
     /// What those of its words mean that no product has.
-    meanings: Meanings,
+    pub(super) meanings: Meanings,
     /// SKUs of the products that a conversation tells are meant.
-    meant: Vec<String>,
+    pub(super) meant: Vec<String>,
 }
 
 impl Read {
@@ -277,6 +277,23 @@ impl Clerk {
     }
 }
 
+/// What facts say of these products, as an answer to this; none where nothing is known to say.
+pub(super) fn tell(intent: Intent, skus: &[String], view: &mut View<'_>) -> Option<Draft> {
+    let (language, asking) = (view.language, Vec::new());
+    let understood = intent::Understood { intent, language, asking };
+    compose(&Question { text: "", words: &[], understood: &understood, meant: skus }, view)
+}
+
+/// SKUs of the products that these words name, the best first; none where it is not certain.
+pub(super) fn named(names: &[String], view: &mut View<'_>) -> Vec<String> {
+    let products = match resolve::resolve(names, view) {
+        resolve::Resolved::One(product) => vec![product],
+        resolve::Resolved::Several(products, _) => products,
+        _ => Vec::new(),
+    };
+    products.iter().map(|product| sku(product).to_owned()).collect()
+}
+
 /// Reads what a model is told, and says what it is to make of it.
 fn plan(
     facts: &Facts,
@@ -335,7 +352,14 @@ fn fallback(read: &Read, view: &mut View<'_>) -> Draft {
 }
 
 /// The products that a question may be about.
-fn retrieved(read: &Read, view: &mut View<'_>) -> Vec<Seen<Product>> {
+pub(super) fn retrieved(read: &Read, view: &mut View<'_>) -> Vec<Seen<Product>> {
+    if let Some(resolve::Resolved::One(product)) = read.question().meant(view) {
+        return vec![product];
+    }
+    if let Some(resolve::Resolved::Several(mut products, _)) = read.question().meant(view) {
+        products.truncate(MAX_RETRIEVED);
+        return products;
+    }
     let query = read.query();
     if query.is_empty() {
         return Vec::new();
@@ -343,7 +367,7 @@ fn retrieved(read: &Read, view: &mut View<'_>) -> Vec<Seen<Product>> {
     view.find(&query, MAX_RETRIEVED).into_iter().map(|hit| hit.product).collect()
 }
 
-fn related(products: &[Seen<Product>], view: &View<'_>) -> Draft {
+pub(super) fn related(products: &[Seen<Product>], view: &View<'_>) -> Draft {
     let mut draft = unanswered(view);
     if !products.is_empty() {
         let list = products.iter().map(|product| view.label(product)).collect();

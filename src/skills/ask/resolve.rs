@@ -251,7 +251,7 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 /// The words as one query, as many of them as a query takes.
-pub(super) fn query(names: &[String]) -> String {
+pub(in crate::skills) fn query(names: &[String]) -> String {
     let mut query = names.join(" ");
     while query.len() > MAX_QUERY_BYTES {
         let last = query.rfind(' ').unwrap_or_default();
