@@ -26,6 +26,7 @@ use endcap_cache as cache;
 use endcap_engine as engine;
 use endcap_facts as facts;
 use endcap_privacy as privacy;
+use endcap_shoppers as shoppers;
 use endcap_telemetry as telemetry;
 
 mod allergens;

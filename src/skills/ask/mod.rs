@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 pub use intent::{Aspect, Intent};
-pub(super) use compose::{Draft, Outcome, sku};
+pub(super) use compose::{Draft, Outcome, sku, warned};
 pub(super) use prompt::{facts as told_facts, known};
 pub(super) use resolve::{by_sku, query as query_of, share};
 
@@ -318,7 +318,7 @@ fn plan(
         }
         !recalled
     });
-    let warned = compose::warned(warnings, &mut view);
+    let warned = warned(warnings, &mut view);
     // That there is a price is no part of the record: what it is is read when a text is bound.
     let priced = |sku: &str| facts.reader(now).price(sku).is_some();
     let (lines, ground) = prompt::facts(&products, &view, priced);
@@ -348,7 +348,7 @@ fn plan(
 /// What is said where nobody can say more.
 fn fallback(read: &Read, view: &mut View<'_>) -> Draft {
     let products = retrieved(read, view);
-    compose::warned(related(&products, view), view)
+    warned(related(&products, view), view)
 }
 
 /// The products that a question may be about.

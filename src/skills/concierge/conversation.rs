@@ -68,10 +68,10 @@ impl Concierge {
         language: Option<Language>,
         profile: Option<&ProfileId>,
     ) -> Result<(Conversation, Turn), ConciergeError> {
-        let now = UnixSeconds::now().0;
+        let now = now();
         let code = language.map(|language| language.code().to_owned());
         let begun = self.shoppers.begin(owner, code, profile, now)?;
-        let language = self.spoken(&begun, language);
+        let language = self.language_of(&begun, language);
         let details = Details {
             disclosure: disclosure(language, false).to_owned(),
             ..Details::default()
@@ -96,12 +96,12 @@ impl Concierge {
         listener: Option<mpsc::Sender<Telling>>,
     ) -> Result<Turn, ConciergeError> {
         let _busy = self.busy(id)?;
-        let now = UnixSeconds::now().0;
+        let now = now();
         let conversation = self.shoppers.conversation(id, now)?;
         match conversation.stage {
             Stage::Closed => return Err(ConciergeError::Closed),
             Stage::Associate => {
-                let spoken = self.spoken(&conversation, message.language);
+                let spoken = self.language_of(&conversation, message.language);
                 return Ok(self.shoppers.append(id, said(&message.text, spoken), now)?);
             }
             Stage::Assistant | Stage::Waiting => {}
@@ -115,8 +115,8 @@ impl Concierge {
         message: Message,
         listener: Option<mpsc::Sender<Telling>>,
     ) -> Result<Turn, ConciergeError> {
-        let (id, now) = (&conversation.id, UnixSeconds::now().0);
-        let spoken = self.spoken(conversation, message.language);
+        let (id, now) = (&conversation.id, now());
+        let spoken = self.language_of(conversation, message.language);
         let history = history(conversation);
         let mut memory: Memory =
             serde_json::from_value(conversation.memory.clone()).unwrap_or_default();
@@ -152,7 +152,7 @@ impl Concierge {
         reply: Reply,
         memory: &Memory,
     ) -> Result<Turn, ConciergeError> {
-        let (id, now) = (&conversation.id, UnixSeconds::now().0);
+        let (id, now) = (&conversation.id, now());
         let Reply { text, code, language, mut details, answer, prompt, forget } = reply;
         details.answer_id = match (&self.auditor, &answer) {
             (Some(auditor), Some(answer)) => auditor.answered(
@@ -184,7 +184,7 @@ impl Concierge {
     }
 
     /// The language of a conversation so far.
-    fn spoken(&self, conversation: &Conversation, stated: Option<Language>) -> Language {
+    fn language_of(&self, conversation: &Conversation, stated: Option<Language>) -> Language {
         let profile = conversation.profile.as_ref();
         let of_profile = profile.and_then(|profile| profile.fields.language.as_deref());
         let known = conversation.language.as_deref().or(of_profile).and_then(named);
@@ -203,6 +203,11 @@ impl Concierge {
         }
         Ok(Busy(&self.busy, id))
     }
+}
+
+/// The time as conversations have it.
+fn now() -> u64 {
+    UnixSeconds::now().0.unsigned_abs()
 }
 
 /// The language of a code such as `de` or `de-AT`.

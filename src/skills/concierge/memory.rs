@@ -62,8 +62,6 @@ pub(super) enum Open {
     Order(Call),
     /// Something that shows whose the order is: its name, and what is done then.
     Proof(Call),
-    /// Whether a person is to be called.
-    Person,
 }
 
 impl Memory {

@@ -4,7 +4,7 @@
 //! and "the" or "that" before what was shown.
 
 use super::memory::{Memory, Open};
-use super::phrases::{self, Phrases};
+use super::phrases::{self, Cue, Phrases};
 use crate::skills::ask::{self, Intent, Read};
 use crate::skills::language::Language;
 use crate::skills::view::View;
@@ -60,6 +60,10 @@ impl Referring<'_> {
         let shown = &self.memory.shown;
         if shown.is_empty() || ask::by_sku(&self.read.text, &mut view.reader).is_some() {
             return None;
+        }
+        let chooses = matches!(self.memory.open, Some(Open::Which));
+        if chooses && shown.len() == 1 && self.phrases.has(Cue::Yes, &self.read.words) {
+            return Some((shown.clone(), "shown"));
         }
         let mut names = self.read.names();
         names.retain(|name| !self.phrases.is_idle(name));

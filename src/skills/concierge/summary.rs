@@ -47,8 +47,6 @@ pub(super) fn summary(memory: &Memory, last: &str, view: &mut View<'_>) -> Summa
                 "qué producto es", "quel produit est visé"],
             Open::Order(_) | Open::Proof(_) => ["an order", "eine Bestellung", "un pedido",
                 "une commande"],
-            Open::Person => ["whether a person is wanted", "ob eine Person gewünscht ist",
-                "si desea una persona", "si une personne est souhaitée"],
         };
         let still = language.pick(["Still open", "Noch offen", "Pendiente", "En suspens"]);
         parts.push(format!("{still}: {}.", language.pick(open)));

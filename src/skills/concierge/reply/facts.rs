@@ -71,6 +71,7 @@ impl Concierge {
         trail: &mut Trail,
     ) {
         let [sku] = said.draft.cited.as_slice() else { return };
+        let sku = &sku.clone();
         let asks = matches!(intent, Intent::Stock | Intent::Location | Intent::Price);
         let is_out = |stock: &crate::facts::Stock| stock.band == Band::Out;
         let out = asks
@@ -139,17 +140,19 @@ fn names(draft: &Draft, view: &mut View<'_>) -> Vec<String> {
 
 /// What may be asked after this.
 fn suggestions(intent: Intent, draft: &Draft) -> Vec<Suggestion> {
-    use Suggestion::{Allergens, Cheaper, Goes, Hours, Offers, Other, Person, Price, Where};
+    use Suggestion::{
+        Allergens, Cheaper, Goes, Hours, Offers, Other, Person, Price, Stock, Vegan, Where,
+    };
     if draft.cited.is_empty() {
         return vec![Offers, Hours, Person];
     }
     match intent {
         Intent::Price | Intent::Compare => vec![Where, Cheaper, Allergens, Goes],
         Intent::Stock => vec![Price, Where, Other],
-        Intent::Location => vec![Price, Goes, Other],
+        Intent::Location => vec![Price, Stock, Goes, Other],
         Intent::Allergens => vec![Price, Other, Person],
         Intent::Promotions => vec![Where, Price],
         Intent::Recall => vec![Person, Other],
-        _ => vec![Price, Where, Allergens],
+        _ => vec![Price, Where, Allergens, Vegan],
     }
 }

@@ -20,7 +20,7 @@ use super::tools::chosen::chosen;
 use super::tools::{Call, run::run};
 use super::trail::Trail;
 use super::turn::{Details, Handoff, Step, Verdict};
-use super::wording::{self, Line, Suggestion, suggest};
+use super::wording::{self, Suggestion, suggest};
 use crate::cache::{Failure, Scope};
 use crate::facts::UnixSeconds;
 use crate::privacy::{self, Entity};
@@ -206,7 +206,9 @@ impl Concierge {
         memory.note(intent, &cited);
         memory.open = open;
         let products = cards(&cited, &mut view);
-        let answer = self.clerk.of_facts(SKILL, intent, (sentences.join(" "), cited), step, view);
+        let mut answer =
+            self.clerk.of_facts(SKILL, intent, (sentences.join(" "), cited), step, view);
+        answer.provenance.template_digest = wording::digest(language);
         for piece in pieces(&answer.text) {
             trail.say(piece).await;
         }

@@ -147,19 +147,15 @@ impl Concierge {
     ) -> Option<Said> {
         let (language, phrases) = (read.language, phrases::of(read.language));
         match memory.open.take()? {
+            Open::Which if phrases.cue(&read.words) == Some(Cue::No) => {
+                trail.pass(Step::Rule, Verdict::Answered, "none_of_them").await;
+                Some(Said::lines("none_of_them", vec![wording::say(language, Line::WhatElse)]))
+            }
             Open::Which => {
                 // It is told below which one is meant.
                 memory.open = Some(Open::Which);
                 None
             }
-            Open::Person if phrases.has(Cue::Yes, &read.words) => {
-                Some(self.person("wants_person", heard, memory, language, trail).await)
-            }
-            Open::Person if phrases.has(Cue::No, &read.words) => {
-                trail.pass(Step::Rule, Verdict::Answered, "no_person").await;
-                Some(Said::lines("no_person", vec![wording::say(language, Line::NotCalled)]))
-            }
-            Open::Person => None,
             Open::Order(call) => {
                 let order = number(&read.text)?;
                 Some(self.by_orders(call.with_order(order), None, heard, language, trail).await)

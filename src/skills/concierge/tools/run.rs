@@ -20,7 +20,7 @@ pub(in crate::skills::concierge) fn run(
     diet: &Diet,
     view: &mut View<'_>,
 ) -> Option<Draft> {
-    let mut about = |intent: Intent, sku: &String, view: &mut View<'_>| {
+    let about = |intent: Intent, sku: &String, view: &mut View<'_>| {
         ask::tell(intent, std::slice::from_ref(sku), view).unwrap_or_default()
     };
     Some(match call {

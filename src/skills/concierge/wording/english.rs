@@ -65,8 +65,7 @@ pub(super) fn write(line: Line<'_>) -> String {
              our staff."
         }
         Line::CalledAlready => "A colleague has been called and will be with you soon.",
-        Line::ShallICall => "I am sorry that I could not help. Shall I call a colleague?",
-        Line::NotCalled => "All right. What else can I do for you?",
+        Line::WhatElse => "All right. What else can I do for you?",
         Line::CardNumber => {
             "Please do not type numbers of payment cards here. I have not kept what you typed."
         }

@@ -73,10 +73,7 @@ pub(super) fn write(line: Line<'_>) -> String {
             "Je ne peux joindre personne d’ici. Adressez-vous à l’accueil ou à notre personnel."
         }
         Line::CalledAlready => "Un collègue a été appelé et va venir vous voir.",
-        Line::ShallICall => {
-            "Je regrette de ne pas avoir pu vous aider. Voulez-vous que j’appelle un collègue ?"
-        }
-        Line::NotCalled => "Très bien. Que puis-je faire d’autre pour vous ?",
+        Line::WhatElse => "Très bien. Que puis-je faire d’autre pour vous ?",
         Line::CardNumber => {
             "Merci de ne pas saisir de numéro de carte ici. Je n’ai pas gardé votre saisie."
         }

@@ -71,10 +71,7 @@ pub(super) fn write(line: Line<'_>) -> String {
              unser Personal."
         }
         Line::CalledAlready => "Jemand vom Personal ist gerufen und kommt gleich zu Ihnen.",
-        Line::ShallICall => {
-            "Es tut mir leid, dass ich nicht helfen konnte. Soll ich jemanden vom Personal rufen?"
-        }
-        Line::NotCalled => "In Ordnung. Was kann ich sonst für Sie tun?",
+        Line::WhatElse => "In Ordnung. Was kann ich sonst für Sie tun?",
         Line::CardNumber => {
             "Bitte geben Sie hier keine Kartennummern ein. Ich habe Ihre Eingabe nicht gespeichert."
         }

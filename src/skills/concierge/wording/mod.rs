@@ -22,8 +22,7 @@ pub(super) enum Line<'a> {
     Called,
     NobodyToCall,
     CalledAlready,
-    ShallICall,
-    NotCalled,
+    WhatElse,
     CardNumber,
     Blocked,
     Instead { list: &'a str },
@@ -123,14 +122,15 @@ pub(super) fn suggest(language: Language, suggestion: Suggestion) -> &'static st
     language.pick(texts)
 }
 
-/// Digest of a language's sentences, hexadecimal.
+/// Digest of a language's sentences, those of facts among them, hexadecimal.
 pub(super) fn digest(language: Language) -> String {
-    template_digest(language.pick([
+    let own = language.pick([
         include_str!("english.rs"),
         include_str!("german.rs"),
         include_str!("spanish.rs"),
         include_str!("french.rs"),
-    ]))
+    ]);
+    template_digest(&format!("{}{own}", crate::skills::wording::digest(language)))
 }
 
 /// A language's own name, and others' names for it where sentences list languages.

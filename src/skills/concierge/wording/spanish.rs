@@ -67,8 +67,7 @@ pub(super) fn write(line: Line<'_>) -> String {
              nuestro personal."
         }
         Line::CalledAlready => "Ya he llamado a un compañero y enseguida le atenderá.",
-        Line::ShallICall => "Siento no haber podido ayudarle. ¿Llamo a un compañero?",
-        Line::NotCalled => "De acuerdo. ¿Qué más puedo hacer por usted?",
+        Line::WhatElse => "De acuerdo. ¿Qué más puedo hacer por usted?",
         Line::CardNumber => {
             "Por favor, no escriba aquí números de tarjetas. No he guardado lo que ha escrito."
         }

@@ -89,8 +89,8 @@ impl Concierge {
     ) -> Result<Told, Failure> {
         let clerk = &self.clerk;
         let blocked = asking.blocked(speaker);
+        let template = prompt::template(&asking.house);
         let wanted = || {
-            let template = prompt::template(&asking.house);
             let terms = Terms {
                 skill: SKILL,
                 template: &template,

@@ -6,7 +6,6 @@ use futures_util::StreamExt;
 
 use super::asking::{Asking, Told, prompted};
 use crate::cache::{Failure, Status};
-use crate::facts::UnixSeconds;
 use crate::skills::answer::{self, Answer, Kept};
 use crate::skills::bind::bind;
 use crate::skills::checks;
