@@ -295,7 +295,7 @@ fn a_pack_takes_a_small_part_of_what_it_says() {
         let listed = hq.json(&["cache", "list"]);
         let pack = listed.as_array().unwrap().iter().find(|pack| pack["epoch"] == epoch).unwrap();
         let (answers, bytes) = raw(file);
-        println!(
+        eprintln!(
             "pack {epoch}: {answers} answers, {bytes} bytes raw, {} as the file, {} whole, {} as a \
              delta; over the WAN {passed:?}",
             std::fs::metadata(file).unwrap().len(),

@@ -30,13 +30,8 @@ const ATTRIBUTES: [(&str, &str); 7] = [
     ("organic", "organic"),
 ];
 /// What no vegan has in it.
-const OF_ANIMALS: [Allergen; 5] = [
-    Allergen::Milk,
-    Allergen::Eggs,
-    Allergen::Fish,
-    Allergen::Crustaceans,
-    Allergen::Molluscs,
-];
+const OF_ANIMALS: [Allergen; 5] =
+    [Allergen::Milk, Allergen::Eggs, Allergen::Fish, Allergen::Crustaceans, Allergen::Molluscs];
 
 /// What is not to be in a product, and what it is to be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -83,7 +78,10 @@ impl Diet {
     /// Whether a product is known to have all that it must.
     pub(super) fn allows(&self, product: &Product) -> bool {
         let has = |name: &String| {
-            product.attributes.get(name.as_str()).is_some_and(|value| *value == Attribute::Flag(true))
+            product
+                .attributes
+                .get(name.as_str())
+                .is_some_and(|value| *value == Attribute::Flag(true))
         };
         self.must.iter().all(has) && self.found_in(product).is_empty()
     }
@@ -147,10 +145,14 @@ mod tests {
             ("je suis végane", vec![], vec!["vegan"]),
         ] {
             let (found, kept) = Diet::told(&words(text)).names();
-            assert_eq!((found, kept), (
-                without.iter().map(ToString::to_string).collect(),
-                must.iter().map(ToString::to_string).collect(),
-            ), "{text}");
+            assert_eq!(
+                (found, kept),
+                (
+                    without.iter().map(ToString::to_string).collect(),
+                    must.iter().map(ToString::to_string).collect(),
+                ),
+                "{text}"
+            );
         }
     }
 
