@@ -35,6 +35,9 @@ pub(super) struct Context {
     pub(super) server: Option<Known>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) hq: Option<Known>,
+    /// What of it does not run although it should.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) troubles: Vec<String>,
 }
 
 impl Context {
@@ -86,7 +89,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert!(Context::read(folder.path()).unwrap() == Context::default());
         let known = Known { url: "http://127.0.0.1:1".to_owned(), token: "secret".to_owned() };
-        let context = Context { server: None, hq: Some(known) };
+        let context = Context { hq: Some(known), ..Context::default() };
         context.write(folder.path()).unwrap();
         assert!(Context::read(folder.path()).unwrap() == context);
         let mode = folder.path().join(FILE).metadata().unwrap().permissions().mode();

@@ -22,8 +22,8 @@ use crate::telemetry::Metrics;
 
 /// Between two looks at what is old.
 const TIDY_PERIOD: Duration = Duration::from_secs(600);
-/// Between two notes that HQ lives.
-const ALIVE_PERIOD: Duration = Duration::from_secs(60);
+/// Between two notes that HQ lives, and two looks for epochs that began anew.
+const ALIVE_PERIOD: Duration = Duration::from_secs(15);
 /// Between two parts of what is old.
 const TIDY_PAUSE: Duration = Duration::from_secs(1);
 /// Between two looks at what was measured since.
