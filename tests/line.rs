@@ -262,6 +262,56 @@ fn what_hq_wants_is_followed_when_nothing_is_in_the_way_any_more() {
 }
 
 #[test]
+fn what_persons_do_to_the_box_is_in_its_audit_log() {
+    let port = free_port();
+    let hq = Hq::start(port);
+    let server = Server::start_in(enrolled(port), &[("ENDCAP_LINE_RETRY_S", "0.05")]);
+    let token = |role: &str| {
+        let made = endcap()
+            .args(["token", "create", "--role", role, "--label", "a test", "--data"])
+            .arg(server.data())
+            .output()
+            .unwrap();
+        stdout(&made).trim().to_owned()
+    };
+    let feed = token("feed");
+    let put = |sku: &str, token: &str| {
+        let price = json!({"amount": 3.49, "currency": "USD"}).to_string().into_bytes();
+        let ask = Ask::raw("PUT", &format!("/store/v1/facts/prices/{sku}"), price);
+        let ask = ask.header("content-type", "application/json").token(token);
+        ask.send(server.address()).status
+    };
+    until("the feed's token does not count", || put("1", &feed) == 200);
+    assert_eq!(put("2", admin()), 200);
+    let purge = json!({"product": "2"});
+    assert_eq!(server.ask(Ask::post("/store/v1/cache/purge", &purge)).status, 200);
+    let entries = || -> Vec<Value> {
+        let told = hq.lock().unwrap().told.clone();
+        let blocks = told.into_iter().filter_map(|message| match message {
+            Message::Audit(block) => Some(block),
+            _ => None,
+        });
+        blocks
+            .flat_map(|block| block.entries.iter().map(|e| e.to_vec()).collect::<Vec<_>>())
+            .map(|entry| serde_json::from_slice(&entry).unwrap())
+            .collect()
+    };
+    let of = |act: &str| -> Vec<Value> {
+        entries().into_iter().filter(|entry| entry["act"] == act).collect()
+    };
+    until("acts are missing", || {
+        ["cache.purge", "token.made", "enrolled"].iter().all(|act| !of(act).is_empty())
+    });
+    let puts = of("facts.put");
+    assert_eq!(puts.len(), 1, "what a feed does is no act of a person: {puts:?}");
+    assert_eq!(puts[0]["fact"], "prices:2");
+    assert!(puts[0]["by"].as_str().is_some_and(|by| !by.is_empty() && by != admin()), "{puts:?}");
+    assert_eq!(of("cache.purge")[0]["product"], "2");
+    assert!(of("token.made").iter().any(|made| made["role"] == "feed"));
+    assert!(entries().iter().all(|entry| !entry.to_string().contains(&feed)));
+}
+
+#[test]
 fn a_box_that_was_not_enrolled_has_no_line() {
     let server = Server::start();
     assert_eq!(line(&server)["phase"], "off");

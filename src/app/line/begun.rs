@@ -6,7 +6,9 @@ use tokio::sync::watch as channel;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::acts::Log;
 use super::identity::Identity;
+use super::levels::Levels;
 use super::notes::Notes;
 use super::opened::Opened;
 use super::renewal::Renewal;
@@ -20,6 +22,8 @@ use crate::sync::mqtt::Status;
 pub(super) struct Begun {
     /// The settings that change while it runs.
     pub(super) settings: Arc<dyn Settings>,
+    /// Where acts of persons are written down.
+    pub(super) acts: Log,
     /// Takes notes for HQ.
     pub(super) notes: Notes,
     /// All that runs.
@@ -36,7 +40,7 @@ impl Begun {
         stop: CancellationToken,
     ) -> Self {
         let Opened { resolved, store, time, room } = opened;
-        let LookedAt { metrics, facts, cache, shelf, warned, in_force } = looked_at;
+        let LookedAt { metrics, facts, cache, shelf, warned, tokens, in_force } = looked_at;
         // What HQ and the store set holds from the first answer on.
         in_force.set(&room.follow().borrow());
         let mut tasks = JoinSet::new();
@@ -44,6 +48,14 @@ impl Begun {
         let file = settings::of_file(config);
         let kept = settings::Kept { room: room.clone(), time: Arc::clone(&time), file };
         let settings: Arc<dyn Settings> = Arc::new(kept);
+        let acts = Log { store: store.clone(), time: Arc::clone(&time) };
+        let levels = Levels {
+            log: acts.clone(),
+            tokens,
+            identity: config.line.identity.clone(),
+            place: resolved.trust.who.place.clone(),
+        };
+        tasks.spawn(until(stop.clone(), levels.run()));
         let identity = Identity::new(&config.line.identity, &resolved);
         let (told, status) = channel::channel(Status::new(UnixMillis::now()));
         let (place, broker) = (&resolved.trust.who.place, &resolved.broker.address);
@@ -104,6 +116,6 @@ impl Begun {
         tasks.spawn(until(stop.clone(), receipts.run()));
         let measured = telemetry::Measured { metrics, facts, folder: config.data_dir.clone() };
         tasks.spawn(until(stop.clone(), telemetry::run(measured, notes.clone(), every)));
-        Self { settings, notes, tasks }
+        Self { settings, acts, notes, tasks }
     }
 }

@@ -7,28 +7,31 @@ use futures_util::future::BoxFuture;
 
 use super::begun::Begun;
 use super::notes::Notes;
-use crate::api::{ConfigView, OverrideRequest, Settings, SettingsError};
+use crate::api::{
+    Act, ActError, Acts, ConfigView, OverrideRequest, Settings, SettingsError, Unaudited,
+};
 
-/// Settings, and who takes notes; those of the file until a line is begun. A clone is the same.
+/// Settings, where acts are written down, and who takes notes; settings are those of the file until a line is begun. A clone is the same.
 #[derive(Clone)]
 pub(super) struct Handed(Arc<RwLock<Now>>);
 
 struct Now {
     settings: Arc<dyn Settings>,
+    acts: Arc<dyn Acts>,
     notes: Option<Notes>,
 }
 
 impl Handed {
     /// What there is without a line.
     pub(super) fn new(settings: Arc<dyn Settings>) -> Self {
-        Self(Arc::new(RwLock::new(Now { settings, notes: None })))
+        Self(Arc::new(RwLock::new(Now { settings, acts: Arc::new(Unaudited), notes: None })))
     }
 
     /// Has this line asked from now on. What it gives ends when all that runs of the line has ended.
     pub(super) fn take_over(&self, begun: Begun) -> impl Future<Output = ()> + use<> {
-        let Begun { settings, notes, mut tasks } = begun;
+        let Begun { settings, acts, notes, mut tasks } = begun;
         *self.0.write().unwrap_or_else(PoisonError::into_inner) =
-            Now { settings, notes: Some(notes) };
+            Now { settings, acts: Arc::new(acts), notes: Some(notes) };
         async move { while tasks.join_next().await.is_some() {} }
     }
 
@@ -39,6 +42,15 @@ impl Handed {
 
     fn settings(&self) -> Arc<dyn Settings> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner).settings)
+    }
+}
+
+/// Without a line that was begun there is no log: a shop that cannot reach HQ must still be able to change a
+/// price.
+impl Acts for Handed {
+    fn write(&self, act: Act) -> BoxFuture<'_, Result<(), ActError>> {
+        let acts = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner).acts);
+        async move { acts.write(act).await }.boxed()
     }
 }
 

@@ -4,12 +4,14 @@
 //! and tried again, later and later, until the line can be begun. [`Notes`] is how the rest of the box tells HQ something: it never
 //! waits, and what it cannot keep it counts and declares.
 
+mod acts;
 mod again;
 mod begun;
 mod follow;
 mod handed;
 mod identity;
 mod keep;
+mod levels;
 mod notes;
 mod opened;
 mod receipts;
@@ -28,10 +30,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::shelf::Shelf;
-use crate::api::{LineView, OwnSettings, Settings};
+use crate::api::{Acts, LineView, OwnSettings, Settings};
 use crate::cache::Cache;
 use crate::config::Config;
 use crate::facts::Facts;
+use crate::http::Tokens;
 use crate::protocol::UnixMillis;
 use crate::telemetry::{Metrics, Warned};
 use again::Again;
@@ -53,6 +56,8 @@ pub(super) struct LookedAt {
     pub(super) shelf: Arc<dyn Shelf>,
     /// Warnings and errors of the log.
     pub(super) warned: mpsc::Receiver<Warned>,
+    /// Who may ask the server.
+    pub(super) tokens: Arc<Tokens>,
     /// What is set while the server runs.
     pub(super) in_force: InForce,
 }
@@ -94,6 +99,11 @@ impl Line {
 
     /// The settings that change while the server runs.
     pub(super) fn settings(&self) -> Arc<dyn Settings> {
+        Arc::new(self.handed.clone())
+    }
+
+    /// Where acts of persons are written down.
+    pub(super) fn acts(&self) -> Arc<dyn Acts> {
         Arc::new(self.handed.clone())
     }
 
