@@ -42,7 +42,7 @@ impl Hq {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut user = endcap();
-        user.args(["hq", "user", "add", "Ada", "--role", "admin", "--at"]).arg(folder.path());
+        user.args(["hq", "init", "--admin", "Ada", "--at"]).arg(folder.path());
         let token = done(user);
         let mut process = endcap()
             .args(["hq", "serve", "--broker", "embedded", "--listen", "127.0.0.1:0", "--at"])
@@ -295,7 +295,7 @@ fn a_pack_takes_a_small_part_of_what_it_says() {
         let listed = hq.json(&["cache", "list"]);
         let pack = listed.as_array().unwrap().iter().find(|pack| pack["epoch"] == epoch).unwrap();
         let (answers, bytes) = raw(file);
-        println!(
+        eprintln!(
             "pack {epoch}: {answers} answers, {bytes} bytes raw, {} as the file, {} whole, {} as a \
              delta; over the WAN {passed:?}",
             std::fs::metadata(file).unwrap().len(),

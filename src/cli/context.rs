@@ -1,6 +1,7 @@
 //! Whom commands ask where neither a flag nor the environment says it: a file of the data folder that
 //! only its owner may read. `endcap demo` writes it, and removes it at its end.
 
+use std::fmt;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -18,6 +19,12 @@ pub(super) struct Known {
     /// Its base address.
     pub(super) url: String,
     pub(super) token: String,
+}
+
+impl fmt::Debug for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Known").field("url", &self.url).finish_non_exhaustive()
+    }
 }
 
 /// The server and the headquarters that are asked.

@@ -47,7 +47,7 @@ pub(super) struct Terms<'a> {
     /// The skill's name.
     pub(super) skill: &'static str,
     /// The template of its prompt.
-    pub(super) template: &'static str,
+    pub(super) template: &'a str,
     pub(super) speaker: &'a Arc<dyn Speaker>,
     pub(super) language: Language,
     /// Terms that no text may have.
