@@ -18,8 +18,8 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-pub use intent::{Aspect, Intent};
 pub(super) use compose::{Draft, Outcome, sku, warned};
+pub use intent::{Aspect, Intent};
 pub(super) use prompt::{facts as told_facts, known};
 pub(super) use resolve::{by_sku, query as query_of, share};
 

@@ -242,7 +242,8 @@ fn what_is_too_old_is_not_told() {
         let words = words(question);
         let understood = understand(&words, Language::English, true);
         let mut view = View::open(&facts, &search, Language::English, later);
-        let question = Question { text: question, words: &words, understood: &understood, meant: &[] };
+        let question =
+            Question { text: question, words: &words, understood: &understood, meant: &[] };
         compose(&question, &mut view).unwrap().sentences.join(" ")
     };
     for (question, beginning) in [
