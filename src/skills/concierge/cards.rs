@@ -25,9 +25,10 @@ fn card(sku: &str, view: &mut View<'_>) -> Option<Card> {
     };
     let language = view.language;
     let money = |money| figures::money(money, language);
-    let aisle = stock.as_ref().and_then(|stock| stock.location.as_ref()).map(|at| {
-        place(language, at.aisle.as_deref(), at.bay.as_deref(), at.shelf.as_deref())
-    });
+    let aisle = stock
+        .as_ref()
+        .and_then(|stock| stock.location.as_ref())
+        .map(|at| place(language, at.aisle.as_deref(), at.bay.as_deref(), at.shelf.as_deref()));
     Some(Card {
         sku: sku.to_owned(),
         name: view.label(&product),

@@ -72,10 +72,8 @@ impl Concierge {
         let code = language.map(|language| language.code().to_owned());
         let begun = self.shoppers.begin(owner, code, profile, now)?;
         let language = self.language_of(&begun, language);
-        let details = Details {
-            disclosure: disclosure(language, false).to_owned(),
-            ..Details::default()
-        };
+        let details =
+            Details { disclosure: disclosure(language, false).to_owned(), ..Details::default() };
         let greeting = NewTurn {
             speaker: Speaker::Assistant,
             text: self.greeting(language),
@@ -169,7 +167,8 @@ impl Concierge {
         };
         let called = details.handoff.is_some();
         let speaker = if forget { Speaker::Notice } else { Speaker::Assistant };
-        let turn = NewTurn { speaker, text, language: code, details: serde_json::to_value(&details).ok() };
+        let turn =
+            NewTurn { speaker, text, language: code, details: serde_json::to_value(&details).ok() };
         let turn = self.shoppers.append(id, turn, now)?;
         let memory = serde_json::to_value(memory).unwrap_or_default();
         let change = |conversation: &mut Conversation| {

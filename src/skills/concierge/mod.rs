@@ -53,9 +53,7 @@ pub use orders::{
 pub use reply::Prompted;
 pub use settings::House;
 pub use tools::{Call, ToolUse};
-pub use turn::{
-    Card, Citation, Details, Handoff, InStock, Level, Passed, Step, Telling, Verdict,
-};
+pub use turn::{Card, Citation, Details, Handoff, InStock, Level, Passed, Step, Telling, Verdict};
 
 use super::clerk::Clerk;
 use crate::shoppers::Shoppers;

@@ -98,8 +98,7 @@ impl Referring<'_> {
             let product = view.reader.product(sku);
             product.is_some_and(|product| ask::share(names, &product) == 100)
         };
-        let fitting: Vec<String> =
-            shown.iter().filter(|sku| has_all(sku, view)).cloned().collect();
+        let fitting: Vec<String> = shown.iter().filter(|sku| has_all(sku, view)).cloned().collect();
         let definite = chooses || self.phrases.is_definite(&self.read.words);
         if definite && !fitting.is_empty() && fitting.len() < shown.len().max(2) {
             return Some((fitting, "shown"));

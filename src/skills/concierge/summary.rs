@@ -43,10 +43,15 @@ pub(super) fn summary(memory: &Memory, last: &str, view: &mut View<'_>) -> Summa
     }
     if let Some(open) = &memory.open {
         let open = match open {
-            Open::Which => ["which product is meant", "welches Produkt gemeint ist",
-                "qué producto es", "quel produit est visé"],
-            Open::Order(_) | Open::Proof(_) => ["an order", "eine Bestellung", "un pedido",
-                "une commande"],
+            Open::Which => [
+                "which product is meant",
+                "welches Produkt gemeint ist",
+                "qué producto es",
+                "quel produit est visé",
+            ],
+            Open::Order(_) | Open::Proof(_) => {
+                ["an order", "eine Bestellung", "un pedido", "une commande"]
+            }
         };
         let still = language.pick(["Still open", "Noch offen", "Pendiente", "En suspens"]);
         parts.push(format!("{still}: {}.", language.pick(open)));

@@ -3,7 +3,10 @@ use super::Phrases;
 
 pub(super) const PHRASES: Phrases = Phrases {
     cues: &[
-        (ChangeOrder, "cancelar _ pedido | cambiar _ pedido | anular _ pedido | modificar _ pedido"),
+        (
+            ChangeOrder,
+            "cancelar _ pedido | cambiar _ pedido | anular _ pedido | modificar _ pedido",
+        ),
         (Return, "devolver | devolucion* | reembolso* | cambiar este | cambiar esto"),
         (Order, "mi pedido | numero de pedido | estado del pedido | mi paquete | mi envio"),
         (Order, "nuestro pedido | ^ pedido"),
@@ -22,8 +25,14 @@ pub(super) const PHRASES: Phrases = Phrases {
         (Diet, "soy intolerante | no como @ | no puedo comer @ | no tomo @"),
         (Thanks, "^ gracias | ^ muchas gracias | ^ vale gracias | ^ perfecto $ | ^ genial $"),
         (Bye, "^ adios | hasta luego | ^ chao | eso es todo | hasta pronto"),
-        (Greeting, "^ hola $ | ^ buenos dias $ | ^ buenas tardes $ | ^ buenas noches $ | ^ buenas $"),
-        (Greeting, "^ hola buenos dias $ | ^ hola buenas tardes $ | ^ hola buenas $ | ^ hola que tal $"),
+        (
+            Greeting,
+            "^ hola $ | ^ buenos dias $ | ^ buenas tardes $ | ^ buenas noches $ | ^ buenas $",
+        ),
+        (
+            Greeting,
+            "^ hola buenos dias $ | ^ hola buenas tardes $ | ^ hola buenas $ | ^ hola que tal $",
+        ),
         (Yes, "^ si | ^ claro | ^ vale $ | ^ por favor $ | ^ de acuerdo"),
         (No, "^ no $ | ^ no gracias | ^ ahora no"),
     ],

@@ -7,8 +7,8 @@ use crate::skills::ask::{Draft, Intent, Outcome, Read};
 use crate::skills::concierge::Concierge;
 use crate::skills::concierge::diet::Diet;
 use crate::skills::concierge::memory::Open;
-use crate::skills::concierge::tools::run::run;
 use crate::skills::concierge::tools::Call;
+use crate::skills::concierge::tools::run::run;
 use crate::skills::concierge::trail::Trail;
 use crate::skills::concierge::turn::{Step, Verdict};
 use crate::skills::concierge::wording::Suggestion;
@@ -83,13 +83,9 @@ impl Concierge {
         let call = Call::Alternatives { sku: sku.clone(), cheaper: false };
         trail.begin(Step::Search, "sold_out").await;
         let mut found = run(&call, diet, view).unwrap_or_default();
-        trail.used(&call, found.outcome.name()).await;
+        trail.used(&call, super::found_or_not(&found)).await;
         let any = found.outcome == Outcome::Answered;
-        trail.end(
-            Step::Search,
-            if any { Verdict::Answered } else { Verdict::Passed },
-            "sold_out",
-        );
+        trail.end(Step::Search, if any { Verdict::Answered } else { Verdict::Passed }, "sold_out");
         if intent == Intent::Price {
             let product = view.reader.product(sku);
             let name = product.map(|product| view.label(&product)).unwrap_or_default();

@@ -104,7 +104,8 @@ fn sentences(reply: &OrderReply, order: &str, language: Language) -> Vec<String>
         OrderReply::Status { state, lines, due, place } => {
             let mut said = vec![say(Line::Order { order, state: *state })];
             if !lines.is_empty() {
-                let list = figures::all(lines.iter().take(MAX_LINES).map(counted).collect(), language);
+                let list =
+                    figures::all(lines.iter().take(MAX_LINES).map(counted).collect(), language);
                 said.push(say(Line::OrderLines { list: &list }));
             }
             if let Some(day) = due.as_deref().and_then(|due| day(due, language)) {

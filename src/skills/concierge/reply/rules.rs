@@ -4,11 +4,11 @@ use super::{Heard, Reply, Said};
 use crate::facts::UnixSeconds;
 use crate::skills::ask::Read;
 use crate::skills::concierge::Concierge;
+use crate::skills::concierge::desk::Why;
 use crate::skills::concierge::diet::Diet;
 use crate::skills::concierge::foreign::{foreign, unspoken};
 use crate::skills::concierge::memory::{Memory, Open};
 use crate::skills::concierge::phrases::{self, Cue};
-use crate::skills::concierge::desk::Why;
 use crate::skills::concierge::summary::{summary, wishes};
 use crate::skills::concierge::tools::chosen::number;
 use crate::skills::concierge::trail::Trail;
@@ -97,7 +97,7 @@ impl Concierge {
         }
         let is_question = read.text.contains('?');
         if phrases.has(Cue::Diet, &read.words) {
-            let (without, must) = Diet::told(&read.words).names();
+            let (without, must) = Diet::told(&read.words, language).names();
             memory.wish(without, must);
             let told = wishes(memory, language);
             if !is_question && !told.is_empty() {

@@ -39,12 +39,15 @@ async fn a_small_model_is_not_asked_and_search_says_what_it_can() {
     let house = house(vec![("small", small)], None);
     let (turn, details) = house.turn(OPEN).await;
     assert!(turn.text.contains("Monte Roast Coffee"), "{}", turn.text);
-    assert_eq!(route(&details), [
-        "facts passed no_rule",
-        "model skipped unfit",
-        "larger_model skipped none_set",
-        "search partly related",
-    ]);
+    assert_eq!(
+        route(&details),
+        [
+            "facts passed no_rule",
+            "model skipped unfit",
+            "larger_model skipped none_set",
+            "search partly related",
+        ]
+    );
     assert!(noted.lock().unwrap().is_empty());
 }
 
@@ -69,7 +72,8 @@ async fn the_larger_model_is_asked_where_the_usual_one_is_not_fit() {
 
 #[tokio::test]
 async fn a_text_with_a_price_of_its_own_is_never_told() {
-    let (large, _) = model(1_500_000_000, "\"answer\"", "The Monte Roast Coffee is only 2 dollars.");
+    let (large, _) =
+        model(1_500_000_000, "\"answer\"", "The Monte Roast Coffee is only 2 dollars.");
     let house = house(vec![("large", large)], None);
     let (turn, details) = house.turn(OPEN).await;
     assert!(!turn.text.contains("dollars"), "{}", turn.text);
@@ -79,12 +83,16 @@ async fn a_text_with_a_price_of_its_own_is_never_told() {
 
 #[tokio::test]
 async fn a_conversations_question_goes_past_the_cache_and_is_told_in_sentences() {
-    let said = "Monte Roast Coffee is a fine roast. It costs {price:1004}. It cures headaches of 7.";
+    let said =
+        "Monte Roast Coffee is a fine roast. It costs {price:1004}. It cures headaches of 7.";
     let (large, noted) = model(1_500_000_000, "\"answer\"", said);
     let house = house(vec![("large", large)], None);
     house.talk(&[("how much is the roast coffee?", "$8.50")]).await;
     let (turn, details) = house.turn("would it suit somebody who likes it mild?").await;
-    assert_eq!(turn.text.replace('\u{a0}', " "), "Monte Roast Coffee is a fine roast. It costs $8.50.");
+    assert_eq!(
+        turn.text.replace('\u{a0}', " "),
+        "Monte Roast Coffee is a fine roast. It costs $8.50."
+    );
     assert_eq!(route(&details)[2..], ["model answered generated"]);
     let noted = noted.lock().unwrap();
     let [choice, answer] = noted.as_slice() else { panic!("{}", noted.len()) };

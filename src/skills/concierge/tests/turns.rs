@@ -18,10 +18,10 @@ async fn a_question_is_answered_from_facts_with_what_it_stands_on() {
     assert_eq!(citation.sku, "1001");
     assert!(citation.facts.contains(&"prices:1001".to_owned()), "{citation:?}");
     let [card] = details.products.as_slice() else { panic!("{details:?}") };
-    assert_eq!((card.price.as_deref(), card.stock.map(|stock| stock.level)), (
-        Some("$3.49"),
-        Some(Level::InStock),
-    ));
+    assert_eq!(
+        (card.price.as_deref(), card.stock.map(|stock| stock.level)),
+        (Some("$3.49"), Some(Level::InStock),)
+    );
     assert_eq!(card.aisle.as_deref(), Some("aisle 12, bay 3"));
     assert!(!details.disclosure.is_empty() && !details.suggestions.is_empty());
 }
@@ -54,7 +54,10 @@ async fn other_languages_have_pronouns_too() {
         .talk(&[("¿Cuánto cuesta la leche entera?", "3,49 $"), ("¿y dónde está?", "pasillo 12")])
         .await;
     House::new()
-        .talk(&[("Combien coûte le lait entier ?", "3,49 $"), ("et où se trouve-t-il ?", "allée 12")])
+        .talk(&[
+            ("Combien coûte le lait entier ?", "3,49 $"),
+            ("et où se trouve-t-il ?", "allée 12"),
+        ])
         .await;
 }
 
@@ -131,7 +134,10 @@ async fn something_cheaper_is_of_the_kind_and_costs_less() {
     house
         .talk(&[
             ("How much is the honey granola?", "$5.99"),
-            ("do you have something cheaper?", "These cost less: Hill Oat Granola (400 g) for $4.10."),
+            (
+                "do you have something cheaper?",
+                "These cost less: Hill Oat Granola (400 g) for $4.10.",
+            ),
         ])
         .await;
     house.talk(&[("anything cheaper?", "nothing like Hill Oat Granola")]).await;
@@ -218,10 +224,10 @@ async fn what_an_associate_is_to_answer_is_only_kept() {
     };
     house.concierge.shoppers().update(&house.conversation, taken, now).unwrap();
     let (turn, details) = house.turn("How much is the whole milk?").await;
-    assert_eq!((turn.speaker, turn.text.as_str()), (
-        Speaker::Shopper,
-        "How much is the whole milk?",
-    ));
+    assert_eq!(
+        (turn.speaker, turn.text.as_str()),
+        (Speaker::Shopper, "How much is the whole milk?",)
+    );
     assert!(details.route.is_empty());
 }
 

@@ -52,9 +52,7 @@ fn search(query: &str, diet: &Diet, view: &mut View<'_>) -> Draft {
     let certain = ask::named(&names, view);
     let hits = view.find_with(&ask::query_of(&names), MAX_FOUND * 4, diet.filters());
     let mut found: Vec<_> = hits.into_iter().map(|hit| hit.product).collect();
-    found.retain(|product| {
-        diet.allows(product) && view.reader.recalls_of(sku(product)).is_empty()
-    });
+    found.retain(|product| diet.allows(product) && view.reader.recalls_of(sku(product)).is_empty());
     found.sort_by_key(|product| !certain.iter().any(|known| known == sku(product)));
     found.truncate(MAX_FOUND);
     if found.is_empty() {
@@ -76,9 +74,7 @@ fn instead(of: &str, wanted: Wanted, diet: &Diet, view: &mut View<'_>) -> Draft 
     let name = view.label(&product);
     let items = priced(&found, view);
     match (wanted, found.is_empty()) {
-        (Wanted::Any, true) => {
-            line(Outcome::NotFound, Line::NothingInstead { name: &name }, view)
-        }
+        (Wanted::Any, true) => line(Outcome::NotFound, Line::NothingInstead { name: &name }, view),
         (Wanted::Cheaper, true) => {
             line(Outcome::NotFound, Line::NothingCheaper { name: &name }, view)
         }

@@ -49,7 +49,8 @@ fn tool(name: &str, arguments: Value) -> Value {
 
 /// An object with these fields, all of them and no others.
 fn closed(fields: Value) -> Value {
-    let required: Vec<&String> = fields.as_object().into_iter().flat_map(|all| all.keys()).collect();
+    let required: Vec<&String> =
+        fields.as_object().into_iter().flat_map(|all| all.keys()).collect();
     json!({
         "type": "object",
         "required": required,

@@ -99,24 +99,27 @@ pub(super) fn suggest(language: Language, suggestion: Suggestion) -> &'static st
         Suggestion::Other => {
             ["Something similar?", "Etwas Ähnliches?", "¿Algo similar?", "Un article similaire ?"]
         }
-        Suggestion::Goes => {
-            ["What goes with it?", "Was passt dazu?", "¿Con qué combina?", "Avec quoi va-t-il bien ?"]
-        }
-        Suggestion::Offers => {
-            ["What is on offer?", "Was ist im Angebot?", "¿Qué ofertas hay?", "Quelles promotions ?"]
-        }
+        Suggestion::Goes => [
+            "What goes with it?",
+            "Was passt dazu?",
+            "¿Con qué combina?",
+            "Avec quoi va-t-il bien ?",
+        ],
+        Suggestion::Offers => [
+            "What is on offer?",
+            "Was ist im Angebot?",
+            "¿Qué ofertas hay?",
+            "Quelles promotions ?",
+        ],
         Suggestion::Hours => [
             "When are you open?",
             "Wann habt ihr geöffnet?",
             "¿Cuándo abren?",
             "Quels sont vos horaires ?",
         ],
-        Suggestion::Person => [
-            "Call a person",
-            "Eine Person rufen",
-            "Llamar a una persona",
-            "Appeler une personne",
-        ],
+        Suggestion::Person => {
+            ["Call a person", "Eine Person rufen", "Llamar a una persona", "Appeler une personne"]
+        }
         Suggestion::Vegan => ["Is it vegan?", "Ist es vegan?", "¿Es vegano?", "Est-ce vegan ?"],
     };
     language.pick(texts)

@@ -85,9 +85,7 @@ pub(super) fn write(line: Line<'_>) -> String {
             "Ahora no puedo consultar los pedidos. Inténtelo más tarde o pregunte en el mostrador de \
              atención."
         }
-        Line::NoOrders => {
-            "Aquí no puedo consultar pedidos. Pregunte en el mostrador de atención."
-        }
+        Line::NoOrders => "Aquí no puedo consultar pedidos. Pregunte en el mostrador de atención.",
     };
     fixed.to_owned()
 }

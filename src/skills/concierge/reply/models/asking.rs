@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::facts::{Facts, Product, Seen, UnixSeconds, Table};
+use super::prompt;
+use crate::cache::Failure;
+use crate::engine::{Form, Sampling, Scope};
 use crate::facts::search::Search;
+use crate::facts::{Facts, Product, Seen, Table, UnixSeconds};
 use crate::skills::answer::Answer;
 use crate::skills::ask::{self, Draft, Read};
 use crate::skills::chat::Message;
@@ -20,9 +23,6 @@ use crate::skills::making::{Order, form, sampling};
 use crate::skills::view::View;
 use crate::skills::voice::Speaker;
 use crate::skills::wanted::{Plan, Terms, Wanted, seed};
-use crate::cache::Failure;
-use crate::engine::{Form, Sampling, Scope};
-use super::prompt;
 
 /// Tokens and characters of an answer.
 const MAX_TOKENS: usize = 140;
@@ -66,8 +66,9 @@ impl Concierge {
         memory: &Memory,
         view: &mut View<'_>,
     ) -> Asking {
-        let before = (!memory.topics.is_empty() && !read.meant.is_empty() || !heard.history.is_empty())
-            .then(|| prompt::Before::of(heard.history, &summary(memory, "", view).text));
+        let before = (!memory.topics.is_empty() && !read.meant.is_empty()
+            || !heard.history.is_empty())
+        .then(|| prompt::Before::of(heard.history, &summary(memory, "", view).text));
         let alone = read.meant.is_empty() && diet.is_empty() && !points(read);
         Asking {
             read: read.clone(),
@@ -104,10 +105,7 @@ impl Concierge {
             let old = asking.view(&clerk.facts, &clerk.search).is_old(Table::Prices);
             let family = clerk.family(&terms).field("prices", if old { "old" } else { "current" });
             let key = family.field("question", &asking.read.text).finish(heard.scope);
-            let ask = crate::cache::Ask {
-                recipe: None,
-                ..clerk.asking(&terms, key, seed, &())
-            };
+            let ask = crate::cache::Ask { recipe: None, ..clerk.asking(&terms, key, seed, &()) };
             let (facts, search) = (clerk.facts.clone(), Arc::clone(&clerk.search));
             let (asking, speaker) = (Arc::clone(asking), Arc::clone(speaker));
             let terms = blocked.clone();

@@ -28,8 +28,8 @@ use crate::skills::fitness::is_fit;
 use crate::skills::view::View;
 use crate::skills::voice::Speaker;
 
-pub use asking::Prompted;
 use asking::Asking;
+pub use asking::Prompted;
 
 /// Products that a model may name in a tool.
 const MAX_NAMED: usize = 8;
@@ -47,7 +47,9 @@ impl Concierge {
     ) -> Result<Reply, Failure> {
         let asking = Arc::new(self.asking(heard, &read, diet, memory, &mut view));
         let (mut asked, language) = (None, read.language);
-        for (step, name) in [(Step::Model, None), (Step::LargerModel, self.house().larger_model.clone())] {
+        for (step, name) in
+            [(Step::Model, None), (Step::LargerModel, self.house().larger_model.clone())]
+        {
             if step == Step::LargerModel && name.is_none() {
                 trail.end(step, Verdict::Skipped, "none_set");
                 continue;
@@ -63,8 +65,9 @@ impl Concierge {
             asked = Some(speaker.name().to_owned());
             trail.begin(step, speaker.name()).await;
             if asking.wants_tools()
-                && let Some(said) =
-                    self.by_choice(&asking, &speaker, heard, (step, diet), &mut view, memory, trail).await
+                && let Some(said) = self
+                    .by_choice(&asking, &speaker, heard, (step, diet), &mut view, memory, trail)
+                    .await
             {
                 return Ok(self.finish(heard, said, language, memory, view, trail).await);
             }
@@ -91,7 +94,8 @@ impl Concierge {
         let mut products = asking.products(view);
         products.truncate(MAX_NAMED);
         let order = number(heard.text);
-        let choice = choose::choose(asking, &products, order.as_deref(), speaker, heard.deadline).await;
+        let choice =
+            choose::choose(asking, &products, order.as_deref(), speaker, heard.deadline).await;
         let Some(Choice::Tool(call)) = choice else { return None };
         if call.order().is_some() {
             trail.end(step, Verdict::Answered, call.name());
@@ -101,7 +105,7 @@ impl Concierge {
             trail.end(step, Verdict::Answered, call.name());
             return Some(self.person("wants_person", heard, memory, view.language, trail).await);
         };
-        trail.used(&call, draft.outcome.name()).await;
+        trail.used(&call, super::found_or_not(&draft)).await;
         if draft.outcome != Outcome::Answered {
             return None;
         }

@@ -115,7 +115,11 @@ mod tests {
         let history: Vec<_> =
             (0..60).map(|n| (Who::Shopper, format!("{n} {}", "x".repeat(2_000)))).collect();
         let told = Before::of(&history, &"s".repeat(5_000)).told();
-        assert!(told.len() < MAX_SUMMARY_CHARS + MAX_TOLD * (MAX_TOLD_CHARS + 30), "{}", told.len());
+        assert!(
+            told.len() < MAX_SUMMARY_CHARS + MAX_TOLD * (MAX_TOLD_CHARS + 30),
+            "{}",
+            told.len()
+        );
         assert!(told.contains("59 x") && !told.contains("55 x"));
     }
 }

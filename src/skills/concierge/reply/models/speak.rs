@@ -32,8 +32,9 @@ impl Concierge {
         let mut refused = Vec::new();
         for attempt in 0..ATTEMPTS {
             let mut view = asking.view(&clerk.facts, &clerk.search);
-            let spoken =
-                speak(&plan.order, attempt, speaker, &mut view, trail).await.map_err(Failure::Engine)?;
+            let spoken = speak(&plan.order, attempt, speaker, &mut view, trail)
+                .await
+                .map_err(Failure::Engine)?;
             refused.extend(spoken.refused.iter().map(|why| why.name().to_owned()));
             if spoken.text.is_empty() {
                 speaker.was_refused();
@@ -132,11 +133,11 @@ fn push(text: &mut String, more: &str) {
 
 /// The whole sentences at the beginning of a text.
 fn sentences(text: &str) -> &str {
-    let ends = text.char_indices().filter(|(at, c)| {
+    let mut ends = text.char_indices().filter(|(at, c)| {
         let behind = text.get(at + c.len_utf8()..).and_then(|rest| rest.chars().next());
         ENDS.contains(c) && behind.is_some_and(char::is_whitespace)
     });
-    ends.last().and_then(|(at, c)| text.get(..at + c.len_utf8())).unwrap_or_default()
+    ends.next_back().and_then(|(at, c)| text.get(..at + c.len_utf8())).unwrap_or_default()
 }
 
 #[cfg(test)]
