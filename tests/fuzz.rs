@@ -12,7 +12,7 @@ use axum::http::{Request, header};
 use endcap::api::shelf::StillShelf;
 use endcap::api::{
     self, Conversations, Limits, LineView, OwnSettings, Served, ServedNetwork, Service,
-    ServiceParts,
+    ServiceParts, Unaudited,
 };
 use endcap::cache::{self, Cache};
 use endcap::config::{self, Sources};
@@ -296,6 +296,7 @@ fn door(models: Vec<Served>) -> axum::Router {
         conversations: Conversations::alone(
             Shoppers::in_memory(ShoppersConfig::default()).unwrap(),
         ),
+        acts: Arc::new(Unaudited),
     };
     api::router(Arc::new(Service::new(parts)))
 }

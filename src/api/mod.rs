@@ -53,6 +53,7 @@ pub use service::{
     Conversations, Defaults, Limits, LoadedFiles, Served, ServedModel, ServedNetwork, Service,
     ServiceParts,
 };
+pub use store::acts::{Act, ActError, Acts, Unaudited};
 pub use store::config::{
     ConfigView, HqSettings, OverrideRequest, OverrideSettings, OverrideView, OwnSettings,
     RefusedSettings, SettingView, Settings, SettingsError,

@@ -10,8 +10,8 @@ use super::answer::Step;
 use super::chat::Message;
 use super::checks::{self, Ground, Refused, Wording};
 use super::language::Language;
-use super::voice::{Speaker, Utterance};
-use crate::engine::{EngineError, FinishReason, Form, Sampling, Scope, Usage};
+use super::voice::{Silence, Speaker, Utterance};
+use crate::engine::{FinishReason, Form, Sampling, Scope, Usage};
 
 /// How often a model may try.
 pub(super) const ATTEMPTS: u64 = 2;
@@ -56,8 +56,17 @@ pub(super) struct Made {
 }
 
 impl Made {
-    /// What is said where no model can speak.
-    pub(super) fn fallback(order: &Order) -> Self {
+    /// What is said where the model says nothing.
+    pub(super) fn without(silence: &Silence, order: &Order) -> Self {
+        let refused = match silence {
+            Silence::Template(_) => vec![Refused::Template],
+            Silence::Engine(_) => Vec::new(),
+        };
+        Self { refused, ..Self::fallback(order) }
+    }
+
+    /// What is said where no text of a model is.
+    fn fallback(order: &Order) -> Self {
         let usage = Usage { prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0 };
         let text = order.whole(&order.fallback);
         Self { text, step: Step::Fallback, seed: None, refused: Vec::new(), usage }
@@ -78,7 +87,7 @@ pub(super) async fn make(
     order: &Order,
     speaker: &Arc<dyn Speaker>,
     progress: &watch::Sender<Progress>,
-) -> Result<Made, EngineError> {
+) -> Result<Made, Silence> {
     let mut refused = Vec::new();
     let mut usage = Usage { prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0 };
     for attempt in 0..ATTEMPTS {

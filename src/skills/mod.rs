@@ -48,6 +48,7 @@ pub mod heads;
 pub mod language;
 pub mod live;
 mod making;
+pub mod mood;
 mod night;
 mod pattern;
 pub mod pictures;

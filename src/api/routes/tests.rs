@@ -8,7 +8,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::api::shelf::StillShelf;
-use crate::api::{Conversations, Limits, LineView, OwnSettings, ServiceParts};
+use crate::api::{Conversations, Limits, LineView, OwnSettings, ServiceParts, Unaudited};
 use crate::cache::{self, Cache};
 use crate::facts::search::Search;
 use crate::facts::{Facts, FactsConfig};
@@ -44,6 +44,7 @@ fn house() -> (Router, Arc<Health>) {
         conversations: Conversations::alone(
             Shoppers::in_memory(ShoppersConfig::default()).unwrap(),
         ),
+        acts: Arc::new(Unaudited),
     });
     (dress(router(Arc::new(service)), &[], &metrics).unwrap(), health)
 }

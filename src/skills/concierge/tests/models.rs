@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::json;
 
 use super::house::{Built, House, Models, route};
-use crate::engine::{EngineError, Form};
+use crate::engine::Form;
 use crate::facts::Table;
 use crate::skills::double::Double;
 use crate::skills::sample;
@@ -20,7 +20,7 @@ fn model(weights: u64, choice: &'static str, text: &'static str) -> (Arc<Double>
     let double = Double::saying(move |utterance: Utterance| {
         let chooses = matches!(utterance.form, Some(Form::JsonSchema(_)));
         notes.lock().unwrap().push(utterance);
-        Ok::<_, EngineError>(if chooses { choice } else { text }.to_owned())
+        Ok(if chooses { choice } else { text }.to_owned())
     });
     (Arc::new(Double { weights, ..double }), noted)
 }

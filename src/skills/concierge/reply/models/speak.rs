@@ -14,7 +14,7 @@ use crate::skills::concierge::reply::SKILL;
 use crate::skills::concierge::trail::Trail;
 use crate::skills::making::{ATTEMPTS, ENDS, Order, form, sampling, tidy};
 use crate::skills::view::View;
-use crate::skills::voice::{Speaker, Utterance};
+use crate::skills::voice::{Silence, Speaker, Utterance};
 use crate::skills::wanted::template_digest;
 
 impl Concierge {
@@ -32,9 +32,14 @@ impl Concierge {
         let mut refused = Vec::new();
         for attempt in 0..ATTEMPTS {
             let mut view = asking.view(&clerk.facts, &clerk.search);
-            let spoken = speak(&plan.order, attempt, speaker, &mut view, trail)
-                .await
-                .map_err(Failure::Engine)?;
+            let spoken = match speak(&plan.order, attempt, speaker, &mut view, trail).await {
+                Ok(spoken) => spoken,
+                Err(Silence::Engine(error)) => return Err(Failure::Engine(error)),
+                Err(Silence::Template(_)) => {
+                    speaker.was_refused();
+                    return Ok(Err(checks::Refused::Template.name().to_owned()));
+                }
+            };
             refused.extend(spoken.refused.iter().map(|why| why.name().to_owned()));
             if spoken.text.is_empty() {
                 speaker.was_refused();
@@ -82,7 +87,7 @@ async fn speak(
     speaker: &Arc<dyn Speaker>,
     view: &mut View<'_>,
     trail: &Trail,
-) -> Result<Spoken, crate::engine::EngineError> {
+) -> Result<Spoken, Silence> {
     let utterance = Utterance {
         messages: order.messages.clone(),
         form: Some(form(&order.ground)),
@@ -133,11 +138,11 @@ fn push(text: &mut String, more: &str) {
 
 /// The whole sentences at the beginning of a text.
 fn sentences(text: &str) -> &str {
-    let mut ends = text.char_indices().filter(|(at, c)| {
+    let mut ends = text.char_indices().rev().filter(|(at, c)| {
         let behind = text.get(at + c.len_utf8()..).and_then(|rest| rest.chars().next());
         ENDS.contains(c) && behind.is_some_and(char::is_whitespace)
     });
-    ends.next_back().and_then(|(at, c)| text.get(..at + c.len_utf8())).unwrap_or_default()
+    ends.next().and_then(|(at, c)| text.get(..at + c.len_utf8())).unwrap_or_default()
 }
 
 #[cfg(test)]
