@@ -28,13 +28,20 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     ("privacy", &[]),
     ("shoppers", &["privacy"]),
     ("audit", &["shoppers"]),
-    ("skills", &["cache", "engine", "facts", "privacy"]),
-    ("api", &["cache", "engine", "facts", "http", "privacy", "skills"]),
-    ("config", &["api", "cache", "engine", "facts", "http", "protocol", "skills", "state", "sync"]),
+    ("skills", &["cache", "engine", "facts", "privacy", "shoppers"]),
+    ("api", &["audit", "cache", "engine", "facts", "http", "privacy", "shoppers", "skills"]),
+    (
+        "config",
+        &[
+            "api", "audit", "cache", "engine", "facts", "http", "protocol", "shoppers", "skills",
+            "state", "sync",
+        ],
+    ),
     (
         "app",
         &[
             "api",
+            "audit",
             "cache",
             "config",
             "engine",
@@ -44,6 +51,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
             "packages",
             "protocol",
             "reconcile",
+            "shoppers",
             "skills",
             "state",
             "sync",
@@ -52,7 +60,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     (
         "cli",
         &[
-            "app", "cache", "config", "engine", "facts", "hq", "http", "packages", "protocol",
+            "app", "audit", "cache", "config", "engine", "facts", "hq", "http", "packages", "protocol",
             "skills", "sync",
         ],
     ),
