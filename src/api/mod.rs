@@ -16,6 +16,7 @@
 
 // A room's paths are the same wherever they are written.
 extern crate self as api;
+use endcap_audit as audit;
 use endcap_cache as cache;
 use endcap_engine as engine;
 use endcap_facts as facts;
@@ -38,6 +39,7 @@ mod openai;
 mod openapi;
 mod operations;
 mod query;
+mod records;
 mod repository;
 pub mod routes;
 mod service;

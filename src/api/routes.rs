@@ -1,6 +1,7 @@
 //! Every route as data, and the router made of it.
 
 mod arrays;
+mod audit;
 mod conversations;
 mod facts;
 
@@ -128,7 +129,12 @@ fn of<T: schemars::JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 
 /// Every route there is.
 pub fn all() -> impl Iterator<Item = &'static Route> {
-    ROUTES.iter().chain(facts::ROUTES).chain(arrays::ROUTES).chain(conversations::ROUTES)
+    ROUTES
+        .iter()
+        .chain(facts::ROUTES)
+        .chain(arrays::ROUTES)
+        .chain(conversations::ROUTES)
+        .chain(audit::ROUTES)
 }
 
 /// Every route but those of [`facts`], [`arrays`] and [`conversations`]. `/metrics` tells of load and model names, so it takes a token of role
