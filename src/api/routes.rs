@@ -1,6 +1,7 @@
 //! Every route as data, and the router made of it.
 
 mod arrays;
+mod conversations;
 mod facts;
 
 use std::sync::Arc;
@@ -127,10 +128,10 @@ fn of<T: schemars::JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 
 /// Every route there is.
 pub fn all() -> impl Iterator<Item = &'static Route> {
-    ROUTES.iter().chain(facts::ROUTES).chain(arrays::ROUTES)
+    ROUTES.iter().chain(facts::ROUTES).chain(arrays::ROUTES).chain(conversations::ROUTES)
 }
 
-/// Every route but those of [`facts`] and [`arrays`]. `/metrics` tells of load and model names, so it takes a token of role
+/// Every route but those of [`facts`], [`arrays`] and [`conversations`]. `/metrics` tells of load and model names, so it takes a token of role
 /// metrics or admin; `/openapi.json` says nothing that the documentation does not, so it is public.
 static ROUTES: &[Route] = &[
     Route {
