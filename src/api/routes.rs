@@ -1,6 +1,7 @@
 //! Every route as data, and the router made of it.
 
 mod arrays;
+mod devices;
 mod facts;
 
 use std::sync::Arc;
@@ -127,7 +128,7 @@ fn of<T: schemars::JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 
 /// Every route there is.
 pub fn all() -> impl Iterator<Item = &'static Route> {
-    ROUTES.iter().chain(facts::ROUTES).chain(arrays::ROUTES)
+    ROUTES.iter().chain(facts::ROUTES).chain(devices::ROUTES).chain(arrays::ROUTES)
 }
 
 /// Every route but those of [`facts`] and [`arrays`]. `/metrics` tells of load and model names, so it takes a token of role

@@ -4,6 +4,8 @@
 //! may mend it, tried again. [`Notes`] is how the rest of the box tells HQ something: it never
 //! waits, and what it cannot keep it counts and declares.
 
+mod commands;
+mod devices;
 mod follow;
 mod identity;
 mod keep;
@@ -32,6 +34,7 @@ use crate::facts::Facts;
 use crate::protocol::UnixMillis;
 use crate::sync::mqtt::Status;
 use crate::telemetry::{Metrics, Warned};
+pub(super) use devices::Devices;
 use identity::Identity;
 use notes::Notes;
 use opened::Opened;
@@ -52,6 +55,8 @@ pub(super) struct LookedAt {
     pub(super) shelf: Arc<dyn Shelf>,
     /// Warnings and errors of the log.
     pub(super) warned: mpsc::Receiver<Warned>,
+    /// The devices of the shop.
+    pub(super) devices: Devices,
     /// What is set while the server runs.
     pub(super) in_force: InForce,
 }
@@ -94,7 +99,7 @@ impl Line {
         show: channel::Sender<LineView>,
     ) {
         let Opened { resolved, store, time, room } = opened;
-        let LookedAt { metrics, facts, cache, shelf, warned, in_force } = looked_at;
+        let LookedAt { metrics, facts, cache, shelf, warned, devices, in_force } = looked_at;
         // What HQ and the store set holds from the first answer on.
         in_force.set(&room.follow().borrow());
         self.tasks.spawn(until(self.stop.clone(), in_force.follow(room.follow())));
@@ -122,7 +127,10 @@ impl Line {
             shelf: Arc::clone(&shelf),
             catalogues: identity.catalogues(),
         };
+        let Devices { pairing, tokens, acts } = devices;
+        self.tasks.spawn(devices::tell(acts, store.clone()));
         let follow = follow::Follow {
+            hands: commands::Known { cache: cache.clone(), pairing, tokens },
             store: store.clone(),
             trust: resolved.trust.clone(),
             hq: resolved.hq.clone(),
