@@ -2,6 +2,7 @@
 
 mod arrays;
 mod conversations;
+mod devices;
 mod facts;
 
 use std::sync::Arc;
@@ -128,10 +129,11 @@ fn of<T: schemars::JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 
 /// Every route there is.
 pub fn all() -> impl Iterator<Item = &'static Route> {
-    ROUTES.iter().chain(facts::ROUTES).chain(arrays::ROUTES).chain(conversations::ROUTES)
+    let people = conversations::ROUTES.iter().chain(devices::ROUTES);
+    ROUTES.iter().chain(facts::ROUTES).chain(arrays::ROUTES).chain(people)
 }
 
-/// Every route but those of [`facts`], [`arrays`] and [`conversations`]. `/metrics` tells of load and model names, so it takes a token of role
+/// Every route but those of the files beside this one. `/metrics` tells of load and model names, so it takes a token of role
 /// metrics or admin; `/openapi.json` says nothing that the documentation does not, so it is public.
 static ROUTES: &[Route] = &[
     Route {

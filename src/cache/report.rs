@@ -149,7 +149,7 @@ impl Cache {
         inner.count_purge(match purge {
             Purge::Fact(name) => Meant::of([name.clone()]),
             Purge::Product(sku) => Meant::of(about(sku)),
-            Purge::All | Purge::Answer(_) | Purge::Model(_) => Meant::Anything,
+            Purge::All | Purge::Answer(_) | Purge::Model(_) | Purge::Scope(_) => Meant::Anything,
         });
         self.purge_of_packs(purge);
         match purge {
