@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::http::{Request, header};
 use endcap::api::shelf::StillShelf;
 use endcap::api::{
-    self, Limits, LineView, OwnSettings, Served, ServedNetwork, Service, ServiceParts,
+    self, Limits, LineView, OwnSettings, Served, ServedNetwork, Service, ServiceParts, Unaudited,
 };
 use endcap::cache::{self, Cache};
 use endcap::config::{self, Sources};
@@ -291,6 +291,7 @@ fn door(models: Vec<Served>) -> axum::Router {
         search: Arc::new(Search::open(facts, None).unwrap()),
         line: tokio::sync::watch::channel(LineView::off()).1,
         settings: Arc::new(OwnSettings::default()),
+        acts: Arc::new(Unaudited),
     };
     api::router(Arc::new(Service::new(parts)))
 }

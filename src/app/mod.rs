@@ -98,6 +98,7 @@ pub async fn run(
     beside.spawn(memory::keep(held, facts.clone(), Arc::clone(&search)));
     beside.spawn(recalls::follow(facts.clone(), Arc::<PackageShelf>::clone(&shelf)));
     beside.spawn(cache.clone().follow_facts());
+    let tokens = Arc::new(tokens);
     let skills = Live::from(config.skills.clone());
     let looked_at = line::LookedAt {
         metrics: Arc::clone(&metrics),
@@ -105,6 +106,7 @@ pub async fn run(
         cache: cache.clone(),
         shelf: Arc::<PackageShelf>::clone(&shelf),
         warned,
+        tokens: Arc::clone(&tokens),
         in_force: InForce { skills: skills.clone(), cache: cache.clone(), levels },
     };
     let line = Line::start(&config, looked_at).await;
@@ -115,13 +117,14 @@ pub async fn run(
         limits: config.limits,
         body: config.server.body,
         request_timeout: config.server.request_timeout,
-        tokens: Arc::new(tokens),
+        tokens,
         metrics: Arc::clone(&metrics),
         health: Arc::clone(&health),
         cache: cache.clone(),
         search,
         line: line.view(),
         settings: line.settings(),
+        acts: line.acts(),
     });
     let idle = only_these(Arc::clone(&shelf));
     beside.spawn(cache.clone().work_at_night(service.maker(), idle));

@@ -35,6 +35,7 @@ mod connection;
 mod door;
 mod guarded;
 mod health;
+mod leftover;
 mod listener;
 pub mod openapi;
 mod peer;

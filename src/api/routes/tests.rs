@@ -8,7 +8,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::api::shelf::StillShelf;
-use crate::api::{Limits, LineView, OwnSettings, ServiceParts};
+use crate::api::{Limits, LineView, OwnSettings, ServiceParts, Unaudited};
 use crate::cache::{self, Cache};
 use crate::facts::search::Search;
 use crate::facts::{Facts, FactsConfig};
@@ -40,6 +40,7 @@ fn house() -> (Router, Arc<Health>) {
         search: Arc::new(Search::open(facts, None).unwrap()),
         line: tokio::sync::watch::channel(LineView::off()).1,
         settings: Arc::new(OwnSettings::default()),
+        acts: Arc::new(Unaudited),
     });
     (dress(router(Arc::new(service)), &[], &metrics).unwrap(), health)
 }
