@@ -59,7 +59,7 @@ fn house() -> (Router, Arc<Health>) {
 }
 
 fn at(route: &Route) -> Builder {
-    let path = route.path.replace("{table}", "prices");
+    let path = route.path.replace("{table}", "prices").replace("{folder}", "kiosk");
     let path = ["{id}", "{model}", "{version}", "{name}"]
         .iter()
         .fold(path, |path, name| path.replace(name, "tiny"));
