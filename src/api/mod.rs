@@ -38,6 +38,7 @@ mod meaning;
 mod openai;
 mod openapi;
 mod operations;
+mod pages;
 mod query;
 mod records;
 mod repository;
