@@ -9,6 +9,7 @@ pub use endcap_packages as packages;
 pub use endcap_privacy as privacy;
 pub use endcap_protocol as protocol;
 pub use endcap_reconcile as reconcile;
+pub use endcap_shoppers as shoppers;
 pub use endcap_skills as skills;
 pub use endcap_state as state;
 pub use endcap_sync as sync;

@@ -51,8 +51,7 @@ impl Hq {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path();
-        let token =
-            done(endcap().args(["hq", "user", "add", "Ada", "--role", "admin", "--at"]).arg(at));
+        let token = done(endcap().args(["hq", "init", "--admin", "Ada", "--at"]).arg(at));
         let mosquitto = mosquitto(at);
         let broker = format!("mqtts://{}", mosquitto.address);
         let mut child = endcap()

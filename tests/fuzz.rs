@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::http::{Request, header};
 use endcap::api::shelf::StillShelf;
 use endcap::api::{
-    self, Limits, LineView, OwnSettings, Served, ServedNetwork, Service, ServiceParts,
+    self, Limits, LineView, OwnSettings, Served, ServedNetwork, Service, ServiceParts, Unaudited,
 };
 use endcap::cache::{self, Cache};
 use endcap::config::{self, Sources};
@@ -279,7 +279,7 @@ fn door(models: Vec<Served>) -> axum::Router {
     let facts = Facts::in_memory(FactsConfig::default()).unwrap();
     let tokens = Arc::new(Tokens::in_memory().with_fixed("token", Role::Admin, "fuzz"));
     let parts = ServiceParts {
-        pairing: Arc::new(Pairing::new(Arc::clone(&tokens)).0),
+        pairing: Arc::new(Pairing::new(Arc::clone(&tokens))),
         shelf: Arc::new(StillShelf::of(models)),
         facts: facts.clone(),
         skills: Settings::default().into(),
@@ -293,6 +293,7 @@ fn door(models: Vec<Served>) -> axum::Router {
         search: Arc::new(Search::open(facts, None).unwrap()),
         line: tokio::sync::watch::channel(LineView::off()).1,
         settings: Arc::new(OwnSettings::default()),
+        acts: Arc::new(Unaudited),
     };
     api::router(Arc::new(Service::new(parts)))
 }

@@ -51,6 +51,7 @@ pub use routes::router;
 pub use service::{
     Defaults, Limits, LoadedFiles, Served, ServedModel, ServedNetwork, Service, ServiceParts,
 };
+pub use store::acts::{Act, ActError, Acts, Unaudited};
 pub use store::config::{
     ConfigView, HqSettings, OverrideRequest, OverrideSettings, OverrideView, OwnSettings,
     RefusedSettings, SettingView, Settings, SettingsError,

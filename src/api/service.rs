@@ -24,6 +24,7 @@ use super::error;
 use super::inference::TensorMemory;
 use super::meaning::Meaning;
 use super::shelf::{Lease, Lent, Ports, Shelf, Wanted};
+use super::store::acts::Acts;
 use super::store::config::Settings;
 use super::store::line::LineView;
 use super::voice::ShelfVoice;
@@ -260,6 +261,8 @@ pub struct ServiceParts {
     pub line: watch::Receiver<LineView>,
     /// Settings that may change while the server runs.
     pub settings: Arc<dyn Settings>,
+    /// Who writes down what persons do.
+    pub acts: Arc<dyn Acts>,
 }
 
 /// What the routes share.
@@ -278,6 +281,7 @@ pub struct Service {
     pub(super) search: Arc<Search>,
     pub(super) line: watch::Receiver<LineView>,
     pub(super) settings: Arc<dyn Settings>,
+    pub(super) acts: Arc<dyn Acts>,
     pub(super) meaning: Meaning,
     /// What the shop decides about its skills.
     skills: Live,
@@ -324,6 +328,7 @@ impl Service {
             search: parts.search,
             line: parts.line,
             settings: parts.settings,
+            acts: parts.acts,
             preparing: Arc::new(Semaphore::new(cores)),
             batches: Arc::new(Semaphore::new(MAX_BATCHES)),
         }

@@ -98,17 +98,17 @@ pub async fn run(
     beside.spawn(memory::keep(held, facts.clone(), Arc::clone(&search)));
     beside.spawn(recalls::follow(facts.clone(), Arc::<PackageShelf>::clone(&shelf)));
     beside.spawn(cache.clone().follow_facts());
-    let skills = Live::from(config.skills.clone());
     let tokens = Arc::new(tokens);
-    let (pairing, acts) = Pairing::new(Arc::clone(&tokens));
-    let pairing = Arc::new(pairing);
+    let pairing = Arc::new(Pairing::new(Arc::clone(&tokens)));
+    let skills = Live::from(config.skills.clone());
     let looked_at = line::LookedAt {
         metrics: Arc::clone(&metrics),
         facts: facts.clone(),
         cache: cache.clone(),
         shelf: Arc::<PackageShelf>::clone(&shelf),
         warned,
-        devices: line::Devices { pairing: Arc::clone(&pairing), tokens: Arc::clone(&tokens), acts },
+        tokens: Arc::clone(&tokens),
+        pairing: Arc::clone(&pairing),
         in_force: InForce { skills: skills.clone(), cache: cache.clone(), levels },
     };
     let line = Line::start(&config, looked_at).await;
@@ -127,6 +127,7 @@ pub async fn run(
         search,
         line: line.view(),
         settings: line.settings(),
+        acts: line.acts(),
     });
     let idle = only_these(Arc::clone(&shelf));
     beside.spawn(cache.clone().work_at_night(service.maker(), idle));

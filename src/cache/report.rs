@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use super::clock::now_ms;
 use super::exact::Found;
+use super::purges::Meant;
 use super::room::Reason;
 use super::tidy::{Dropped, about};
 use super::{Cache, Cost, Failure, How, Kept, PackMark, PackState, Provenance, Scope, id};
@@ -143,7 +144,11 @@ impl Cache {
     /// restart once [`Self::flush`] has returned.
     pub fn purge(&self, purge: &Purge) -> Dropped {
         let inner = &self.0;
-        inner.count_purge();
+        inner.count_purge(match purge {
+            Purge::Fact(name) => Meant::of([name.clone()]),
+            Purge::Product(sku) => Meant::of(about(sku)),
+            Purge::All | Purge::Answer(_) | Purge::Model(_) => Meant::Anything,
+        });
         self.purge_of_packs(purge);
         match purge {
             Purge::All => {

@@ -54,6 +54,9 @@ pub enum HqError {
         #[source]
         source: std::io::Error,
     },
+    /// A folder in which HQ was never made.
+    #[error("there is no HQ in {0}; `endcap hq init` makes one")]
+    NotThere(PathBuf),
     /// A key's file is no key.
     #[error("the key in {path} cannot be used: {why}")]
     Key {
@@ -83,6 +86,9 @@ pub enum HqError {
         "`{0}` was revoked, and the broker may still know its certificate: a replacement takes another name"
     )]
     Revoked(crate::protocol::Place),
+    /// Something is to be said to a box that was revoked.
+    #[error("`{0}` was revoked: it hears nothing from HQ any more")]
+    Gone(crate::protocol::Place),
     /// A line of facts that cannot be taken.
     #[error("line {line}: {why}")]
     Line {

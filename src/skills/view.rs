@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::figures;
 use super::language::Language;
 use super::wording::{self, Say};
-use crate::facts::search::{Hit, Query, Search};
+use crate::facts::search::{Filters, Hit, Query, Search};
 use crate::facts::{Facts, Product, Promotion, Reader, Seen, Table, UnixSeconds, Zone};
 
 /// What texts mean, by text: vectors of one encoder.
@@ -40,7 +40,12 @@ impl<'a> View<'a> {
     /// The products that a search for these words finds, best first; by their meaning as well,
     /// where that is known.
     pub(super) fn find(&mut self, words: &str, limit: usize) -> Vec<Hit> {
-        let mut query = Query::of(words, limit);
+        self.find_with(words, limit, Filters::default())
+    }
+
+    /// The same of those that pass filters.
+    pub(super) fn find_with(&mut self, words: &str, limit: usize, filters: Filters) -> Vec<Hit> {
+        let mut query = Query { filters, ..Query::of(words, limit) };
         query.language = self.language.code().parse().ok();
         let meaning = self.meanings.get(words).map(|vector| &**vector);
         match self.search.find(&mut self.reader, &query, meaning) {

@@ -52,7 +52,7 @@ impl Headquarters {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("hq");
         let at = data.to_str().unwrap();
-        let made = run(&["hq", "user", "add", "Ada", "--role", "admin", "--at", at]);
+        let made = run(&["hq", "init", "--admin", "Ada", "--at", at]);
         assert!(made.status.success(), "{}", stderr(&made));
         let token = stdout(&made).trim().to_owned();
         let broker = Mosquitto::start(&data).await;

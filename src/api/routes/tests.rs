@@ -8,7 +8,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::api::shelf::StillShelf;
-use crate::api::{Limits, LineView, OwnSettings, ServiceParts};
+use crate::api::{Limits, LineView, OwnSettings, ServiceParts, Unaudited};
 use crate::cache::{self, Cache};
 use crate::facts::search::Search;
 use crate::facts::{Facts, FactsConfig};
@@ -31,7 +31,7 @@ fn house() -> (Router, Arc<Health>) {
         tokens.with_fixed(&format!("a-token-of-{role}"), role, "test")
     });
     let tokens = Arc::new(tokens);
-    let pairing = Arc::new(Pairing::new(Arc::clone(&tokens)).0);
+    let pairing = Arc::new(Pairing::new(Arc::clone(&tokens)));
     let (metrics, health) = (Arc::new(Metrics::new()), Arc::new(Health::default()));
     let facts = Facts::in_memory(FactsConfig::default()).unwrap();
     let service = Service::new(ServiceParts {
@@ -49,6 +49,7 @@ fn house() -> (Router, Arc<Health>) {
         search: Arc::new(Search::open(facts, None).unwrap()),
         line: tokio::sync::watch::channel(LineView::off()).1,
         settings: Arc::new(OwnSettings::default()),
+        acts: Arc::new(Unaudited),
     });
     (dress(router(Arc::new(service)), &[], &metrics).unwrap(), health)
 }

@@ -3,6 +3,7 @@
 //!
 //! Triton's own words for some of it are in [`repository`](super::repository).
 
+pub(super) mod acts;
 pub(super) mod aliases;
 pub(super) mod ask;
 pub(super) mod cache;

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::again::Waits;
+use super::commands::Known;
 use crate::api::Served;
 use crate::api::shelf::Shelf;
 use crate::app::bundles::Bundles;
@@ -22,15 +24,11 @@ use crate::sync::mqtt::{Credentials, Status};
 use crate::sync::{LineError, Trust};
 use crate::telemetry::Metrics;
 
-use super::commands::Known;
-
 /// The token for HQ's artefacts in the identity folder.
 const TOKEN: &str = "token";
 
 /// What following needs.
 pub(super) struct Follow {
-    /// Who does HQ's commands.
-    pub(super) hands: Known,
     pub(super) store: Store,
     pub(super) trust: Trust,
     /// Base address of HQ's artefacts.
@@ -44,21 +42,24 @@ pub(super) struct Follow {
     pub(super) zone: Zone,
     pub(super) shelf: Arc<dyn Shelf>,
     pub(super) cache: Cache,
+    /// Who does commands.
+    pub(super) hands: Arc<Known>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) status: watch::Receiver<Status>,
+    /// Told why it cannot be followed, while that is so.
+    pub(super) unfollowed: watch::Sender<Option<String>>,
 }
 
 impl Follow {
-    /// Follows until told to stop. What stands in its way at the beginning is told, and the box
-    /// answers on with what it has.
+    /// Follows until told to stop. What stands in its way at the beginning is told and tried again;
+    /// the box answers on with what it has.
     pub(super) async fn run(self, stop: CancellationToken) {
         let mut status = self.status.clone();
         let time = Arc::clone(&self.time);
-        let opened = tokio::task::spawn_blocking(move || self.open()).await;
-        let reconciler = match opened {
-            Ok(Ok(opened)) => opened,
-            Ok(Err(why)) => return tracing::error!(why, "what HQ wants cannot be followed"),
-            Err(error) => return tracing::error!(%error, "what HQ wants cannot be followed"),
+        let opened = self.opened();
+        let reconciler = tokio::select! {
+            () = stop.cancelled() => return,
+            opened = opened => opened,
         };
         let clock = async {
             // The channel ends with the line, and the clock counts on.
@@ -78,7 +79,30 @@ impl Follow {
         }
     }
 
-    fn open(self) -> Result<Reconciler, String> {
+    /// What follows, tried until it is there.
+    async fn opened(self) -> Reconciler {
+        let this = Arc::new(self);
+        let mut waits = Waits::new();
+        loop {
+            let again = Arc::clone(&this);
+            let opened = tokio::task::spawn_blocking(move || again.open()).await;
+            match opened.unwrap_or_else(|error| Err(error.to_string())) {
+                Ok(opened) => {
+                    this.unfollowed.send_replace(None);
+                    return opened;
+                }
+                Err(why) => {
+                    if this.unfollowed.borrow().as_ref() != Some(&why) {
+                        tracing::error!(why, "what HQ wants cannot be followed yet");
+                    }
+                    this.unfollowed.send_replace(Some(why));
+                }
+            }
+            tokio::time::sleep(waits.next()).await;
+        }
+    }
+
+    fn open(&self) -> Result<Reconciler, String> {
         let told = |error: &dyn std::fmt::Display| error.to_string();
         let credentials = Credentials::in_folder(&self.identity);
         let tls = credentials.authority.exists().then(|| credentials.client_config());
@@ -89,23 +113,24 @@ impl Follow {
         let packages = Packages::open(&self.data_dir).map_err(|error| told(&error))?;
         let shelf = Arc::clone(&self.shelf);
         let known_model = move |digest: &str| answers(&*shelf, digest);
-        let stage = Bundles::new(files, packages, self.shelf, self.metrics);
+        let (shelf_of_bundles, metrics) = (Arc::clone(&self.shelf), Arc::clone(&self.metrics));
+        let stage = Bundles::new(files, packages, shelf_of_bundles, metrics);
         let setup = Setup {
-            store: self.store,
-            keys: self.trust.keys,
-            catalogues: self.catalogues,
-            facts: self.facts,
-            cache: self.cache,
+            store: self.store.clone(),
+            keys: self.trust.keys.clone(),
+            catalogues: self.catalogues.clone(),
+            facts: self.facts.clone(),
+            cache: self.cache.clone(),
             known_model: Arc::new(known_model),
-            data_dir: self.data_dir,
-            origins: self.hq.map(origin).into_iter().collect(),
+            data_dir: self.data_dir.clone(),
+            origins: self.hq.clone().map(origin).into_iter().collect(),
             tls: tls.map(|tls| (*tls).clone()),
             limits: FetchLimits::default(),
-            room: self.room,
-            time: self.time,
+            room: self.room.clone(),
+            time: Arc::clone(&self.time),
             zone: self.zone,
             stage: Arc::new(stage),
-            hands: Arc::new(self.hands),
+            hands: Arc::<Known>::clone(&self.hands),
         };
         setup.open().map_err(|error| told(&error))
     }

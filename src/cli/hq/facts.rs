@@ -74,7 +74,7 @@ impl FactsCommand {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Push { table, file, catalogue, replace, quiet, place } => {
-                let mut path = place.path(&format!("catalogues/{catalogue}/facts"));
+                let mut path = place.at(&["catalogues", &catalogue, "facts"])?;
                 if replace {
                     path.push_str(&format!("?replace={table}"));
                 }
@@ -84,7 +84,7 @@ impl FactsCommand {
             }
             Self::Put { table, columns, catalogue, place } => {
                 let body = Body::from(line_of(table, &columns)?);
-                let path = place.path(&format!("catalogues/{catalogue}/facts"));
+                let path = place.at(&["catalogues", &catalogue, "facts"])?;
                 tell(&send(&place, &path, body).await?)
             }
             Self::List { json, place } => {

@@ -16,7 +16,7 @@ use schemars::{Schema, SchemaGenerator};
 use super::call::{Call, Caller};
 use super::service::Service;
 use super::{
-    artefacts, bundles, catalogues, commands, config, deployments, documents, enrolment,
+    artefacts, bundles, catalogues, commands, config, deployments, documents, enrolment, keys,
     operations, packs, people, registry, told,
 };
 use crate::hq::enrolment::Shown;
@@ -110,6 +110,7 @@ const APPROVER: Access = Access::Users(Role::Approver);
 const OPERATOR: Access = Access::Users(Role::Operator);
 const ADMIN: Access = Access::Users(Role::Admin);
 const DEPLOYMENT: Content = Content::Json(of::<crate::hq::deployments::DeploymentRow>);
+const KEYS: Content = Content::Json(of::<crate::hq::KeysState>);
 const DONE: Content = Content::Json(of::<operations::Done>);
 
 /// Every route there is.
@@ -185,7 +186,9 @@ pub(super) static ROUTES: &[Route] = &[
     route!(GET "/hq/v1/tenants/{tenant}/audit-heads", VIEWER, "The last head of each box's audit log, signed by HQ",
         [told::PLACE, LIMIT] None => Content::Json(of::<told::AuditHeads>), told::audit_heads),
     route!(GET "/hq/v1/tenants/{tenant}/audit-proofs", VIEWER, "Whether boxes' audit logs are as HQ signed them",
-        [told::PLACE, LIMIT] None => Content::Json(of::<told::AuditProofs>), told::audit_proofs),
+        [told::PLACE, told::AFTER, LIMIT] None => Content::Json(of::<told::AuditProofs>), told::audit_proofs),
+    route!(POST "/hq/v1/tenants/{tenant}/stores/{store}/nodes/{node}/audit-chains", APPROVER, "Ends a box's audit log where HQ signed it and begins another chain, as of a box with another disk",
+        [] Some(of::<told::NewChain>) => Content::Json(of::<told::Begun>), told::begin_chain),
     route!(GET "/hq/v1/tenants/{tenant}/catalogues", VIEWER, "Catalogues of facts",
         [] None => Content::Json(of::<catalogues::Catalogues>), catalogues::list),
     route!(POST "/hq/v1/tenants/{tenant}/catalogues/{catalogue}/facts", OPERATOR, "Pushes facts, a JSON object a line, as one epoch",
@@ -216,6 +219,12 @@ pub(super) static ROUTES: &[Route] = &[
         [] None => Content::Json(of::<artefacts::Kept>), artefacts::write),
     route!(GET "/hq/v1/acts", VIEWER, "What people did at HQ, the newest first",
         [told::BEFORE, LIMIT] None => Content::Json(of::<people::Acts>), people::acts),
+    route!(GET "/hq/v1/keys", VIEWER, "HQ's public keys, how far a change of the director's is, and which boxes do not follow yet",
+        [] None => KEYS, keys::state),
+    route!(POST "/hq/v1/keys/rotate", ADMIN, "Makes another key for the director; both sign, and boxes are told to believe both",
+        [] None => KEYS, keys::rotate),
+    route!(POST "/hq/v1/keys/retire", ADMIN, "Tells boxes to believe the new key alone; the old one is forgotten when all do",
+        [] None => KEYS, keys::retire),
     route!(GET "/hq/v1/users", ADMIN, "Users",
         [] None => Content::Json(of::<people::Users>), people::users),
     route!(POST "/hq/v1/users", ADMIN, "Makes a user and shows the token this once",

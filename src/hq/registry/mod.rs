@@ -42,7 +42,7 @@ pub struct StoreRow {
 pub struct NodeRow {
     /// `tenant/store/node`.
     pub place: String,
-    /// `never`, `online`, `left` or `lost`; a line that is lost says nothing of the box.
+    /// `never`, `online`, `left`, `lost` or `revoked`; a line that is lost says nothing of the box.
     pub presence: String,
     /// When it said so, in milliseconds since 1970; 0 for never.
     pub presence_ms: u64,
@@ -58,8 +58,8 @@ pub struct NodeRow {
 
 type NodeColumns = (String, String, i64, i64, i64, Option<i64>, Option<i64>);
 
-const NODE_COLUMNS: &str =
-    "place, presence, presence_ms, heard_ms, epoch, certificate_until_ms, doubled_ms";
+const NODE_COLUMNS: &str = "place, CASE WHEN revoked_ms IS NULL THEN presence ELSE 'revoked' END,
+     presence_ms, heard_ms, epoch, certificate_until_ms, doubled_ms";
 
 fn node((place, presence, presence_ms, heard_ms, epoch, until, doubled): NodeColumns) -> NodeRow {
     NodeRow {
@@ -239,8 +239,8 @@ impl<'a> Registry<'a> {
             .fetch_one(self.0.database.reader())
             .await
             .map_err(counting())?;
-        let select = "SELECT presence, count(*) FROM nodes WHERE tenant = $1
-             GROUP BY presence ORDER BY presence";
+        let select = "SELECT CASE WHEN revoked_ms IS NULL THEN presence ELSE 'revoked' END AS now,
+               count(*) FROM nodes WHERE tenant = $1 GROUP BY now ORDER BY now";
         let presence: Vec<(String, i64)> = sqlx::query_as(select)
             .bind(tenant.as_str())
             .fetch_all(self.0.database.reader())

@@ -106,6 +106,24 @@ async fn a_store_comes_to_each_epoch_by_the_shortest_way() {
 }
 
 #[tokio::test]
+async fn numbers_that_were_left_out_make_no_way_longer() {
+    let house = House::new().await;
+    let mut store = Follower::default();
+    let all: Vec<String> = (0..200).map(|id| price(&format!("{id:03}"), id)).collect();
+    push(&house, None, &all).await;
+    store.follow(&house).await;
+    let delete = |id: &str| format!("{{\"op\":\"delete\",\"table\":\"prices\",\"id\":\"{id}\"}}\n");
+    for id in ["003", "004", "005"] {
+        house.hq.begin().await.unwrap();
+        push(&house, None, &[delete(id)]).await;
+    }
+    // Three epochs behind, far apart: what was removed meanwhile is told.
+    store.follow(&house).await;
+    assert_eq!(store.ways, [Way::Whole, Way::Delta]);
+    assert!(store.epoch.unwrap() > 60_000);
+}
+
+#[tokio::test]
 async fn a_table_that_is_replaced_loses_what_does_not_come() {
     let house = House::new().await;
     let stock = "{\"table\":\"stock\",\"id\":\"1\",\"fact\":{\"band\":\"low\"}}\n".to_owned();

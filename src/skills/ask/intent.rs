@@ -1,8 +1,8 @@
 //! What a question asks for, told from its words.
 
-use super::pattern;
 use super::phrases::{self, Phrases};
 use crate::skills::language::Language;
+use crate::skills::pattern;
 use crate::skills::words::Word;
 
 /// What is asked for.
@@ -59,6 +59,35 @@ impl Intent {
             Self::About => "about",
             Self::Open => "open",
         }
+    }
+}
+
+impl Intent {
+    const ALL: [Self; 13] = [
+        Self::Recall,
+        Self::Allergens,
+        Self::Compare,
+        Self::Promotions,
+        Self::Price,
+        Self::Hours,
+        Self::Location,
+        Self::Stock,
+        Self::Attribute(Aspect::Size),
+        Self::Attribute(Aspect::Brand),
+        Self::Attribute(Aspect::Other),
+        Self::About,
+        Self::Open,
+    ];
+
+    /// The intent of a name; of attributes the last.
+    pub(in crate::skills) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().rfind(|intent| intent.name() == name)
+    }
+
+    /// Whether it is asked of a product.
+    pub(in crate::skills) fn is_of_products(self) -> bool {
+        use Intent::{About, Allergens, Attribute, Compare, Location, Price, Stock};
+        matches!(self, Allergens | Compare | Price | Location | Stock | Attribute(_) | About)
     }
 }
 

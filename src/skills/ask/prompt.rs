@@ -31,7 +31,7 @@ pub(super) fn messages(question: &str, facts: &str, language: Language) -> Vec<M
 
 /// What is known of products, a line each, and what may be said of them. Only what a reader has
 /// seen gets here.
-pub(super) fn facts(
+pub(in crate::skills) fn facts(
     products: &[Seen<Product>],
     view: &View<'_>,
     priced: impl Fn(&str) -> bool,

@@ -51,7 +51,7 @@ pub(super) fn aspect(
             }
             (Aspect::Brand, _, None) => draft.say(view, Say::NoBrand { name: &label }),
             (Aspect::Other, ..) => match attribute(question, product, &label, several, view) {
-                Some(sentence) => draft.sentences.push(sentence),
+                Some(sentence) => draft.tell(sentence),
                 None => unknown.push(label),
             },
         }
@@ -105,7 +105,8 @@ pub(super) fn known(question: &Question<'_>, view: &mut View<'_>) -> Option<Draf
         _ => return None,
     };
     let description = view.language.own_text(&product.descriptions)?.to_owned();
-    let mut draft = Draft { sentences: vec![description], cited: Vec::new() };
+    let mut draft = Draft::default();
+    draft.tell(description);
     draft.cite(&product);
     let priced = !view.is_old(Table::Prices) && view.reader.price(sku(&product)).is_some();
     if priced {

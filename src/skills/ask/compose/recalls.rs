@@ -34,7 +34,8 @@ struct Recalled {
 /// Whether the products that a question names are recalled, or what is recalled at all.
 pub(super) fn answer(question: &Question<'_>, view: &mut View<'_>) -> Draft {
     let names = names(question);
-    let everything = names.is_empty() && !question.text.contains(|c: char| c.is_ascii_digit());
+    let any = question.meant.is_empty() && !question.text.contains(|c: char| c.is_ascii_digit());
+    let everything = names.is_empty() && any;
     let resolved = if everything { Resolved::Unnamed } else { found(question, &names, view) };
     let mut meant = all(view);
     if !everything {
@@ -142,7 +143,7 @@ fn warnings(recalled: &[Recalled], view: &View<'_>) -> Draft {
     for recalled in recalled.iter().take(MAX_TOLD) {
         let warning = recalled.warning(view);
         if !draft.sentences.contains(&warning) {
-            draft.sentences.push(warning);
+            draft.tell(warning);
         }
         recalled.product.iter().for_each(|product| draft.cite(product));
     }

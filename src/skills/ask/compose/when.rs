@@ -4,12 +4,12 @@ mod dates;
 
 use chrono::{NaiveDate, TimeDelta};
 
-use super::super::pattern;
 use super::super::resolve::same;
 use super::Question;
 use crate::facts::Weekday;
 use crate::skills::figures;
 use crate::skills::language::Language;
+use crate::skills::pattern;
 use crate::skills::words::fold;
 use dates::Numbers;
 

@@ -1,8 +1,8 @@
 //! Phrases as patterns over words.
 //!
 //! A pattern is words with spaces between. `cost*` is any word that begins so, `*cost*` any that
-//! has it, `@` a word that
-//! names an allergen, `_` up to [`MAX_GAP`] words, `?` exactly one, `^` and `$` the text's ends.
+//! has it, `@` a word that names an allergen, `_` up to [`MAX_GAP`] words, `?` exactly one, `^` and
+//! `$` the text's ends; `/` stands between what may be in one place.
 
 use crate::skills::allergens;
 
@@ -23,7 +23,9 @@ fn follows(parts: &[&str], words: &[&str], at: usize, named: &mut Vec<usize>) ->
     let Some((part, rest)) = parts.split_first() else { return true };
     match *part {
         "^" => at == 0 && follows(rest, words, at, named),
-        "$" => at == words.len() && follows(rest, words, at, named),
+        part if at == words.len() && part.split('/').any(|part| part == "$") => {
+            follows(rest, words, at, named)
+        }
         "_" => {
             let kept = named.len();
             (0..=MAX_GAP).any(|gap| {
@@ -33,7 +35,7 @@ fn follows(parts: &[&str], words: &[&str], at: usize, named: &mut Vec<usize>) ->
         }
         part => {
             let Some(word) = words.get(at) else { return false };
-            if !is(part, word) {
+            if !part.split('/').any(|part| is(part, word)) {
                 return false;
             }
             if part != "?" {
@@ -79,6 +81,11 @@ mod tests {
             ("? tiene @", "pan tiene leche", Some(vec![1, 2])),
             ("a _ b", "a 1 2 3 4 5 6 7 b", None),
             ("", "", Some(vec![])),
+            ("speak/talk to _ human/person", "may i talk to a real person", Some(vec![2, 3, 6])),
+            ("speak/talk to _ human/person", "may i listen to a person", None),
+            ("manager please/$", "the manager", Some(vec![1])),
+            ("manager please/$", "the manager please", Some(vec![1, 2])),
+            ("manager please/$", "the manager of this", None),
         ] {
             let words: Vec<&str> = text.split(' ').filter(|w| !w.is_empty()).collect();
             assert_eq!(find(pattern, &words), places, "{pattern} in {text}");
