@@ -12,7 +12,7 @@ const LEAVES: [&str; 2] = ["telemetry", "units"];
 const NO_ROOMS: [&str; 3] = ["lib", "main", "testing"];
 
 /// What a room may use besides the leaves. A new edge is a commit of its own with its reason.
-const MAY_USE: [(&str, &[&str]); 20] = [
+const MAY_USE: [(&str, &[&str]); 19] = [
     ("units", &[]),
     ("telemetry", &["engine"]),
     ("engine", &[]),
@@ -28,8 +28,9 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     ("privacy", &[]),
     ("shoppers", &["privacy"]),
     ("desk", &["privacy", "shoppers"]),
-    ("skills", &["cache", "engine", "facts", "privacy"]),
-    ("api", &["cache", "engine", "facts", "http", "privacy", "skills"]),
+    ("audit", &["shoppers"]),
+    ("skills", &["cache", "engine", "facts", "privacy", "shoppers"]),
+    ("api", &["cache", "engine", "facts", "http", "privacy", "shoppers", "skills"]),
     ("config", &["api", "cache", "engine", "facts", "http", "protocol", "skills", "state", "sync"]),
     (
         "app",
@@ -44,6 +45,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
             "packages",
             "protocol",
             "reconcile",
+            "shoppers",
             "skills",
             "state",
             "sync",

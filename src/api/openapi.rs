@@ -94,6 +94,9 @@ fn success(response: &Content, generator: &mut SchemaGenerator) -> Value {
             "application/json": { "schema": schema(generator) },
         }),
         Content::Events(event) => json!({ "text/event-stream": { "schema": event(generator) } }),
+        Content::File => {
+            json!({ "*/*": { "schema": { "type": "string", "format": "binary" } } })
+        }
         Content::Text(media_type) => json!({ *media_type: { "schema": { "type": "string" } } }),
     };
     json!({ "description": "The answer", "content": content })

@@ -72,6 +72,14 @@ impl Shoppers {
         Self::of(database, Box::new(places), box_key, config)
     }
 
+    /// The same in memory: it goes with the last clone.
+    pub fn in_memory(config: ShoppersConfig) -> Result<Self, ShoppersError> {
+        let memory = redb::backends::InMemoryBackend::new;
+        let database = Database::builder().create_with_backend(memory());
+        let database = database.during("making room for conversations")?;
+        Self::of(database, Box::new(memory()), super::id::random()?, config)
+    }
+
     /// The same on something else than files.
     #[cfg(test)]
     pub(super) fn on(
@@ -128,6 +136,18 @@ impl Shoppers {
 
     pub(super) fn reaches(&self) -> Vec<Arc<dyn Reach>> {
         self.0.reaches.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A key for what is nobody's in particular, until then (seconds since 1970).
+    pub fn keep_key(&self, until: u64) -> Result<SubjectId, ShoppersError> {
+        let subject = SubjectId::new()?;
+        self.0.keys.make(&subject, Some(until))?;
+        Ok(subject)
+    }
+
+    /// Whether what was sealed of a subject can still be opened.
+    pub fn has_key(&self, subject: &SubjectId) -> bool {
+        self.0.keys.has(subject)
     }
 
     /// Seals something that another room keeps of a subject. It can be opened for the same `context`
