@@ -30,14 +30,18 @@ const MAY_USE: [(&str, &[&str]); 19] = [
     ("desk", &["privacy", "shoppers"]),
     ("audit", &["shoppers"]),
     ("skills", &["cache", "engine", "facts", "privacy", "shoppers"]),
-    ("api", &["cache", "engine", "facts", "http", "privacy", "shoppers", "skills"]),
-    ("config", &["api", "cache", "engine", "facts", "http", "protocol", "skills", "state", "sync"]),
+    ("api", &["cache", "desk", "engine", "facts", "http", "privacy", "shoppers", "skills"]),
+    (
+        "config",
+        &["api", "cache", "desk", "engine", "facts", "http", "protocol", "skills", "state", "sync"],
+    ),
     (
         "app",
         &[
             "api",
             "cache",
             "config",
+            "desk",
             "engine",
             "facts",
             "hq",
