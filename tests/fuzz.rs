@@ -295,6 +295,7 @@ fn door(models: Vec<Served>) -> axum::Router {
         search: Arc::new(Search::open(facts, None).unwrap()),
         line: tokio::sync::watch::channel(LineView::off()).1,
         settings: Arc::new(OwnSettings::default()),
+        desk: None,
         conversations: Conversations::alone(
             Shoppers::in_memory(ShoppersConfig::default()).unwrap(),
         ),
