@@ -18,6 +18,7 @@
 extern crate self as api;
 use endcap_audit as audit;
 use endcap_cache as cache;
+use endcap_desk as desk;
 use endcap_engine as engine;
 use endcap_facts as facts;
 use endcap_http as http;

@@ -3,6 +3,7 @@
 mod arrays;
 mod audit;
 mod conversations;
+mod desk;
 mod devices;
 mod facts;
 
@@ -132,7 +133,8 @@ pub(super) fn of<T: schemars::JsonSchema>(generator: &mut SchemaGenerator) -> Sc
 
 /// Every route there is.
 pub fn all() -> impl Iterator<Item = &'static Route> {
-    let people = conversations::ROUTES.iter().chain(devices::ROUTES).chain(audit::ROUTES);
+    let people = conversations::ROUTES.iter().chain(devices::ROUTES).chain(desk::ROUTES);
+    let people = people.chain(audit::ROUTES);
     ROUTES.iter().chain(facts::ROUTES).chain(arrays::ROUTES).chain(people).chain(pages::ROUTES)
 }
 

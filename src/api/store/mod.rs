@@ -11,6 +11,7 @@ pub(super) mod cache;
 pub(super) mod config;
 pub(super) mod conversations;
 pub(super) mod copy;
+pub(super) mod desk;
 pub(super) mod devices;
 pub(super) mod erase;
 pub(super) mod export;
