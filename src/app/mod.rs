@@ -14,6 +14,7 @@
 //!
 //! **Not here**: what the rooms do; who started the server.
 
+mod audit;
 mod bundles;
 mod connector;
 mod conversations;
@@ -116,11 +117,16 @@ pub async fn run(
     };
     let line = Line::start(&config, looked_at).await;
     let mut conversations = conversations::open(&config).await?;
-    let desk = desk::open(&config, conversations.shoppers.clone()).await?;
+    let shoppers = conversations.shoppers.clone();
+    let audit = audit::open(&config, shoppers.clone()).await?;
+    shoppers.reach(Arc::new(audit::Cached(cache.clone())));
+    beside.spawn(audit::tell(audit.clone(), line.acts()));
+    beside.spawn(audit::count(shoppers.clone(), audit.clone(), Arc::clone(&metrics)));
+    conversations.audit = Some(audit.clone());
+    let desk = desk::open(&config, shoppers.clone()).await?;
     conversations.desk = Some(desk::caller(&desk));
     beside.spawn(desk.clone().run());
-    beside.spawn(conversations::sweep(conversations.shoppers.clone()));
-    let shoppers = conversations.shoppers.clone();
+    beside.spawn(conversations::sweep(shoppers.clone()));
     let service = Service::new(ServiceParts {
         shelf: Arc::<PackageShelf>::clone(&shelf),
         facts,
@@ -150,7 +156,8 @@ pub async fn run(
     shelf.shut_down();
     beside.shutdown().await;
     // A panic in there was told by its thread.
-    let _ = tokio::task::spawn_blocking(move || (cache.flush(), shoppers.flush())).await;
+    let _ =
+        tokio::task::spawn_blocking(move || (cache.flush(), audit.flush(), shoppers.flush())).await;
     tracing::info!(cut = drained.cut, "stopped");
     Ok(())
 }

@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 
+use super::audit::AuditCommand;
 use super::bench::Bench;
 use super::cache::CacheCommand;
 use super::demo::Demo;
 use super::devices::DevicesCommand;
 use super::doctor::Doctor;
 use super::enroll::Enroll;
+use super::erase::Erase;
 use super::facts::FactsCommand;
 use super::hq::HqCommand;
 use super::live::{Live, Set, Unset};
@@ -109,6 +111,13 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: CacheCommand,
     },
+    /// Look at the records of generated answers, or make one again
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
+    /// Erase everything that a running server keeps of a conversation or profile
+    Erase(Erase),
     /// Serve headquarters, or ask a running one: stores, facts, documents, commands
     Hq {
         #[command(subcommand)]

@@ -23,6 +23,7 @@ mod line;
 mod raw;
 mod sections;
 mod shared;
+mod shoppers;
 mod sources;
 
 use std::path::PathBuf;

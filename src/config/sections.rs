@@ -7,15 +7,17 @@ use std::time::Duration;
 
 use super::raw::{Given, Reader};
 use super::{Connector, Setting, default_data_dir};
-use super::{concierge, desk, facts, kinds, line, shared};
+use super::{concierge, desk, facts, kinds, line, shared, shoppers};
 use crate::api;
 use crate::api::shelf::Share;
+use crate::audit::AuditConfig;
 use crate::cache::{self, Tiers};
 use crate::desk::DeskConfig;
 use crate::engine::{self, Activation, KvType};
 use crate::facts::FactsConfig;
 use crate::http::{self, BodyLimits, TlsFiles};
 use crate::protocol::documents::ConfigDoc;
+use crate::shoppers::ShoppersConfig;
 use crate::skills::clerk;
 use crate::skills::concierge::House;
 use crate::skills::language::Language;
@@ -46,6 +48,10 @@ pub struct Config {
     pub house: House,
     /// The retailer's order system, where there is one.
     pub connector: Option<Connector>,
+    /// How much is kept of shoppers, and for how long.
+    pub shoppers: ShoppersConfig,
+    /// The same of generated answers.
+    pub audit: AuditConfig,
     /// How associates are rung.
     pub desk: DeskConfig,
     /// The line to HQ.
@@ -136,6 +142,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Config> {
     let default = default_data_dir(reader.sources());
     let data_dir = path(reader, "data_dir", Some(default))?;
     let (cache, skills) = (cache(reader), skills(reader));
+    let audit = shoppers::audit(reader);
     let config = Config {
         below_hq: shared::read(reader, &skills, &cache),
         line: line::read(reader, &data_dir),
@@ -150,6 +157,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Config> {
         house: concierge::house(reader),
         connector: concierge::connector(reader),
         desk: desk::read(reader),
+        shoppers: shoppers::shoppers(reader, &audit),
+        audit,
         log: log(reader),
         settings: Vec::new(),
     };
