@@ -35,6 +35,7 @@ mod onnx_nodes;
 mod packs;
 mod perplexity;
 mod questions;
+mod records;
 mod reference;
 mod settings;
 mod sharing;
