@@ -4,12 +4,10 @@ mod bounds;
 mod conversations;
 mod erasing;
 
-use redb::backends::InMemoryBackend;
-
 use super::*;
 
 fn shoppers(config: ShoppersConfig) -> Shoppers {
-    Shoppers::on(InMemoryBackend::new(), InMemoryBackend::new(), [7; 32], config).unwrap()
+    Shoppers::in_memory(config).unwrap()
 }
 
 fn kiosk() -> Owner {
