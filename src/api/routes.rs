@@ -1,7 +1,9 @@
 //! Every route as data, and the router made of it.
 
 mod arrays;
+mod audit;
 mod conversations;
+mod desk;
 mod devices;
 mod facts;
 
@@ -131,7 +133,8 @@ pub(super) fn of<T: schemars::JsonSchema>(generator: &mut SchemaGenerator) -> Sc
 
 /// Every route there is.
 pub fn all() -> impl Iterator<Item = &'static Route> {
-    let people = conversations::ROUTES.iter().chain(devices::ROUTES);
+    let people = conversations::ROUTES.iter().chain(devices::ROUTES).chain(desk::ROUTES);
+    let people = people.chain(audit::ROUTES);
     ROUTES.iter().chain(facts::ROUTES).chain(arrays::ROUTES).chain(people).chain(pages::ROUTES)
 }
 
