@@ -37,6 +37,7 @@ mod meaning;
 mod openai;
 mod openapi;
 mod operations;
+mod pages;
 mod query;
 mod repository;
 pub mod routes;
