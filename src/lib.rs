@@ -1,5 +1,6 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 pub use endcap_api as api;
+pub use endcap_audit as audit;
 pub use endcap_cache as cache;
 pub use endcap_engine as engine;
 pub use endcap_facts as facts;
@@ -9,6 +10,7 @@ pub use endcap_packages as packages;
 pub use endcap_privacy as privacy;
 pub use endcap_protocol as protocol;
 pub use endcap_reconcile as reconcile;
+pub use endcap_shoppers as shoppers;
 pub use endcap_skills as skills;
 pub use endcap_state as state;
 pub use endcap_sync as sync;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Ask, MODEL, Server, endcap, stdout};
+use crate::support::{Answer, Ask, MODEL, Server, admin, endcap, stdout};
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -305,6 +305,42 @@ fn only_listed_origins_are_let_in() {
     assert!(allowed.contains("authorization"), "{allowed}");
     let stranger = asked("https://elsewhere.example");
     assert_eq!(stranger.header("access-control-allow-origin"), None);
+}
+
+#[test]
+fn a_refusal_before_the_body_is_read_arrives_over_every_version_of_http() {
+    let server = Server::start();
+    let curl = |version: &str, path: &str, headers: &[&str], body: &str| {
+        let headers = headers.iter().flat_map(|header| ["--header", header]);
+        let output = std::process::Command::new("curl")
+            .args(["--silent", "--max-time", "20", "--noproxy", "*", version, "--data", body])
+            .args(["--output", "/dev/null", "--write-out", "%{http_code}"])
+            .args(headers)
+            .arg(format!("http://{}{path}", server.address()))
+            .output()
+            .unwrap();
+        stdout(&output)
+    };
+    let (admin, json) =
+        (format!("Authorization: Bearer {}", admin()), "Content-Type: application/json");
+    let chat = "/v1/chat/completions";
+    let large = "x".repeat(100_000);
+    for version in ["--http2-prior-knowledge", "--http1.1"] {
+        for (path, headers, status) in [
+            (chat, vec!["Authorization: Bearer x", json], "401"),
+            (chat, vec![json], "401"),
+            (chat, vec![admin.as_str(), "Content-Type: text/plain"], "415"),
+            ("/nowhere", vec![json], "404"),
+            ("/health/live", vec![json], "405"),
+        ] {
+            for body in ["{}", &large] {
+                for _ in 0..5 {
+                    let answer = curl(version, path, &headers, body);
+                    assert_eq!(answer, status, "{version} {path} {}", body.len());
+                }
+            }
+        }
+    }
 }
 
 #[test]

@@ -45,8 +45,7 @@ impl Hq {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path();
         let mut user = endcap();
-        let token =
-            done(user.args(["hq", "user", "add", "Ada", "--role", "admin", "--at"]).arg(at));
+        let token = done(user.args(["hq", "init", "--admin", "Ada", "--at"]).arg(at));
         let mut child = endcap()
             .args(["hq", "serve", "--listen", "127.0.0.1:0", "--broker", "embedded", "--at"])
             .arg(at)
@@ -223,10 +222,12 @@ fn every_part_of_a_bundle_is_in_force_and_goes_as_a_set() {
     assert!(!is_hit(&second) && is_hit(&ask()));
     assert_ne!(said(&second).0, said(&first).0);
 
-    // Rules alone: the model and the template are those that answer.
+    // Without a model: it is that of the installed package, and all else is the bundle's own.
     let blocked = word(&said(&second).0);
     let rules = json!({ "blocked_terms": { "any": [blocked] } }).to_string();
-    hq.publish("three", &[file(PartKind::GuardRules, "guard_rules.json", &rules)], |_| {});
+    let rules = file(PartKind::GuardRules, "guard_rules.json", &rules);
+    let template = file(PartKind::Template, "chat_template.jinja", PLAIN);
+    hq.publish("three", &[template, rules], |_| {});
     hq.deploy("three");
     let third = ask();
     let (text, end) = said(&third);

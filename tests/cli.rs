@@ -58,6 +58,36 @@ fn exit_codes_tell_usage_from_failure() {
 }
 
 #[test]
+fn an_hq_is_made_by_init_alone_and_never_in_a_folder_that_was_mistyped() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (typo, broker, there) = (at("typo"), at("broker"), at("there"));
+    std::fs::create_dir(&broker).unwrap();
+    std::fs::write(format!("{broker}/acl"), "deny #").unwrap();
+    for asked in [
+        &["user", "add", "Ned", "--at", &typo][..],
+        &["broker-files", "--at", &typo, "--mosquitto", &broker, "--only-acl"],
+        &["broker-files", "--at", &typo, "--mosquitto", &broker, "--host", "hq.example"],
+        &["serve", "--at", &typo, "--listen", "127.0.0.1:0", "--host", "hq.example"],
+        &["backup", "--at", &typo, &at("copy.db")],
+    ] {
+        let output = endcap().arg("hq").args(asked).output().unwrap();
+        let told = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{asked:?}: {told}");
+        assert!(told.contains("there is no HQ in") && told.contains("typo"), "{told}");
+        assert!(output.stdout.is_empty(), "{asked:?}");
+        assert!(!std::path::Path::new(&typo).exists(), "{asked:?} made an HQ");
+    }
+    assert_eq!(std::fs::read_to_string(format!("{broker}/acl")).unwrap(), "deny #");
+    let init = || endcap().args(["hq", "init", "--admin", "Ada", "--at", &there]).output().unwrap();
+    let (made, again) = (init(), init());
+    assert!(stdout(&made).starts_with("ehq_"), "{}", stderr(&made));
+    assert!(stderr(&again).contains("there is an HQ in") && again.stdout.is_empty());
+    let added = endcap().args(["hq", "user", "add", "Ned", "--at", &there]).output().unwrap();
+    assert!(stdout(&added).starts_with("ehq_"), "{}", stderr(&added));
+}
+
+#[test]
 fn a_demos_own_token_is_refused_where_it_is_none() {
     let empty = tempfile::tempdir().unwrap();
     for token in ["short", "with a space", "m\u{fc}sli-m\u{fc}sli"] {

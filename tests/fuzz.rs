@@ -11,7 +11,8 @@ use axum::body::Body;
 use axum::http::{Request, header};
 use endcap::api::shelf::StillShelf;
 use endcap::api::{
-    self, Limits, LineView, OwnSettings, Served, ServedNetwork, Service, ServiceParts,
+    self, Conversations, Limits, LineView, OwnSettings, Served, ServedNetwork, Service,
+    ServiceParts, Unaudited,
 };
 use endcap::cache::{self, Cache};
 use endcap::config::{self, Sources};
@@ -20,10 +21,11 @@ use endcap::engine::{
 };
 use endcap::facts::search::Search;
 use endcap::facts::{Facts, FactsConfig};
-use endcap::http::{BodyLimits, Health, Role, Tokens};
+use endcap::http::{BodyLimits, Health, Pairing, Role, Tokens};
 use endcap::packages::gguf::Gguf;
 use endcap::packages::safetensors::Safetensors;
 use endcap::packages::{Card, Catalogue, GenerationDefaults, Manifest};
+use endcap::shoppers::{Shoppers, ShoppersConfig};
 use endcap::skills::chat::{self, ChatTemplate, Message};
 use endcap::skills::clerk::Settings;
 use endcap::skills::pictures::{Announced, Format};
@@ -277,20 +279,26 @@ fn chat_templates() {
 /// model's name.
 fn door(models: Vec<Served>) -> axum::Router {
     let facts = Facts::in_memory(FactsConfig::default()).unwrap();
+    let tokens = Arc::new(Tokens::in_memory().with_fixed("token", Role::Admin, "fuzz"));
     let parts = ServiceParts {
+        pairing: Arc::new(Pairing::new(Arc::clone(&tokens)).0),
         shelf: Arc::new(StillShelf::of(models)),
         facts: facts.clone(),
         skills: Settings::default().into(),
         limits: Limits::default(),
         body: BodyLimits::default(),
         request_timeout: std::time::Duration::from_secs(60),
-        tokens: Arc::new(Tokens::in_memory().with_fixed("token", Role::Admin, "fuzz")),
+        tokens,
         metrics: Arc::new(Metrics::new()),
         health: Arc::new(Health::default()),
         cache: Cache::in_memory(cache::Config::default(), facts.clone(), CacheMetrics::default()),
         search: Arc::new(Search::open(facts, None).unwrap()),
         line: tokio::sync::watch::channel(LineView::off()).1,
         settings: Arc::new(OwnSettings::default()),
+        conversations: Conversations::alone(
+            Shoppers::in_memory(ShoppersConfig::default()).unwrap(),
+        ),
+        acts: Arc::new(Unaudited),
     };
     api::router(Arc::new(Service::new(parts)))
 }

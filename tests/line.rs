@@ -27,16 +27,19 @@ pub(crate) fn enrolled(port: u16) -> tempfile::TempDir {
     let data = data();
     let identity = data.path().join("identity");
     std::fs::create_dir(&identity).unwrap();
-    let enrolment = Enrolment {
+    enrolment(port).write(&identity).unwrap();
+    data
+}
+
+fn enrolment(port: u16) -> Enrolment {
+    Enrolment {
         place: PLACE.parse().unwrap(),
         broker: format!("mqtt://127.0.0.1:{port}"),
         hq: None,
         keys: vec![Believed::of(Role::Director, &director().verifying_key())],
         groups: Vec::new(),
         catalogues: Vec::new(),
-    };
-    enrolment.write(&identity).unwrap();
-    data
+    }
 }
 
 pub(crate) fn free_port() -> u16 {
@@ -205,6 +208,107 @@ fn what_keeps_the_line_from_beginning_keeps_nobody_from_an_answer() {
         assert!(view["trouble"].as_str().is_some_and(|why| !why.is_empty()), "{view}");
         assert_eq!(server.metric("endcap_line_phase", "broken"), 1.0);
     }
+}
+
+#[test]
+fn a_line_that_could_not_begin_is_begun_when_nothing_is_in_its_way_any_more() {
+    type Act = fn(&std::path::Path, port: u16);
+    let cases: [(Act, Act); 2] = [
+        (
+            |data, _| std::fs::write(data.join("state.redb"), "this is no database").unwrap(),
+            |data, _| std::fs::remove_file(data.join("state.redb")).unwrap(),
+        ),
+        (
+            |data, _| std::fs::write(data.join("identity/enrolment.json"), "{").unwrap(),
+            |data, port| enrolment(port).write(&data.join("identity")).unwrap(),
+        ),
+    ];
+    for (damage, mend) in cases {
+        let port = free_port();
+        let data = enrolled(port);
+        damage(data.path(), port);
+        let _hq = Hq::start(port);
+        let server = Server::start_in(data, &[("ENDCAP_LINE_RETRY_S", "0.05")]);
+        let before = line(&server);
+        assert_eq!(before["phase"], "broken", "{before}");
+        assert!(before["next_try_ms"].is_u64() && before["since_ms"].is_u64(), "{before}");
+        let over = json!({"owner": "Ada", "reason": "a test", "lease_s": 60,
+                          "settings": {"cache": {"ask": "off"}}});
+        let lay = || server.ask(Ask::post("/store/v1/config/override", &over)).status;
+        assert_eq!(lay(), 409);
+        mend(server.data(), port);
+        until("the line is not open", || line(&server)["phase"] == "open");
+        assert_eq!(line(&server)["trouble"], Value::Null);
+        assert_eq!(server.metric("endcap_line_phase", "broken"), 0.0);
+        until("settings are still those of the file", || lay() == 200);
+    }
+}
+
+#[test]
+fn what_hq_wants_is_followed_when_nothing_is_in_the_way_any_more() {
+    let port = free_port();
+    let data = enrolled(port);
+    let in_the_way = data.path().join("bundles");
+    std::fs::write(&in_the_way, "no folder").unwrap();
+    let _hq = Hq::start(port);
+    let server = Server::start_in(data, &[("ENDCAP_LINE_RETRY_S", "0.05")]);
+    let is_open_with = |trouble: bool| {
+        let view = line(&server);
+        view["phase"] == "open" && view["trouble"].is_string() == trouble
+    };
+    until("the trouble is not told", || is_open_with(true));
+    std::fs::remove_file(&in_the_way).unwrap();
+    until("it is not tried again", || is_open_with(false));
+}
+
+#[test]
+fn what_persons_do_to_the_box_is_in_its_audit_log() {
+    let port = free_port();
+    let hq = Hq::start(port);
+    let server = Server::start_in(enrolled(port), &[("ENDCAP_LINE_RETRY_S", "0.05")]);
+    let token = |role: &str| {
+        let made = endcap()
+            .args(["token", "create", "--role", role, "--label", "a test", "--data"])
+            .arg(server.data())
+            .output()
+            .unwrap();
+        stdout(&made).trim().to_owned()
+    };
+    let feed = token("feed");
+    let put = |sku: &str, token: &str| {
+        let price = json!({"amount": 3.49, "currency": "USD"}).to_string().into_bytes();
+        let ask = Ask::raw("PUT", &format!("/store/v1/facts/prices/{sku}"), price);
+        let ask = ask.header("content-type", "application/json").token(token);
+        ask.send(server.address()).status
+    };
+    until("the feed's token does not count", || put("1", &feed) == 200);
+    assert_eq!(put("2", admin()), 200);
+    let purge = json!({"product": "2"});
+    assert_eq!(server.ask(Ask::post("/store/v1/cache/purge", &purge)).status, 200);
+    let entries = || -> Vec<Value> {
+        let told = hq.lock().unwrap().told.clone();
+        let blocks = told.into_iter().filter_map(|message| match message {
+            Message::Audit(block) => Some(block),
+            _ => None,
+        });
+        blocks
+            .flat_map(|block| block.entries.iter().map(|e| e.to_vec()).collect::<Vec<_>>())
+            .map(|entry| serde_json::from_slice(&entry).unwrap())
+            .collect()
+    };
+    let of = |act: &str| -> Vec<Value> {
+        entries().into_iter().filter(|entry| entry["act"] == act).collect()
+    };
+    until("acts are missing", || {
+        let made = of("token.made").iter().any(|made| made["role"] == "feed");
+        made && ["cache.purge", "enrolled"].iter().all(|act| !of(act).is_empty())
+    });
+    let puts = of("facts.put");
+    assert_eq!(puts.len(), 1, "what a feed does is no act of a person: {puts:?}");
+    assert_eq!(puts[0]["fact"], "prices:2");
+    assert!(puts[0]["by"].as_str().is_some_and(|by| !by.is_empty() && by != admin()), "{puts:?}");
+    assert_eq!(of("cache.purge")[0]["product"], "2");
+    assert!(entries().iter().all(|entry| !entry.to_string().contains(&feed)));
 }
 
 #[test]

@@ -179,8 +179,7 @@ fn what_the_heap_grows_by() {
 
 #[test]
 fn what_is_counted_for_facts_index_and_vectors_is_what_they_take() {
-    let name =
-        [module_path!().rsplit("::").next().unwrap(), "what_the_heap_grows_by"].join("::");
+    let name = [module_path!().rsplit("::").next().unwrap(), "what_the_heap_grows_by"].join("::");
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", &name, "--nocapture", "--test-threads=1"])
         .output()

@@ -7,6 +7,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use endcap::facts::{UnixSeconds, Zone, sample};
+use endcap::protocol::documents::PackSourceReader;
+use endcap_testing::proxy::Proxy;
+
 use crate::support::{Ask, Server, admin, bare, copy, endcap, stderr, stdout};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -38,7 +42,7 @@ impl Hq {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut user = endcap();
-        user.args(["hq", "user", "add", "Ada", "--role", "admin", "--at"]).arg(folder.path());
+        user.args(["hq", "init", "--admin", "Ada", "--at"]).arg(folder.path());
         let token = done(user);
         let mut process = endcap()
             .args(["hq", "serve", "--broker", "embedded", "--listen", "127.0.0.1:0", "--at"])
@@ -76,11 +80,16 @@ impl Hq {
 
     /// A box of this name with the default model, enrolled and on the line.
     fn open_box(&self, name: &str, package: &Path) -> Server {
+        self.open_box_at(&self.url, name, package)
+    }
+
+    /// The same for a box that finds HQ at this address.
+    fn open_box_at(&self, url: &str, name: &str, package: &Path) -> Server {
         let token = self.tell(&["enroll-token", "store-1", name]);
         let data = bare();
         copy(package, &data.path().join("models/smollm2-135m-instruct"));
         let mut enroll = endcap();
-        enroll.args(["enroll", "--hq", &self.url, "--token", &token, "--data"]);
+        enroll.args(["enroll", "--hq", url, "--token", &token, "--data"]);
         enroll.arg(data.path());
         done(enroll);
         Server::start_in(data, &[])
@@ -223,6 +232,94 @@ fn what_one_box_wrote_is_given_by_another_without_a_model_until_a_fact_changes_o
     for (sku, _) in good.iter().skip(2) {
         assert!(!written(&other, sku).1.contains("hit"), "{sku}");
     }
+}
+
+/// Products of the sample shop, with their prices, as lines to be pushed.
+fn sample(count: usize) -> (Vec<Value>, Vec<Value>) {
+    let lines = sample::lines(UnixSeconds::now(), Zone::System).unwrap();
+    let lines: Vec<Value> =
+        lines.split(|byte| *byte == b'\n').filter_map(|l| serde_json::from_slice(l).ok()).collect();
+    let of = |table: &'static str| lines.iter().filter(move |line| line["table"] == table);
+    let products: Vec<Value> = of("products").take(count).cloned().collect();
+    let is_sold = |price: &&Value| products.iter().any(|product| product["id"] == price["id"]);
+    let prices = of("prices").filter(is_sold).cloned().collect();
+    (products, prices)
+}
+
+/// How many answers a file has, and their bytes before they are packed.
+fn raw(file: &str) -> (usize, usize) {
+    let answers = PackSourceReader::new(std::fs::File::open(file).unwrap(), u64::MAX).unwrap();
+    answers.fold((0, 0), |(count, bytes), answer| (count + 1, bytes + answer.unwrap().len()))
+}
+
+#[test]
+#[ignore = "writes texts for minutes with the default model: tests/run --full"]
+fn a_pack_takes_a_small_part_of_what_it_says() {
+    const PRODUCTS: usize = 40;
+    const CHANGED: usize = 4;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let hq = Hq::start();
+    hq.tell(&["stores", "set", "store-1", "--title", "One"]);
+    let (mut products, prices) = sample(PRODUCTS);
+    hq.push("products", &products);
+    hq.push("prices", &prices);
+    let at = hq.url.strip_prefix("http://").unwrap().parse().unwrap();
+    let wan = runtime.block_on(Proxy::before(at));
+    let maker = hq.open_box("box-a", &package());
+    let other = hq.open_box_at(&format!("http://127.0.0.1:{}", wan.port), "box-b", &package());
+    let id = |product: &Value| product["id"].as_str().unwrap().to_owned();
+    let has = |server: &Server, product: &Value| {
+        let fact = server_fact(server, &id(product));
+        fact["names"] == product["fact"]["names"]
+    };
+    until("the facts are there", || {
+        [&maker, &other].iter().all(|server| has(server, products.last().unwrap()))
+    });
+    let write = |products: &[Value]| {
+        for (product, kind) in
+            products.iter().flat_map(|p| [(p, "description"), (p, "shelf_talker")])
+        {
+            let order = json!({ "sku": id(product), "kind": kind, "length": "medium" });
+            let answer = maker.ask(Ask::post(COPY, &order));
+            assert!([200, 409].contains(&answer.status), "{}", answer.text());
+        }
+    };
+    let publish = |epoch: u64| {
+        let file = hq.folder.path().join(format!("{epoch}.pack"));
+        let file = file.to_str().unwrap();
+        cache(&maker, &["export", file, "--routes", "copy", "--min-asked", "1"]);
+        let before = wan.passed();
+        hq.tell(&["cache", "publish", file, "--name", "copy", "--box", "store-1/box-b"]);
+        until("the pack is there", || pack_epoch(&other) == Some(epoch));
+        let passed = wan.passed().since(before);
+        let listed = hq.json(&["cache", "list"]);
+        let pack = listed.as_array().unwrap().iter().find(|pack| pack["epoch"] == epoch).unwrap();
+        let (answers, bytes) = raw(file);
+        eprintln!(
+            "pack {epoch}: {answers} answers, {bytes} bytes raw, {} as the file, {} whole, {} as a \
+             delta; over the WAN {passed:?}",
+            std::fs::metadata(file).unwrap().len(),
+            pack["whole_bytes"],
+            pack["delta_bytes"],
+        );
+        let whole = pack["whole_bytes"].as_u64().unwrap();
+        let delta = pack["delta_bytes"].as_u64();
+        (answers, bytes as u64, whole, delta)
+    };
+    write(&products);
+    let (answers, bytes, whole, none) = publish(1);
+    assert!(answers > PRODUCTS / 10, "the model wrote too little: {answers}");
+    assert!(whole < bytes && none.is_none());
+    for product in products.iter_mut().take(CHANGED) {
+        product["fact"]["names"]["en"] = json!(format!("New {}", id(product)));
+    }
+    hq.push("products", &products[..CHANGED]);
+    until("the changes are there", || {
+        products[..CHANGED].iter().all(|product| has(&maker, product))
+    });
+    write(&products[..CHANGED]);
+    let (_, _, whole, delta) = publish(2);
+    assert!(delta.is_some_and(|delta| delta * 2 < whole), "{delta:?} of {whole}");
 }
 
 fn server_fact(server: &Server, sku: &str) -> Value {

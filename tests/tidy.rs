@@ -12,7 +12,7 @@ const LEAVES: [&str; 2] = ["telemetry", "units"];
 const NO_ROOMS: [&str; 3] = ["lib", "main", "testing"];
 
 /// What a room may use besides the leaves. A new edge is a commit of its own with its reason.
-const MAY_USE: [(&str, &[&str]); 18] = [
+const MAY_USE: [(&str, &[&str]); 20] = [
     ("units", &[]),
     ("telemetry", &["engine"]),
     ("engine", &[]),
@@ -26,8 +26,10 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ("http", &[]),
     ("hq", &["facts", "http", "protocol", "state", "sync"]),
     ("privacy", &[]),
-    ("skills", &["cache", "engine", "facts", "privacy"]),
-    ("api", &["cache", "engine", "facts", "http", "privacy", "skills"]),
+    ("shoppers", &["privacy"]),
+    ("audit", &["shoppers"]),
+    ("skills", &["cache", "engine", "facts", "privacy", "shoppers"]),
+    ("api", &["cache", "engine", "facts", "http", "privacy", "shoppers", "skills"]),
     ("config", &["api", "cache", "engine", "facts", "http", "protocol", "skills", "state", "sync"]),
     (
         "app",
@@ -42,6 +44,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
             "packages",
             "protocol",
             "reconcile",
+            "shoppers",
             "skills",
             "state",
             "sync",

@@ -21,6 +21,7 @@ use endcap_engine as engine;
 use endcap_facts as facts;
 use endcap_http as http;
 use endcap_privacy as privacy;
+use endcap_shoppers as shoppers;
 use endcap_skills as skills;
 use endcap_telemetry as telemetry;
 use endcap_units as units;
@@ -36,6 +37,7 @@ mod meaning;
 mod openai;
 mod openapi;
 mod operations;
+mod pages;
 mod query;
 mod repository;
 pub mod routes;
@@ -49,8 +51,10 @@ mod voice;
 pub use meaning::Meaning;
 pub use routes::router;
 pub use service::{
-    Defaults, Limits, LoadedFiles, Served, ServedModel, ServedNetwork, Service, ServiceParts,
+    Conversations, Defaults, Limits, LoadedFiles, Served, ServedModel, ServedNetwork, Service,
+    ServiceParts,
 };
+pub use store::acts::{Act, ActError, Acts, Unaudited};
 pub use store::config::{
     ConfigView, HqSettings, OverrideRequest, OverrideSettings, OverrideView, OwnSettings,
     RefusedSettings, SettingView, Settings, SettingsError,

@@ -1,6 +1,8 @@
 //! Every route as data, and the router made of it.
 
 mod arrays;
+mod conversations;
+mod devices;
 mod facts;
 
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::{Schema, SchemaGenerator};
 
 use super::service::Service;
-use super::{openai, operations, store, text, vision};
+use super::{openai, operations, pages, store, text, vision};
 use crate::http::{Access, Problem};
 
 /// How a type is described.
@@ -30,6 +32,8 @@ pub(super) enum Content {
     JsonOrBinary(Described),
     /// Text of this media type.
     Text(&'static str),
+    /// Bytes of whatever media type the name has.
+    File,
     /// A PNG, or JSON of this form where it is asked for.
     PngOrJson(Described),
     /// Events of this form, for as long as somebody listens.
@@ -121,16 +125,17 @@ impl RouteMethod {
     }
 }
 
-fn of<T: schemars::JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+pub(super) fn of<T: schemars::JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
 }
 
 /// Every route there is.
 pub fn all() -> impl Iterator<Item = &'static Route> {
-    ROUTES.iter().chain(facts::ROUTES).chain(arrays::ROUTES)
+    let people = conversations::ROUTES.iter().chain(devices::ROUTES);
+    ROUTES.iter().chain(facts::ROUTES).chain(arrays::ROUTES).chain(people).chain(pages::ROUTES)
 }
 
-/// Every route but those of [`facts`] and [`arrays`]. `/metrics` tells of load and model names, so it takes a token of role
+/// Every route but those of the files beside this one. `/metrics` tells of load and model names, so it takes a token of role
 /// metrics or admin; `/openapi.json` says nothing that the documentation does not, so it is public.
 static ROUTES: &[Route] = &[
     Route {

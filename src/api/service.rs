@@ -11,9 +11,11 @@ use crate::cache::{Cache, Maker};
 use crate::engine::{EngineError, Model, Network, Sampling, TokenId, Tokenizer};
 use crate::facts::Facts;
 use crate::facts::search::Search;
-use crate::http::{BodyLimits, Health, Problem, Tokens};
+use crate::http::{BodyLimits, Health, Pairing, Problem, Tokens};
+use crate::shoppers::Shoppers;
 use crate::skills::chat::ChatTemplate;
 use crate::skills::clerk::{Clerk, ClerkParts};
+use crate::skills::concierge::{Auditor, Concierge, ConciergeParts, Desk, House, Orders};
 use crate::skills::guard::Terms;
 use crate::skills::heads::Head;
 use crate::skills::live::Live;
@@ -24,6 +26,7 @@ use super::error;
 use super::inference::TensorMemory;
 use super::meaning::Meaning;
 use super::shelf::{Lease, Lent, Ports, Shelf, Wanted};
+use super::store::acts::Acts;
 use super::store::config::Settings;
 use super::store::line::LineView;
 use super::voice::ShelfVoice;
@@ -246,6 +249,8 @@ pub struct ServiceParts {
     pub request_timeout: Duration,
     /// Who may ask.
     pub tokens: Arc<Tokens>,
+    /// Who gives devices theirs.
+    pub pairing: Arc<Pairing>,
     /// What `/metrics` shows.
     pub metrics: Arc<Metrics>,
     /// What the health routes show.
@@ -258,6 +263,31 @@ pub struct ServiceParts {
     pub line: watch::Receiver<LineView>,
     /// Settings that may change while the server runs.
     pub settings: Arc<dyn Settings>,
+    /// Who writes down what persons do.
+    pub acts: Arc<dyn Acts>,
+    /// Whoever takes part in conversations.
+    pub conversations: Conversations,
+}
+
+/// What conversations need besides facts and models.
+pub struct Conversations {
+    /// Where they are kept.
+    pub shoppers: Shoppers,
+    /// What the chain decides about its assistant.
+    pub house: House,
+    /// The retailer's order system, where there is one.
+    pub orders: Option<Arc<dyn Orders>>,
+    /// Whoever calls an associate, where somebody does.
+    pub desk: Option<Arc<dyn Desk>>,
+    /// Whoever keeps records of answers, where somebody does.
+    pub auditor: Option<Arc<dyn Auditor>>,
+}
+
+impl Conversations {
+    /// With nobody but the assistant.
+    pub fn alone(shoppers: Shoppers) -> Self {
+        Self { shoppers, house: House::default(), orders: None, desk: None, auditor: None }
+    }
 }
 
 /// What the routes share.
@@ -265,16 +295,19 @@ pub struct Service {
     pub(super) shelf: Arc<dyn Shelf>,
     pub(super) facts: Facts,
     pub(super) clerk: Arc<Clerk>,
+    pub(super) concierge: Concierge,
     pub(super) limits: Limits,
     pub(super) body: BodyLimits,
     pub(super) request_timeout: Duration,
     pub(super) tokens: Arc<Tokens>,
+    pub(super) pairing: Arc<Pairing>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) health: Arc<Health>,
     pub(super) cache: Cache,
     pub(super) search: Arc<Search>,
     pub(super) line: watch::Receiver<LineView>,
     pub(super) settings: Arc<dyn Settings>,
+    pub(super) acts: Arc<dyn Acts>,
     pub(super) meaning: Meaning,
     /// What the shop decides about its skills.
     skills: Live,
@@ -301,11 +334,15 @@ impl Service {
             settings: parts.skills.clone(),
             metrics: parts.metrics.skills().clone(),
         }));
+        let Conversations { shoppers, house, orders, desk, auditor } = parts.conversations;
+        let concierge =
+            ConciergeParts { clerk: Arc::clone(&clerk), shoppers, house, orders, desk, auditor };
         Self {
             meaning: Meaning::new(Arc::clone(&parts.shelf)),
             shelf: parts.shelf,
             facts: parts.facts,
             clerk,
+            concierge: Concierge::new(concierge),
             skills: parts.skills,
             blocked: Blocked::default(),
             pictures: Arc::new(Semaphore::new(permits(parts.limits.max_picture_pixels as u64))),
@@ -314,12 +351,14 @@ impl Service {
             body: parts.body,
             request_timeout: parts.request_timeout,
             tokens: parts.tokens,
+            pairing: parts.pairing,
             metrics: parts.metrics,
             health: parts.health,
             cache: parts.cache,
             search: parts.search,
             line: parts.line,
             settings: parts.settings,
+            acts: parts.acts,
             preparing: Arc::new(Semaphore::new(cores)),
             batches: Arc::new(Semaphore::new(MAX_BATCHES)),
         }

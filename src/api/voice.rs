@@ -13,7 +13,7 @@ use super::shelf::{Lease, Lent, Manner, Presence, Shelf, Shelved};
 use crate::engine::{Constraint, EngineError, Request, TokenId};
 use crate::skills::chat::TemplateError;
 use crate::skills::embedding::normalise;
-use crate::skills::voice::{self, Speaker, Speech, Utterance};
+use crate::skills::voice::{self, Silence, Speaker, Speech, Utterance};
 
 /// A question waits this long for its meaning; then only its words count.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -124,7 +124,7 @@ impl Speaker for LentSpeaker {
         self.0.model.report().multiply_adds_per_token
     }
 
-    fn say(&self, utterance: Utterance) -> BoxFuture<'_, Result<Speech, EngineError>> {
+    fn say(&self, utterance: Utterance) -> BoxFuture<'_, Result<Speech, Silence>> {
         let served = self.0.clone();
         async move {
             let model = served.clone();
@@ -145,7 +145,7 @@ impl Speaker for LentSpeaker {
 }
 
 /// Writes the prompt and makes the form ready, which takes milliseconds.
-fn prepare(served: &ServedModel, utterance: Utterance) -> Result<Request, EngineError> {
+fn prepare(served: &ServedModel, utterance: Utterance) -> Result<Request, Silence> {
     let constraint: Option<Constraint> = match &utterance.form {
         Some(form) => {
             let made = served.model.constrain(form);
@@ -165,17 +165,14 @@ fn prepare(served: &ServedModel, utterance: Utterance) -> Result<Request, Engine
     })
 }
 
-fn prompt(served: &ServedModel, utterance: &Utterance) -> Result<Vec<TokenId>, EngineError> {
-    let internal = |why: String| EngineError::Internal(why);
+fn prompt(served: &ServedModel, utterance: &Utterance) -> Result<Vec<TokenId>, Silence> {
     let template = served.template.as_ref();
-    let template = template.ok_or_else(|| internal("the model has no chat template".to_owned()))?;
+    let template = template
+        .ok_or_else(|| EngineError::Internal("the model has no chat template".to_owned()))?;
     let tokenizer = served.model.tokenizer();
     let text = template.prompt(&utterance.messages, |typed| tokenizer.guard(typed));
-    let text = text.map_err(|error| {
-        tell(served, &error);
-        internal(error.to_string())
-    });
-    tokenizer.encode(&text?, true)
+    let text = text.inspect_err(|error| tell(served, error))?;
+    Ok(tokenizer.encode(&text, true)?)
 }
 
 /// Tells whoever judges the package that its template did not write a prompt.

@@ -15,6 +15,8 @@
 //! **Not here**: what the rooms do; who started the server.
 
 mod bundles;
+mod connector;
+mod conversations;
 mod error;
 mod headquarters;
 mod line;
@@ -37,7 +39,7 @@ use crate::cache::Cache;
 use crate::config::Config;
 use crate::facts::Facts;
 use crate::facts::search::{Search, SearchError};
-use crate::http::{Health, HttpError, Listener, Tokens};
+use crate::http::{Health, HttpError, Listener, Pairing, Tokens};
 use crate::skills::live::Live;
 use crate::telemetry::{self, Metrics};
 
@@ -98,16 +100,23 @@ pub async fn run(
     beside.spawn(memory::keep(held, facts.clone(), Arc::clone(&search)));
     beside.spawn(recalls::follow(facts.clone(), Arc::<PackageShelf>::clone(&shelf)));
     beside.spawn(cache.clone().follow_facts());
+    let tokens = Arc::new(tokens);
     let skills = Live::from(config.skills.clone());
+    let (pairing, acts) = Pairing::new(Arc::clone(&tokens));
+    let pairing = Arc::new(pairing);
     let looked_at = line::LookedAt {
         metrics: Arc::clone(&metrics),
         facts: facts.clone(),
         cache: cache.clone(),
         shelf: Arc::<PackageShelf>::clone(&shelf),
         warned,
+        devices: line::Devices { pairing: Arc::clone(&pairing), tokens: Arc::clone(&tokens), acts },
         in_force: InForce { skills: skills.clone(), cache: cache.clone(), levels },
     };
     let line = Line::start(&config, looked_at).await;
+    let conversations = conversations::open(&config).await?;
+    beside.spawn(conversations::sweep(conversations.shoppers.clone()));
+    let shoppers = conversations.shoppers.clone();
     let service = Service::new(ServiceParts {
         shelf: Arc::<PackageShelf>::clone(&shelf),
         facts,
@@ -115,13 +124,16 @@ pub async fn run(
         limits: config.limits,
         body: config.server.body,
         request_timeout: config.server.request_timeout,
-        tokens: Arc::new(tokens),
+        tokens,
+        pairing,
         metrics: Arc::clone(&metrics),
         health: Arc::clone(&health),
         cache: cache.clone(),
         search,
         line: line.view(),
         settings: line.settings(),
+        acts: line.acts(),
+        conversations,
     });
     let idle = only_these(Arc::clone(&shelf));
     beside.spawn(cache.clone().work_at_night(service.maker(), idle));
@@ -133,7 +145,7 @@ pub async fn run(
     shelf.shut_down();
     beside.shutdown().await;
     // A panic in there was told by its thread.
-    let _ = tokio::task::spawn_blocking(move || cache.flush()).await;
+    let _ = tokio::task::spawn_blocking(move || (cache.flush(), shoppers.flush())).await;
     tracing::info!(cut = drained.cut, "stopped");
     Ok(())
 }

@@ -43,6 +43,7 @@ mod key;
 mod look;
 mod night;
 mod packs;
+mod purges;
 mod report;
 mod room;
 mod scope;

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use super::clock::now_ms;
 use super::exact::Found;
+use super::purges::Meant;
 use super::room::Reason;
 use super::tidy::{Dropped, about};
 use super::{Cache, Cost, Failure, How, Kept, PackMark, PackState, Provenance, Scope, id};
@@ -88,6 +89,8 @@ pub enum Purge {
     Product(String),
     /// Answers of a package.
     Model(String),
+    /// Answers of one scope, such as a shopper's.
+    Scope(Scope),
 }
 
 impl Purge {
@@ -143,7 +146,11 @@ impl Cache {
     /// restart once [`Self::flush`] has returned.
     pub fn purge(&self, purge: &Purge) -> Dropped {
         let inner = &self.0;
-        inner.count_purge();
+        inner.count_purge(match purge {
+            Purge::Fact(name) => Meant::of([name.clone()]),
+            Purge::Product(sku) => Meant::of(about(sku)),
+            Purge::All | Purge::Answer(_) | Purge::Model(_) | Purge::Scope(_) => Meant::Anything,
+        });
         self.purge_of_packs(purge);
         match purge {
             Purge::All => {
@@ -168,6 +175,11 @@ impl Cache {
             }
             Purge::Model(model) => {
                 let of = |found: &Found| &found.head.provenance.model == model;
+                let found: Vec<_> = inner.exact.all().into_iter().filter(of).collect();
+                self.purge_found(&found)
+            }
+            Purge::Scope(scope) => {
+                let of = |found: &Found| found.head.scope == *scope;
                 let found: Vec<_> = inner.exact.all().into_iter().filter(of).collect();
                 self.purge_found(&found)
             }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
 use super::clock::now_ms;
@@ -11,6 +10,7 @@ use super::exact::{Exact, Found, Kept, Room};
 use super::flight::{Flight, Landed, Tower};
 use super::night::{Night, Past};
 use super::packs::Packs;
+use super::purges::{Meant, Purges};
 use super::semantic::{Calibration, Semantic, Vector};
 use super::store::{Disk, Store};
 use super::tidy::Recalled;
@@ -36,7 +36,7 @@ pub(super) struct Inner {
     pub(super) packs: Packs,
     pub(super) recalled: Recalled,
     flights: Mutex<HashMap<Key, Arc<Flight>>>,
-    purges: AtomicU64,
+    purges: Purges,
 }
 
 /// Why entries are gone, as metrics have it.
@@ -204,7 +204,7 @@ impl Inner {
             packs: Packs::default(),
             recalled: Recalled::default(),
             flights: Mutex::default(),
-            purges: AtomicU64::new(0),
+            purges: Purges::default(),
         }
     }
 
@@ -212,15 +212,15 @@ impl Inner {
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How often entries were purged or recalled. What was begun before the last time is not kept,
-    /// as it may stand on what was meant.
+    /// How often entries were purged or recalled. What was begun before and was meant is not kept: what
+    /// it stands on may not have been known then.
     pub(super) fn purges(&self) -> u64 {
-        self.purges.load(Ordering::SeqCst)
+        self.purges.count()
     }
 
     /// Comes before entries are looked through for those that are meant.
-    pub(super) fn count_purge(&self) {
-        self.purges.fetch_add(1, Ordering::SeqCst);
+    pub(super) fn count_purge(&self, meant: Meant) {
+        self.purges.add(meant);
         self.night.forget_dead();
     }
 
@@ -304,12 +304,13 @@ impl Inner {
         if let (None, Some(meaning)) = (question, &meaning) {
             self.semantic.take_up(ask.key, ask.scope, meaning);
         }
-        if let Some(store) = &self.store {
+        // What is one person's is in memory only: a page of a file outlives what was deleted in it.
+        if let Some(store) = self.store.as_ref().filter(|_| !ask.scope.is_personal()) {
             store.keep(&found, &events, meaning);
         }
         self.forget(&gone, Reason::Evicted);
         self.tell_kept();
-        if flight.purges() != self.purges() {
+        if self.purges.meant_since(flight.purges(), &found.head.record) {
             self.bury(&found.head, Reason::Purged);
         }
     }

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::exact::Found;
+use super::purges::Meant;
 use super::room::{Inner, Reason};
 use super::{Cache, Failure};
 use crate::facts::{Collection, Event, EventKind, FactId, Name, Record, Revision, Standing, Table};
@@ -153,7 +154,7 @@ impl Inner {
 
     /// Forgets what stands on any of these facts, and ends what is being made of them.
     pub(super) fn drop_standing_on(&self, names: &HashSet<Name>, reason: Reason) -> Dropped {
-        self.count_purge();
+        self.count_purge(Meant::Facts(names.clone()));
         let list: Vec<Name> = names.iter().cloned().collect();
         let gone = self.exact.remove_standing_on(&list);
         let keys: Vec<_> = gone.iter().map(|found| found.head.key).collect();

@@ -55,9 +55,13 @@ impl Beside {
         }
     }
 
-    /// Whether it ended by itself.
-    pub(super) fn is_over(&mut self) -> bool {
-        !matches!(self.child.try_wait(), Ok(None))
+    /// How it ended, where it did by itself.
+    pub(super) fn over(&mut self) -> Option<String> {
+        match self.child.try_wait() {
+            Ok(None) => None,
+            Ok(Some(status)) => Some(status.to_string()),
+            Err(error) => Some(error.to_string()),
+        }
     }
 
     /// Ends it, and waits until it has.

@@ -1,6 +1,7 @@
 //! Whom commands ask where neither a flag nor the environment says it: a file of the data folder that
 //! only its owner may read. `endcap demo` writes it, and removes it at its end.
 
+use std::fmt;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -20,6 +21,12 @@ pub(super) struct Known {
     pub(super) token: String,
 }
 
+impl fmt::Debug for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Known").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
 /// The server and the headquarters that are asked.
 #[derive(Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -28,6 +35,9 @@ pub(super) struct Context {
     pub(super) server: Option<Known>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) hq: Option<Known>,
+    /// What of it does not run although it should.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) troubles: Vec<String>,
 }
 
 impl Context {
@@ -79,7 +89,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert!(Context::read(folder.path()).unwrap() == Context::default());
         let known = Known { url: "http://127.0.0.1:1".to_owned(), token: "secret".to_owned() };
-        let context = Context { server: None, hq: Some(known) };
+        let context = Context { hq: Some(known), ..Context::default() };
         context.write(folder.path()).unwrap();
         assert!(Context::read(folder.path()).unwrap() == context);
         let mode = folder.path().join(FILE).metadata().unwrap().permissions().mode();

@@ -7,7 +7,9 @@ mod folder;
 mod greeting;
 mod headquarters;
 mod line;
+mod process;
 mod shop;
+mod watch;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -34,6 +36,7 @@ use folder::Folder;
 use greeting::Greeting;
 use headquarters::Headquarters;
 use line::{Broker, Wanted};
+use watch::Watch;
 
 /// The name of whatever model answers, which bundles take over.
 const ALIAS: &str = "assistant";
@@ -181,15 +184,15 @@ impl Demo {
             broker: broker.url(),
             facts,
         };
-        let line = tokio::spawn(broker.follow(stop.clone()));
+        let watch = Watch { broker, hq, data_dir: data_dir.clone() };
+        let watched = tokio::spawn(watch.run(stop.clone()));
         let kept = data_dir.clone();
         let served =
             app::run(config, tokens, |started| begin(started, token, greeting, &kept)).await;
-        Context::remove(&data_dir);
         // Only now: the store has said goodbye.
-        hq.end().await;
         stop.cancel();
-        let _ = line.await;
+        let _ = watched.await;
+        Context::remove(&data_dir);
         Ok(served?)
     }
 }
@@ -197,7 +200,11 @@ impl Demo {
 /// Lets commands find the demo, and greets once the shop's facts are there.
 fn begin(started: &Started, token: String, greeting: Greeting, data_dir: &Path) {
     let server = Known { url: started.url.clone(), token };
-    let context = Context { server: Some(server.clone()), hq: Some(greeting.hq.clone()) };
+    let context = Context {
+        server: Some(server.clone()),
+        hq: Some(greeting.hq.clone()),
+        ..Context::default()
+    };
     if let Err(error) = context.write(data_dir) {
         output::note(&format!("note: commands do not find this demo by themselves: {error:#}"));
     }

@@ -53,17 +53,20 @@ impl Place {
         exchange(&client(None)?, Some(&token), method, &url, complete).await
     }
 
+    /// What is known of a running demo, where no other server is named.
+    pub(super) fn context(&self, sources: &Sources) -> anyhow::Result<Context> {
+        match self.server {
+            Some(_) => Ok(Context::default()),
+            None => Context::read(&config::load(sources)?.data_dir),
+        }
+    }
+
     /// Where a path is, and who asks.
     fn address(&self, sources: &Sources, path: &str) -> anyhow::Result<(String, String)> {
-        let (server, known) = match &self.server {
-            Some(server) => (server.clone(), None),
-            None => {
-                let config = config::load(sources)?;
-                match Context::read(&config.data_dir)?.server {
-                    Some(Known { url, token }) => (url, Some(token)),
-                    None => (format!("http://{}", config.server.listen), None),
-                }
-            }
+        let (server, known) = match (&self.server, self.context(sources)?.server) {
+            (Some(server), _) => (server.clone(), None),
+            (None, Some(Known { url, token })) => (url, Some(token)),
+            (None, None) => (format!("http://{}", config::load(sources)?.server.listen), None),
         };
         let token = self.token.as_deref().or(sources.token()).or(known.as_deref()).context(
             "an admin token is needed, in ENDCAP_TOKEN; `endcap token create --role admin` makes one",

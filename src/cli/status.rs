@@ -27,7 +27,10 @@ impl Status {
         if self.json {
             return output::json(&answer);
         }
-        Ok(output::line(&told(&answer, UnixMillis::now().0))?)
+        let troubles = self.place.context(&common.sources())?.troubles;
+        let of_demo = troubles.iter().map(|trouble| format!("\ndemo         {trouble}"));
+        let shown = told(&answer, UnixMillis::now().0) + &of_demo.collect::<String>();
+        Ok(output::line(&shown)?)
     }
 }
 

@@ -29,6 +29,9 @@ impl Hq {
                UNION ALL
                SELECT place, 'bundle', version FROM wishes
                UNION ALL
+               SELECT e.place, l.document, l.version FROM lately l
+               JOIN nodes e ON l.target = e.tenant || '/*'
+               UNION ALL
                SELECT m.place, l.document, l.version FROM lately l
                CROSS JOIN groups g JOIN members m ON m.tenant = g.tenant AND m.grp = g.name
                WHERE l.target = g.tenant || '/grp/' || g.name)

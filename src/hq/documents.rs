@@ -68,7 +68,8 @@ pub struct DesiredRow {
     pub document: String,
     /// Its version; ascends over all of a tenant's targets.
     pub version: u64,
-    /// For whom: `tenant/store/node`, `tenant/grp/group`, or the boxes of `deployment:N`.
+    /// For whom: `tenant/store/node`, `tenant/grp/group`, the boxes of `deployment:N`, or `tenant/*` for
+    /// every box.
     pub target: String,
     /// SHA-256 of its bytes.
     pub digest: String,
@@ -144,8 +145,8 @@ fn pointer(target: Target, row: DesiredColumns) -> Result<Pointer, HqError> {
     })
 }
 
-/// The newest version of each document that is wanted of a node, whether for itself or for one of its
-/// groups; what has expired is left out.
+/// The newest version of each document that is wanted of a node, whether for itself, for one of its
+/// groups or for every box; what has expired is left out.
 pub(super) async fn newest_for(
     change: &mut Transaction,
     place: &Place,
@@ -155,7 +156,7 @@ pub(super) async fn newest_for(
     let select = format!(
         "SELECT {DESIRED_COLUMNS} FROM desired JOIN (
            SELECT document AS kind, max(version) AS newest FROM desired WHERE target IN (
-             SELECT CAST($2 AS TEXT) UNION ALL
+             SELECT CAST($2 AS TEXT) UNION ALL SELECT CAST($1 AS TEXT) || '/*' UNION ALL
              SELECT tenant || '/grp/' || grp FROM members WHERE place = $2)
            GROUP BY document) last
          ON tenant = $1 AND document = kind AND version = newest"

@@ -5,7 +5,9 @@ use futures_util::StreamExt as _;
 use super::documents::Draft;
 use super::error::HqError;
 use super::service::Hq;
-use crate::protocol::documents::{Bundle, ConfigDoc, PackIndex, artefact_path};
+use crate::protocol::documents::{
+    Bundle, BundleFile, ConfigDoc, GuardRules, PackIndex, Part, PartKind, artefact_path,
+};
 use crate::protocol::limits::{MAX_DOCUMENT_BYTES, MAX_INLINE_BYTES};
 use crate::protocol::{Contents, Digest, Document, ProtocolError, Target};
 use crate::sync::{Believed, KeysDoc};
@@ -121,8 +123,22 @@ impl Hq {
                 let why = format!("{}/{path} has {size_bytes} bytes, not {said}", part.name);
                 return Err(HqError::Value { field: "contents", why });
             }
+            if part.kind == PartKind::GuardRules {
+                self.require_rules(part, file).await?;
+            }
         }
         Ok(())
+    }
+
+    /// Rules that no program could read are refused here, and not by each box.
+    async fn require_rules(&self, part: &Part, file: &BundleFile) -> Result<(), HqError> {
+        let artefact = &file.artefact;
+        let bytes = self.small_artefact(artefact.digest, artefact.size_bytes).await?;
+        let wrong = |error: ProtocolError| {
+            let why = format!("{}/{}: {error}", part.name, file.path);
+            HqError::Value { field: "contents", why }
+        };
+        GuardRules::parse(&bytes).map(drop).map_err(wrong)
     }
 
     /// Whatever a box may fetch of a pack must be here before one is sent for it.

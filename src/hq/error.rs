@@ -54,6 +54,9 @@ pub enum HqError {
         #[source]
         source: std::io::Error,
     },
+    /// A folder in which HQ was never made.
+    #[error("there is no HQ in {0}; `endcap hq init` makes one")]
+    NotThere(PathBuf),
     /// A key's file is no key.
     #[error("the key in {path} cannot be used: {why}")]
     Key {
@@ -83,6 +86,9 @@ pub enum HqError {
         "`{0}` was revoked, and the broker may still know its certificate: a replacement takes another name"
     )]
     Revoked(crate::protocol::Place),
+    /// Something is to be said to a box that was revoked.
+    #[error("`{0}` was revoked: it hears nothing from HQ any more")]
+    Gone(crate::protocol::Place),
     /// A line of facts that cannot be taken.
     #[error("line {line}: {why}")]
     Line {
@@ -100,6 +106,17 @@ pub enum HqError {
     /// It does not fit what goes over the line.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
+    /// A catalogue that nobody asked to be made.
+    #[error("there is no catalogue `{name}`; there are: {known}. `create` makes one")]
+    NoCatalogue {
+        /// As asked for.
+        name: String,
+        /// Those that are there.
+        known: String,
+    },
+    /// Nobody could make users any more.
+    #[error("{0} is the last admin; make another one first")]
+    LastAdmin(String),
     /// There is none of that name.
     #[error("there is no {what} `{name}`")]
     Unknown {

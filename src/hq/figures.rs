@@ -17,6 +17,7 @@ pub(super) struct Tally {
     pub(super) taken: AtomicU64,
     pub(super) laid_aside: AtomicU64,
     pub(super) strange: AtomicU64,
+    pub(super) too_many: AtomicU64,
     pub(super) answers: AtomicU64,
 }
 
@@ -56,6 +57,7 @@ impl Hq {
             taken: of(&self.tally.taken),
             laid_aside: of(&self.tally.laid_aside),
             strange: of(&self.tally.strange),
+            too_many: of(&self.tally.too_many),
             answers: of(&self.tally.answers),
         })
     }

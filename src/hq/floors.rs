@@ -1,9 +1,14 @@
 //! Numbers that are never given out twice, though HQ was put back from an older copy.
 //!
 //! A copy does not know what was given out after it was made, and boxes take nothing under a number
-//! that they know. So HQ leaves out as many numbers as may have been given while it knows nothing of
-//! its own life ([`Hq::begin`]), and learns from what boxes say they have ([`Batch::learn`]). Commands
-//! are counted in a ledger that begins anew with each start.
+//! that they know. Nothing tells a copy of a moment ago from the database itself, so each start leaves
+//! out a number for each millisecond since HQ last noted that it lives ([`Hq::begin`]): more than can
+//! have been given, as each is a change on the disk. Where the clock was wrong, HQ learns from what boxes
+//! say they have ([`Batch::learn`]). What it wants of a box that has a later number for something which
+//! was lost with the copy, it wants anew ([`Batch::wanted`]). Commands are counted in a ledger that
+//! begins anew with each start.
+
+use std::collections::BTreeMap;
 
 use super::acts::{self, Actor};
 use super::clock::now;
@@ -17,32 +22,33 @@ use crate::protocol::{Digest, Document, Label, Ledger, Place};
 
 /// The floor of all epochs of a tenant's facts.
 const FACTS: &str = "facts";
-/// HQ that knows nothing of its life for so long may be a copy.
+/// An absence of such a length is told.
 const AWAY_MS: u64 = 10 * 60 * 1000;
-/// So far beyond what HQ has given out a box is believed: a number for each second of three years.
-const MAX_AHEAD: u64 = 100_000_000;
+/// Numbers that a start leaves out at least, for clocks that are set meanwhile.
+const LEAST_LEFT_OUT: u64 = 60_000;
+/// No number beyond this is believed to be HQ's, so that no box uses them up. JSON is exact up to it.
+pub(super) const MAX_BELIEVED: u64 = 1 << 53;
 /// The setting that says when HQ was last alive, and the one with the ledger of commands.
 const ALIVE: &str = "alive_ms";
 const LEDGER: &str = "ledger";
 
 impl Hq {
-    /// Begins to serve: commands get a new ledger, and where HQ knows nothing of the last ten minutes
-    /// or more, a number for each second since is left out of every document and of the facts.
+    /// Begins to serve: commands get a new ledger, and numbers are left out of every document and of the
+    /// facts, as the database may be a copy.
     pub async fn begin(&self) -> Result<(), HqError> {
         let now = now();
         let mut change = self.database.begin().await?;
         set(&mut change, LEDGER, &Ledger(random()?).to_string()).await?;
         let alive = setting(&mut change, ALIVE).await?.and_then(|text| text.parse::<u64>().ok());
-        let away_ms = alive.map_or(0, |alive| now.0.saturating_sub(alive));
-        if away_ms >= AWAY_MS {
-            let seconds = away_ms / 1000;
-            tracing::info!(
-                seconds,
-                "HQ was away or was put back from a copy; numbers are left out"
-            );
-            leave_out(&mut change, seconds).await?;
-            let told = format!("{seconds} s");
-            acts::record(&mut change, &Actor::local(), "hq.away", "", &told).await?;
+        if let Some(alive) = alive {
+            let away_ms = now.0.abs_diff(alive);
+            leave_out(&mut change, away_ms.max(LEAST_LEFT_OUT)).await?;
+            if away_ms >= AWAY_MS {
+                let seconds = away_ms / 1000;
+                tracing::info!(seconds, "HQ was away or was put back from a copy");
+                let told = format!("{seconds} s");
+                acts::record(&mut change, &Actor::local(), "hq.away", "", &told).await?;
+            }
         }
         set(&mut change, ALIVE, &now.0.to_string()).await?;
         commit(change).await
@@ -58,14 +64,28 @@ impl Hq {
 
 /// Raises the floor of every document and of all facts by so many numbers.
 async fn leave_out(change: &mut Transaction, numbers: u64) -> Result<(), HqError> {
-    let select = "SELECT tenant, document, max(version) FROM desired GROUP BY tenant, document
-         UNION ALL SELECT tenant, 'facts', max(applied) FROM catalogues GROUP BY tenant";
+    let select = "SELECT t.name, last.document, max(last.version) FROM tenants t JOIN (
+           SELECT tenant, document, version FROM desired
+           UNION ALL SELECT tenant, 'facts', applied FROM catalogues
+           UNION ALL SELECT tenant, name, version FROM floors) last ON last.tenant = t.name
+         GROUP BY t.name, last.document";
     let rows: Vec<(String, String, i64)> = sqlx::query_as(select)
         .fetch_all(&mut **change)
         .await
         .map_err(HqError::database("reading versions"))?;
-    for (tenant, name, version) in rows {
-        raise(change, &tenant, &name, uint(version).saturating_add(numbers)).await?;
+    let known: BTreeMap<(String, String), u64> =
+        rows.into_iter().map(|(tenant, name, last)| ((tenant, name), uint(last))).collect();
+    let tenants: Vec<(String,)> = sqlx::query_as("SELECT name FROM tenants")
+        .fetch_all(&mut **change)
+        .await
+        .map_err(HqError::database("reading tenants"))?;
+    // A document of which the copy has no version may have got its first one after it was made.
+    for (tenant,) in tenants {
+        for document in Document::ALL {
+            let name = document.as_str().to_owned();
+            let last = known.get(&(tenant.clone(), name.clone())).copied().unwrap_or(0);
+            raise(change, &tenant, &name, last.saturating_add(numbers)).await?;
+        }
     }
     Ok(())
 }
@@ -145,7 +165,7 @@ impl Batch<'_> {
         if version <= last && !other {
             return Ok(());
         }
-        if version.saturating_sub(last) > MAX_AHEAD {
+        if version > MAX_BELIEVED {
             tracing::warn!(%place, %document, version, "a box names a version that nobody believes");
             return Ok(());
         }
@@ -173,20 +193,19 @@ impl Batch<'_> {
             .fetch_all(&mut *self.change)
             .await
             .map_err(HqError::database("reading epochs"))?;
-        let floor = last_epoch(&mut self.change, tenant).await?;
-        let last = rows.iter().map(|(_, applied, _)| uint(*applied)).max().unwrap_or(0).max(floor);
+        let last = rows.iter().map(|(_, applied, _)| uint(*applied)).max().unwrap_or(0);
         // One number of one catalogue, with other facts under it.
         let root = root.map(|root| root.to_string());
         let other = match &rows[..] {
             [(of, _, known)] => uint(*of) == epoch && root.is_some() && *known != root,
             _ => false,
         };
-        let ahead = epoch.saturating_sub(last);
-        if (ahead == 0 && !other) || ahead > MAX_AHEAD || rows.is_empty() {
+        if (epoch <= last && !other) || epoch > MAX_BELIEVED || rows.is_empty() {
             return Ok(());
         }
         tracing::warn!(%tenant, epoch, last, "a box has an epoch of facts that HQ does not know: HQ was put back from a copy");
-        let next = epoch.max(last) + 1;
+        let floor = last_epoch(&mut self.change, tenant).await?;
+        let next = epoch.max(last).max(floor) + 1;
         raise(&mut self.change, tenant.as_str(), FACTS, next).await?;
         // The same facts under a number that no box has: whoever has others takes these.
         sqlx::query("UPDATE catalogues SET applied = $2 WHERE tenant = $1 AND applied > 0")
@@ -218,55 +237,12 @@ impl Batch<'_> {
             .map_err(HqError::database("reading a version"))?;
         Ok(row.is_some_and(|(known,)| known != said.to_string()))
     }
-
-    /// Wants anew, under numbers that no box has, what was wanted since HQ started under a number that
-    /// boxes may have for something else.
-    async fn renumber(
-        &mut self,
-        tenant: &Label,
-        document: Document,
-        seen: u64,
-    ) -> Result<(), HqError> {
-        let reading = || HqError::database("wanting a document anew");
-        let select = "SELECT version, target FROM desired WHERE tenant = $1 AND document = $2
-             AND version <= $3 AND issued_ms >= $4 AND version = (
-               SELECT max(version) FROM desired same WHERE same.tenant = desired.tenant
-                 AND same.document = desired.document AND same.target = desired.target)
-             ORDER BY version";
-        let rows: Vec<(i64, String)> = sqlx::query_as(select)
-            .bind(tenant.as_str())
-            .bind(document.as_str())
-            .bind(int(seen))
-            .bind(int(self.hq.started.0))
-            .fetch_all(&mut *self.change)
-            .await
-            .map_err(reading())?;
-        for (version, target) in rows {
-            let next = last_version(&mut self.change, tenant, document).await? + 1;
-            let insert =
-                "INSERT INTO desired (tenant, document, version, target, digest, size_bytes,
-                   path, inline, issued_ms, expires_ms, author)
-                 SELECT tenant, document, $4, target, digest, size_bytes, path, inline, $5,
-                   expires_ms, author
-                 FROM desired WHERE tenant = $1 AND document = $2 AND version = $3";
-            sqlx::query(insert)
-                .bind(tenant.as_str())
-                .bind(document.as_str())
-                .bind(version)
-                .bind(int(next))
-                .bind(int(self.now.0))
-                .execute(&mut *self.change)
-                .await
-                .map_err(reading())?;
-            let told = format!("{document} version {version} is {next} now");
-            let actor = Actor::local();
-            acts::record(&mut self.change, &actor, "document.renumber", &target, &told).await?;
-        }
-        Ok(())
-    }
 }
 
-async fn setting(change: &mut Transaction, name: &str) -> Result<Option<String>, HqError> {
+pub(super) async fn setting(
+    change: &mut Transaction,
+    name: &str,
+) -> Result<Option<String>, HqError> {
     let row: Option<(String,)> = sqlx::query_as("SELECT value FROM settings WHERE name = $1")
         .bind(name)
         .fetch_optional(&mut **change)
@@ -275,7 +251,7 @@ async fn setting(change: &mut Transaction, name: &str) -> Result<Option<String>,
     Ok(row.map(|(value,)| value))
 }
 
-async fn set(change: &mut Transaction, name: &str, value: &str) -> Result<(), HqError> {
+pub(super) async fn set(change: &mut Transaction, name: &str, value: &str) -> Result<(), HqError> {
     let insert = "INSERT INTO settings (name, value) VALUES ($1, $2)
          ON CONFLICT (name) DO UPDATE SET value = excluded.value";
     sqlx::query(insert)

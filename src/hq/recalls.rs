@@ -16,6 +16,8 @@ use crate::protocol::Label;
 
 /// Recalls that one page shows.
 const MAX_RECALLS: u32 = 200;
+/// Receipts of one box; its oldest leave.
+const MAX_RECEIPTS: i64 = 2000;
 /// Boxes that are listed for one recall.
 const MAX_BOXES: u32 = 20_000;
 
@@ -206,5 +208,13 @@ pub(super) async fn keep(
         .execute(&mut **change)
         .await
         .map_err(HqError::database("writing a receipt of a recall"))?;
+    let delete = "DELETE FROM receipts WHERE place = $1 AND at_ms <= (
+         SELECT at_ms FROM receipts WHERE place = $1 ORDER BY at_ms DESC LIMIT 1 OFFSET $2)";
+    sqlx::query(delete)
+        .bind(receipt.place.to_string())
+        .bind(MAX_RECEIPTS)
+        .execute(&mut **change)
+        .await
+        .map_err(HqError::database("removing old receipts of recalls"))?;
     Ok(())
 }

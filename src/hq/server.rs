@@ -22,8 +22,8 @@ use crate::telemetry::Metrics;
 
 /// Between two looks at what is old.
 const TIDY_PERIOD: Duration = Duration::from_secs(600);
-/// Between two notes that HQ lives.
-const ALIVE_PERIOD: Duration = Duration::from_secs(60);
+/// Between two notes that HQ lives, and two looks for epochs that began anew.
+const ALIVE_PERIOD: Duration = Duration::from_secs(15);
 /// Between two parts of what is old.
 const TIDY_PAUSE: Duration = Duration::from_secs(1);
 /// Between two looks at what was measured since.
@@ -77,6 +77,7 @@ pub async fn serve(
 ) -> Result<Drained, ServeError> {
     let hq = Arc::new(Hq::open(config.hq).await?);
     hq.registry().add_tenant(&super::acts::Actor::local(), &config.tenant).await?;
+    hq.artefacts().clear_unfinished()?;
     hq.begin().await?;
     hq.finish_epochs().await?;
     let secure = config.http.tls.is_some();
@@ -127,13 +128,18 @@ async fn listen(
     line::run(hq, connect, standing, stop).await;
 }
 
-/// Notes that HQ lives, and makes epochs of facts that had to begin anew.
+/// Notes that HQ lives, makes epochs of facts that had to begin anew, and forgets a key that no box
+/// believes any more.
 async fn live(hq: Arc<Hq>, stop: CancellationToken) {
     let work = async {
         loop {
             sleep(ALIVE_PERIOD).await;
             let done = match hq.note_alive().await {
                 Ok(()) => hq.finish_epochs().await,
+                Err(error) => Err(error),
+            };
+            let done = match done {
+                Ok(()) => hq.finish_rotation().await.map(drop),
                 Err(error) => Err(error),
             };
             if let Err(error) = done {

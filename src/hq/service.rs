@@ -1,5 +1,6 @@
 //! HQ as one thing: its database, keys, clock, and who is told of what changes.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::{broadcast, watch};
@@ -12,10 +13,12 @@ use super::director::Director;
 use super::enrolment::Authority;
 use super::error::HqError;
 use super::figures::Tally;
-use super::ingest::Outgoing;
+use super::ingest::{Outgoing, Rates};
 use super::registry::Registry;
 use crate::protocol::{Label, UnixMillis};
 
+/// The file that makes a folder an HQ's.
+const DATABASE: &str = "hq.db";
 /// Messages that wait for the line; what does not fit is sent when its node asks or with the next round.
 const MAX_OUTGOING: usize = 1024;
 
@@ -28,6 +31,8 @@ pub struct Hq {
     pub(super) authority: Authority,
     pub(super) artefacts: Artefacts,
     pub(super) clock: Clock,
+    /// What each node may still say.
+    pub(super) rates: Rates,
     /// What was counted since the start.
     pub(super) tally: Tally,
     /// Since when this process has it open.
@@ -39,6 +44,20 @@ pub struct Hq {
 }
 
 impl Hq {
+    /// Whether a folder has an HQ.
+    #[must_use]
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(DATABASE).is_file()
+    }
+
+    /// Opens the HQ of a folder; where there is none, none is made: the folder's name may be mistyped.
+    pub async fn open_made(config: HqConfig) -> Result<Self, HqError> {
+        if !Self::is_in(&config.data_dir) {
+            return Err(HqError::NotThere(config.data_dir));
+        }
+        Self::open(config).await
+    }
+
     /// Opens a folder; makes it, its keys and its database at the first start.
     pub async fn open(config: HqConfig) -> Result<Self, HqError> {
         let folder = &config.data_dir;
@@ -46,12 +65,13 @@ impl Hq {
         let director = Director::open(folder)?;
         let authority = Authority::open(folder)?;
         let artefacts = Artefacts::open(&folder.join("artefacts"))?;
-        let database = Database::open(&folder.join("hq.db"), config.readers).await?;
+        let database = Database::open(&folder.join(DATABASE), config.readers).await?;
         let (outgoing, _) = broadcast::channel(MAX_OUTGOING);
         let (changes, _) = watch::channel(0);
         let clock = Clock::start()?;
         let (publishing, started) = (tokio::sync::Mutex::default(), super::clock::now());
         Ok(Self {
+            rates: Rates::new(config.rate),
             config,
             database,
             director,

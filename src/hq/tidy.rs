@@ -39,6 +39,9 @@ impl Hq {
         ] {
             more |= self.tidy_table(table, age, now).await?;
         }
+        for table in ["events", "gaps", "telemetry", "logs", "audit"] {
+            more |= self.tidy_shares(table).await?;
+        }
         for delete in [OLD_COMMANDS, OLD_VERSIONS] {
             more |= self.tidy_rows(delete, keep.events, now).await?;
         }
@@ -62,6 +65,54 @@ impl Hq {
             self.config.keep.rows
         );
         self.tidy_rows(&delete, age, now).await
+    }
+
+    /// Removes the oldest rows of nodes that have more than their share, so that no node pushes out what
+    /// others told; whether there is more to remove.
+    async fn tidy_shares(&self, table: &'static str) -> Result<bool, HqError> {
+        let share = i64::from(self.config.keep.rows_of_a_node);
+        let counting = || HqError::database("counting rows of nodes");
+        // Where the table has no more than one share, nobody has: its nodes need not be counted.
+        let select = format!(
+            "SELECT coalesce((SELECT max(id) FROM {table}) - (SELECT min(id) FROM {table}), 0)"
+        );
+        let (span,): (i64,) =
+            sqlx::query_as(&select).fetch_one(self.database.reader()).await.map_err(counting())?;
+        if span < share {
+            return Ok(false);
+        }
+        let select =
+            format!("SELECT place, count(*) FROM {table} GROUP BY place HAVING count(*) > $1");
+        let rows: Vec<(String, i64)> = sqlx::query_as(&select)
+            .bind(share)
+            .fetch_all(self.database.reader())
+            .await
+            .map_err(counting())?;
+        let mut more = false;
+        for (place, rows) in rows {
+            let over = rows - share;
+            more |= over > MAX_ROWS;
+            let delete = format!(
+                "DELETE FROM {table} WHERE id IN (
+                   SELECT id FROM {table} WHERE place = $1 ORDER BY id LIMIT $2)"
+            );
+            let mut change = self.database.begin().await?;
+            sqlx::query(&delete)
+                .bind(&place)
+                .bind(over.min(MAX_ROWS))
+                .execute(&mut *change)
+                .await
+                .map_err(HqError::database("removing a node's oldest rows"))?;
+            commit(change).await?;
+            tracing::warn!(
+                place,
+                table,
+                rows,
+                most = share,
+                "a node told more than is kept of one"
+            );
+        }
+        Ok(more)
     }
 
     /// Removes what `delete` says is older than `$1`, at most `$2` rows.

@@ -105,16 +105,22 @@ fn too_slow(limit: Duration) -> Problem {
 
 /// Reads a body and throws it away, in the background and up to a limit, so that a client which is
 /// still sending gets to read the answer instead of a reset connection.
-pub fn discard(mut body: Body) {
-    tokio::spawn(timeout(DISCARD_TIMEOUT, async move {
-        let mut left = DISCARD_LIMIT_BYTES;
+pub fn discard(body: Body) {
+    tokio::spawn(take_in(body, DISCARD_LIMIT_BYTES));
+}
+
+/// Reads a body to its end or up to a limit, for a few seconds at most.
+pub(super) async fn take_in(mut body: Body, limit_bytes: usize) {
+    let taken = async {
+        let mut left = limit_bytes;
         while let Some(Ok(frame)) = body.frame().await {
             left = left.saturating_sub(frame.data_ref().map_or(0, |data| data.len()));
             if left == 0 {
                 return;
             }
         }
-    }));
+    };
+    let _ = timeout(DISCARD_TIMEOUT, taken).await;
 }
 
 #[cfg(test)]

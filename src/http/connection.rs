@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -22,6 +23,7 @@ use tower::ServiceExt;
 
 use super::config::Config;
 use super::guarded::Guarded;
+use super::leftover::Leftover;
 use super::peer::PeerCertificate;
 use super::problem::Problem;
 use super::refusal;
@@ -200,7 +202,9 @@ async fn answer(
     running: Running,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
-    let response = router.oneshot(request).await?;
+    let (left, running) = (Leftover::default(), Arc::new(running));
+    let response = router.oneshot(left.of(request)).await?;
+    left.discard(response.status(), Arc::clone(&running));
     Ok(response.map(|body| Guarded::wrap(body, running)))
 }
 

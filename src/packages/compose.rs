@@ -33,7 +33,8 @@ pub struct Composition {
 pub enum ModelOf {
     /// A package that lies in a folder elsewhere.
     Folder(PathBuf),
-    /// A package of this store, by its name.
+    /// A package of this store that belongs to no bundle, by its name. So a composition is the same
+    /// whatever was composed before.
     Package(String),
 }
 
@@ -64,7 +65,7 @@ impl Store {
         }
         let model = match &of.model {
             ModelOf::Folder(folder) => Package::open(folder)?,
-            ModelOf::Package(name) => self.package(name)?,
+            ModelOf::Package(name) => self.not_composed(name)?,
         };
         let staging = Staging::begin(self.models())?;
         let files = lay(&model, &of.replaced, staging.folder())?;
@@ -73,6 +74,15 @@ impl Store {
             ..Draft::like(model.manifest(), &name, files, Some(card(&model)?))
         };
         staging.publish(draft, Existing::Replace, &Silent)
+    }
+
+    /// A package that nobody composed.
+    fn not_composed(&self, name: &str) -> Result<Package, PackageError> {
+        let package = self.package(name)?;
+        match package.manifest().bundle {
+            Some(_) => Err(PackageError::MadeOfBundle { name: name.to_owned() }),
+            None => Ok(package),
+        }
     }
 
     /// Removes a package of a bundle that is of no more use; one that is not there is no error.

@@ -105,6 +105,15 @@ pub enum PackageError {
         /// The package.
         name: String,
     },
+    /// A bundle that brings no model would take it from another bundle, and be another thing by what ran before.
+    #[error(
+        "{name} belongs to a bundle of headquarters; a bundle that brings no model takes that of a package which \
+         was installed"
+    )]
+    MadeOfBundle {
+        /// The package.
+        name: String,
+    },
     /// Somebody else works on it.
     #[error("another process is pulling, importing or removing {name}; try again when it is done")]
     Busy {

@@ -95,6 +95,12 @@ impl<T: Signable> Signed<T> {
         Ok(Self { bytes: Blob::new(bytes)?, signatures, kind: PhantomData })
     }
 
+    /// How many keys have signed it, believed or not.
+    #[must_use]
+    pub fn signatures(&self) -> usize {
+        self.signatures.len()
+    }
+
     /// What it says, believed or not: for logs and for finding its topic.
     pub fn unverified(&self) -> Result<T, ProtocolError> {
         cbor::from_bytes(T::CONTEXT, MAX_SIGNED_BYTES, &self.bytes)

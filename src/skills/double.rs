@@ -3,11 +3,11 @@
 use futures_util::future::{BoxFuture, ready};
 use futures_util::{FutureExt as _, StreamExt as _};
 
-use super::voice::{Speaker, Speech, Utterance};
+use super::voice::{Silence, Speaker, Speech, Utterance};
 use crate::engine::{Chunk, EngineError, FinishReason, Usage};
 
 /// What a double says when it is asked.
-type Says = Box<dyn Fn(Utterance) -> Result<String, EngineError> + Send + Sync>;
+type Says = Box<dyn Fn(Utterance) -> Result<String, Silence> + Send + Sync>;
 
 /// A model that says what a test has it say, each text at once.
 pub(super) struct Double {
@@ -22,7 +22,7 @@ pub(super) struct Double {
 impl Double {
     /// One that is large enough for everything.
     pub(super) fn saying(
-        says: impl Fn(Utterance) -> Result<String, EngineError> + Send + Sync + 'static,
+        says: impl Fn(Utterance) -> Result<String, Silence> + Send + Sync + 'static,
     ) -> Self {
         let says = Box::new(says);
         Self { digest: "00", lacks: None, skills: Vec::new(), weights: u64::MAX, says }
@@ -30,7 +30,7 @@ impl Double {
 
     /// One that says nothing.
     pub(super) fn mute() -> Self {
-        Self::saying(|_| Err(EngineError::ShuttingDown))
+        Self::saying(|_| Err(EngineError::ShuttingDown.into()))
     }
 }
 
@@ -55,7 +55,7 @@ impl Speaker for Double {
         self.weights
     }
 
-    fn say(&self, utterance: Utterance) -> BoxFuture<'_, Result<Speech, EngineError>> {
+    fn say(&self, utterance: Utterance) -> BoxFuture<'_, Result<Speech, Silence>> {
         let said = (self.says)(utterance).map(|text| {
             let usage = Usage { prompt_tokens: 1, completion_tokens: 1, cached_tokens: 0 };
             let finish = Some((FinishReason::Stop, usage));

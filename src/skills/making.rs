@@ -10,13 +10,13 @@ use super::answer::Step;
 use super::chat::Message;
 use super::checks::{self, Ground, Refused, Wording};
 use super::language::Language;
-use super::voice::{Speaker, Utterance};
-use crate::engine::{EngineError, FinishReason, Form, Sampling, Scope, Usage};
+use super::voice::{Silence, Speaker, Utterance};
+use crate::engine::{FinishReason, Form, Sampling, Scope, Usage};
 
 /// How often a model may try.
-const ATTEMPTS: u64 = 2;
+pub(super) const ATTEMPTS: u64 = 2;
 /// Signs with which a text may end.
-const ENDS: [char; 4] = ['.', '!', '?', '…'];
+pub(super) const ENDS: [char; 4] = ['.', '!', '?', '…'];
 
 /// What is to be made.
 #[derive(Debug, Clone)]
@@ -56,8 +56,17 @@ pub(super) struct Made {
 }
 
 impl Made {
-    /// What is said where no model can speak.
-    pub(super) fn fallback(order: &Order) -> Self {
+    /// What is said where the model says nothing.
+    pub(super) fn without(silence: &Silence, order: &Order) -> Self {
+        let refused = match silence {
+            Silence::Template(_) => vec![Refused::Template],
+            Silence::Engine(_) => Vec::new(),
+        };
+        Self { refused, ..Self::fallback(order) }
+    }
+
+    /// What is said where no text of a model is.
+    fn fallback(order: &Order) -> Self {
         let usage = Usage { prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0 };
         let text = order.whole(&order.fallback);
         Self { text, step: Step::Fallback, seed: None, refused: Vec::new(), usage }
@@ -78,7 +87,7 @@ pub(super) async fn make(
     order: &Order,
     speaker: &Arc<dyn Speaker>,
     progress: &watch::Sender<Progress>,
-) -> Result<Made, EngineError> {
+) -> Result<Made, Silence> {
     let mut refused = Vec::new();
     let mut usage = Usage { prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0 };
     for attempt in 0..ATTEMPTS {
@@ -123,7 +132,7 @@ pub(super) async fn make(
 }
 
 /// The first attempt is as it was asked for; the next has another seed, and chance.
-fn sampling(first: &Sampling, attempt: u64) -> Sampling {
+pub(super) fn sampling(first: &Sampling, attempt: u64) -> Sampling {
     if attempt == 0 {
         return first.clone();
     }
@@ -133,7 +142,7 @@ fn sampling(first: &Sampling, attempt: u64) -> Sampling {
 
 /// The form of a text that has no number and no sign of money but those of its ground: what a model
 /// cannot write need not be refused.
-fn form(ground: &Ground) -> Form {
+pub(super) fn form(ground: &Ground) -> Form {
     let literal = |text: &str| {
         let escape = |c: char| match c {
             c if c.is_alphanumeric() || c == ' ' || c == ':' || c == '_' || c == '~' => {
@@ -150,7 +159,7 @@ fn form(ground: &Ground) -> Form {
 
 /// A text without spaces around it and quotes about it; one that was cut off ends with its last
 /// whole sentence.
-fn tidy(text: &str, cut: bool) -> String {
+pub(super) fn tidy(text: &str, cut: bool) -> String {
     let text: Vec<&str> = text.split_whitespace().collect();
     let text = text.join(" ");
     let quoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));

@@ -26,6 +26,7 @@ use endcap_cache as cache;
 use endcap_engine as engine;
 use endcap_facts as facts;
 use endcap_privacy as privacy;
+use endcap_shoppers as shoppers;
 use endcap_telemetry as telemetry;
 
 mod allergens;
@@ -35,6 +36,7 @@ mod bind;
 pub mod chat;
 pub mod checks;
 pub mod clerk;
+pub mod concierge;
 pub mod copy;
 #[cfg(test)]
 mod double;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::figures;
 use super::language::Language;
+use super::slots::inert;
 use super::wording::{self, Say};
-use crate::facts::search::{Hit, Query, Search};
+use crate::facts::search::{Filters, Hit, Query, Search};
 use crate::facts::{Facts, Product, Promotion, Reader, Seen, Table, UnixSeconds, Zone};
 
 /// What texts mean, by text: vectors of one encoder.
@@ -40,7 +41,12 @@ impl<'a> View<'a> {
     /// The products that a search for these words finds, best first; by their meaning as well,
     /// where that is known.
     pub(super) fn find(&mut self, words: &str, limit: usize) -> Vec<Hit> {
-        let mut query = Query::of(words, limit);
+        self.find_with(words, limit, Filters::default())
+    }
+
+    /// The same of those that pass filters.
+    pub(super) fn find_with(&mut self, words: &str, limit: usize, filters: Filters) -> Vec<Hit> {
+        let mut query = Query { filters, ..Query::of(words, limit) };
         query.language = self.language.code().parse().ok();
         let meaning = self.meanings.get(words).map(|vector| &**vector);
         match self.search.find(&mut self.reader, &query, meaning) {
@@ -82,10 +88,10 @@ impl<'a> View<'a> {
 /// A product's name, with its size where the name has none.
 pub(super) fn label(product: &Product, language: Language) -> String {
     let name = language.text(&product.names);
-    match &product.size {
+    inert(&match &product.size {
         Some(size) if !name.contains(&size.text) => format!("{name} ({})", size.text),
         _ => name.to_owned(),
-    }
+    })
 }
 
 /// What a promotion gives, to whom and until when: `20% off, from 2 pieces, until December 24`.

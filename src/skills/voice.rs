@@ -6,7 +6,7 @@ use std::time::Instant;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
-use super::chat::Message;
+use super::chat::{Message, TemplateError};
 use crate::engine::{Chunk, EngineError, Form, Sampling, Scope};
 
 /// What a model is to say.
@@ -29,6 +29,17 @@ pub struct Utterance {
 /// What a model says, piece by piece; dropping it stops the work.
 pub type Speech = BoxStream<'static, Result<Chunk, EngineError>>;
 
+/// Why a model says nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Silence {
+    /// Its template makes no prompt of these messages.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// It could not be asked.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
 /// A model that is in memory and stays there as long as this is held.
 pub trait Speaker: Send + Sync {
     /// By which requests call it.
@@ -49,7 +60,7 @@ pub trait Speaker: Send + Sync {
     /// A text of it was refused by a check.
     fn was_refused(&self) {}
     /// Begins to speak.
-    fn say(&self, utterance: Utterance) -> BoxFuture<'_, Result<Speech, EngineError>>;
+    fn say(&self, utterance: Utterance) -> BoxFuture<'_, Result<Speech, Silence>>;
 }
 
 /// Where speakers come from.

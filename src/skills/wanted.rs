@@ -12,7 +12,7 @@ use super::answer::{Answer, Kept, Step};
 use super::clerk::{Clerk, Wishes};
 use super::language::Language;
 use super::making::{self, Order, Progress};
-use super::voice::Speaker;
+use super::voice::{Silence, Speaker};
 use super::wording;
 use crate::cache::{
     self, Again, Ask, Event, Generate, Generating, Key, KeyBuilder, Policy, Recipe, Scope, Status,
@@ -47,7 +47,7 @@ pub(super) struct Terms<'a> {
     /// The skill's name.
     pub(super) skill: &'static str,
     /// The template of its prompt.
-    pub(super) template: &'static str,
+    pub(super) template: &'a str,
     pub(super) speaker: &'a Arc<dyn Speaker>,
     pub(super) language: Language,
     /// Terms that no text may have.
@@ -187,12 +187,12 @@ fn generating(
         let made = making::make(&order, &speaker, &progress).await;
         let (made, fit) = match made {
             Ok(made) => (made, true),
-            Err(error @ (EngineError::Internal(_) | EngineError::UnknownToken { .. })) => {
-                return vec![Err(error)];
-            }
-            Err(error) => {
-                tracing::warn!(error = %error, model = speaker.name(), "no model could speak");
-                (making::Made::fallback(&order), false)
+            Err(Silence::Engine(
+                error @ (EngineError::Internal(_) | EngineError::UnknownToken { .. }),
+            )) => return vec![Err(error)],
+            Err(silence) => {
+                tracing::warn!(error = %silence, model = speaker.name(), "no model could speak");
+                (making::Made::without(&silence, &order), false)
             }
         };
         let usage = made.usage;
@@ -252,6 +252,8 @@ mod tests {
     use super::*;
     use crate::cache::{Cache, Config};
     use crate::facts::{Batch, Change, FactId, Facts, Table};
+    use crate::skills::ask::Asked;
+    use crate::skills::chat::TemplateError;
     use crate::skills::clerk::{ClerkParts, Settings, SkillError};
     use crate::skills::copy::{CopyError, CopyOrder, Kind, Length, Tone};
     use crate::skills::double::Double;
@@ -260,6 +262,23 @@ mod tests {
     use crate::telemetry::{CacheMetrics, SkillMetrics};
 
     type Meddling = Box<dyn Fn(&Facts) + Send>;
+
+    /// A model whose template takes no message.
+    struct Wordless;
+
+    impl Voice for Wordless {
+        fn speaker<'a>(
+            &'a self,
+            model: Option<&'a str>,
+            _: Instant,
+        ) -> BoxFuture<'a, Option<Arc<dyn Speaker>>> {
+            ready(self.at_hand(model)).boxed()
+        }
+        fn at_hand(&self, _: Option<&str>) -> Option<Arc<dyn Speaker>> {
+            let why = || TemplateError::Refused("no system role".to_owned());
+            Some(Arc::new(Double::saying(move |_| Err(why().into()))))
+        }
+    }
 
     /// A model during whose words the shop's facts change, each time once.
     struct Slow(Facts, Mutex<Vec<Meddling>>);
@@ -286,7 +305,10 @@ mod tests {
         }
     }
 
-    impl Meaning for House {
+    /// No encoder.
+    struct Unlearned;
+
+    impl Meaning for Unlearned {
         fn vector<'a>(&'a self, _: &'a str, _: Instant) -> BoxFuture<'a, Option<Arc<[f32]>>> {
             ready(None).boxed()
         }
@@ -298,16 +320,26 @@ mod tests {
     async fn copied(changes: Vec<Meddling>, write: bool) -> (Clerk, Result<Answer, CopyError>) {
         let facts = sample::shop();
         let slow = Arc::new(Slow(facts.clone(), Mutex::new(changes)));
-        let clerk = Clerk::new(ClerkParts {
+        let clerk = clerk(facts, Arc::new(House(slow)));
+        let order = CopyOrder { wishes: Wishes { write, ..Wishes::default() }, ..order() };
+        let answer = clerk.copy(order, watch::Sender::default()).await;
+        (clerk, answer)
+    }
+
+    fn clerk(facts: Facts, voice: Arc<dyn Voice>) -> Clerk {
+        Clerk::new(ClerkParts {
             search: Arc::new(sample::search(&facts)),
             cache: Cache::in_memory(Config::default(), facts.clone(), CacheMetrics::default()),
             facts,
-            voice: Arc::new(House(Arc::clone(&slow))),
-            meaning: Arc::new(House(slow)),
+            voice,
+            meaning: Arc::new(Unlearned),
             settings: Settings::default().into(),
             metrics: SkillMetrics::default(),
-        });
-        let order = CopyOrder {
+        })
+    }
+
+    fn order() -> CopyOrder {
+        CopyOrder {
             sku: "1001".to_owned(),
             kind: Kind::Description,
             language: Language::English,
@@ -316,11 +348,9 @@ mod tests {
             audience: None,
             scope: Scope::Store,
             model: None,
-            wishes: Wishes { write, ..Wishes::default() },
+            wishes: Wishes::default(),
             deadline: at_night(),
-        };
-        let answer = clerk.copy(order, watch::Sender::default()).await;
-        (clerk, answer)
+        }
     }
 
     fn allergens(contains: Value) -> Meddling {
@@ -346,6 +376,26 @@ mod tests {
                 let (_, now) = there.clone().find(|(read, _)| read.to_string() == name).unwrap();
                 assert_eq!(told.revision, now.0, "keeps: {write}");
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_models_template_does_not_take_is_said_from_facts() {
+        let clerk = clerk(sample::shop(), Arc::new(Wordless));
+        let copied = clerk.copy(order(), watch::Sender::default()).await.unwrap();
+        let asked = Asked {
+            question: "Which pastry goes well with the roast coffee?".to_owned(),
+            language: None,
+            scope: Scope::Store,
+            model: None,
+            wishes: Wishes::default(),
+            deadline: at_night(),
+        };
+        let asked = clerk.ask(asked, watch::Sender::default()).await.unwrap();
+        for answer in [copied, asked] {
+            assert!(!answer.text.is_empty());
+            assert_eq!(answer.provenance.step, Step::Fallback);
+            assert_eq!(answer.provenance.refused, ["template"]);
         }
     }
 

@@ -20,8 +20,9 @@ const REPORTED_SCHEMA: u16 = 8;
 const HEAD_SCHEMA: u16 = 14;
 
 impl Writing<'_> {
-    /// Records a pointer whose signature was verified, if it is newer than what is recorded.
-    /// Nothing else happens: whoever makes the world follow wakes by the commit.
+    /// Records a pointer whose signature was verified, if it is newer than what is recorded, or the same
+    /// signed by other keys, of which one will be believed tomorrow. Nothing else happens: whoever makes
+    /// the world follow wakes by the commit.
     pub fn record_desired(
         &self,
         who: &Identity,
@@ -30,14 +31,37 @@ impl Writing<'_> {
         pointer: &Pointer,
     ) -> Result<News, StateError> {
         let news = pointer.judge(who, &self.floors()?, clock)?;
-        if news == News::Newer {
-            let bytes = Message::Desired(signed.clone()).body()?;
+        let bytes = Message::Desired(signed.clone()).body()?;
+        if news == News::Newer
+            || (news == News::Known && self.is_signed_anew(pointer.document, signed, &bytes)?)
+        {
             let mut desired = self.transaction().open_table(DESIRED).during(WRITING)?;
             let row = (pointer.version, pointer.digest.0, &*bytes);
             desired.insert(document_key(pointer.document), row).during(WRITING)?;
             self.raise_floor(pointer.issued)?;
         }
         Ok(news)
+    }
+
+    /// Whether a recorded version has come with other signatures, and not with fewer: what a broker kept
+    /// from before keys changed takes none away.
+    fn is_signed_anew(
+        &self,
+        document: Document,
+        signed: &Signed<Pointer>,
+        bytes: &[u8],
+    ) -> Result<bool, StateError> {
+        let desired = self.transaction().open_table(DESIRED).during(READING)?;
+        let Some(row) = desired.get(document_key(document)).during(READING)? else {
+            return Ok(false);
+        };
+        let recorded = row.value().2;
+        Ok(match Message::parse(DESIRED_SCHEMA, recorded)? {
+            Message::Desired(known) => {
+                recorded != bytes && signed.signatures() >= known.signatures().max(2)
+            }
+            _ => false,
+        })
     }
 
     fn floors(&self) -> Result<Floors, StateError> {

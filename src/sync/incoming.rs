@@ -5,13 +5,15 @@ use super::machine::{Input, Standing};
 use super::session::{Now, Session};
 use crate::protocol::limits::MAX_LISTED;
 use crate::protocol::{
-    Ack, Clock, Command, CommandState, Envelope, FactsHead, Fields, Ledger, Message, MessageId,
-    Outcome, Pointer, Run, Signed, Snapshot, Stream, Topic, UnixMillis,
+    Ack, BootId, Clock, Command, CommandState, Envelope, FactsHead, Fields, Ledger, Message,
+    MessageId, Outcome, Pointer, Run, Signed, Snapshot, Stream, Topic, UnixMillis,
 };
 use crate::state::{Acknowledged, Received, StateError, Writing};
 
 /// Within such a time HQ is asked several times while it is there.
 const THERE_MS: u64 = 2 * 3_600_000;
+/// Starts of HQ that are remembered.
+const MAX_STARTS: usize = 8;
 
 impl Session {
     /// Takes a message and tells what the machine must know of it.
@@ -23,9 +25,9 @@ impl Session {
     ) -> Result<Vec<Input>, LineError> {
         let read = topic.parse::<Topic>().and_then(|topic| {
             let envelope = Envelope::parse(payload)?;
-            envelope.message_at(&topic).map(|message| (envelope, message))
+            envelope.message_at(&topic).map(|message| (topic, envelope, message))
         });
-        let (envelope, message) = match read {
+        let (topic, envelope, message) = match read {
             Ok(read) => read,
             Err(error) => {
                 tracing::debug!(%error, "a message from the broker was left aside");
@@ -33,18 +35,50 @@ impl Session {
                 return Ok(Vec::new());
             }
         };
+        // What is signed names whom it is for, as its topic does.
+        if matches!(&topic, Topic::Node(place, _) if place != self.place()) {
+            self.refuse("place");
+            return Ok(Vec::new());
+        }
+        // Other messages are kept as they were said, by HQ or its broker, and say nothing of now.
+        let said_now = matches!(message, Message::Ack(_) | Message::FactsHead(_));
+        let restarted = said_now && self.is_new_start(envelope.boot);
+        let mut inputs = self.take(&envelope, message, now)?;
+        inputs.extend(restarted.then_some(Input::Restarted));
+        Ok(inputs)
+    }
+
+    /// Whether HQ was started anew since this program first heard it. Asking is all that follows, and a
+    /// start counts once, so whoever lies about it gains nothing.
+    fn is_new_start(&mut self, boot: BootId) -> bool {
+        let known = self.starts.contains(&boot);
+        if !known {
+            if self.starts.len() >= MAX_STARTS {
+                self.starts.remove(0);
+            }
+            self.starts.push(boot);
+        }
+        !known
+    }
+
+    fn take(
+        &mut self,
+        envelope: &Envelope,
+        message: Message,
+        now: Now,
+    ) -> Result<Vec<Input>, LineError> {
         match message {
             Message::Ack(ack) if ack.stream == Stream::Audit => self.acknowledge_audit(&ack),
             Message::Ack(ack) => self.acknowledge(&ack),
             Message::Desired(signed) => self.desired(&signed, now).map(|()| Vec::new()),
             Message::FactsHead(signed) => self.head(&signed).map(|()| Vec::new()),
-            Message::Command(signed) => self.command(&envelope, &signed, now).map(|()| Vec::new()),
+            Message::Command(signed) => self.command(envelope, &signed, now).map(|()| Vec::new()),
             Message::Gap(gap) => {
                 let run = Run { first: gap.first, last: gap.last };
-                self.counted(&envelope, run, |_| Ok(()))?;
+                self.counted(envelope, run, |_| Ok(()))?;
                 Ok(Vec::new())
             }
-            Message::Snapshot(snapshot) => self.snapshot(&envelope, snapshot, now),
+            Message::Snapshot(snapshot) => self.snapshot(envelope, snapshot, now),
             _ => {
                 self.refuse("meaning");
                 Ok(Vec::new())
@@ -127,15 +161,17 @@ impl Session {
         Ok(())
     }
 
+    /// Records a command. What HQ signed decides: numbers and gaps are not signed, and whoever lies about
+    /// them keeps no command from being taken.
     fn command(
         &mut self,
         envelope: &Envelope,
         signed: &Signed<Command>,
         now: Now,
     ) -> Result<(), LineError> {
-        let (keys, at_least) = (self.trust.keys.clone(), self.at_least());
-        let (Clock::Known(late) | Clock::Unknown { at_least: late }) = self.clock(now);
         let Some(counted) = envelope.counted else { return Ok(()) };
+        let (keys, at_least, clock) = (self.trust.keys.clone(), self.at_least(), self.clock(now));
+        let (Clock::Known(late) | Clock::Unknown { at_least: late }) = clock;
         let mut again = false;
         let received = self.counted(envelope, Run::of(counted.seq), |writing| {
             let command = keys.verify(signed, at_least).map_err(|error| error.to_string())?;
@@ -149,11 +185,33 @@ impl Session {
             }
             Ok(())
         })?;
+        if let (Some(Received::Known | Received::NotNow), Clock::Known(now)) = (&received, clock) {
+            self.command_of_a_number_that_is_gone(signed, now)?;
+        }
         // HQ asks again as it has not heard what became of it.
         if (again || received == Some(Received::Known))
             && let Ok(command) = signed.unverified()
         {
             self.told.forget(command.id);
+        }
+        Ok(())
+    }
+
+    /// Records a command that is not over and was never recorded, though its number is taken or too far
+    /// ahead. Of what is over nobody knows any more whether it was done.
+    fn command_of_a_number_that_is_gone(
+        &mut self,
+        signed: &Signed<Command>,
+        now: UnixMillis,
+    ) -> Result<(), LineError> {
+        let Ok(command) = self.trust.keys.verify(signed, self.at_least()) else { return Ok(()) };
+        if now >= command.expires || self.store.command(command.id)?.is_some() {
+            return Ok(());
+        }
+        match self.store.write(|writing| writing.record_command(now, signed, &command)) {
+            Ok(_) => {}
+            Err(StateError::TooMany { .. }) => self.refuse("effect"),
+            Err(error) => return Err(error.into()),
         }
         Ok(())
     }
@@ -196,6 +254,7 @@ impl Session {
             self.refuse("signature");
             return Ok(Vec::new());
         };
+        self.is_new_start(envelope.boot);
         self.floor.anchor(time.at, now.steady_ms);
         self.hq_time = Some(time.at);
         let clock = self.clock(now);

@@ -5,6 +5,9 @@ use super::config::LineConfig;
 use super::lane::Lane;
 use crate::protocol::{MessageId, Run, Stream};
 
+/// Within such a time HQ is asked once it was started anew, so that not all boxes ask at once.
+const SOON_MS: u64 = 30_000;
+
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
@@ -57,6 +60,8 @@ pub enum Input {
     },
     /// The broker took one of the messages that were sent.
     Taken,
+    /// HQ was started anew: it may know less, or want other things, than when it last answered.
+    Restarted,
 }
 
 /// Where a stream stands at both ends.
@@ -222,6 +227,10 @@ impl Machine {
             (Input::Sent { run: None, .. }, Phase::Open) => self.ask_anew(now_ms, actions),
             (Input::Sent { stream, run: Some(run), count, bytes }, Phase::Open) => {
                 self.sent(stream, run, count, bytes, now_ms);
+            }
+            (Input::Restarted, Phase::Open) if self.question.is_none() => {
+                let soon = now_ms + self.backoff.within(SOON_MS);
+                self.ask_ms = self.ask_ms.min(soon);
             }
             (Input::Taken, _) => {
                 self.in_flight = self.in_flight.saturating_sub(1);

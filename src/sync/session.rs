@@ -7,8 +7,8 @@ use super::error::LineError;
 use super::machine::{Action, Input, Machine, Phase};
 use super::outgoing::Told;
 use crate::protocol::{
-    Clock, Envelope, HybridTime, Identity, Keys, Label, Message, MessageId, NodeTopic, Place,
-    Presence, PresenceState, Run, Sender, Stream, TimeFloor, Topic, UnixMillis,
+    BootId, Clock, Envelope, HybridTime, Identity, Keys, Label, Message, MessageId, NodeTopic,
+    Place, Presence, PresenceState, Run, Sender, Stream, TimeFloor, Topic, UnixMillis,
 };
 use crate::state::{StateError, Store};
 
@@ -99,6 +99,8 @@ pub struct Session {
     /// When HQ last answered, by the steady clock.
     pub(super) heard_ms: Option<u64>,
     pub(super) offered: BTreeSet<Label>,
+    /// Starts of HQ of which this program knows, the newest last.
+    pub(super) starts: Vec<BootId>,
     epoch: u64,
     /// When the last message without a place in a stream was said.
     said: HybridTime,
@@ -118,7 +120,7 @@ impl Session {
         let machine = Machine::new(config, seed);
         let (told, refused) = (Told::default(), BTreeMap::new());
         let (hq_time, heard_ms, epoch, said) = (None, None, 0, HybridTime::default());
-        let offered = BTreeSet::new();
+        let (offered, starts) = (BTreeSet::new(), Vec::new());
         Ok(Self {
             store,
             trust,
@@ -129,6 +131,7 @@ impl Session {
             hq_time,
             heard_ms,
             offered,
+            starts,
             epoch,
             said,
         })

@@ -51,6 +51,8 @@ pub struct HqFigures {
     pub laid_aside: u64,
     /// Those of nobody HQ knows.
     pub strange: u64,
+    /// Those that were left, as their box says more than it may; they come again.
+    pub too_many: u64,
     /// Messages that were given to the line in answer.
     pub answers: u64,
 }
@@ -90,6 +92,7 @@ impl HqMetrics {
             ("taken", figures.taken),
             ("laid_aside", figures.laid_aside),
             ("strange", figures.strange),
+            ("too_many", figures.too_many),
         ] {
             let counter = self.messages.get_or_create(&OutcomeLabels { outcome });
             counter.inner().store(total, Ordering::Relaxed);

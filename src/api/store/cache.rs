@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::models::{Named, name};
 use crate::api::json::Asked;
 use crate::api::openai::cached;
 use crate::api::service::Service;
 use crate::cache::{self, Dropped, Purge, Why};
-use crate::http::{Kind, Problem};
+use crate::http::{Identity, Kind, Problem};
 
 /// Routes whose answers go through the cache.
 const ROUTES: [&str; 3] = [cached::ROUTE, "copy", "ask"];
@@ -266,12 +267,27 @@ pub(in crate::api) async fn why(
     Ok(Json(Explained { answers }))
 }
 
+/// As the audit log says it.
+fn meant(purge: &Purge) -> (&'static str, Value) {
+    match purge {
+        Purge::All => ("all", true.into()),
+        Purge::Answer(id) => ("answer", id.as_str().into()),
+        Purge::Fact(name) => ("fact", name.to_string().into()),
+        Purge::Product(sku) => ("product", sku.as_str().into()),
+        Purge::Model(name) => ("model", name.as_str().into()),
+        // A scope may name a person.
+        Purge::Scope(_) => ("scope", true.into()),
+    }
+}
+
 /// `POST /store/v1/cache/purge`. When it is answered, what was purged does not come back.
 pub(in crate::api) async fn purge(
     State(service): State<Arc<Service>>,
+    Extension(asker): Extension<Option<Identity>>,
     Asked(request): Asked<PurgeRequest>,
 ) -> Result<Json<Purged>, Problem> {
     let (purge, cache) = (request.check()?, service.cache.clone());
+    service.write_down(asker.as_ref(), "cache.purge", [meant(&purge)]).await?;
     let work = move || {
         let dropped = cache.purge(&purge);
         cache.flush();

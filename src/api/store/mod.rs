@@ -3,11 +3,14 @@
 //!
 //! Triton's own words for some of it are in [`repository`](super::repository).
 
+pub(super) mod acts;
 pub(super) mod aliases;
 pub(super) mod ask;
 pub(super) mod cache;
 pub(super) mod config;
+pub(super) mod conversations;
 pub(super) mod copy;
+pub(super) mod devices;
 pub(super) mod export;
 pub(super) mod facts;
 pub(super) mod line;

@@ -76,7 +76,7 @@ impl Bundles {
         let all = composed(bundle, digest)?;
         for one in &all {
             let composition = Composition {
-                model: self.model(one, digest, bundle.alias.as_str()),
+                model: self.model(one, digest),
                 replaced: one.replacements(&self.files, digest),
                 bundle: OfBundle { digest: digest.to_string(), cache_epoch: bundle.cache_epoch },
             };
@@ -93,14 +93,13 @@ impl Bundles {
         Ok(first(bundle, digest)?.name)
     }
 
-    /// Where its model comes from: the bundle itself, or the package which the bundle's alias leads to
-    /// now, or the one named like its part.
-    fn model(&self, one: &Composed<'_>, digest: Digest, alias: &str) -> ModelOf {
-        if let Some(part) = one.model {
-            return ModelOf::Folder(self.files.part(digest, part));
+    /// Where its model comes from: the bundle itself, or the installed package that its part is named
+    /// after. What ran before is asked for nothing, so that a digest is one thing.
+    fn model(&self, one: &Composed<'_>, digest: Digest) -> ModelOf {
+        match one.model {
+            Some(part) => ModelOf::Folder(self.files.part(digest, part)),
+            None => ModelOf::Package(one.of.to_owned()),
         }
-        let now = self.leads_to(alias).filter(|package| *package != one.name);
-        ModelOf::Package(now.unwrap_or_else(|| one.of.to_owned()))
     }
 
     /// The package, or the first of several, that an alias leads to.

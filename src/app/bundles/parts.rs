@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::packages::{Role, replaceable};
+use crate::packages::{GUARD_RULES_FILE, Role, replaceable};
 use crate::protocol::Digest;
 use crate::protocol::documents::{Bundle, Part, PartKind};
 use crate::reconcile::bundle::{Files, StageError};
@@ -22,7 +22,7 @@ pub(super) struct Composed<'a> {
     pub(super) name: String,
     /// The part that brings its model; none where the model is one that the box has.
     pub(super) model: Option<&'a Part>,
-    /// By which name a model is looked for where nothing else says which.
+    /// The installed package whose model it takes where it brings none.
     pub(super) of: &'a str,
     /// Names of files that stand for the model's own, with their parts and digests.
     pub(super) replaced: Vec<(&'a str, &'a Part, Digest)>,
@@ -88,7 +88,8 @@ impl Composed<'_> {
         let known = |name: &str, sha256: &str| match (replaced(name), self.model) {
             _ if name == card => true,
             (Some((.., digest)), _) => digest.to_string() == sha256,
-            (None, None) => true,
+            // Rules are a bundle's alone.
+            (None, None) => name != GUARD_RULES_FILE,
             (None, Some(model)) => model.files.iter().any(|file| {
                 file.path.as_str() == name && file.artefact.digest.to_string() == sha256
             }),

@@ -1,23 +1,21 @@
 //! What HQ wants is made so: facts, settings, bundles and commands.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::again::Waits;
+use super::commands::Known;
 use crate::api::Served;
 use crate::api::shelf::Shelf;
 use crate::app::bundles::Bundles;
-use crate::cache::{Cache, Purge};
+use crate::cache::Cache;
 use crate::facts::{Facts, Zone};
 use crate::packages::Store as Packages;
-use crate::protocol::{Fields, Label, Value};
+use crate::protocol::Label;
 use crate::reconcile::bundle::Files;
-use crate::reconcile::commands::{Done, Hands};
 use crate::reconcile::config::ConfigRoom;
 use crate::reconcile::fetch::{FetchLimits, Origin};
 use crate::reconcile::{Reconciler, Setup, Timekeeper};
@@ -31,6 +29,8 @@ const TOKEN: &str = "token";
 
 /// What following needs.
 pub(super) struct Follow {
+    /// Who does HQ's commands.
+    pub(super) hands: Arc<Known>,
     pub(super) store: Store,
     pub(super) trust: Trust,
     /// Base address of HQ's artefacts.
@@ -46,19 +46,20 @@ pub(super) struct Follow {
     pub(super) cache: Cache,
     pub(super) metrics: Arc<Metrics>,
     pub(super) status: watch::Receiver<Status>,
+    /// Told why it cannot be followed, while that is so.
+    pub(super) unfollowed: watch::Sender<Option<String>>,
 }
 
 impl Follow {
-    /// Follows until told to stop. What stands in its way at the beginning is told, and the box
-    /// answers on with what it has.
+    /// Follows until told to stop. What stands in its way at the beginning is told and tried again;
+    /// the box answers on with what it has.
     pub(super) async fn run(self, stop: CancellationToken) {
         let mut status = self.status.clone();
         let time = Arc::clone(&self.time);
-        let opened = tokio::task::spawn_blocking(move || self.open()).await;
-        let reconciler = match opened {
-            Ok(Ok(opened)) => opened,
-            Ok(Err(why)) => return tracing::error!(why, "what HQ wants cannot be followed"),
-            Err(error) => return tracing::error!(%error, "what HQ wants cannot be followed"),
+        let opened = self.opened();
+        let reconciler = tokio::select! {
+            () = stop.cancelled() => return,
+            opened = opened => opened,
         };
         let clock = async {
             // The channel ends with the line, and the clock counts on.
@@ -78,7 +79,30 @@ impl Follow {
         }
     }
 
-    fn open(self) -> Result<Reconciler, String> {
+    /// What follows, tried until it is there.
+    async fn opened(self) -> Reconciler {
+        let this = Arc::new(self);
+        let mut waits = Waits::new();
+        loop {
+            let again = Arc::clone(&this);
+            let opened = tokio::task::spawn_blocking(move || again.open()).await;
+            match opened.unwrap_or_else(|error| Err(error.to_string())) {
+                Ok(opened) => {
+                    this.unfollowed.send_replace(None);
+                    return opened;
+                }
+                Err(why) => {
+                    if this.unfollowed.borrow().as_ref() != Some(&why) {
+                        tracing::error!(why, "what HQ wants cannot be followed yet");
+                    }
+                    this.unfollowed.send_replace(Some(why));
+                }
+            }
+            tokio::time::sleep(waits.next()).await;
+        }
+    }
+
+    fn open(&self) -> Result<Reconciler, String> {
         let told = |error: &dyn std::fmt::Display| error.to_string();
         let credentials = Credentials::in_folder(&self.identity);
         let tls = credentials.authority.exists().then(|| credentials.client_config());
@@ -89,23 +113,24 @@ impl Follow {
         let packages = Packages::open(&self.data_dir).map_err(|error| told(&error))?;
         let shelf = Arc::clone(&self.shelf);
         let known_model = move |digest: &str| answers(&*shelf, digest);
-        let stage = Bundles::new(files, packages, self.shelf, self.metrics);
+        let (shelf_of_bundles, metrics) = (Arc::clone(&self.shelf), Arc::clone(&self.metrics));
+        let stage = Bundles::new(files, packages, shelf_of_bundles, metrics);
         let setup = Setup {
-            store: self.store,
-            keys: self.trust.keys,
-            catalogues: self.catalogues,
-            facts: self.facts,
+            store: self.store.clone(),
+            keys: self.trust.keys.clone(),
+            catalogues: self.catalogues.clone(),
+            facts: self.facts.clone(),
             cache: self.cache.clone(),
             known_model: Arc::new(known_model),
-            data_dir: self.data_dir,
-            origins: self.hq.map(origin).into_iter().collect(),
+            data_dir: self.data_dir.clone(),
+            origins: self.hq.clone().map(origin).into_iter().collect(),
             tls: tls.map(|tls| (*tls).clone()),
             limits: FetchLimits::default(),
-            room: self.room,
-            time: self.time,
+            room: self.room.clone(),
+            time: Arc::clone(&self.time),
             zone: self.zone,
             stage: Arc::new(stage),
-            hands: Arc::new(Known(self.cache)),
+            hands: Arc::<Known>::clone(&self.hands),
         };
         setup.open().map_err(|error| told(&error))
     }
@@ -118,52 +143,4 @@ fn answers(shelf: &dyn Shelf, digest: &str) -> bool {
         Served::Network(_) => false,
     };
     shelf.loaded().iter().any(is_it)
-}
-
-/// The commands of rooms that know nothing of HQ.
-struct Known(Cache);
-
-impl Hands for Known {
-    fn carry_out<'a>(&'a self, name: &'a str, given: &'a Fields) -> Option<BoxFuture<'a, Done>> {
-        let known = name == "cache.purge";
-        known.then(|| {
-            async {
-                if let Some((argument, _)) = given.iter().next() {
-                    return Err(format!(
-                        "`{argument}` is no argument of cache.purge, which has none"
-                    ));
-                }
-                let cache = self.0.clone();
-                let purge = move || cache.purge(&Purge::All);
-                let dropped = tokio::task::spawn_blocking(purge).await;
-                let dropped = dropped.map_err(|error| error.to_string())?;
-                let count = i64::try_from(dropped.entries).unwrap_or(i64::MAX);
-                let name = "entries".parse().map_err(|error| format!("{error}"))?;
-                Fields::new(BTreeMap::from([(name, Value::from(count))]))
-                    .map_err(|error| error.to_string())
-            }
-            .boxed()
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cache::Config;
-    use crate::facts::FactsConfig;
-    use crate::telemetry::CacheMetrics;
-
-    #[tokio::test]
-    async fn a_purge_that_was_to_be_of_a_part_is_not_one_of_all() {
-        let facts = Facts::in_memory(FactsConfig::default()).unwrap();
-        let cache = Cache::in_memory(Config::default(), facts, CacheMetrics::default());
-        let known = Known(cache);
-        let product = ("product".parse().unwrap(), Value::from(41));
-        let of_a_part = Fields::new(BTreeMap::from([product])).unwrap();
-        let refused = known.carry_out("cache.purge", &of_a_part).unwrap().await.unwrap_err();
-        assert!(refused.contains("`product`"), "{refused}");
-        let all = Fields::default();
-        assert!(known.carry_out("cache.purge", &all).unwrap().await.is_ok());
-    }
 }

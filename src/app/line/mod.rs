@@ -1,12 +1,19 @@
 //! The line to HQ beside the server: opened, kept, shown; never a reason not to answer.
 //!
-//! What stands in its way (no enrolment, a damaged file, a full disk) is told, shown and, where time
-//! may mend it, tried again. [`Notes`] is how the rest of the box tells HQ something: it never
+//! What stands in its way (a damaged file, a full disk, an enrolment that cannot be read) is told, shown
+//! and tried again, later and later, until the line can be begun. [`Notes`] is how the rest of the box tells HQ something: it never
 //! waits, and what it cannot keep it counts and declares.
 
+mod acts;
+mod again;
+mod begun;
+mod commands;
+mod devices;
 mod follow;
+mod handed;
 mod identity;
 mod keep;
+mod levels;
 mod notes;
 mod opened;
 mod receipts;
@@ -25,17 +32,16 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::shelf::Shelf;
-use crate::api::{LineView, OwnSettings, Settings};
+use crate::api::{Acts, LineView, OwnSettings, Settings};
 use crate::cache::Cache;
 use crate::config::Config;
 use crate::facts::Facts;
 use crate::protocol::UnixMillis;
-use crate::sync::mqtt::Status;
 use crate::telemetry::{Metrics, Warned};
-use identity::Identity;
-use notes::Notes;
-use opened::Opened;
-use renewal::Renewal;
+use again::Again;
+use begun::Begun;
+pub(super) use devices::Devices;
+use handed::Handed;
 pub(super) use settings::InForce;
 
 /// How long what still waits to be written may take at the end, and then the goodbye.
@@ -52,6 +58,8 @@ pub(super) struct LookedAt {
     pub(super) shelf: Arc<dyn Shelf>,
     /// Warnings and errors of the log.
     pub(super) warned: mpsc::Receiver<Warned>,
+    /// The devices of the shop.
+    pub(super) devices: Devices,
     /// What is set while the server runs.
     pub(super) in_force: InForce,
 }
@@ -59,8 +67,7 @@ pub(super) struct LookedAt {
 /// The line, which runs until it is told to end.
 pub(super) struct Line {
     view: channel::Receiver<LineView>,
-    settings: Arc<dyn Settings>,
-    notes: Option<Notes>,
+    handed: Handed,
     stop: CancellationToken,
     tasks: JoinSet<()>,
 }
@@ -70,96 +77,21 @@ impl Line {
     pub(super) async fn start(config: &Config, looked_at: LookedAt) -> Self {
         let stop = CancellationToken::new();
         let (show, view) = channel::channel(LineView::off());
-        let settings = Arc::new(OwnSettings(settings::of_file(config)));
-        let mut line = Self { view, settings, notes: None, stop, tasks: JoinSet::new() };
+        let handed = Handed::new(Arc::new(OwnSettings(settings::of_file(config))));
+        let mut tasks = JoinSet::new();
         match opened::open(config).await {
             Ok(None) => {}
-            Ok(Some(opened)) => line.run(config, opened, looked_at, show),
+            Ok(Some(opened)) => {
+                let begun = Begun::new(config, opened, looked_at, show, stop.clone());
+                tasks.spawn(handed.take_over(begun));
+            }
             Err(error) => {
-                tracing::error!(%error, "there is no line to HQ; the box answers without");
-                let phases = &view::PHASES;
-                looked_at.metrics.line().phase("broken", phases);
-                let trouble = Some(error.to_string());
-                show.send_replace(LineView { phase: "broken", trouble, ..LineView::off() });
+                let (config, handed) = (config.clone(), handed.clone());
+                let again = Again { config, looked_at, show, handed };
+                tasks.spawn(again.run(error, stop.clone()));
             }
         }
-        line
-    }
-
-    fn run(
-        &mut self,
-        config: &Config,
-        opened: Opened,
-        looked_at: LookedAt,
-        show: channel::Sender<LineView>,
-    ) {
-        let Opened { resolved, store, time, room } = opened;
-        let LookedAt { metrics, facts, cache, shelf, warned, in_force } = looked_at;
-        // What HQ and the store set holds from the first answer on.
-        in_force.set(&room.follow().borrow());
-        self.tasks.spawn(until(self.stop.clone(), in_force.follow(room.follow())));
-        let file = settings::of_file(config);
-        let kept = settings::Kept { room: room.clone(), time: Arc::clone(&time), file };
-        self.settings = Arc::new(kept);
-        let identity = Identity::new(&config.line.identity, &resolved);
-        let (told, status) = channel::channel(Status::new(UnixMillis::now()));
-        let (place, broker) = (&resolved.trust.who.place, &resolved.broker.address);
-        tracing::info!(%place, %broker, "keeping the line to HQ");
-        let shown = view::Shown {
-            place: place.to_string(),
-            broker: broker.to_string(),
-            store: store.clone(),
-            metrics: Arc::clone(&metrics),
-        };
-        let (notes, writer) = Notes::new(store.clone(), Arc::clone(&metrics));
-        notes.event("server.started", [("version", env!("CARGO_PKG_VERSION").into())]);
-        self.notes = Some(notes.clone());
-        self.tasks.spawn(writer);
-        let receipts = receipts::Receipts {
-            store: store.clone(),
-            facts: facts.clone(),
-            cache: cache.clone(),
-            shelf: Arc::clone(&shelf),
-            catalogues: identity.catalogues(),
-        };
-        let follow = follow::Follow {
-            store: store.clone(),
-            trust: resolved.trust.clone(),
-            hq: resolved.hq.clone(),
-            room,
-            time: Arc::clone(&time),
-            identity: config.line.identity.clone(),
-            catalogues: identity.catalogues(),
-            data_dir: config.data_dir.clone(),
-            facts: facts.clone(),
-            zone: config.facts.zone,
-            shelf: Arc::clone(&shelf),
-            cache,
-            metrics: Arc::clone(&metrics),
-            status: status.clone(),
-        };
-        self.tasks.spawn(follow.run(self.stop.clone()));
-        let stop = || self.stop.clone();
-        let renewal = Renewal {
-            identity: identity.clone(),
-            place: resolved.trust.who.place.clone(),
-            hq: resolved.hq.clone(),
-            time: Arc::clone(&time),
-            metrics: Arc::clone(&metrics),
-            notes: notes.clone(),
-        };
-        self.tasks.spawn(until(stop(), renewal.run()));
-        let followed = identity.clone().follow(store.clone(), time, status.clone());
-        self.tasks.spawn(until(stop(), followed));
-        let keep = keep::Keep { store, resolved, settings: config.line.clone(), identity, told };
-        self.tasks.spawn(keep.run(self.stop.clone()));
-        let every = config.line.telemetry_every;
-        self.tasks.spawn(until(stop(), shown.run(status, show)));
-        self.tasks.spawn(until(stop(), watch::warnings(warned, notes.clone())));
-        self.tasks.spawn(until(stop(), watch::models(shelf, notes.clone())));
-        self.tasks.spawn(until(stop(), receipts.run()));
-        let measured = telemetry::Measured { metrics, facts, folder: config.data_dir.clone() };
-        self.tasks.spawn(until(stop(), telemetry::run(measured, notes, every)));
+        Self { view, handed, stop, tasks }
     }
 
     /// How it does, from moment to moment.
@@ -169,12 +101,17 @@ impl Line {
 
     /// The settings that change while the server runs.
     pub(super) fn settings(&self) -> Arc<dyn Settings> {
-        Arc::clone(&self.settings)
+        Arc::new(self.handed.clone())
+    }
+
+    /// Where acts of persons are written down.
+    pub(super) fn acts(&self) -> Arc<dyn Acts> {
+        Arc::new(self.handed.clone())
     }
 
     /// Says goodbye to HQ, and ends.
     pub(super) async fn end(mut self) {
-        if let Some(notes) = self.notes.take() {
+        if let Some(notes) = self.handed.take_notes() {
             notes.event("server.stopped", []);
         }
         let end = async {

@@ -24,6 +24,8 @@ pub(super) struct Shown {
     pub(super) broker: String,
     pub(super) store: Store,
     pub(super) metrics: Arc<Metrics>,
+    /// Why what HQ wants is not followed.
+    pub(super) not_followed: watch::Receiver<Option<String>>,
 }
 
 impl Shown {
@@ -59,7 +61,7 @@ impl Shown {
             place: Some(self.place.clone()),
             broker: Some(self.broker.clone()),
             connections: status.connections,
-            trouble: status.trouble.clone(),
+            trouble: status.trouble.clone().or_else(|| self.not_followed.borrow().clone()),
             hq_time_ms: status.hq_time.map(|at| at.0),
             refused: status.refused.clone(),
             ..LineView::off()

@@ -122,6 +122,34 @@ async fn a_recall_ends_what_is_kept_and_what_is_being_made() {
 }
 
 #[tokio::test]
+async fn what_is_being_made_while_something_else_is_recalled_or_purged_is_kept() {
+    let facts = facts();
+    let cache = cache_of(&facts);
+    price(&facts, "41", 3.49);
+    let elsewhere = crate::facts::FactId::new(Table::Recalls, "r1").unwrap();
+    let acts: [(&dyn Fn(&str) -> Dropped, &str, &str); 3] = [
+        (&|sku| cache.end_recalled(&elsewhere, &[sku.to_owned()]), "42", "exact"),
+        (&|sku| cache.purge(&Purge::Product(sku.to_owned())), "42", "exact"),
+        // Of the product itself, before it is known that the answer is about it.
+        (&|sku| cache.purge(&Purge::Product(sku.to_owned())), "41", "miss"),
+    ];
+    for (number, (act, sku, how)) in acts.into_iter().enumerate() {
+        let asked = format!("about 41, {number}");
+        let (generate, mut hand) = Hand::new();
+        let told = get(&cache, ask(&asked), &generate).await;
+        let say = hand.next().await;
+        act(sku);
+        let (record, said_price) = read_price(&facts, "41");
+        say.send(Ok(Step::Read(record))).unwrap();
+        words(&[&said_price]).into_iter().for_each(|step| say.send(Ok(step)).unwrap());
+        drop(say);
+        assert_eq!(text(told).await, ("miss", "3.49 USD".into()));
+        let (generate, _) = pricing(&facts, "41");
+        assert_eq!(ask_text(&cache, ask(&asked), &generate).await.0, how, "{number}");
+    }
+}
+
+#[tokio::test]
 async fn changes_that_nobody_asks_about_are_tidied_away() {
     let facts = facts();
     let cache = cache_of(&facts);

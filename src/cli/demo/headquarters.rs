@@ -8,8 +8,8 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
 use super::folder::Folder;
+use super::process::Process;
 use super::shop;
-use crate::cli::beside::Beside;
 use crate::cli::context::Known;
 use crate::cli::enroll::become_node;
 use crate::cli::output;
@@ -29,7 +29,7 @@ const CLAIM_LIFE_S: u64 = 600;
 
 /// A running headquarters.
 pub(super) struct Headquarters {
-    process: Beside,
+    process: Process,
     known: Known,
     client: Client,
     /// What it signs with, as boxes know it.
@@ -44,12 +44,15 @@ impl Headquarters {
         broker: &str,
     ) -> anyhow::Result<Self> {
         let (token, director) = user(folder).await?;
-        let [hq, listen] = [folder.hq().into_os_string(), listen.to_string().into()];
-        let [at, listens, broker_is] = ["--at", "--listen", "--broker"].map(OsString::from);
-        let arguments = ["hq", "serve", "--until-eof"].map(OsString::from).into_iter();
-        let settings = [at, hq, listens, listen, broker_is, broker.into()];
-        let process = Beside::start("headquarters", arguments.chain(settings)).await?;
-        let known = Known { url: process.address.clone(), token };
+        let mut url = String::new();
+        let first = arguments(folder, &listen.to_string(), broker);
+        let process = Process::start("headquarters", first, |address| {
+            address.clone_into(&mut url);
+            let (_, listen) = address.split_once("://").context("the address of headquarters")?;
+            Ok(arguments(folder, listen, broker))
+        });
+        let process = process.await?;
+        let known = Known { url, token };
         Ok(Self { process, known, client: client(None)?, director })
     }
 
@@ -69,7 +72,7 @@ impl Headquarters {
             shop::publish(&self.client, &self.known, &path, config.facts.zone).await?;
             facts = self.facts().await?;
         }
-        self.enrol(folder, &self.process.address).await?;
+        self.enrol(folder, &self.known.url).await?;
         Ok(facts)
     }
 
@@ -111,10 +114,27 @@ impl Headquarters {
         format!("{}/hq/v1/tenants/{TENANT}/{below}", self.known.url)
     }
 
+    /// Looks after it.
+    pub(super) async fn look(&mut self) {
+        self.process.look(true).await;
+    }
+
+    /// Why it does not run.
+    pub(super) fn trouble(&self) -> Option<&str> {
+        self.process.trouble()
+    }
+
     /// Ends it.
     pub(super) async fn end(self) {
         self.process.end().await;
     }
+}
+
+fn arguments(folder: &Folder, listen: &str, broker: &str) -> Vec<OsString> {
+    let hq = folder.hq().into_os_string();
+    let settings = ["--listen", listen, "--broker", broker].map(OsString::from);
+    let begin = ["hq", "serve", "--until-eof", "--at"].map(OsString::from);
+    begin.into_iter().chain([hq]).chain(settings).collect()
 }
 
 /// Makes the demo's user anew: its token, and the key with which HQ signs.

@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
 use tokio::net::TcpStream;
-use tokio_util::sync::CancellationToken;
 
 use super::folder::Folder;
+use super::process::Process;
 use crate::cli::arguments::Common;
-use crate::cli::beside::{Beside, ended};
+use crate::cli::beside::ended;
 use crate::cli::output;
 use crate::config;
 use crate::sync::mqtt::{Embedded, Version};
 
 /// Between two looks at how the line is wanted.
-const LOOK: Duration = Duration::from_millis(200);
+pub(super) const LOOK: Duration = Duration::from_millis(200);
 /// Until the demo has done what was said.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -70,18 +70,22 @@ pub(super) async fn serve(port: u16) -> anyhow::Result<()> {
 pub(super) struct Broker {
     folder: Folder,
     port: u16,
-    runs: Option<Beside>,
+    process: Process,
 }
 
 impl Broker {
     /// Starts it at a free port, where it comes back later.
     pub(super) async fn start(folder: &Folder) -> anyhow::Result<Self> {
         folder.want_line(Wanted::Up)?;
-        let runs = process(0).await?;
-        let port = runs.address.rsplit(':').next().unwrap_or_default();
-        let port = port.parse().context("the broker's address has no port")?;
+        let mut port = 0;
+        let process = Process::start("the broker", arguments(0), |address| {
+            let last = address.rsplit(':').next().unwrap_or_default();
+            port = last.parse().context("the broker's address has no port")?;
+            Ok(arguments(port))
+        });
+        let process = process.await?;
         folder.set_broker(Some(SocketAddr::from(([127, 0, 0, 1], port))))?;
-        Ok(Self { folder: folder.clone(), port, runs: Some(runs) })
+        Ok(Self { folder: folder.clone(), port, process })
     }
 
     /// As stores and HQ find it.
@@ -89,44 +93,31 @@ impl Broker {
         format!("mqtt://127.0.0.1:{}", self.port)
     }
 
-    /// Does as is wanted until told to stop; ends the broker then.
-    pub(super) async fn follow(mut self, stop: CancellationToken) {
-        loop {
-            self.look().await;
-            tokio::select! {
-                () = stop.cancelled() => break,
-                () = tokio::time::sleep(LOOK) => {}
+    /// Does as is wanted.
+    pub(super) async fn look(&mut self) {
+        let (wanted, was_there) = (self.folder.line(), self.process.is_there());
+        self.process.look(wanted == Wanted::Up).await;
+        match (was_there, self.process.is_there()) {
+            (true, false) if wanted == Wanted::Down => {
+                tracing::info!("the line to HQ is cut: its broker has ended");
             }
-        }
-        let _ = self.folder.set_broker(None);
-        if let Some(broker) = self.runs.take() {
-            broker.end().await;
+            (false, true) => tracing::info!("the line to HQ is mended: its broker has started"),
+            _ => {}
         }
     }
 
-    async fn look(&mut self) {
-        let over = self.runs.as_mut().is_some_and(Beside::is_over);
-        if over {
-            self.runs = None;
-        }
-        match (self.folder.line(), self.runs.take()) {
-            (Wanted::Down, Some(broker)) => {
-                broker.end().await;
-                tracing::info!("the line to HQ is cut: its broker has ended");
-            }
-            (Wanted::Up, None) => match process(self.port).await {
-                Ok(broker) => {
-                    self.runs = Some(broker);
-                    tracing::info!("the line to HQ is mended: its broker has started");
-                }
-                Err(error) => tracing::warn!(%error, "the broker does not start"),
-            },
-            (_, runs) => self.runs = runs,
-        }
+    /// Why it does not run although it is wanted.
+    pub(super) fn trouble(&self) -> Option<&str> {
+        self.process.trouble()
+    }
+
+    /// Ends it.
+    pub(super) async fn end(self) {
+        let _ = self.folder.set_broker(None);
+        self.process.end().await;
     }
 }
 
-async fn process(port: u16) -> anyhow::Result<Beside> {
-    let arguments = ["demo", "broker", &port.to_string()].map(OsString::from);
-    Beside::start("the broker", arguments).await
+fn arguments(port: u16) -> [OsString; 3] {
+    ["demo", "broker", &port.to_string()].map(OsString::from)
 }

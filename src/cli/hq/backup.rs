@@ -25,10 +25,7 @@ pub(in crate::cli) struct Backup {
 
 impl Backup {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<()> {
-        // Opening a folder makes an HQ of it, and its copy would be of nothing.
-        let database = self.at.join("hq.db");
-        anyhow::ensure!(database.is_file(), "there is no HQ in {}", self.at.display());
-        Hq::open(HqConfig::new(&self.at)).await?.back_up(&self.file).await?;
+        Hq::open_made(HqConfig::new(&self.at)).await?.back_up(&self.file).await?;
         Ok(output::line(&self.file.display().to_string())?)
     }
 }

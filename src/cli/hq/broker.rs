@@ -43,7 +43,7 @@ pub(in crate::cli) struct BrokerFiles {
 impl BrokerFiles {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<()> {
         let tenants = self.tenants.iter().map(|name| name.parse()).collect::<Result<_, _>>()?;
-        let revoked = Hq::open(HqConfig::new(&self.at)).await?.revoked().await?;
+        let revoked = Hq::open_made(HqConfig::new(&self.at)).await?.revoked().await?;
         let Self { mosquitto: folder, hosts, port, .. } = self;
         let plan = BrokerPlan { folder, hosts, port, tenants, revoked };
         if self.only_acl {

@@ -5,7 +5,7 @@ use clap::Subcommand;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use super::place::{HqPlace, ago, number, text};
+use super::place::{HqPlace, ago, number, text, value_of};
 use crate::cli::{output, settings};
 
 const EXAMPLES: &str = "\
@@ -62,7 +62,7 @@ impl ConfigCommand {
 }
 
 async fn wanted(place: &HqPlace, target: &str) -> anyhow::Result<Value> {
-    let path = place.path(&format!("config?target={}", place.target(target)));
+    let path = place.path(&format!("config?target={}", value_of(&place.target(target))));
     place.ask(Method::GET, &path, None).await
 }
 
@@ -116,7 +116,7 @@ async fn show(place: &HqPlace, target: &str, wanted: &Value) -> anyhow::Result<(
 
 /// What a box made of its settings, and what lies over them there.
 async fn reported(place: &HqPlace, store: &str, node: &str) -> anyhow::Result<()> {
-    let store = place.ask(Method::GET, &place.path(&format!("stores/{store}")), None).await?;
+    let store = place.ask(Method::GET, &place.at(&["stores", store])?, None).await?;
     let is_it = |found: &&Value| text(found, "place").rsplit('/').next() == Some(node);
     let found = super::place::rows(&store, "nodes").iter().find(is_it);
     let rows = found.map(|found| super::place::rows(found, "reported")).unwrap_or_default();

@@ -56,7 +56,7 @@ pub(in crate::cli) struct Status {
 
 impl Status {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<()> {
-        let path = self.place.path(&format!("stores/{}", self.store));
+        let path = self.place.at(&["stores", &self.store])?;
         let answer = self.place.ask(Method::GET, &path, None).await?;
         if self.json {
             return output::json(&answer);

@@ -53,7 +53,7 @@ pub(in crate::cli) struct Revoke {
 impl Revoke {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<()> {
         let (store, node) = self.node.split_once('/').context("a box is named as store/box")?;
-        let path = self.place.path(&format!("stores/{store}/nodes/{node}"));
+        let path = self.place.at(&["stores", store, "nodes", node])?;
         self.place.ask(Method::DELETE, &path, None).await?;
         output::note(&format!("{store}/{node} is revoked; the broker is to be told, see --help"));
         Ok(())

@@ -66,7 +66,7 @@ impl GroupsCommand {
                 Ok(())
             }
             Self::Set { group, title, place } => {
-                let path = place.path(&format!("groups/{group}"));
+                let path = place.at(&["groups", &group])?;
                 place.ask(Method::PUT, &path, Some(json!({ "title": title }))).await?;
                 output::note(&format!("{group} is there"));
                 Ok(())
@@ -88,7 +88,7 @@ async fn member_of(
     member: &str,
 ) -> anyhow::Result<()> {
     let (store, node) = member.split_once('/').context("a box is called store/box")?;
-    let path = place.path(&format!("groups/{group}/members/{store}/{node}"));
+    let path = place.at(&["groups", group, "members", store, node])?;
     place.ask(method, &path, None).await?;
     Ok(())
 }

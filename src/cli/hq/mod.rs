@@ -1,5 +1,6 @@
 //! `endcap hq`: headquarters, as a server and asked over HTTP.
 
+mod audit;
 mod backup;
 mod broker;
 mod bundle;
@@ -10,6 +11,8 @@ mod documents;
 mod enrol;
 mod facts;
 mod groups;
+mod init;
+mod key;
 mod people;
 mod place;
 mod recalls;
@@ -22,7 +25,7 @@ use super::arguments::Common;
 
 const EXAMPLES: &str = "\
 Examples:
-  endcap hq user add Ada --role admin --at ./hq       the first user, in HQ's own folder
+  endcap hq init --at ./hq --admin Ada                a new HQ and its first user
   endcap hq serve --at ./hq --broker embedded
   endcap hq stores set store-1 --title \"High Street\"
   endcap hq enroll-token store-1 box-a
@@ -38,13 +41,15 @@ Examples:
   endcap hq cmd store-1/box-a cache.purge --wait
   endcap hq status store-1
 
-All but `serve`, `broker-files` and `user --at` ask a running HQ (ENDCAP_HQ, ENDCAP_HQ_TOKEN; of a
+All but `init`, `serve`, `backup`, `broker-files` and `user --at` ask a running HQ (ENDCAP_HQ, ENDCAP_HQ_TOKEN; of a
 running demo's both are known).";
 
 /// What is done at headquarters.
 #[derive(Debug, Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) enum HqCommand {
+    /// Make an HQ and its first user in a folder that has none
+    Init(init::Init),
     /// Serve HQ until Ctrl-C
     Serve(serve::Serve),
     /// List stores, or make one
@@ -89,12 +94,17 @@ pub(in crate::cli) enum HqCommand {
     },
     /// Show a store: what is wanted and what is so
     Status(documents::Status),
-    /// Show what people did at HQ
-    Audit(people::Audit),
+    /// Show what people did at HQ, verify boxes' audit logs, begin another for a box with another disk
+    Audit(audit::Audit),
     /// Make, list and revoke HQ's users
     User {
         #[command(subcommand)]
         command: people::UserCommand,
+    },
+    /// Show the keys with which HQ signs; replace the director's
+    Key {
+        #[command(subcommand)]
+        command: key::KeyCommand,
     },
     /// Copy HQ's database while it serves
     Backup(backup::Backup),
@@ -105,6 +115,7 @@ pub(in crate::cli) enum HqCommand {
 impl HqCommand {
     pub(in crate::cli) async fn run(self, common: &Common) -> anyhow::Result<()> {
         match self {
+            Self::Init(init) => init.run().await,
             Self::Serve(serve) => serve.run(common).await,
             Self::Stores { command } => command.run().await,
             Self::Groups { command } => command.run().await,
@@ -120,6 +131,7 @@ impl HqCommand {
             Self::Status(status) => status.run().await,
             Self::Audit(audit) => audit.run().await,
             Self::User { command } => command.run().await,
+            Self::Key { command } => command.run().await,
             Self::Backup(backup) => backup.run().await,
             Self::BrokerFiles(files) => files.run().await,
         }

@@ -1,6 +1,7 @@
 //! A running HQ, asked over HTTP.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -11,7 +12,7 @@ use crate::cli::arguments::Inherited;
 use crate::cli::context::{Context, Known};
 use crate::cli::place::{client, exchange, with_json};
 use crate::config;
-use crate::protocol::UnixMillis;
+use crate::protocol::{Label, ProtocolError, UnixMillis};
 
 /// Where HQ is, who asks, and about which tenant.
 #[derive(Debug, Clone, Args)]
@@ -27,10 +28,18 @@ pub(in crate::cli) struct HqPlace {
     #[arg(long, value_name = "FILE", env = "ENDCAP_HQ_AUTHORITY")]
     authority: Option<PathBuf>,
     /// Whose stores
-    #[arg(long, value_name = "NAME", env = "ENDCAP_HQ_TENANT", default_value = "main")]
+    #[arg(long, value_name = "NAME", env = "ENDCAP_HQ_TENANT", default_value = "main",
+        value_parser = tenant)]
     pub(super) tenant: String,
     #[command(flatten)]
     inherited: Inherited,
+    /// What a running demo left, once it was looked for.
+    #[arg(skip)]
+    found: OnceLock<Option<Known>>,
+}
+
+fn tenant(name: &str) -> Result<String, ProtocolError> {
+    name.parse::<Label>().map(|name| name.to_string())
 }
 
 /// Where HQ is where nobody says it.
@@ -62,8 +71,12 @@ impl HqPlace {
         if self.hq.is_some() {
             return Ok(None);
         }
+        if let Some(found) = self.found.get() {
+            return Ok(found.clone());
+        }
         let config = config::load(&self.inherited.0.sources())?;
-        Ok(Context::read(&config.data_dir)?.hq)
+        let found = Context::read(&config.data_dir)?.hq;
+        Ok(self.found.get_or_init(|| found).clone())
     }
 
     pub(super) fn token(&self) -> anyhow::Result<String> {
@@ -87,7 +100,12 @@ impl HqPlace {
         format!("{}{path}", hq.trim_end_matches('/'))
     }
 
-    /// A path below the tenant's.
+    /// A path below the tenant's, of names as people gave them.
+    pub(super) fn at(&self, below: &[&str]) -> anyhow::Result<String> {
+        path_of(&[&["hq", "v1", "tenants", &self.tenant], below].concat())
+    }
+
+    /// A path below the tenant's that nobody gave.
     pub(super) fn path(&self, below: &str) -> String {
         format!("/hq/v1/tenants/{}/{below}", self.tenant)
     }
@@ -100,6 +118,31 @@ impl HqPlace {
             _ => text.to_owned(),
         }
     }
+}
+
+/// Names as parts of one path. Whatever a name has in it leads nowhere else; what cannot be a part is
+/// refused.
+pub(super) fn path_of(parts: &[&str]) -> anyhow::Result<String> {
+    let mut path = String::new();
+    for part in parts {
+        // Servers and clients take these out, also where they are escaped.
+        anyhow::ensure!(!["", ".", ".."].contains(part), "`{part}` is no name");
+        path.push('/');
+        for byte in part.bytes() {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
+                    path.push(char::from(byte));
+                }
+                _ => path.push_str(&format!("%{byte:02X}")),
+            }
+        }
+    }
+    Ok(path)
+}
+
+/// A text as the value of a query's field.
+pub(super) fn value_of(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 /// A field's text, or nothing.
@@ -128,5 +171,26 @@ pub(super) fn ago(at_ms: u64) -> String {
         seconds @ 120..7200 => format!("{} min ago", seconds / 60),
         seconds @ 7200..172_800 => format!("{} h ago", seconds / 3600),
         seconds => format!("{} days ago", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_part_of_a_path_whatever_it_has_in_it() {
+        for (name, part) in [
+            ("store-1", "store-1"),
+            ("../x", "..%2Fx"),
+            ("a b?c#d%", "a%20b%3Fc%23d%25"),
+            ("r1.2", "r1.2"),
+            ("ü", "%C3%BC"),
+        ] {
+            assert_eq!(path_of(&["recalls", name]).unwrap(), format!("/recalls/{part}"));
+        }
+        for name in ["", ".", ".."] {
+            assert!(path_of(&["stores", name]).unwrap_err().to_string().contains("is no name"));
+        }
     }
 }

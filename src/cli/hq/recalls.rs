@@ -29,10 +29,7 @@ impl Recalls {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<()> {
         let path = match &self.recall {
             None => self.place.path("recalls"),
-            Some(recall) => {
-                let path = format!("catalogues/{}/recalls/{recall}", self.catalogue);
-                self.place.path(&path)
-            }
+            Some(recall) => self.place.at(&["catalogues", &self.catalogue, "recalls", recall])?,
         };
         let answer = self.place.ask(Method::GET, &path, None).await?;
         let confirmed = |row: &Value| row.get("confirmed").and_then(Value::as_bool) == Some(true);

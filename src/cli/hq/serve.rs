@@ -11,9 +11,9 @@ use crate::app;
 use crate::cli::arguments::Common;
 use crate::cli::beside::ended;
 use crate::cli::output;
-use crate::hq::HqConfig;
 use crate::hq::enrolment::Authority;
 use crate::hq::server::ServerConfig;
+use crate::hq::{Hq, HqConfig, HqError};
 use crate::http::{self, TlsFiles};
 use crate::protocol::Label;
 use crate::sync::mqtt::{Broker, Credentials, Embedded, Version};
@@ -24,7 +24,7 @@ Examples:
   endcap hq serve --at ./hq --listen 0.0.0.0:8443 --host hq.example \\
     --broker mqtts://hq.example:8883 --credentials ./broker/hq
 
-The first line on standard output is the address. A first user: `endcap hq user add NAME --role admin --at DIR`.";
+The first line on standard output is the address. `endcap hq init` makes the folder.";
 
 /// A broker within this process.
 const EMBEDDED: &str = "embedded";
@@ -91,6 +91,7 @@ pub(in crate::cli) struct Serve {
 
 impl Serve {
     pub(in crate::cli) async fn run(self, common: &Common) -> anyhow::Result<()> {
+        anyhow::ensure!(Hq::is_in(&self.at), HqError::NotThere(self.at));
         open_more_files();
         let broker = self.broker().await?;
         let mut hq = HqConfig::new(&self.at);
@@ -120,8 +121,6 @@ impl Serve {
         let given = self.tls_certificate.clone().zip(self.tls_key.clone());
         let tls = match given {
             None if !self.hosts.is_empty() => {
-                std::fs::create_dir_all(&self.at)
-                    .with_context(|| format!("making {}", self.at.display()))?;
                 Some(Authority::open(&self.at)?.open_door(&self.hosts)?)
             }
             given => given,

@@ -4,7 +4,7 @@ use clap::Subcommand;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::place::{HqPlace, ago, number, rows, text};
+use super::place::{HqPlace, ago, number, rows, text, value_of};
 use crate::cli::output;
 
 /// What is done with stores.
@@ -44,7 +44,7 @@ impl StoresCommand {
                 Ok(())
             }
             Self::Set { store, title, place } => {
-                let path = place.path(&format!("stores/{store}"));
+                let path = place.at(&["stores", &store])?;
                 place.ask(Method::PUT, &path, Some(json!({ "title": title }))).await?;
                 output::note(&format!("{store} is there"));
                 Ok(())
@@ -57,7 +57,7 @@ impl StoresCommand {
 async fn all(place: &HqPlace) -> anyhow::Result<Vec<Value>> {
     let (mut stores, mut after) = (Vec::new(), String::new());
     loop {
-        let path = place.path(&format!("stores?limit=500&after={after}"));
+        let path = place.path(&format!("stores?limit=500&after={}", value_of(&after)));
         let page = place.ask(Method::GET, &path, None).await?;
         stores.extend_from_slice(rows(&page, "data"));
         match page.get("next").and_then(Value::as_str) {

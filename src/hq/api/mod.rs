@@ -18,6 +18,7 @@ mod deployments;
 mod documents;
 mod enrolment;
 mod json;
+mod keys;
 mod openapi;
 mod operations;
 mod packs;

@@ -13,9 +13,13 @@ impl From<HqError> for Problem {
             |status, code| Self::new(status, Kind::InvalidRequestError, said.clone()).code(code);
         match &error {
             HqError::Unknown { .. } => caller(StatusCode::NOT_FOUND, "not_found"),
+            HqError::NoCatalogue { .. } => {
+                caller(StatusCode::NOT_FOUND, "not_found").param("catalogue")
+            }
+            HqError::LastAdmin(_) => caller(StatusCode::CONFLICT, "last_admin").param("id"),
             HqError::Taken { .. } => caller(StatusCode::CONFLICT, "taken"),
             HqError::NoBroker => caller(StatusCode::CONFLICT, "no_broker"),
-            HqError::Revoked(_) => caller(StatusCode::CONFLICT, "revoked"),
+            HqError::Revoked(_) | HqError::Gone(_) => caller(StatusCode::CONFLICT, "revoked"),
             HqError::Moved { .. } => caller(StatusCode::CONFLICT, "overtaken").param("over"),
             HqError::Stage { .. } => caller(StatusCode::CONFLICT, "wrong_state").param("number"),
             HqError::Overtaken { .. } => caller(StatusCode::CONFLICT, "overtaken").param("over"),
@@ -29,6 +33,7 @@ impl From<HqError> for Problem {
             HqError::Database { .. }
             | HqError::Artefacts { .. }
             | HqError::Form { .. }
+            | HqError::NotThere(_)
             | HqError::Pack(_)
             | HqError::Damaged { .. }
             | HqError::File { .. }

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::call::Call;
 use super::documents::wrong;
 use super::routes::QueryField;
 use super::service::Service;
-use crate::hq::AuditProof;
 use crate::hq::history::{HistoryRow, Span};
 use crate::hq::told::{AuditHeadRow, EventRow, GapRow, LaidAsideRow, MeasuredRow, Page};
+use crate::hq::{AuditProof, ProofPage};
 use crate::http::Problem;
 use crate::protocol::Place;
 
@@ -21,6 +21,8 @@ pub(super) const PLACE: QueryField =
     QueryField { name: "place", about: "Of this box alone, as `tenant/store/node`" };
 pub(super) const BEFORE: QueryField =
     QueryField { name: "before", about: "Rows before this id; the last one of the page before" };
+pub(super) const AFTER: QueryField =
+    QueryField { name: "after", about: "Boxes after this one, by name" };
 pub(super) const SINCE: QueryField =
     QueryField { name: "since_ms", about: "Measured after this, in milliseconds since 1970" };
 
@@ -59,10 +61,39 @@ page!(
     AuditHeads of AuditHeadRow, audit_heads = audit_heads
 );
 
-page!(
-    /// What was found of a page of audit logs.
-    AuditProofs of AuditProof, audit_proofs = prove_audit
-);
+/// What was found of the audit logs of a page of boxes.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct AuditProofs {
+    data: Vec<AuditProof>,
+}
+
+pub(super) async fn audit_proofs(service: Arc<Service>, call: Call) -> Result<Response, Problem> {
+    let Page { tenant, place, limit, .. } = asked(&call)?;
+    let after = call.asked("after")?.unwrap_or_default();
+    let page = ProofPage { tenant, place, after, limit };
+    Ok(Json(AuditProofs { data: service.hq.prove_audit(&page).await? }).into_response())
+}
+
+/// Why a box's audit log begins anew.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewChain {
+    /// For people, 1 to 200 characters; stands beside the act.
+    reason: String,
+}
+
+/// The chain that goes on from now on.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Begun {
+    chain: u64,
+}
+
+pub(super) async fn begin_chain(service: Arc<Service>, call: Call) -> Result<Response, Problem> {
+    let (actor, place) = (call.actor()?.clone(), call.place()?);
+    let NewChain { reason } = call.json(service.body).await?;
+    let chain = service.hq.begin_audit_chain(&actor, &place, &reason).await?;
+    Ok(Json(Begun { chain }).into_response())
+}
 pub(super) const SPAN: QueryField = QueryField {
     name: "span",
     about: "`quarter` (15 minutes, the default), `watch` (3 hours) or `day`",

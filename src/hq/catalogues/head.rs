@@ -12,7 +12,7 @@ use crate::protocol::limits::MAX_LISTED;
 use crate::protocol::{Digest, FactsHead, Label, List, Message, Signed, Text, Topic, UnixMillis};
 
 /// How many epochs back there is a shorter way than everything.
-const MAX_DELTAS: u64 = 8;
+const MAX_DELTAS: i64 = 8;
 
 type HeadColumns = (String, i64, Option<String>, Option<String>, i64);
 
@@ -84,7 +84,8 @@ impl Hq {
             return Ok(applied);
         }
         let (root, facts) = self.root_of(tenant, catalogue).await?;
-        let (index, mut files) = self.index(tenant, catalogue, applied, root).await?;
+        let before = self.epochs_before(tenant, catalogue, applied).await?;
+        let (index, mut files) = self.index(tenant, catalogue, (applied, root), &before).await?;
         let (whole, delta) = (
             index.whole.size_bytes,
             index.deltas.iter().next().map(|delta| delta.artefact.size_bytes),
@@ -92,9 +93,31 @@ impl Hq {
         let digest = self.artefacts.put(index.to_bytes()?).await?;
         files.push(digest);
         let path = artefact_path(digest);
-        let made = Made { epoch: applied, root, path, facts, whole, delta, files };
+        let oldest = before.last().copied().unwrap_or(0);
+        let made = Made { epoch: applied, root, path, facts, whole, delta, files, oldest };
         self.tell_head(tenant, catalogue, made).await?;
         Ok(applied)
+    }
+
+    /// The last epochs that were made before this one, the newest first. Numbers between them were given
+    /// to nobody.
+    async fn epochs_before(
+        &self,
+        tenant: &Label,
+        catalogue: &Label,
+        epoch: u64,
+    ) -> Result<Vec<u64>, HqError> {
+        let select = "SELECT DISTINCT epoch FROM made
+             WHERE tenant = $1 AND catalogue = $2 AND epoch < $3 ORDER BY epoch DESC LIMIT $4";
+        let rows: Vec<(i64,)> = sqlx::query_as(select)
+            .bind(tenant.as_str())
+            .bind(catalogue.as_str())
+            .bind(int(epoch))
+            .bind(MAX_DELTAS)
+            .fetch_all(self.database.reader())
+            .await
+            .map_err(HqError::database("reading epochs"))?;
+        Ok(rows.into_iter().map(|(epoch,)| uint(epoch)).collect())
     }
 
     /// The index of an epoch, and the files that were made for it.
@@ -102,12 +125,12 @@ impl Hq {
         &self,
         tenant: &Label,
         catalogue: &Label,
-        epoch: u64,
-        root: Digest,
+        (epoch, root): (u64, Digest),
+        before: &[u64],
     ) -> Result<(FactsIndex, Vec<Digest>), HqError> {
         let whole = self.pack(tenant, catalogue, 0).await?;
         let (mut deltas, mut files) = (Vec::new(), vec![whole.digest]);
-        for from_epoch in (epoch.saturating_sub(MAX_DELTAS).max(1)..epoch).rev() {
+        for &from_epoch in before {
             let artefact = self.pack(tenant, catalogue, from_epoch).await?;
             files.push(artefact.digest);
             // What is farther back is longer still.
@@ -145,13 +168,13 @@ impl Hq {
             .await
             .map_err(ending())?;
         note(&mut change, (tenant, catalogue, made.epoch), &made.files, now).await?;
-        // What was removed before the oldest delta begins is in none of them.
+        // What was removed before the oldest delta begins is in none of them, nor in later ones.
         let forget = "DELETE FROM facts
              WHERE tenant = $1 AND catalogue = $2 AND digest IS NULL AND epoch <= $3";
         sqlx::query(forget)
             .bind(tenant.as_str())
             .bind(catalogue.as_str())
-            .bind(int(made.epoch.saturating_sub(MAX_DELTAS)))
+            .bind(int(made.oldest))
             .execute(&mut *change)
             .await
             .map_err(ending())?;
@@ -202,4 +225,6 @@ struct Made {
     delta: Option<u64>,
     /// All of its artefacts.
     files: Vec<Digest>,
+    /// The oldest epoch from which there is a shorter way than everything, 0 for none.
+    oldest: u64,
 }

@@ -15,6 +15,8 @@ const FORMS: &[(i64, &str, &str)] = &[
     (7, "doubles", include_str!("0007_doubles.sql")),
     (8, "made", include_str!("0008_made.sql")),
     (9, "audit acks", include_str!("0009_audit_acks.sql")),
+    (11, "audit chains", include_str!("0011_audit_chains.sql")),
+    (12, "shares", include_str!("0012_shares.sql")),
 ];
 
 /// Brings the database to the last form.

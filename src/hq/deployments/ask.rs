@@ -2,6 +2,7 @@
 
 use super::reach::Reach;
 use super::record::{By, Record, insert, load, reading, writing};
+use super::revertible::{revertible, watched_s};
 use super::rows::DeploymentRow;
 use super::state::State;
 use crate::hq::acts::{self, Actor};
@@ -65,12 +66,12 @@ impl Hq {
         let now = now();
         let mut change = self.database.begin().await?;
         let old = load(&mut change, tenant, number).await?;
-        let (boxes, watch_s) = revertible(&mut change, tenant, number).await?;
-        if boxes == 0 {
-            let why =
-                "no box of it has it as its newest, and another bundle from before".to_owned();
+        let boxes = revertible(&mut change, tenant, number).await?;
+        if boxes.is_empty() {
+            let why = "no box of it runs its bundle and had another one before".to_owned();
             return Err(HqError::Value { field: "number", why });
         }
+        let watch_s = watched_s(&mut change, tenant, &boxes).await?;
         let usual_s = watch_s + SLACK_S;
         let new = draft(&mut change, actor, tenant, now).await?;
         let new = Record {
@@ -219,24 +220,4 @@ async fn require_over(
         return Err(HqError::Overtaken { document, target, found, expected });
     }
     Ok(())
-}
-
-/// How many boxes of a deployment can go back, and how long the slowest bundle is watched. Boxes that a
-/// later deployment took are its affair.
-async fn revertible(
-    change: &mut Transaction,
-    tenant: &Label,
-    number: u64,
-) -> Result<(u64, u64), HqError> {
-    let select = "SELECT count(*), coalesce(max(b.watch_s), 0) FROM deployment_nodes d
-         LEFT JOIN bundles b ON b.tenant = $1 AND b.digest = d.before_digest
-         WHERE d.deployment = $2 AND d.before_digest IS NOT NULL AND d.deployment = (
-           SELECT max(later.deployment) FROM deployment_nodes later WHERE later.place = d.place)";
-    let (boxes, watch): (i64, i64) = sqlx::query_as(select)
-        .bind(tenant.as_str())
-        .bind(int(number))
-        .fetch_one(&mut **change)
-        .await
-        .map_err(reading())?;
-    Ok((uint(boxes), uint(watch)))
 }

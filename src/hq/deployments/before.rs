@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::record::reading;
+use super::step::readable;
 use crate::hq::database::Transaction;
 use crate::hq::error::HqError;
-use crate::hq::rows::{from_json, parsed, uint};
-use crate::protocol::{Digest, Label, Place, Reported};
+use crate::hq::rows::{parsed, uint};
+use crate::protocol::{Digest, Label, Place};
 
 /// What a box had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,10 +74,10 @@ async fn committed(
         .map_err(reading())?;
     let mut all = Vec::new();
     for (place, body) in rows {
-        let reported: Reported = from_json("a reported bundle", &body)?;
-        if let Some(applied) = reported.applied {
+        let place = parsed("a place", &place)?;
+        if let Some(applied) = readable(&place, &body).and_then(|reported| reported.applied) {
             let (version, digest) = (applied.version, applied.digest);
-            all.push((parsed("a place", &place)?, Before { version, digest }));
+            all.push((place, Before { version, digest }));
         }
     }
     Ok(all)

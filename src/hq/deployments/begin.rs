@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::before::{Before, befores};
 use super::reach::Reach;
-use super::record::{self, Record, reading, writing};
+use super::record::{self, Record, cannot_look, writing};
+use super::revertible::revertible;
 use super::state::State;
-use super::step::judge_open;
+use super::step::{judge, verdicts};
 use crate::hq::bundles::draft_of;
 use crate::hq::database::Transaction;
 use crate::hq::documents::{Draft, insert, next_version, wish_for};
@@ -110,16 +111,10 @@ async fn wanted(
         let places = reach.places(change).await?;
         return Ok(places.into_iter().map(|place| (place, digest.clone())).collect());
     }
-    let select = "SELECT d.place, d.before_digest FROM deployment_nodes d
-         WHERE d.deployment = $1 AND d.before_digest IS NOT NULL AND d.deployment = (
-           SELECT max(later.deployment) FROM deployment_nodes later WHERE later.place = d.place)
-         ORDER BY d.place";
-    let rows: Vec<(String, String)> = sqlx::query_as(select)
-        .bind(record.reverts.map(int))
-        .fetch_all(&mut **change)
-        .await
-        .map_err(reading())?;
-    rows.into_iter().map(|(place, digest)| Ok((parsed("a place", &place)?, digest))).collect()
+    match record.reverts {
+        Some(number) => revertible(change, &record.tenant, number).await,
+        None => Ok(Vec::new()),
+    }
 }
 
 async fn add(
@@ -155,8 +150,12 @@ async fn judge_others(
 ) -> Result<Vec<Outgoing>, HqError> {
     let mut said = Vec::new();
     for other in record::open(change).await? {
-        if other.state == State::Running && other.number != record.number {
-            said.extend(judge_open(hq, change, &other, now).await?);
+        if other.state != State::Running || other.number == record.number {
+            continue;
+        }
+        match verdicts(change, &other).await {
+            Ok(all) => said.extend(judge(hq, change, &other, all, now).await?),
+            Err(error) => cannot_look(&other, &error),
         }
     }
     Ok(said)

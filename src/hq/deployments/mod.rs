@@ -30,6 +30,7 @@ mod begin;
 mod cancel;
 mod reach;
 mod record;
+mod revertible;
 mod rows;
 mod run;
 mod set_back;

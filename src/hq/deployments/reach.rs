@@ -54,7 +54,7 @@ impl Reach {
             }
             Self::All(tenant) => (tenant, None),
         };
-        let select = "SELECT place FROM nodes WHERE tenant = $1
+        let select = "SELECT place FROM nodes WHERE tenant = $1 AND revoked_ms IS NULL
              AND (store = $2 OR CAST($2 AS TEXT) IS NULL) ORDER BY place";
         let rows: Vec<(String,)> = sqlx::query_as(select)
             .bind(tenant.as_str())

@@ -93,14 +93,25 @@ pub(super) async fn load(
     record(&row.ok_or_else(|| HqError::unknown("deployment", number))?)
 }
 
-/// Deployments that are not over, oldest first.
+/// Deployments that are not over, oldest first; one that cannot be read keeps the others from nothing.
 pub(super) async fn open(change: &mut Transaction) -> Result<Vec<Record>, HqError> {
     let select = format!(
         "SELECT {COLUMNS} FROM deployments WHERE state IN ('draft', 'approved', 'running')
          ORDER BY number"
     );
     let rows = sqlx::query(&select).fetch_all(&mut **change).await.map_err(reading())?;
-    rows.iter().map(record).collect()
+    Ok(rows.iter().filter_map(readable).collect())
+}
+
+fn readable(row: &SqliteRow) -> Option<Record> {
+    let read = record(row);
+    read.inspect_err(|error| tracing::error!(%error, "a deployment cannot be read")).ok()
+}
+
+/// Tells that nothing can be done about a deployment now. The others go on.
+pub(super) fn cannot_look(record: &Record, error: &HqError) {
+    let deployment = record.number;
+    tracing::error!(%error, deployment, "a deployment could not be looked at");
 }
 
 /// Writes a new one down.

@@ -215,8 +215,8 @@ fn node_row(row: &sqlx::sqlite::SqliteRow) -> Result<DeploymentNodeRow, HqError>
     let number = |name| row.try_get::<i64, _>(name).map(uint).map_err(reading());
     let version = number("version")?;
     let body = may_text("body")?;
-    let reported =
-        body.map(|body| from_json::<Reported>("a reported bundle", &body)).transpose()?;
+    // One that this program cannot read is shown as none.
+    let reported = body.and_then(|body| from_json::<Reported>("a reported bundle", &body).ok());
     let reported = reported.filter(|reported| reported.desired == Some(version));
     let stage = reported.as_ref().map(|reported| crate::hq::rows::word(&reported.stage));
     let result = may_text("result")?.map(|word| match word.as_str() {

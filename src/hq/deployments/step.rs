@@ -1,12 +1,14 @@
 //! What follows from what boxes report and from the time.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::begin::begin;
-use super::record::{self, Record, load, reading, tally, writing};
+use super::record::{self, Record, cannot_look, load, reading, tally, writing};
 use super::set_back::{GoingBack, set_back};
 use super::state::{State, end};
-use super::verdict::{Ended, NodeResult, Verdict, judge};
+use super::verdict::{self, Ended, NodeResult, Verdict};
 use crate::hq::database::{Transaction, commit};
 use crate::hq::error::HqError;
 use crate::hq::ingest::Outgoing;
@@ -29,21 +31,32 @@ struct Node {
 
 impl Hq {
     /// Makes the world follow what was asked and what boxes reported: begins what is approved, judges
-    /// boxes that came to an end, ends what is over. Does nothing where there is nothing to do.
+    /// boxes that came to an end, ends what is over. Does nothing where there is nothing to do. One that
+    /// cannot be looked at stays as it is, and the others go on.
     pub async fn advance(&self, now: UnixMillis) -> Result<(), HqError> {
+        let mut stuck = BTreeSet::new();
         for _ in 0..MAX_ROUNDS {
-            let due = self.due(now).await?;
+            let mut due = self.due(now).await?;
+            due.retain(|record| !stuck.contains(&record.number));
             if due.is_empty() {
                 break;
             }
             for record in due {
-                let mut change = self.database.begin().await?;
-                let said = self.advance_one(&mut change, &record, now).await?;
-                commit(change).await?;
-                self.say(said);
-                self.changed();
+                if let Err(error) = self.advance_alone(&record, now).await {
+                    cannot_look(&record, &error);
+                    stuck.insert(record.number);
+                }
             }
         }
+        Ok(())
+    }
+
+    async fn advance_alone(&self, record: &Record, now: UnixMillis) -> Result<(), HqError> {
+        let mut change = self.database.begin().await?;
+        let said = self.advance_one(&mut change, record, now).await?;
+        commit(change).await?;
+        self.say(said);
+        self.changed();
         Ok(())
     }
 
@@ -52,8 +65,10 @@ impl Hq {
         let mut reading = self.database.read().await?;
         let mut due = Vec::new();
         for record in record::open(&mut reading).await? {
-            if is_due(&mut reading, &record, now).await? {
-                due.push(record);
+            match is_due(&mut reading, &record, now).await {
+                Ok(true) => due.push(record),
+                Ok(false) => {}
+                Err(error) => cannot_look(&record, &error),
             }
         }
         Ok(due)
@@ -75,7 +90,8 @@ impl Hq {
             }
             State::Approved => return begin(self, change, &record, now).await,
             State::Running => {
-                let mut said = judge_open(self, change, &record, now).await?;
+                let verdicts = verdicts(change, &record).await?;
+                let mut said = judge(self, change, &record, verdicts, now).await?;
                 let tally = tally(change, number).await?;
                 let Some((state, why)) = end(tally, record.max_bad, record.deadline_ms, now.0)
                 else {
@@ -109,7 +125,7 @@ async fn is_due(
 }
 
 /// A box that came to an end.
-struct Judged {
+pub(super) struct Judged {
     place: Place,
     verdict: Verdict,
     /// What it has committed.
@@ -118,15 +134,16 @@ struct Judged {
     past: bool,
 }
 
-/// Judges every box that came to an end, each once; what comes back is for them.
-pub(super) async fn judge_open(
+/// Judges boxes that came to an end, each once; what comes back is for them.
+pub(super) async fn judge(
     hq: &Hq,
     change: &mut Transaction,
     record: &Record,
+    verdicts: Vec<Judged>,
     now: UnixMillis,
 ) -> Result<Vec<Outgoing>, HqError> {
     let mut going_back = GoingBack::of(hq, record, now);
-    for Judged { place, verdict, holds, past } in verdicts(change, record).await? {
+    for Judged { place, verdict, holds, past } in verdicts {
         write(change, record.number, &place, &verdict, now).await?;
         match verdict.result {
             NodeResult::Ok => keep_wish(change, record.number, &place).await?,
@@ -139,14 +156,17 @@ pub(super) async fn judge_open(
 }
 
 /// What becomes of boxes that were not judged and have come to an end.
-async fn verdicts(change: &mut Transaction, record: &Record) -> Result<Vec<Judged>, HqError> {
+pub(super) async fn verdicts(
+    change: &mut Transaction,
+    record: &Record,
+) -> Result<Vec<Judged>, HqError> {
     let mut verdicts = Vec::new();
     for node in ended(change, record.number).await? {
         let Node { place, version, digest, reported } = node;
         let past = reported.desired.is_some_and(|desired| desired > version);
         let told = if past { told_end(change, &place, version).await? } else { None };
         let holds = reported.applied.map(|applied| applied.digest);
-        let verdict = judge(version, digest, &reported, told);
+        let verdict = verdict::judge(version, digest, &reported, told);
         verdicts.extend(verdict.map(|verdict| Judged { place, verdict, holds, past }));
     }
     Ok(verdicts)
@@ -165,14 +185,19 @@ async fn ended(change: &mut Transaction, number: u64) -> Result<Vec<Node>, HqErr
         .await
         .map_err(reading())?;
     let node = |(place, version, digest, body): (String, i64, String, String)| {
-        Ok(Node {
-            place: parsed("a place", &place)?,
-            version: uint(version),
-            digest: parsed("a digest", &digest)?,
-            reported: from_json("a reported bundle", &body)?,
-        })
+        let place = parsed("a place", &place)?;
+        // What a newer program wrote of one box does not keep the others from being judged.
+        let Some(reported) = readable(&place, &body) else { return Ok(None) };
+        let (version, digest) = (uint(version), parsed("a digest", &digest)?);
+        Ok(Some(Node { place, version, digest, reported }))
     };
-    rows.into_iter().map(node).collect()
+    rows.into_iter().filter_map(|row| node(row).transpose()).collect()
+}
+
+/// What a box reports of its bundle, if this program can read it; it counts as not heard of otherwise.
+pub(super) fn readable(place: &Place, body: &str) -> Option<Reported> {
+    let reported = from_json("a reported bundle", body);
+    reported.inspect_err(|error| tracing::warn!(%place, %error, "a report is left aside")).ok()
 }
 
 /// How a version ended on a box that is past it, if its events tell.

@@ -19,6 +19,12 @@ use crate::protocol::{
 /// Bytes of a message that was laid aside that are kept, to find out what was wrong with it.
 const MAX_KEPT_BYTES: usize = 16 * 1024;
 
+/// Messages that were laid aside of one node; its oldest leave.
+const MAX_LAID_ASIDE: i64 = 1000;
+/// Ledgers of one node in which a stream is counted: it begins one with each new disk. The ones that were
+/// silent longest leave.
+const MAX_LEDGERS: i64 = 64;
+
 /// What is known of a node, and what changed of it.
 pub(super) struct Node {
     presence: Option<Presence>,
@@ -52,7 +58,7 @@ pub(in crate::hq) struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    pub(super) async fn begin(hq: &'a Hq, now: UnixMillis) -> Result<Self, HqError> {
+    pub(in crate::hq) async fn begin(hq: &'a Hq, now: UnixMillis) -> Result<Self, HqError> {
         let change = hq.database.begin().await?;
         Ok(Self {
             hq,
@@ -133,6 +139,14 @@ impl<'a> Batch<'a> {
             .execute(&mut *self.change)
             .await
             .map_err(HqError::database("laying a message aside"))?;
+        let delete = "DELETE FROM laid_aside WHERE place = $1 AND id <= (
+             SELECT id FROM laid_aside WHERE place = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)";
+        sqlx::query(delete)
+            .bind(heard.place.to_string())
+            .bind(MAX_LAID_ASIDE)
+            .execute(&mut *self.change)
+            .await
+            .map_err(HqError::database("removing what was laid aside"))?;
         Ok(())
     }
 
@@ -185,7 +199,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Writes down what changed; gives the change, not yet committed, and what is to be said after it.
-    pub(super) async fn end(mut self) -> Result<(Transaction, Vec<Outgoing>), HqError> {
+    pub(in crate::hq) async fn end(mut self) -> Result<(Transaction, Vec<Outgoing>), HqError> {
         self.write_marks().await?;
         self.write_nodes().await?;
         self.sign_heads().await?;
@@ -197,27 +211,41 @@ impl<'a> Batch<'a> {
             let envelope = self.hq.clock.envelope(&ack, self.now)?;
             answers.push(Outgoing::to_node(place, NodeTopic::Ack(*stream), &envelope)?);
         }
-        for (place, question, ask) in &self.asked {
+        for (place, question, ask) in std::mem::take(&mut self.asked) {
+            let wanted = self.wanted(&place, &ask).await?;
+            let asked = snapshot::Asked { place: &place, question, ask: &ask, now: self.now };
             let change = &mut self.change;
-            answers.push(snapshot::answer(self.hq, change, place, *question, ask, self.now).await?);
-            answers.extend(unanswered(self.hq, change, place, self.now).await?);
+            answers.push(snapshot::answer(self.hq, change, &asked, &wanted).await?);
+            answers.extend(unanswered(self.hq, change, &place, self.now).await?);
         }
         Ok((self.change, answers))
     }
 
     async fn write_marks(&mut self) -> Result<(), HqError> {
-        let insert = "INSERT INTO marks (place, ledger, stream, mark) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (place, ledger, stream) DO UPDATE SET mark = excluded.mark";
+        let update = "UPDATE marks SET mark = $4, at_ms = $5
+             WHERE place = $1 AND ledger = $2 AND stream = $3";
+        let insert = "INSERT INTO marks (place, ledger, stream, mark, at_ms)
+             VALUES ($1, $2, $3, $4, $5)";
         for of @ (place, ledger, stream) in &self.touched {
             let Some(mark) = self.marks.get(of) else { continue };
-            sqlx::query(insert)
-                .bind(place.to_string())
-                .bind(ledger.to_string())
-                .bind(stream.as_str())
-                .bind(to_json("a watermark", mark)?)
-                .execute(&mut *self.change)
-                .await
-                .map_err(HqError::database("writing a watermark"))?;
+            let mark = to_json("a watermark", mark)?;
+            for write in [update, insert] {
+                let written = sqlx::query(write)
+                    .bind(place.to_string())
+                    .bind(ledger.to_string())
+                    .bind(stream.as_str())
+                    .bind(&mark)
+                    .bind(int(self.now.0))
+                    .execute(&mut *self.change)
+                    .await
+                    .map_err(HqError::database("writing a watermark"))?;
+                if write == insert {
+                    forget_ledgers(&mut self.change, place, *stream).await?;
+                }
+                if written.rows_affected() > 0 {
+                    break;
+                }
+            }
         }
         Ok(())
     }
@@ -250,6 +278,25 @@ impl<'a> Batch<'a> {
         }
         Ok(())
     }
+}
+
+/// Lets go of a stream's oldest ledgers where a node has more than are kept.
+async fn forget_ledgers(
+    change: &mut Transaction,
+    place: &Place,
+    stream: Stream,
+) -> Result<(), HqError> {
+    let delete = "DELETE FROM marks WHERE place = $1 AND stream = $2 AND ledger NOT IN (
+           SELECT ledger FROM marks WHERE place = $1 AND stream = $2
+           ORDER BY at_ms DESC, ledger LIMIT $3)";
+    sqlx::query(delete)
+        .bind(place.to_string())
+        .bind(stream.as_str())
+        .bind(MAX_LEDGERS)
+        .execute(&mut **change)
+        .await
+        .map_err(HqError::database("removing old watermarks"))?;
+    Ok(())
 }
 
 /// Lets whatever a node says next be newer than what it said before: the times of a box that lost its

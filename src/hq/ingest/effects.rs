@@ -142,7 +142,8 @@ impl Batch<'_> {
         head: Option<&(u64, Digest)>,
     ) -> Result<Option<(u64, Digest)>, HqError> {
         let reading = || HqError::database("linking an audit log");
-        // The first entry of a log has number 1; where nothing is known, the log begins there.
+        // The first entry of a log has number 1; where nothing is known, the log begins there. Later
+        // chains begin where somebody says so.
         let first = head.map_or(1, |(last, _)| last.saturating_add(1));
         let select = "SELECT id, entries, after FROM audit
              WHERE place = $1 AND first = $2 AND (before = $3 OR CAST($3 AS TEXT) IS NULL)
@@ -155,13 +156,41 @@ impl Batch<'_> {
             .await
             .map_err(reading())?;
         let Some((id, entries, after)) = row else { return Ok(None) };
-        sqlx::query("UPDATE audit SET chained = 1 WHERE id = $1")
-            .bind(id)
-            .execute(&mut *self.change)
-            .await
-            .map_err(reading())?;
+        self.chain(id).await?;
         let last = first.saturating_add(uint(entries)).saturating_sub(1);
         Ok(Some((last, parsed("the head of an audit log", &after)?)))
+    }
+
+    /// Begins a node's next chain with this block and links what goes on from there.
+    pub(in crate::hq) async fn begin_chain(
+        &mut self,
+        place: &Place,
+        block: i64,
+    ) -> Result<(), HqError> {
+        let select = "SELECT first + entries - 1, after FROM audit WHERE id = $1";
+        let (last, after): (i64, String) = sqlx::query_as(select)
+            .bind(block)
+            .fetch_one(&mut *self.change)
+            .await
+            .map_err(HqError::database("beginning an audit log"))?;
+        self.chain(block).await?;
+        let mut head = (uint(last), parsed("the head of an audit log", &after)?);
+        while let Some(next) = self.next_block(place, Some(&head)).await? {
+            head = next;
+        }
+        self.countersign(place, head.0, head.1).await
+    }
+
+    /// Makes a block one of its node's last chain.
+    async fn chain(&mut self, block: i64) -> Result<(), HqError> {
+        let update = "UPDATE audit SET chained = 1 + (
+             SELECT count(*) FROM audit_chains c WHERE c.place = audit.place) WHERE id = $1";
+        sqlx::query(update)
+            .bind(block)
+            .execute(&mut *self.change)
+            .await
+            .map_err(HqError::database("linking an audit log"))?;
+        Ok(())
     }
 
     async fn countersign(&mut self, place: &Place, last: u64, head: Digest) -> Result<(), HqError> {

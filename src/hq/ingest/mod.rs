@@ -5,6 +5,7 @@ mod batch;
 mod boots;
 mod counted;
 mod effects;
+mod rates;
 mod receipts;
 mod snapshot;
 mod states;
@@ -16,9 +17,10 @@ use super::error::HqError;
 use super::figures::Tally;
 use super::service::Hq;
 use crate::protocol::{
-    Envelope, Message, NodeTopic, Place, ProtocolError, Source, Topic, UnixMillis,
+    Document, Envelope, Message, NodeTopic, Place, ProtocolError, Source, Topic, UnixMillis,
 };
 pub(super) use batch::Batch;
+pub(in crate::hq) use rates::Rates;
 pub(in crate::hq) use receipts::Receipt;
 
 /// Messages in one change at most.
@@ -83,7 +85,7 @@ impl Heard {
 }
 
 impl Hq {
-    /// Takes messages, at most 512; what comes back is to be sent. An error means that nothing
+    /// Takes messages, at most 512, of each node as many as it may say; what comes back is to be sent. An error means that nothing
     /// of them was taken and that they should be tried again: the database is away.
     pub async fn receive(
         &self,
@@ -98,21 +100,47 @@ impl Hq {
             let count = messages.len() - known.len();
             tracing::warn!(count, "messages that nobody can have sent were left aside");
         }
-        Tally::add(&self.tally.taken, known.len());
-        Tally::add(&self.tally.strange, messages.len() - known.len());
-        let answers = match self.take(&known, now).await {
-            Ok(answers) => answers,
-            Err(error) if error.is_the_databases() => return Err(error),
-            Err(error) => {
-                tracing::warn!(%error, count = known.len(), "messages are taken one by one");
-                self.take_singly(&known, now).await?
-            }
+        let strange = messages.len() - known.len();
+        let heard = known.len();
+        let may = |(from, heard): &(&Incoming, &Heard)| {
+            self.rates.admit(&heard.place, from.payload.len(), now)
         };
+        let known: Vec<_> = known.into_iter().filter(may).collect();
+        let answers = self.take_all(&known, now).await.inspect_err(|_| {
+            // All of them come again.
+            known.iter().for_each(|(from, heard)| {
+                self.rates.give_back(&heard.place, from.payload.len());
+            });
+        })?;
+        Tally::add(&self.tally.taken, known.len());
+        Tally::add(&self.tally.strange, strange);
+        Tally::add(&self.tally.too_many, heard - known.len());
         Tally::add(&self.tally.answers, answers.len());
+        let of_keys =
+            |(_, heard): &(&Incoming, &Heard)| heard.topic == NodeTopic::Reported(Document::Keys);
+        if known.iter().any(of_keys)
+            && let Err(error) = self.finish_rotation().await
+        {
+            tracing::error!(%error, "the old key could not be forgotten");
+        }
         if !known.is_empty() {
             self.changed();
         }
         Ok(answers)
+    }
+
+    async fn take_all(
+        &self,
+        messages: &[(&Incoming, &Heard)],
+        now: UnixMillis,
+    ) -> Result<Vec<Outgoing>, HqError> {
+        match self.take(messages, now).await {
+            Err(error) if !error.is_the_databases() => {
+                tracing::warn!(%error, count = messages.len(), "messages are taken one by one");
+                self.take_singly(messages, now).await
+            }
+            taken => taken,
+        }
     }
 
     async fn take(

@@ -5,26 +5,35 @@ use super::acks::ack;
 use super::batch::read_mark;
 use crate::hq::catalogues::heads_for;
 use crate::hq::database::Transaction;
-use crate::hq::documents::newest_for;
 use crate::hq::error::HqError;
 use crate::hq::service::Hq;
 use crate::protocol::{
-    Ask, HqTime, List, Message, MessageId, NodeTopic, Place, Snapshot, UnixMillis,
+    Ask, HqTime, List, Message, MessageId, NodeTopic, Place, Pointer, Snapshot, UnixMillis,
 };
 
+/// A question of a node.
+pub(super) struct Asked<'a> {
+    pub(super) place: &'a Place,
+    pub(super) question: MessageId,
+    pub(super) ask: &'a Ask,
+    pub(super) now: UnixMillis,
+}
+
+/// The answer, with those of `wanted` that the node does not have.
 pub(super) async fn answer(
     hq: &Hq,
     change: &mut Transaction,
-    place: &Place,
-    question: MessageId,
-    ask: &Ask,
-    now: UnixMillis,
+    &Asked { place, question, ask, now }: &Asked<'_>,
+    wanted: &[Pointer],
 ) -> Result<Outgoing, HqError> {
     let mut desired = Vec::new();
-    for pointer in newest_for(change, place, now).await? {
+    // What only the old key has signed is to be known by the new one's signature before that key goes.
+    let signed_anew = hq.director.leaving().is_some();
+    for pointer in wanted {
         let known = |have: &&crate::protocol::Have| have.document == pointer.document;
-        if ask.have.iter().find(known).is_none_or(|have| have.version < pointer.version) {
-            desired.push(hq.director.sign(&pointer)?);
+        let known = ask.have.iter().find(known).is_some_and(|have| have.version >= pointer.version);
+        if signed_anew || !known {
+            desired.push(hq.director.sign(pointer)?);
         }
     }
     let mut acks = Vec::new();

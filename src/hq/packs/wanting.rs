@@ -111,15 +111,18 @@ impl Hq {
 
     /// The targets of an aim.
     async fn targets(&self, tenant: &Label, aim: &Aim) -> Result<Vec<Target>, HqError> {
-        let (select, store) = match aim {
+        let (of, store) = match aim {
             Aim::Target(target) => return Ok(vec![target.clone()]),
             Aim::Store(store) => {
                 self.registry().store(tenant, store).await?;
-                ("SELECT place FROM nodes WHERE tenant = $1 AND store = $2", store.to_string())
+                (" AND store = $2", store.to_string())
             }
-            Aim::All => ("SELECT place FROM nodes WHERE tenant = $1 AND $2 = ''", String::new()),
+            Aim::All => (" AND $2 = ''", String::new()),
         };
-        let select = format!("{select} ORDER BY place LIMIT $3");
+        let select = format!(
+            "SELECT place FROM nodes WHERE tenant = $1 AND revoked_ms IS NULL{of}
+             ORDER BY place LIMIT $3"
+        );
         let rows: Vec<(String,)> = sqlx::query_as(&select)
             .bind(tenant.as_str())
             .bind(store)

@@ -145,7 +145,7 @@ impl Registry<'_> {
     }
 }
 
-/// The boxes that a target means.
+/// The boxes that a target means; those that were revoked hear nothing more, and one that is named is refused.
 pub(in crate::hq) async fn members(
     change: &mut Transaction,
     target: &Target,
@@ -153,11 +153,13 @@ pub(in crate::hq) async fn members(
     match target {
         Target::Node(place) => {
             require_node(change, place).await?;
+            refuse_revoked(change, place).await?;
             Ok(vec![place.clone()])
         }
         Target::Group { tenant, group } => {
             require_group(change, tenant, group).await?;
-            let select = "SELECT place FROM members WHERE tenant = $1 AND grp = $2 ORDER BY place";
+            let select = "SELECT m.place FROM members m JOIN nodes n ON n.place = m.place
+                 WHERE m.tenant = $1 AND m.grp = $2 AND n.revoked_ms IS NULL ORDER BY m.place";
             let rows: Vec<(String,)> = sqlx::query_as(select)
                 .bind(tenant.as_str())
                 .bind(group.as_str())
@@ -167,6 +169,16 @@ pub(in crate::hq) async fn members(
             rows.iter().map(|(place,)| parsed("a place", place)).collect()
         }
     }
+}
+
+async fn refuse_revoked(change: &mut Transaction, place: &Place) -> Result<(), HqError> {
+    let select = "SELECT place FROM nodes WHERE place = $1 AND revoked_ms IS NOT NULL";
+    let revoked: Option<(String,)> = sqlx::query_as(select)
+        .bind(place.to_string())
+        .fetch_optional(&mut **change)
+        .await
+        .map_err(HqError::database("looking for a revoked node"))?;
+    revoked.map_or(Ok(()), |_| Err(HqError::Gone(place.clone())))
 }
 
 async fn require_group(

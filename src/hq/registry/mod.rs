@@ -42,7 +42,7 @@ pub struct StoreRow {
 pub struct NodeRow {
     /// `tenant/store/node`.
     pub place: String,
-    /// `never`, `online`, `left` or `lost`; a line that is lost says nothing of the box.
+    /// `never`, `online`, `left`, `lost` or `revoked`; a line that is lost says nothing of the box.
     pub presence: String,
     /// When it said so, in milliseconds since 1970; 0 for never.
     pub presence_ms: u64,
@@ -58,8 +58,8 @@ pub struct NodeRow {
 
 type NodeColumns = (String, String, i64, i64, i64, Option<i64>, Option<i64>);
 
-const NODE_COLUMNS: &str =
-    "place, presence, presence_ms, heard_ms, epoch, certificate_until_ms, doubled_ms";
+const NODE_COLUMNS: &str = "place, CASE WHEN revoked_ms IS NULL THEN presence ELSE 'revoked' END,
+     presence_ms, heard_ms, epoch, certificate_until_ms, doubled_ms";
 
 fn node((place, presence, presence_ms, heard_ms, epoch, until, doubled): NodeColumns) -> NodeRow {
     NodeRow {
@@ -135,6 +135,12 @@ impl<'a> Registry<'a> {
         let target = format!("{tenant}/{store}");
         acts::record(&mut change, actor, "store.set", &target, &title).await?;
         self.end(change).await
+    }
+
+    /// That there is such a tenant.
+    pub(in crate::hq) async fn require(&self, tenant: &Label) -> Result<(), HqError> {
+        let mut reading = self.0.database.read().await?;
+        require_tenant(&mut reading, tenant).await
     }
 
     /// Makes a box of a store that is there; nothing where the box is there already.
@@ -239,8 +245,8 @@ impl<'a> Registry<'a> {
             .fetch_one(self.0.database.reader())
             .await
             .map_err(counting())?;
-        let select = "SELECT presence, count(*) FROM nodes WHERE tenant = $1
-             GROUP BY presence ORDER BY presence";
+        let select = "SELECT CASE WHEN revoked_ms IS NULL THEN presence ELSE 'revoked' END AS now,
+               count(*) FROM nodes WHERE tenant = $1 GROUP BY now ORDER BY now";
         let presence: Vec<(String, i64)> = sqlx::query_as(select)
             .bind(tenant.as_str())
             .fetch_all(self.0.database.reader())

@@ -17,12 +17,8 @@ fn tenant() -> Label {
     place().tenant
 }
 
-/// A bundle of one small file, published.
-pub(super) async fn published(hq: &Hq, id: &str) -> Digest {
-    let file = format!("weights of {id}").into_bytes();
-    hq.artefacts().put(file.clone()).await.unwrap();
-    let files = BTreeMap::from([("package.json".to_owned(), file)]);
-    let trial = bodies::TrialRules {
+fn short_trial() -> bodies::TrialRules {
+    bodies::TrialRules {
         shadow_s: 0,
         trial_s: 60,
         probation_s: 60,
@@ -30,9 +26,16 @@ pub(super) async fn published(hq: &Hq, id: &str) -> Digest {
         max_errors_per_mille: 0,
         max_latency_percent: 200,
         checks: List::default(),
-    };
+    }
+}
+
+/// A bundle of one small file, published.
+pub(super) async fn published(hq: &Hq, id: &str) -> Digest {
+    let file = format!("weights of {id}").into_bytes();
+    hq.artefacts().put(file.clone()).await.unwrap();
+    let files = BTreeMap::from([("package.json".to_owned(), file)]);
     let part = bundles::part(bodies::PartKind::Model, "tiny", &files);
-    let bundle = bundles::bundle(id, "assistant", vec![part], trial);
+    let bundle = bundles::bundle(id, "assistant", vec![part], short_trial());
     let json = bundle.to_json().unwrap();
     let row = hq.publish_bundle(&Actor::local(), &tenant(), &json).await.unwrap();
     row.digest.parse().unwrap()
@@ -271,6 +274,85 @@ async fn a_revert_gives_each_box_what_it_had_before() {
     // Its boxes have gone on: what was before is not theirs to go back to any more.
     let error = hq.ask_back(&Actor::local(), &tenant(), bad.number).await.unwrap_err();
     assert!(matches!(error, HqError::Value { field: "number", .. }), "{error}");
+}
+
+#[tokio::test]
+async fn what_runs_decides_what_can_be_reverted() {
+    let house = House::new().await;
+    let (hq, actor) = (&house.hq, Actor::local());
+    let mut digests = Vec::new();
+    for id in ["one", "two", "three"] {
+        digests.push(published(hq, id).await);
+    }
+    let mut a = Shelf::new(&house, "box-a").await;
+    for bundle in ["one", "two"] {
+        deployed(hq, bundle, "acme/store-1/box-a").await;
+        a.commits(hq).await;
+    }
+    // Two later ones end before the box keeps them: it is back at the second.
+    for number in [3, 4] {
+        deployed(hq, "three", "acme/store-1/box-a").await;
+        hq.cancel(&actor, &tenant(), number, None).await.unwrap();
+        a.commits(hq).await;
+    }
+    let gone = hq.ask_back(&actor, &tenant(), 1).await.unwrap_err();
+    assert!(gone.to_string().contains("had another one before"), "{gone}");
+    let back = hq.ask_back(&actor, &tenant(), 2).await.unwrap();
+    hq.approve(&actor, &tenant(), back.number, None).await.unwrap();
+    assert_eq!(wanted(hq, a.place()).await.unwrap().1, digests[0]);
+    a.commits(hq).await;
+    assert_eq!(hq.deployment(&tenant(), back.number).await.unwrap().state, State::Complete);
+    hq.ask_back(&actor, &tenant(), 2).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_deployment_that_cannot_be_looked_at_stops_no_other() {
+    let house = House::new().await;
+    let hq = &house.hq;
+    published(hq, "one").await;
+    let (mut a, mut b) = (Shelf::new(&house, "box-a").await, Shelf::new(&house, "box-b").await);
+    let mut c = Shelf::new(&house, "box-c").await;
+    let broken = deployed(hq, "one", "acme/store-1/box-a").await;
+    deployed(hq, "one", "acme/store-1/box-b").await;
+    let mut change = hq.database.begin().await.unwrap();
+    sqlx::query("UPDATE deployment_nodes SET digest = 'none' WHERE deployment = 1")
+        .execute(&mut *change)
+        .await
+        .unwrap();
+    change.commit().await.unwrap();
+    a.commits(hq).await;
+    b.commits(hq).await;
+    let state = async |number| hq.deployment(&tenant(), number).await.unwrap().state;
+    assert_eq!((state(1).await, state(2).await), (State::Running, State::Complete));
+    // Nor does one that it would have to judge before it begins.
+    let third = deployed(hq, "one", "acme/store-1/box-c").await;
+    c.commits(hq).await;
+    assert_eq!(state(third.number).await, State::Complete);
+    hq.advance(UnixMillis(broken.deadline_ms)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_report_that_this_program_cannot_read_counts_as_silence() {
+    let house = House::new().await;
+    let hq = &house.hq;
+    published(hq, "one").await;
+    let (mut a, mut b) = (Shelf::new(&house, "box-a").await, Shelf::new(&house, "box-b").await);
+    let running = deployed(hq, "one", "acme/store-1").await;
+    let (version, digest) = wanted(hq, a.place()).await.unwrap();
+    a.reports(hq, version, Stage::Trial, None, None).await;
+    let mut change = hq.database.begin().await.unwrap();
+    sqlx::query("UPDATE reported SET body = '{\"newer\":1}', applied = desired")
+        .execute(&mut *change)
+        .await
+        .unwrap();
+    change.commit().await.unwrap();
+    b.commits(hq).await;
+    let rows = nodes(hq, 1).await;
+    assert_eq!((rows[0].result, rows[1].result), (None, Some(NodeResult::Ok)));
+    assert_eq!(rows[1].attested, Some(digest.to_string()));
+    hq.advance(UnixMillis(running.deadline_ms)).await.unwrap();
+    let ended = hq.deployment(&tenant(), 1).await.unwrap();
+    assert_eq!((ended.state, ended.tally.silent), (State::Expired, 1));
 }
 
 #[tokio::test]

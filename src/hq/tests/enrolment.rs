@@ -172,6 +172,39 @@ async fn a_revoked_box_is_heard_no_more_and_its_name_is_given_to_nobody_else() {
 }
 
 #[tokio::test]
+async fn nothing_is_said_to_a_revoked_box_and_whoever_names_it_is_told() {
+    let (house, actor) = (House::new().await, Actor::local());
+    let (registry, tenant) = (house.hq.registry(), place().tenant);
+    let other: Place = "acme/store-1/box-b".parse().unwrap();
+    registry.add_node(&actor, &other).await.unwrap();
+    let group = "north".parse().unwrap();
+    registry.set_group(&actor, &tenant, &group, "").await.unwrap();
+    for place in [&place(), &other] {
+        registry.join(&actor, place, &group).await.unwrap();
+    }
+    house.hq.revoke_node(&actor, &place()).await.unwrap();
+    let order = |target| Order {
+        target,
+        name: "cache.purge".parse().unwrap(),
+        arguments: Fields::default(),
+        life_ms: HOUR_MS,
+    };
+    let config = Draft::inline(Target::Node(place()), Document::Config, b"{}".to_vec()).unwrap();
+    let refusals = [
+        house.hq.command(&actor, &order(Target::Node(place()))).await.unwrap_err(),
+        house.hq.publish(&actor, config).await.unwrap_err(),
+    ];
+    for error in refusals {
+        assert!(error.to_string().starts_with("`acme/store-1/box-a` was revoked"), "{error}");
+    }
+    let ids = house.hq.command(&actor, &order(Target::Group { tenant, group })).await.unwrap();
+    assert_eq!(ids.len(), 1, "the rest of its group hears it");
+    assert_eq!(registry.node(&place()).await.unwrap().presence, "revoked");
+    let (_, counts) = registry.counts(&place().tenant).await.unwrap();
+    assert_eq!(counts, [("never".to_owned(), 1), ("revoked".to_owned(), 1)]);
+}
+
+#[tokio::test]
 async fn hqs_own_door_is_vouched_for_anew_and_its_key_is_nobody_elses() {
     use std::os::unix::fs::PermissionsExt as _;
 

@@ -15,7 +15,7 @@ pub(super) fn price(id: &str, amount: u32) -> String {
 
 pub(super) async fn push(house: &House, replaces: Option<Table>, lines: &[String]) -> Pushed {
     let main = "main".parse().unwrap();
-    let mut push = Push::new(place().tenant, main, replaces).unwrap();
+    let mut push = Push::new(&house.hq, place().tenant, main, replaces).unwrap();
     push.update(lines.concat().as_bytes()).unwrap();
     house.hq.push(&Actor::local(), push).await.unwrap()
 }
@@ -106,6 +106,24 @@ async fn a_store_comes_to_each_epoch_by_the_shortest_way() {
 }
 
 #[tokio::test]
+async fn numbers_that_were_left_out_make_no_way_longer() {
+    let house = House::new().await;
+    let mut store = Follower::default();
+    let all: Vec<String> = (0..200).map(|id| price(&format!("{id:03}"), id)).collect();
+    push(&house, None, &all).await;
+    store.follow(&house).await;
+    let delete = |id: &str| format!("{{\"op\":\"delete\",\"table\":\"prices\",\"id\":\"{id}\"}}\n");
+    for id in ["003", "004", "005"] {
+        house.hq.begin().await.unwrap();
+        push(&house, None, &[delete(id)]).await;
+    }
+    // Three epochs behind, far apart: what was removed meanwhile is told.
+    store.follow(&house).await;
+    assert_eq!(store.ways, [Way::Whole, Way::Delta]);
+    assert!(store.epoch.unwrap() > 60_000);
+}
+
+#[tokio::test]
 async fn a_table_that_is_replaced_loses_what_does_not_come() {
     let house = House::new().await;
     let stock = "{\"table\":\"stock\",\"id\":\"1\",\"fact\":{\"band\":\"low\"}}\n".to_owned();
@@ -159,7 +177,9 @@ async fn a_catalogue_that_no_snapshot_would_name_is_refused_with_the_limit() {
     let house = House::new().await;
     let line = [price("a", 1)];
     let into = async |catalogue: String| {
-        let mut push = Push::new(place().tenant, catalogue.parse().unwrap(), None).unwrap();
+        let catalogue = catalogue.parse().unwrap();
+        let push = Push::new(&house.hq, place().tenant, catalogue, None).unwrap();
+        let mut push = push.creating(true);
         push.update(line.concat().as_bytes()).unwrap();
         house.hq.push(&Actor::local(), push).await
     };
@@ -199,4 +219,20 @@ async fn files_of_epochs_that_are_long_over_leave_the_disk_and_those_of_the_last
     behind.follow(&house).await;
     assert_eq!(behind.ways.last(), Some(&Way::Delta));
     Follower::default().follow(&house).await;
+}
+
+#[tokio::test]
+async fn a_fact_that_a_push_names_twice_counts_once_by_the_last_word() {
+    let house = House::new().await;
+    let gone = |id: &str| format!("{{\"op\":\"delete\",\"table\":\"prices\",\"id\":\"{id}\"}}\n");
+    for (lines, counts) in [
+        (vec![price("a", 1), price("a", 2)], (1, 0, 0)),
+        (vec![price("a", 2), price("a", 3)], (1, 0, 0)),
+        (vec![price("a", 3), price("a", 3)], (0, 0, 1)),
+        (vec![price("a", 4), gone("a")], (0, 1, 0)),
+        (vec![gone("a"), price("b", 1)], (1, 0, 1)),
+    ] {
+        let done = push(&house, None, &lines).await;
+        assert_eq!((done.changed, done.removed, done.unchanged), counts, "{lines:?}");
+    }
 }

@@ -16,7 +16,9 @@ mod people;
 mod portable;
 mod proofs;
 mod restored;
+mod rotation;
 mod settings;
+mod shares;
 mod streams;
 mod whole;
 
@@ -81,7 +83,7 @@ impl Speaker {
 
     pub(super) fn envelope(&mut self, message: &Message) -> Envelope {
         let sender = Sender { source: Source::Node(self.place.clone()), boot: BootId([5; 8]) };
-        self.ids += 1;
+        self.ids = self.ids.wrapping_add(1);
         let id = MessageId([self.ids; 16]);
         Envelope::new(&sender, id, self.hybrid.tick(NOW), message).unwrap()
     }

@@ -7,9 +7,9 @@ use crate::state::{StateConfig, Store};
 use crate::sync::{Do, Happening, LineConfig, Now, Phase, Session, Trust};
 
 /// A run of the node's program.
-fn session(house: &House, store: &Store) -> Session {
+fn session(keys: &Keys, store: &Store) -> Session {
     let who = Identity { place: place(), groups: Vec::new() };
-    let trust = Trust { who, catalogues: Vec::new(), keys: house.hq.director().keys() };
+    let trust = Trust { who, catalogues: Vec::new(), keys: keys.clone() };
     Session::new(store.clone(), trust, LineConfig::default(), NOW, 1).unwrap()
 }
 
@@ -18,6 +18,8 @@ pub(super) struct Pair {
     pub(super) house: House,
     pub(super) store: Store,
     pub(super) session: Session,
+    /// Whom the node believes.
+    pub(super) keys: Keys,
     steady_ms: u64,
     /// How far the node's clock is behind.
     behind_ms: u64,
@@ -29,8 +31,9 @@ impl Pair {
     pub(super) async fn new() -> Self {
         let house = House::new().await;
         let store = Store::on(InMemoryBackend::new, place(), StateConfig::default()).unwrap();
-        let session = session(&house, &store);
-        Self { house, store, session, steady_ms: 0, behind_ms: 0, hq_skew_ms: 0 }
+        let keys = house.hq.director().keys();
+        let session = session(&keys, &store);
+        Self { house, store, session, keys, steady_ms: 0, behind_ms: 0, hq_skew_ms: 0 }
     }
 
     fn now(&self) -> Now {
@@ -64,6 +67,12 @@ impl Pair {
                 }
             }
         }
+    }
+
+    /// The node has lost its disk, and its program begins anew.
+    pub(super) fn begin_with_an_empty_disk(&mut self) {
+        self.store = Store::on(InMemoryBackend::new, place(), StateConfig::default()).unwrap();
+        self.session = session(&self.keys, &self.store);
     }
 
     pub(super) async fn tick(&mut self) {
@@ -135,11 +144,59 @@ async fn a_command_reaches_the_node_and_its_answer_reaches_hq() {
 }
 
 #[tokio::test]
+async fn a_command_for_another_box_is_left_aside_wherever_it_comes() {
+    let mut pair = Pair::new().await;
+    pair.tick().await;
+    let (actor, other) = (Actor::local(), "acme/store-1/box-b".parse::<Place>().unwrap());
+    pair.house.hq.registry().add_node(&actor, &other).await.unwrap();
+    let mut outgoing = pair.house.hq.outgoing();
+    let order = Order { target: Target::Node(other), ..count_once() };
+    pair.house.hq.command(&actor, &order).await.unwrap();
+    pair.happens(of_hq((*outgoing.try_recv().unwrap()).clone())).await;
+    assert!(pair.store.commands().unwrap().is_empty());
+    assert_eq!(pair.session.refused()["place"], 1);
+}
+
+#[tokio::test]
+async fn no_lie_about_numbers_keeps_a_command_from_a_box() {
+    // All numbers declared to be gone, or so many here and there that none fits between them any more.
+    let all = vec![Gap { first: 1, last: u64::MAX }];
+    let scattered = (0..40).map(|n| Gap { first: 1000 + 2 * n, last: 1000 + 2 * n }).collect();
+    for lies in [all, scattered] {
+        let mut pair = Pair::new().await;
+        pair.tick().await;
+        let mut change = pair.house.hq.database.begin().await.unwrap();
+        let ledger = super::super::commands::ledger(&mut change).await.unwrap();
+        change.commit().await.unwrap();
+        for gap in lies {
+            let at = pair.hq_now();
+            let envelope = pair.house.hq.clock.envelope(&Message::Gap(gap), at).unwrap();
+            let envelope = envelope.counted(ledger, Stream::Cmd, gap.last);
+            let topic = NodeTopic::Command(MessageId([9; 16]));
+            let lie = Outgoing::to_node(&place(), topic, &envelope).unwrap();
+            pair.happens(of_hq(lie)).await;
+        }
+        for count in 1..=2 {
+            let ids = pair.house.hq.command(&Actor::local(), &count_once()).await.unwrap();
+            let said = pair.house.hq.commands_again(clock::now()).await.unwrap();
+            for said in [said.clone(), said].concat() {
+                pair.happens(of_hq(said)).await;
+            }
+            assert_eq!(pair.store.commands().unwrap().len(), count, "each once");
+            assert!(pair.store.command(ids[0]).unwrap().is_some());
+        }
+        pair.tick().await;
+        let rows = pair.house.hq.commands(&place().tenant, None, 9).await.unwrap();
+        assert!(rows.iter().all(|row| row.outcome.as_deref() == Some("accepted")), "{rows:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_a_box_reports_after_its_clock_went_back_is_not_taken_for_old() {
     let mut pair = Pair::new().await;
     for (stage, behind_ms) in [(Stage::Trial, 0), (Stage::Reverted, 3_600_000)] {
         pair.behind_ms = behind_ms;
-        pair.session = session(&pair.house, &pair.store);
+        pair.session = session(&pair.keys, &pair.store);
         pair.tick().await;
         let reported = Reported {
             document: Document::Bundle,

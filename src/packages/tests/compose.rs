@@ -99,6 +99,21 @@ fn a_package_of_the_same_bundle_stays_and_one_of_another_is_replaced() {
 }
 
 #[test]
+fn a_composition_is_made_of_what_was_installed_and_of_no_other_composition() {
+    let world = World::new();
+    let rules = world.of(vec![world.file("guard_rules.json", "{}")]);
+    world.store.compose(&rules, "tiny.b-1").unwrap();
+    let model = ModelOf::Package("tiny.b-1".to_owned());
+    let bundle = OfBundle { digest: "cd".repeat(32), cache_epoch: None };
+    let second = Composition { model, replaced: Vec::new(), bundle };
+    let refused = world.store.compose(&second, "tiny.b-2").unwrap_err();
+    assert!(matches!(refused, PackageError::MadeOfBundle { .. }), "{refused}");
+    let second = Composition { model: ModelOf::Package("tiny".to_owned()), ..second };
+    let made = world.store.compose(&second, "tiny.b-2").unwrap();
+    assert_eq!(made.guard_rules().unwrap(), None);
+}
+
+#[test]
 fn nobody_removes_a_package_of_a_bundle_but_who_lets_it_go() {
     let world = World::new();
     world.store.compose(&world.of(Vec::new()), "tiny.b-1").unwrap();

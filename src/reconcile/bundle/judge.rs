@@ -66,10 +66,46 @@ pub(super) fn fault(
     slow.then(|| ("latency", format!("95th percentile {now} ms, and {before} ms before")))
 }
 
+/// What is wrong where not one request went well, however few there were; none where one did, or where
+/// nobody asked. A model most of whose texts are refused anyhow is not told from a broken one by few.
+pub(super) fn none_went_well(seen: Figures, before: Baseline) -> Option<(&'static str, String)> {
+    let Figures { requests, errors, refused, .. } = seen;
+    let most = MOST_REFUSED_PER_MILLE;
+    let usual = before.refused_per_mille.is_some_and(|share| u64::from(share) > most);
+    if requests == 0 {
+        None
+    } else if errors >= requests {
+        Some(("errors", format!("each of {requests} requests failed")))
+    } else if errors.saturating_add(refused) >= requests && !usual {
+        Some(("refused", format!("none of {requests} answers could be given")))
+    } else {
+        None
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::protocol::List;
+
+    #[test]
+    fn requests_of_which_none_went_well_tell_something_however_few() {
+        let seen = |requests, errors, refused| Figures { requests, errors, refused, p95_ms: None };
+        for (figures, refused_per_mille, code) in [
+            (seen(0, 0, 0), None, None),
+            (seen(4, 4, 0), None, Some("errors")),
+            (seen(4, 0, 4), None, Some("refused")),
+            (seen(4, 1, 3), Some(100), Some("refused")),
+            (seen(4, 3, 0), None, None),
+            (seen(4, 0, 3), None, None),
+            (seen(4, 0, 4), Some(700), None),
+            (seen(1, 1, 0), Some(700), Some("errors")),
+        ] {
+            let before = Baseline { p95_ms: None, refused_per_mille };
+            let found = none_went_well(figures, before).map(|(code, _)| code);
+            assert_eq!(found, code, "{figures:?}");
+        }
+    }
 
     #[test]
     fn a_baseline_is_what_was_last_known() {

@@ -62,6 +62,35 @@ impl Intent {
     }
 }
 
+impl Intent {
+    const ALL: [Self; 13] = [
+        Self::Recall,
+        Self::Allergens,
+        Self::Compare,
+        Self::Promotions,
+        Self::Price,
+        Self::Hours,
+        Self::Location,
+        Self::Stock,
+        Self::Attribute(Aspect::Size),
+        Self::Attribute(Aspect::Brand),
+        Self::Attribute(Aspect::Other),
+        Self::About,
+        Self::Open,
+    ];
+
+    /// The intent of a name; of attributes the last.
+    pub(in crate::skills) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().rfind(|intent| intent.name() == name)
+    }
+
+    /// Whether it is asked of a product.
+    pub(in crate::skills) fn is_of_products(self) -> bool {
+        use Intent::{About, Allergens, Attribute, Compare, Location, Price, Stock};
+        matches!(self, Allergens | Compare | Price | Location | Stock | Attribute(_) | About)
+    }
+}
+
 /// What a question asks for, and which of its words say so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Understood {

@@ -18,8 +18,10 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+pub(super) use compose::{Draft, Outcome, sku, warned};
 pub use intent::{Aspect, Intent};
-pub(super) use prompt::known;
+pub(super) use prompt::{facts as told_facts, known};
+pub(super) use resolve::{by_sku, query as query_of, share};
 
 use super::answer::{Answer, Step};
 use super::checks::{Refused, Wording};
@@ -36,7 +38,7 @@ use crate::cache::{self, Again, Ask, Scope};
 use crate::engine::Sampling;
 use crate::facts::search::Search;
 use crate::facts::{Facts, Product, Seen, UnixSeconds};
-use compose::{Draft, Question, compose};
+use compose::{Question, compose};
 use intent::understand;
 
 /// The skill's name in settings, keys and metrics.
@@ -69,34 +71,63 @@ pub struct Asked {
 }
 
 /// What a question's words say.
-struct Read {
-    text: String,
-    words: Vec<Word>,
+#[derive(Clone)]
+pub(super) struct Read {
+    /// Without personal data.
+    pub(super) text: String,
+    pub(super) words: Vec<Word>,
     understood: intent::Understood,
-    language: Language,
+    pub(super) language: Language,
     /// What those of its words mean that no product has.
-    meanings: Meanings,
+    pub(super) meanings: Meanings,
+    /// SKUs of the products that a conversation tells are meant.
+    pub(super) meant: Vec<String>,
 }
 
 impl Read {
     fn of(asked: &Asked, default: Language) -> Self {
-        let text = crate::privacy::redact(asked.question.trim());
+        Self::said(&asked.question, asked.language, default)
+    }
+
+    /// Of words in a language, or in the one that they tell, or else in `default`.
+    pub(super) fn said(text: &str, language: Option<Language>, default: Language) -> Self {
+        let text = crate::privacy::redact(text.trim());
         let mut words = words(&text);
         words.retain(|word| !in_placeholder(&text, word));
-        let told = asked.language.or_else(|| Language::of(&text));
+        let told = language.or_else(|| Language::of(&text));
         let understood = understand(&words, told.unwrap_or(default), told.is_some());
         // "Preis Milch" has no function word, and its phrase tells the language.
-        let language = asked.language.or(told).unwrap_or(understood.language);
-        Self { text, words, understood, language, meanings: Meanings::new() }
+        let language = language.or(told).unwrap_or(understood.language);
+        let (meanings, meant) = Default::default();
+        Self { text, words, understood, language, meanings, meant }
+    }
+
+    /// What is asked for.
+    pub(super) fn intent(&self) -> Intent {
+        self.understood.intent
+    }
+
+    /// A conversation tells that these products are meant, and where no word says it, what is asked.
+    pub(super) fn mean(&mut self, skus: Vec<String>, intent: Option<Intent>) {
+        self.meant = skus;
+        if let Some(intent) = intent.filter(|_| self.understood.intent == Intent::Open) {
+            self.understood.intent = intent;
+        }
+    }
+
+    /// The words that may name a product.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.question().names()
     }
 
     /// The words that name products, as a search takes them; empty where there are none.
-    fn query(&self) -> String {
-        resolve::query(&self.question().names())
+    pub(super) fn query(&self) -> String {
+        resolve::query(&self.names())
     }
 
     fn question(&self) -> Question<'_> {
-        Question { text: &self.text, words: &self.words, understood: &self.understood }
+        let Self { text, words, understood, meant, .. } = self;
+        Question { text, words, understood, meant }
     }
 }
 
@@ -137,7 +168,7 @@ impl Clerk {
             return Ok(answer);
         }
         let view = View::open(&self.facts, &self.search, read.language, UnixSeconds::now());
-        let safe = Draft { sentences: vec![view.say(Say::Unanswered)], cited: Vec::new() };
+        let safe = unanswered(&view);
         Ok(self.of_facts(SKILL, intent, joined(safe), Step::Fallback, view))
     }
 
@@ -160,7 +191,7 @@ impl Clerk {
 
     /// The answer of the rules, where one has it: by words, then by what the words mean that no
     /// product has.
-    async fn by_rule(
+    pub(super) async fn by_rule(
         &self,
         read: &mut Read,
         view: &mut View<'_>,
@@ -246,6 +277,23 @@ impl Clerk {
     }
 }
 
+/// What facts say of these products, as an answer to this; none where nothing is known to say.
+pub(super) fn tell(intent: Intent, skus: &[String], view: &mut View<'_>) -> Option<Draft> {
+    let (language, asking) = (view.language, Vec::new());
+    let understood = intent::Understood { intent, language, asking };
+    compose(&Question { text: "", words: &[], understood: &understood, meant: skus }, view)
+}
+
+/// SKUs of the products that these words name, the best first; none where it is not certain.
+pub(super) fn named(names: &[String], view: &mut View<'_>) -> Vec<String> {
+    let products = match resolve::resolve(names, view) {
+        resolve::Resolved::One(product) => vec![product],
+        resolve::Resolved::Several(products, _) => products,
+        _ => Vec::new(),
+    };
+    products.iter().map(|product| sku(product).to_owned()).collect()
+}
+
 /// Reads what a model is told, and says what it is to make of it.
 fn plan(
     facts: &Facts,
@@ -270,7 +318,7 @@ fn plan(
         }
         !recalled
     });
-    let warned = compose::warned(warnings, &mut view);
+    let warned = warned(warnings, &mut view);
     // That there is a price is no part of the record: what it is is read when a text is bound.
     let priced = |sku: &str| facts.reader(now).price(sku).is_some();
     let (lines, ground) = prompt::facts(&products, &view, priced);
@@ -300,11 +348,18 @@ fn plan(
 /// What is said where nobody can say more.
 fn fallback(read: &Read, view: &mut View<'_>) -> Draft {
     let products = retrieved(read, view);
-    compose::warned(related(&products, view), view)
+    warned(related(&products, view), view)
 }
 
 /// The products that a question may be about.
-fn retrieved(read: &Read, view: &mut View<'_>) -> Vec<Seen<Product>> {
+pub(super) fn retrieved(read: &Read, view: &mut View<'_>) -> Vec<Seen<Product>> {
+    if let Some(resolve::Resolved::One(product)) = read.question().meant(view) {
+        return vec![product];
+    }
+    if let Some(resolve::Resolved::Several(mut products, _)) = read.question().meant(view) {
+        products.truncate(MAX_RETRIEVED);
+        return products;
+    }
     let query = read.query();
     if query.is_empty() {
         return Vec::new();
@@ -312,8 +367,8 @@ fn retrieved(read: &Read, view: &mut View<'_>) -> Vec<Seen<Product>> {
     view.find(&query, MAX_RETRIEVED).into_iter().map(|hit| hit.product).collect()
 }
 
-fn related(products: &[Seen<Product>], view: &View<'_>) -> Draft {
-    let mut draft = Draft { sentences: vec![view.say(Say::Unanswered)], cited: Vec::new() };
+pub(super) fn related(products: &[Seen<Product>], view: &View<'_>) -> Draft {
+    let mut draft = unanswered(view);
     if !products.is_empty() {
         let list = products.iter().map(|product| view.label(product)).collect();
         let list = super::figures::all(list, view.language);
@@ -321,6 +376,10 @@ fn related(products: &[Seen<Product>], view: &View<'_>) -> Draft {
         draft.cited = products.iter().map(|product| compose::sku(product).to_owned()).collect();
     }
     draft
+}
+
+fn unanswered(view: &View<'_>) -> Draft {
+    Draft { sentences: vec![view.say(Say::Unanswered)], ..Draft::default() }
 }
 
 fn joined(draft: Draft) -> (String, Vec<String>) {

@@ -55,7 +55,7 @@ pub(super) fn naming(words: &[Word], asking: &[usize], language: Language) -> Ve
 }
 
 /// The product whose SKU stands in a question.
-pub(super) fn by_sku(question: &str, reader: &mut Reader) -> Option<Seen<Product>> {
+pub(in crate::skills) fn by_sku(question: &str, reader: &mut Reader) -> Option<Seen<Product>> {
     let sku = |part: &str| part.len() >= 3 && part.bytes().any(|byte| byte.is_ascii_digit());
     parts(question).filter(|part| sku(part)).take(8).find_map(|part| reader.product(part))
 }
@@ -142,7 +142,7 @@ fn near(scored: &[(Fit, &Hit)]) -> Resolved {
 }
 
 /// The share of these words, in percent, that a product has; by another name it may have more.
-pub(super) fn share(names: &[String], product: &Product) -> usize {
+pub(in crate::skills) fn share(names: &[String], product: &Product) -> usize {
     let other = by_other_names(names).map(|other| Fit::of(&other, product).percent);
     Fit::of(names, product).percent.max(other.unwrap_or_default())
 }
@@ -216,7 +216,7 @@ fn known_words(product: &Product) -> BTreeSet<String> {
 
 /// Whether two folded words mean the same, as far as letters tell: endings of plurals, parts of
 /// compounds, one wrong letter in a long word.
-pub(super) fn same(asked: &str, known: &str) -> bool {
+pub(in crate::skills) fn same(asked: &str, known: &str) -> bool {
     if asked == known || stem(asked) == stem(known) {
         return true;
     }
@@ -251,7 +251,7 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 /// The words as one query, as many of them as a query takes.
-pub(super) fn query(names: &[String]) -> String {
+pub(in crate::skills) fn query(names: &[String]) -> String {
     let mut query = names.join(" ");
     while query.len() > MAX_QUERY_BYTES {
         let last = query.rfind(' ').unwrap_or_default();

@@ -50,11 +50,13 @@ pub enum Refused {
     Ungrounded,
     /// The model is not fit for the skill, so it was not asked.
     Unfit,
+    /// The model's template makes no prompt of what it is to be told.
+    Template,
 }
 
 impl Refused {
     /// Every reason.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Money,
         Self::Quantity,
         Self::Slot,
@@ -69,6 +71,7 @@ impl Refused {
         Self::Echo,
         Self::Ungrounded,
         Self::Unfit,
+        Self::Template,
     ];
 
     /// As provenance and metrics call it.
@@ -88,6 +91,7 @@ impl Refused {
             Self::Echo => "echo",
             Self::Ungrounded => "ungrounded",
             Self::Unfit => "unfit",
+            Self::Template => "template",
         }
     }
 }

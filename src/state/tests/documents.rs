@@ -166,3 +166,18 @@ fn a_command_that_comes_again_is_not_to_be_done_again() {
     assert!(!record(), "in another envelope, of another ledger or number, it is the same command");
     assert_eq!(store.command(id).unwrap().unwrap().state, Some(done));
 }
+
+#[test]
+fn a_version_that_comes_again_signed_by_more_keys_is_recorded_with_them_and_never_with_fewer() {
+    let store = store(StateConfig::default());
+    let other = SigningKey::from_bytes(&[8; 32]);
+    let five = pointer(5, b"five");
+    let record = |keys: &[&SigningKey]| {
+        let signed = Signed::sign(&five, keys).unwrap();
+        store.write(|w| w.record_desired(&who(), Clock::Known(NOW), &signed, &five)).unwrap();
+        store.desired(Document::Config).unwrap().unwrap().signatures()
+    };
+    assert_eq!(record(&[&key()]), 1);
+    assert_eq!(record(&[&key(), &other]), 2);
+    assert_eq!(record(&[&key()]), 2, "what a broker kept takes no signature away");
+}

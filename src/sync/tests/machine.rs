@@ -117,6 +117,22 @@ fn only_a_connection_that_held_for_five_minutes_makes_waits_short_again() {
 }
 
 #[test]
+fn an_hq_that_was_started_anew_is_asked_within_half_a_minute() {
+    let mut machine = machine();
+    open(&mut machine, 0, 1);
+    assert!(machine.wake_ms() > 10 * 60_000);
+    machine.handle(Input::Restarted, 1000);
+    let due_ms = machine.wake_ms();
+    assert!((1000..=31_000).contains(&due_ms), "{due_ms}");
+    // Hearing it again does not put it off, and one question is enough.
+    machine.handle(Input::Restarted, due_ms - 1);
+    let actions = machine.handle(Input::Tick, due_ms);
+    assert!(question(&actions).is_some(), "{actions:?}");
+    assert_eq!(machine.handle(Input::Restarted, due_ms + 1), []);
+    assert_eq!(machine.phase(), Phase::Open, "the uplink stays open");
+}
+
+#[test]
 fn a_broker_that_takes_nothing_is_left() {
     let mut machine = machine();
     open(&mut machine, 0, 9);

@@ -8,13 +8,13 @@ use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
 use schemars::JsonSchema;
 use serde::Serialize;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, timeout};
 
 use super::key::{self, Fingerprint, Key};
@@ -22,7 +22,7 @@ use super::lines::{Lines, TooLong};
 use super::refusal::of_facts;
 use crate::api::service::Service;
 use crate::facts::{FactsError, Fault, Outcomes, Revision, Staged, UnixSeconds, Written};
-use crate::http::{Kind, Problem, discard};
+use crate::http::{Identity, Kind, Problem, discard};
 
 /// What a body of lines is called; the first is the one that is described.
 pub(in crate::api) const MEDIA_TYPES: [&str; 3] =
@@ -47,7 +47,7 @@ pub(in crate::api) async fn write(
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let ready = match require_lines(&parts).and_then(|()| Key::of(&parts)) {
-        Ok(key) => service.turn_for_batch().await.map(|turn| (turn, key)),
+        Ok(key) => begin(&service, &parts).await.map(|turn| (turn, key)),
         Err(problem) => Err(problem),
     };
     let (turn, key) = match ready {
@@ -73,6 +73,16 @@ pub(in crate::api) async fn write(
     let mut response = Json(told).into_response();
     key::mark(response.headers_mut(), &written);
     Ok(response)
+}
+
+/// A turn, after it was written down who has it.
+async fn begin(service: &Service, parts: &Parts) -> Result<OwnedSemaphorePermit, Problem> {
+    let turn = service.turn_for_batch().await?;
+    let asker = parts.extensions.get::<Option<Identity>>().and_then(Option::as_ref);
+    let bytes = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let about = bytes.map(|bytes| ("bytes", bytes.into()));
+    service.write_down(asker, "facts.batch", about).await?;
+    Ok(turn)
 }
 
 fn require_lines(parts: &Parts) -> Result<(), Problem> {

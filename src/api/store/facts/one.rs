@@ -19,7 +19,10 @@ use crate::api::service::Service;
 use crate::facts::{
     Batch, Change, Fact, FactId, FactsError, Fault, Outcome, Revision, Source, Table, UnixSeconds,
 };
-use crate::http::{Problem, read_body, require_json};
+use crate::http::{Identity, Problem, read_body, require_json};
+
+/// Bytes of a write that an entry of the audit log has.
+const MAX_AUDITED: usize = 1024;
 
 /// As RFC 7396 calls it.
 const MERGE_PATCH: &str = "application/merge-patch+json";
@@ -123,6 +126,17 @@ impl Asked {
         fingerprint.add(&self.body);
         let idempotency = Key::of(&self.parts)?.map(|key| key.with(fingerprint));
         let batch = Batch { changes: vec![change], idempotency };
+        let asker = self.parts.extensions.get::<Option<Identity>>().and_then(Option::as_ref);
+        let act = match &batch.changes[..] {
+            [Change::Put { .. }] => "facts.put",
+            [Change::Patch { .. }] => "facts.patch",
+            _ => "facts.delete",
+        };
+        let mut about = vec![("fact", self.id.to_string().into())];
+        if self.body.len() <= MAX_AUDITED {
+            about.push(("body", String::from_utf8_lossy(&self.body).into()));
+        }
+        service.write_down(asker, act, about).await?;
         let facts = service.facts.clone();
         let written =
             tokio::task::spawn_blocking(move || facts.write(batch, UnixSeconds::now())).await;

@@ -59,24 +59,33 @@ async fn answers_are_kept_apart_by_files_and_epoch_and_by_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_bundle_without_a_model_takes_the_one_that_answers() {
+async fn a_bundle_without_a_model_is_the_same_whatever_ran_before() {
     let shop = Shop::new();
-    let first = shop.lay("first", &[template(OTHER_TEMPLATE)], |_| {});
-    shop.arrange(Some(first), None).await.unwrap();
-    assert_eq!(prompt(&*shop.served(ALIAS).await, "a"), "Q: a\nA:", "of the package named so");
-    // The next takes all from the one before it but what it brings.
-    let second = shop.lay("second", &[rules(RULES)], |_| {});
-    shop.arrange(Some(second), Some(first)).await.unwrap();
+    let own = prompt(&*shop.served(MODEL).await, "a");
+    let worded = shop.lay("worded", &[template(OTHER_TEMPLATE)], |_| {});
+    shop.arrange(Some(worded), None).await.unwrap();
+    let fingerprint = shop.served(ALIAS).await.digest.clone();
+    assert_eq!(prompt(&*shop.served(ALIAS).await, "a"), "Q: a\nA:");
+    // Rules alone come with the model's own template, and go with their bundle.
+    let ruled = shop.lay("ruled", &[rules(RULES)], |_| {});
+    shop.arrange(Some(ruled), Some(worded)).await.unwrap();
     let served = shop.served(ALIAS).await;
-    assert_eq!(prompt(&served, "a"), "Q: a\nA:");
     assert!(served.blocked.are_in("Acme Mart"));
-    assert_eq!(shop.running().await, Some(second));
+    assert_eq!(prompt(&served, "a"), own);
+    assert_eq!(shop.running().await, Some(ruled));
+    drop(served);
+    shop.stage.tidy(&[ruled]).await.unwrap();
+    shop.arrange(Some(worded), Some(ruled)).await.unwrap();
+    let served = shop.served(ALIAS).await;
+    assert!(served.blocked.is_empty(), "no rule of the bundle before");
+    assert_eq!(served.digest, fingerprint);
+    assert_eq!(shop.running().await, Some(worded));
     // It stands on its own when the other one is gone, after a restart too.
-    shop.stage.tidy(&[second]).await.unwrap();
+    shop.stage.tidy(&[worded]).await.unwrap();
     drop(served);
     let shop = shop.restarted();
-    shop.arrange(Some(second), None).await.unwrap();
-    assert_eq!(shop.running().await, Some(second));
+    shop.arrange(Some(worded), None).await.unwrap();
+    assert_eq!(shop.running().await, Some(worded));
     assert_eq!(prompt(&*shop.served(ALIAS).await, "a"), "Q: a\nA:");
 }
 
@@ -160,6 +169,13 @@ fn what_was_loaded_is_compared_file_by_file() {
     }
     assert!(!is(&right[..2]), "the template is not loaded");
     assert!(!is(&[]), "nothing was compared");
+    let parts = [template("new")];
+    let bundle = super::shop::bundle("two", &parts);
+    let all = composed(&bundle, Digest([7; 32])).unwrap();
+    let with = |more| [vec![file("chat_template.jinja", sha(b"new"))], vec![more]].concat();
+    let is = |loaded: &[(String, String)]| all[0].is_made_of(loaded, "card.cdx.json");
+    assert!(is(&with(file("model.onnx", sha(b"of the box")))));
+    assert!(!is(&with(file("guard_rules.json", sha(b"x")))), "rules of another bundle");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use clap::Args;
 use reqwest::{Body, Method, StatusCode};
 use tokio_util::io::ReaderStream;
 
+use super::fit::require_fit;
 use crate::cli::hq::place::HqPlace;
 use crate::cli::output;
 use crate::cli::progress::Bars;
@@ -97,8 +98,12 @@ impl Build {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let progress: Box<dyn Progress> =
             if self.quiet { Box::new(Silent) } else { Box::new(Bars::new()) };
-        let mut parts: Vec<Part> = Vec::new();
-        for Source { kind, path, file } in self.sources()? {
+        let (mut parts, sources) = (Vec::<Part>::new(), self.sources()?);
+        // All of them before the first is sent.
+        for source in &sources {
+            require_fit(source.kind, &source.file)?;
+        }
+        for Source { kind, path, file } in sources {
             let artefact = artefact_of(&file, &path, &*progress)?;
             if !self.dry_run {
                 self.send(&file, &path, &artefact, &*progress).await?;

@@ -3,6 +3,7 @@
 mod build;
 mod decide;
 mod deploy;
+mod fit;
 mod list;
 mod publish;
 mod show;

@@ -161,3 +161,23 @@ async fn a_page_acts_only_by_a_form_of_its_own_session() {
     assert_eq!(door.hq.deployment(&tenant(), 1).await.unwrap().state, State::Cancelled);
     door.close().await;
 }
+
+#[tokio::test]
+async fn rules_that_no_box_can_run_are_refused_where_they_are_published() {
+    let house = House::new().await;
+    for (rules, why) in [
+        (r#"{"blocked_terms":{"any":[""]}}"#, "no word in it"),
+        (r#"{"x":1}"#, "`x`"),
+        ("", "guard rules"),
+    ] {
+        house.hq.artefacts().put(rules.into()).await.unwrap();
+        let files = BTreeMap::from([("guard_rules.json".to_owned(), rules.as_bytes().to_vec())]);
+        let part = bundles::part(bodies::PartKind::GuardRules, "tiny", &files);
+        let bundle = bundles::bundle("ruled", "assistant", vec![part], short_trial());
+        let json = bundle.to_json().unwrap();
+        let refused = house.hq.publish_bundle(&Actor::local(), &tenant(), &json).await.unwrap_err();
+        assert!(matches!(refused, HqError::Value { field: "contents", .. }), "{refused}");
+        let told = refused.to_string();
+        assert!(told.contains(why) && told.contains("tiny/guard_rules.json"), "{why}: {told}");
+    }
+}

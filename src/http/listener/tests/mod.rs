@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Extension;
 use axum::body::{Body, Bytes};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -16,6 +16,7 @@ use crate::http::{BodyLimits, PeerCertificate, read_body};
 
 mod heads;
 mod tls;
+mod unread;
 
 /// Longest wait for what must come.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -57,6 +58,7 @@ fn routes(counts: &Arc<Counts>) -> Router {
     Router::new()
         .route("/", get(|| async { "hello" }))
         .route("/who", get(who))
+        .route("/unread", post(|| async { (StatusCode::FORBIDDEN, "no") }))
         .route(
             "/slow",
             get(move || {

@@ -8,7 +8,7 @@ use crate::protocol::{Failure, Name, Stage as State, Text};
 
 /// How long loading beside the live bundle may take.
 const MAX_LOAD_MS: u64 = 30 * 60 * 1000;
-/// How long a switch may take, and how long checks and attestation may.
+/// How long a switch may take, and how long checks, attestation and a request that goes well may.
 const MAX_SETTLE_MS: u64 = 10 * 60 * 1000;
 
 impl Machine {
@@ -101,10 +101,13 @@ impl Machine {
         let Some(bundle) = bundle else { return };
         let watch = watch_ms(attempt.stage, &bundle.trial);
         if attempt.watched_ms >= watch + MAX_SETTLE_MS {
-            self.end("deadline", "checks or attestation took too long".to_owned());
+            let late = || ("deadline", "checks or attestation took too long".to_owned());
+            let (code, text) = self.failing.take().unwrap_or_else(late);
+            self.end(code, text);
         } else if attempt.stage == State::Trial
             && attempt.watched_ms >= watch
             && self.checked
+            && self.failing.is_none()
             && view.now().is_some()
         {
             self.go(State::Probation, None);
@@ -155,6 +158,7 @@ impl Machine {
         }
         let facts_epoch = attempt.facts_epoch;
         (self.checked, self.unsettled_ms, self.changed) = (false, 0, true);
+        self.failing = None;
         self.record.led |= attempt.serves();
         if attempt.is_over() {
             self.tidied = false;

@@ -138,6 +138,7 @@ impl Machine {
             refused_per_mille: attempt.baseline_refused_per_mille,
         };
         let fault = judge::fault(&bundle.trial, figures, before);
+        self.failing = judge::none_went_well(figures, before).filter(|_| attempt.serves());
         let asked = attempt.serves() && judge::is_enough(&bundle.trial, figures);
         if let Some(attempt) = self.record.attempt.as_mut().filter(|one| asked && !one.was_asked) {
             (attempt.was_asked, self.changed) = (true, true);
@@ -152,6 +153,7 @@ impl Machine {
         let again = self.is_good(attempt) && !attempt.is_over();
         let proves = attempt.stage == State::Probation
             && self.checked
+            && self.failing.is_none()
             && self.bundle.as_ref().is_some_and(|bundle| self.is_watched(attempt, bundle));
         let wanted = attempt.offer.digest;
         match found {

@@ -105,6 +105,8 @@ pub struct Machine {
     /// What was last made so; none where that is not known.
     arranged: Option<Arrangement>,
     checked: bool,
+    /// What is wrong where no request went well so far: it is waited for one that does.
+    failing: Option<(&'static str, String)>,
     tidied: bool,
     /// What the good bundle is like, as it was last seen.
     before: Baseline,
@@ -131,6 +133,7 @@ impl Machine {
             bundle: None,
             arranged: None,
             checked: false,
+            failing: None,
             tidied: false,
             before: Baseline::default(),
             facts_epoch: None,

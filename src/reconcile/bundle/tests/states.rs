@@ -128,6 +128,31 @@ fn figures_that_are_too_bad_revert_at_once() {
 }
 
 #[test]
+fn a_bundle_of_which_no_request_went_well_does_not_stay_however_few_there_were() {
+    let figures = |requests, errors| Figures { requests, errors, refused: 0, p95_ms: None };
+    for state in [State::Trial, State::Probation] {
+        let (mut sim, old) = Sim::with_good("old");
+        sim.feed(Input::Offered(offer(2, &bundle("new"))));
+        sim.run_until(state);
+        // Ten would tell something at once, and its checks are answered.
+        sim.seen.live = figures(4, 4);
+        sim.run_for(2400);
+        assert_eq!((sim.stage(), sim.memory.live), (Some(State::Reverted), Some(old)));
+        assert!(sim.code().ends_with(".errors"), "{state:?}: {}", sim.code());
+
+        // One that goes well while it is waited for is enough.
+        let (mut sim, _) = Sim::with_good("old");
+        sim.feed(Input::Offered(offer(2, &bundle("new"))));
+        sim.run_until(state);
+        sim.seen.live = figures(4, 4);
+        sim.run_for(if state == State::Trial { 700 } else { 1300 });
+        assert_eq!(sim.stage(), Some(state));
+        sim.seen.live = figures(5, 4);
+        sim.run_until(State::Committed);
+    }
+}
+
+#[test]
 fn success_is_not_told_while_the_old_one_runs() {
     // Everything was written and every check passed, and still another one answers.
     let (mut sim, old) = Sim::with_good("old");

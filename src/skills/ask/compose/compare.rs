@@ -26,6 +26,11 @@ pub(super) fn answer(question: &Question<'_>, view: &mut View<'_>) -> Draft {
     if view.is_old(Table::Prices) {
         return Draft::of(view, Say::PricesOld);
     }
+    match question.meant(view) {
+        Some(Resolved::One(product)) => return prices::each(question, &[product], view),
+        Some(Resolved::Several(products, _)) => return told::least(question, &products, view),
+        _ => {}
+    }
     match sides(question).as_slice() {
         [] => Draft::of(view, Say::WhichProduct),
         [names] => match resolve::resolve(names, view) {

@@ -6,11 +6,14 @@ mod compare;
 mod hours;
 mod meant;
 mod offers;
+mod outcome;
 mod prices;
 mod recalls;
 mod safety;
 mod stock;
 mod when;
+
+pub(in crate::skills) use outcome::Outcome;
 
 use super::intent::{Intent, Understood};
 use super::resolve::{self, Resolved};
@@ -29,9 +32,22 @@ pub(super) struct Question<'a> {
     pub(super) text: &'a str,
     pub(super) words: &'a [Word],
     pub(super) understood: &'a Understood,
+    /// SKUs of the products that are meant, where a conversation tells; the words need not.
+    pub(super) meant: &'a [String],
 }
 
 impl Question<'_> {
+    /// The products that a conversation tells are meant, of those that are still there.
+    pub(super) fn meant(&self, view: &mut View<'_>) -> Option<Resolved> {
+        let products = self.meant.iter().filter_map(|sku| view.reader.product(sku));
+        let products: Vec<_> = products.collect();
+        match products.as_slice() {
+            [] => None,
+            [only] => Some(Resolved::One(only.clone())),
+            several => Some(Resolved::Several(several.to_vec(), several.len())),
+        }
+    }
+
     /// The words that may name a product: those of the sentence that asks, or else all.
     pub(super) fn names(&self) -> Vec<String> {
         let Understood { asking, language, .. } = self.understood;
@@ -68,18 +84,27 @@ impl Question<'_> {
 
 /// An answer with slots.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Draft {
-    pub(super) sentences: Vec<String>,
+pub(in crate::skills) struct Draft {
+    pub(in crate::skills) sentences: Vec<String>,
     /// SKUs of the products that it is about.
-    pub(super) cited: Vec<String>,
+    pub(in crate::skills) cited: Vec<String>,
+    /// What came of the question.
+    pub(in crate::skills) outcome: Outcome,
 }
 
 impl Draft {
-    fn say(&mut self, view: &View<'_>, say: Say<'_>) {
+    pub(in crate::skills) fn say(&mut self, view: &View<'_>, say: Say<'_>) {
+        self.outcome = self.outcome.and(Outcome::of(&say));
         self.sentences.push(view.say(say));
     }
 
-    fn cite(&mut self, product: &Seen<Product>) {
+    /// Says what stands in the facts as a sentence.
+    pub(in crate::skills) fn tell(&mut self, sentence: String) {
+        self.outcome = self.outcome.and(Outcome::Answered);
+        self.sentences.push(sentence);
+    }
+
+    pub(in crate::skills) fn cite(&mut self, product: &Seen<Product>) {
         let sku = sku(product);
         if !self.cited.iter().any(|cited| cited == sku) {
             self.cited.push(sku.to_owned());
@@ -87,7 +112,8 @@ impl Draft {
     }
 
     /// Says and cites what another one does, after its own.
-    fn append(&mut self, other: Self) {
+    pub(in crate::skills) fn append(&mut self, other: Self) {
+        self.outcome = self.outcome.and(other.outcome);
         self.sentences.extend(other.sentences);
         let new = other.cited.into_iter().filter(|sku| !self.cited.contains(sku));
         let new: Vec<_> = new.collect();
@@ -96,7 +122,9 @@ impl Draft {
 
     /// A draft of one sentence about no product.
     fn of(view: &View<'_>, say: Say<'_>) -> Self {
-        Self { sentences: vec![view.say(say)], cited: Vec::new() }
+        let mut draft = Self::default();
+        draft.say(view, say);
+        draft
     }
 }
 
@@ -129,7 +157,7 @@ pub(super) fn compose(question: &Question<'_>, view: &mut View<'_>) -> Option<Dr
 }
 
 /// What is said of a product that is recalled comes first.
-pub(super) fn warned(mut draft: Draft, view: &mut View<'_>) -> Draft {
+pub(in crate::skills) fn warned(mut draft: Draft, view: &mut View<'_>) -> Draft {
     let mut warnings = Vec::new();
     for sku in &draft.cited {
         let Some(product) = view.reader.product(sku) else { continue };
@@ -167,10 +195,11 @@ fn about_products(
 
 /// The product by its SKU, or by the words that are left.
 fn found(question: &Question<'_>, names: &[String], view: &mut View<'_>) -> Resolved {
-    match resolve::by_sku(question.text, &mut view.reader) {
-        Some(product) => Resolved::One(product),
-        None => resolve::resolve(names, view),
-    }
+    let meant = question.meant(view);
+    let by_sku = |view: &mut View<'_>| resolve::by_sku(question.text, &mut view.reader);
+    meant
+        .or_else(|| by_sku(view).map(Resolved::One))
+        .unwrap_or_else(|| resolve::resolve(names, view))
 }
 
 /// What is said where no product was found for certain.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::super::resolve::{self, Resolved};
 use super::{Draft, MAX_NAMED, Question, found, not_found, sku};
 use crate::facts::{Fact, Product, Recall, Seen, Table};
+use crate::skills::slots::inert;
 use crate::skills::view::View;
 use crate::skills::wording::Say;
 use crate::skills::words::fold;
@@ -34,7 +35,8 @@ struct Recalled {
 /// Whether the products that a question names are recalled, or what is recalled at all.
 pub(super) fn answer(question: &Question<'_>, view: &mut View<'_>) -> Draft {
     let names = names(question);
-    let everything = names.is_empty() && !question.text.contains(|c: char| c.is_ascii_digit());
+    let any = question.meant.is_empty() && !question.text.contains(|c: char| c.is_ascii_digit());
+    let everything = names.is_empty() && any;
     let resolved = if everything { Resolved::Unnamed } else { found(question, &names, view) };
     let mut meant = all(view);
     if !everything {
@@ -142,7 +144,7 @@ fn warnings(recalled: &[Recalled], view: &View<'_>) -> Draft {
     for recalled in recalled.iter().take(MAX_TOLD) {
         let warning = recalled.warning(view);
         if !draft.sentences.contains(&warning) {
-            draft.sentences.push(warning);
+            draft.tell(warning);
         }
         recalled.product.iter().for_each(|product| draft.cite(product));
     }
@@ -164,6 +166,6 @@ pub(super) fn warning(name: &str, recall: &Recall, view: &View<'_>) -> String {
 
 /// A text with a sign at its end.
 fn ended(text: &str) -> String {
-    let text = text.trim();
-    if text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
+    let text = inert(text.trim());
+    if text.ends_with(['.', '!', '?']) { text } else { format!("{text}.") }
 }

@@ -242,7 +242,8 @@ fn what_is_too_old_is_not_told() {
         let words = words(question);
         let understood = understand(&words, Language::English, true);
         let mut view = View::open(&facts, &search, Language::English, later);
-        let question = Question { text: question, words: &words, understood: &understood };
+        let question =
+            Question { text: question, words: &words, understood: &understood, meant: &[] };
         compose(&question, &mut view).unwrap().sentences.join(" ")
     };
     for (question, beginning) in [
@@ -508,7 +509,7 @@ fn what_no_word_finds_is_offered_by_its_meaning() {
     search.put_vectors(made.collect()).unwrap();
     let words = words("How much is the crunchola?");
     let understood = understand(&words, Language::English, true);
-    let question = Question { text: "", words: &words, understood: &understood };
+    let question = Question { text: "", words: &words, understood: &understood, meant: &[] };
     let mut view = View::open(&facts, &search, Language::English, sample::now());
     let draft = compose(&question, &mut view).unwrap();
     assert!(draft.sentences[0].starts_with("I do not find “crunchola”"), "{draft:?}");

@@ -1,0 +1,63 @@
+// Products as labels on the edge of a shelf.
+
+import { el, sign } from "../shared/dom.js";
+import { known, say } from "../shared/words.js";
+
+/** How much is there, in the page's words where they have some. */
+function stock(product) {
+  const level = product.stock?.level ?? product.stock;
+  if (level === undefined || level === null) return null;
+  const text = known(`stock.${level}`) ? say(`stock.${level}`) : String(level);
+  const signs = { in_stock: "check", low: "warn", out: "cross" };
+  return el("p", { class: `stock ${level}` }, sign(signs[level] ?? "box"), el("span", { text }));
+}
+
+function price(product) {
+  if (!product.price) return null;
+  const was = product.was
+    ? el("s", { class: "was" }, el("span", { class: "unseen", text: `${say("price.was")} ` }), product.was)
+    : null;
+  return el("p", { class: "price" }, el("b", { text: product.price }), was);
+}
+
+/** Where it stands, as the sign above an aisle. */
+function where(product) {
+  if (!product.aisle) return null;
+  const short = /^[\w-]{1,3}$/.test(product.aisle);
+  if (!short) return el("p", { class: "aisle long" }, sign("where"), el("span", { text: product.aisle }));
+  return el(
+    "p",
+    { class: "aisle" },
+    el("span", { text: say("aisle") }),
+    " ",
+    el("b", { text: product.aisle }),
+  );
+}
+
+function label(product, chosen) {
+  const out = (product.stock?.level ?? product.stock) === "out";
+  const kind = ["label", product.promotion ? "offer" : "", out ? "gone" : ""].filter(Boolean).join(" ");
+  return el(
+    "li",
+    { class: kind },
+    el(
+      "button",
+      { type: "button", on: { click: () => chosen(product) } },
+      el("span", { class: "unseen", text: `${say("label.more")} ` }),
+      el("span", { class: "name", text: product.name }),
+    ),
+    product.promotion ? el("p", { class: "promotion", text: product.promotion }) : null,
+    el("div", { class: "foot" }, price(product), where(product)),
+    stock(product),
+  );
+}
+
+/** A rail with these products; `chosen` is told which one was touched. */
+export function rail(products, chosen) {
+  if (!products?.length) return null;
+  return el(
+    "ul",
+    { class: "rail", "aria-label": say("label.products", { count: products.length }) },
+    ...products.map((product) => label(product, chosen)),
+  );
+}

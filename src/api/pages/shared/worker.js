@@ -1,0 +1,39 @@
+// Keeps the pages in the browser, so that they open while the box starts anew. Answers are never kept.
+
+const NAME = "endcap-pages";
+/** Until a box that does not answer counts as gone, in milliseconds. */
+const PATIENCE_MS = 2500;
+
+self.addEventListener("install", (event) => {
+  event.waitUntil(gather().then(() => self.skipWaiting()));
+});
+
+self.addEventListener("activate", (event) => {
+  event.waitUntil(self.clients.claim());
+});
+
+async function gather() {
+  const list = await (await fetch("/pages/files.json")).json();
+  const cache = await caches.open(NAME);
+  await cache.addAll(list.files);
+}
+
+self.addEventListener("fetch", (event) => {
+  const { pathname, origin } = new URL(event.request.url);
+  const own = origin === location.origin && event.request.method === "GET";
+  if (own && /^\/(kiosk|associate|pages\/.*)$/.test(pathname)) event.respondWith(fresh(event.request));
+});
+
+/** From the box where it answers, else as it was. */
+async function fresh(request) {
+  const cache = await caches.open(NAME);
+  try {
+    const answer = await fetch(request, { signal: AbortSignal.timeout(PATIENCE_MS) });
+    if (answer.ok) await cache.put(request, answer.clone());
+    return answer;
+  } catch (fault) {
+    const kept = await cache.match(request, { ignoreSearch: true });
+    if (kept) return kept;
+    throw fault;
+  }
+}

@@ -1,0 +1,3 @@
+//! The room as others see it.
+
+mod conversations;

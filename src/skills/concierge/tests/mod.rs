@@ -1,0 +1,6 @@
+//! Whole turns over a small shop.
+
+mod house;
+mod models;
+mod orders;
+mod turns;
