@@ -11,7 +11,8 @@ use axum::body::Body;
 use axum::http::{Request, header};
 use endcap::api::shelf::StillShelf;
 use endcap::api::{
-    self, Limits, LineView, OwnSettings, Served, ServedNetwork, Service, ServiceParts, Unaudited,
+    self, Conversations, Limits, LineView, OwnSettings, Served, ServedNetwork, Service,
+    ServiceParts, Unaudited,
 };
 use endcap::cache::{self, Cache};
 use endcap::config::{self, Sources};
@@ -24,6 +25,7 @@ use endcap::http::{BodyLimits, Health, Role, Tokens};
 use endcap::packages::gguf::Gguf;
 use endcap::packages::safetensors::Safetensors;
 use endcap::packages::{Card, Catalogue, GenerationDefaults, Manifest};
+use endcap::shoppers::{Shoppers, ShoppersConfig};
 use endcap::skills::chat::{self, ChatTemplate, Message};
 use endcap::skills::clerk::Settings;
 use endcap::skills::pictures::{Announced, Format};
@@ -291,6 +293,9 @@ fn door(models: Vec<Served>) -> axum::Router {
         search: Arc::new(Search::open(facts, None).unwrap()),
         line: tokio::sync::watch::channel(LineView::off()).1,
         settings: Arc::new(OwnSettings::default()),
+        conversations: Conversations::alone(
+            Shoppers::in_memory(ShoppersConfig::default()).unwrap(),
+        ),
         acts: Arc::new(Unaudited),
     };
     api::router(Arc::new(Service::new(parts)))

@@ -17,6 +17,7 @@ mod cards;
 mod chain;
 mod cli;
 mod clients;
+mod concierge;
 mod constraint;
 mod embeddings;
 mod encoders;

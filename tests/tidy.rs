@@ -27,8 +27,8 @@ const MAY_USE: [(&str, &[&str]); 19] = [
     ("hq", &["facts", "http", "protocol", "state", "sync"]),
     ("privacy", &[]),
     ("shoppers", &["privacy"]),
-    ("skills", &["cache", "engine", "facts", "privacy"]),
-    ("api", &["cache", "engine", "facts", "http", "privacy", "skills"]),
+    ("skills", &["cache", "engine", "facts", "privacy", "shoppers"]),
+    ("api", &["cache", "engine", "facts", "http", "privacy", "shoppers", "skills"]),
     ("config", &["api", "cache", "engine", "facts", "http", "protocol", "skills", "state", "sync"]),
     (
         "app",
@@ -43,6 +43,7 @@ const MAY_USE: [(&str, &[&str]); 19] = [
             "packages",
             "protocol",
             "reconcile",
+            "shoppers",
             "skills",
             "state",
             "sync",

@@ -8,7 +8,9 @@ use super::shelf::ShelfError;
 use crate::cache::Failure;
 use crate::engine::{ConstraintError, EngineError, InferError};
 use crate::http::{Kind, Problem};
+use crate::shoppers::ShoppersError;
 use crate::skills::chat::TemplateError;
+use crate::skills::concierge::ConciergeError;
 use crate::skills::pictures::PictureError;
 
 /// The field that says what an answer must be.
@@ -19,6 +21,10 @@ const RESTART_WAIT: Duration = Duration::from_secs(10);
 const MEMORY_WAIT: Duration = Duration::from_secs(1);
 /// When to come back where a model is in between.
 const LOAD_WAIT: Duration = Duration::from_secs(1);
+/// When to come back to a conversation in which another message is being answered.
+const BUSY_WAIT: Duration = Duration::from_secs(1);
+/// When to come back where as many conversations as there may be are there.
+const FULL_WAIT: Duration = Duration::from_secs(30);
 /// When to come back where what was asked about has just changed.
 const FACTS_WAIT: Duration = Duration::from_secs(1);
 
@@ -64,6 +70,42 @@ pub(super) fn of_failure(failure: Failure, prompt: &str) -> Problem {
                 .retry_after(FACTS_WAIT)
         }
         Failure::TooLarge { .. } => Problem::internal(message),
+    }
+}
+
+/// What it means for the caller that a conversation does not go on.
+pub(super) fn of_concierge(error: ConciergeError) -> Problem {
+    let message = error.to_string();
+    match error {
+        ConciergeError::Busy => Problem::new(StatusCode::CONFLICT, Kind::OverloadedError, message)
+            .code("busy")
+            .retry_after(BUSY_WAIT),
+        ConciergeError::Closed => {
+            Problem::new(StatusCode::CONFLICT, Kind::InvalidRequestError, message).code("closed")
+        }
+        ConciergeError::Failed(failure) => of_failure(failure, "text"),
+        ConciergeError::Shoppers(error) => of_shoppers(error, message),
+    }
+}
+
+fn of_shoppers(error: ShoppersError, message: String) -> Problem {
+    let not_found =
+        || Problem::new(StatusCode::NOT_FOUND, Kind::InvalidRequestError, message.clone());
+    match error {
+        ShoppersError::NotFound { .. } | ShoppersError::BadId { .. } | ShoppersError::Erased => {
+            not_found().code("not_found")
+        }
+        ShoppersError::Expired { .. } => not_found().code("expired"),
+        ShoppersError::CardNumber => Problem::invalid(message).param("text").code("card_number"),
+        ShoppersError::TooLarge { field, .. } => {
+            Problem::invalid(message).param(field).code("invalid_value")
+        }
+        ShoppersError::Full { .. } => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, Kind::OverloadedError, message)
+                .code("full")
+                .retry_after(FULL_WAIT)
+        }
+        error => Problem::internal(error),
     }
 }
 

@@ -21,6 +21,7 @@ use endcap_engine as engine;
 use endcap_facts as facts;
 use endcap_http as http;
 use endcap_privacy as privacy;
+use endcap_shoppers as shoppers;
 use endcap_skills as skills;
 use endcap_telemetry as telemetry;
 use endcap_units as units;
@@ -50,7 +51,8 @@ mod voice;
 pub use meaning::Meaning;
 pub use routes::router;
 pub use service::{
-    Defaults, Limits, LoadedFiles, Served, ServedModel, ServedNetwork, Service, ServiceParts,
+    Conversations, Defaults, Limits, LoadedFiles, Served, ServedModel, ServedNetwork, Service,
+    ServiceParts,
 };
 pub use store::acts::{Act, ActError, Acts, Unaudited};
 pub use store::config::{

@@ -1,6 +1,7 @@
 //! Every route as data, and the router made of it.
 
 mod arrays;
+mod conversations;
 mod facts;
 
 use std::sync::Arc;
@@ -129,10 +130,11 @@ pub(super) fn of<T: schemars::JsonSchema>(generator: &mut SchemaGenerator) -> Sc
 
 /// Every route there is.
 pub fn all() -> impl Iterator<Item = &'static Route> {
-    ROUTES.iter().chain(facts::ROUTES).chain(arrays::ROUTES).chain(pages::ROUTES)
+    let tables = [ROUTES, facts::ROUTES, arrays::ROUTES, conversations::ROUTES, pages::ROUTES];
+    tables.into_iter().flatten()
 }
 
-/// Every route but those of [`facts`], [`arrays`] and [`pages`]. `/metrics` tells of load and model names, so it takes a token of role
+/// Every route that is in no table of its own. `/metrics` tells of load and model names, so it takes a token of role
 /// metrics or admin; `/openapi.json` says nothing that the documentation does not, so it is public.
 static ROUTES: &[Route] = &[
     Route {

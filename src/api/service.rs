@@ -12,8 +12,10 @@ use crate::engine::{EngineError, Model, Network, Sampling, TokenId, Tokenizer};
 use crate::facts::Facts;
 use crate::facts::search::Search;
 use crate::http::{BodyLimits, Health, Problem, Tokens};
+use crate::shoppers::Shoppers;
 use crate::skills::chat::ChatTemplate;
 use crate::skills::clerk::{Clerk, ClerkParts};
+use crate::skills::concierge::{Auditor, Concierge, ConciergeParts, Desk, House, Orders};
 use crate::skills::guard::Terms;
 use crate::skills::heads::Head;
 use crate::skills::live::Live;
@@ -261,6 +263,29 @@ pub struct ServiceParts {
     pub settings: Arc<dyn Settings>,
     /// Who writes down what persons do.
     pub acts: Arc<dyn Acts>,
+    /// Whoever takes part in conversations.
+    pub conversations: Conversations,
+}
+
+/// What conversations need besides facts and models.
+pub struct Conversations {
+    /// Where they are kept.
+    pub shoppers: Shoppers,
+    /// What the chain decides about its assistant.
+    pub house: House,
+    /// The retailer's order system, where there is one.
+    pub orders: Option<Arc<dyn Orders>>,
+    /// Whoever calls an associate, where somebody does.
+    pub desk: Option<Arc<dyn Desk>>,
+    /// Whoever keeps records of answers, where somebody does.
+    pub auditor: Option<Arc<dyn Auditor>>,
+}
+
+impl Conversations {
+    /// With nobody but the assistant.
+    pub fn alone(shoppers: Shoppers) -> Self {
+        Self { shoppers, house: House::default(), orders: None, desk: None, auditor: None }
+    }
 }
 
 /// What the routes share.
@@ -268,6 +293,7 @@ pub struct Service {
     pub(super) shelf: Arc<dyn Shelf>,
     pub(super) facts: Facts,
     pub(super) clerk: Arc<Clerk>,
+    pub(super) concierge: Concierge,
     pub(super) limits: Limits,
     pub(super) body: BodyLimits,
     pub(super) request_timeout: Duration,
@@ -305,11 +331,15 @@ impl Service {
             settings: parts.skills.clone(),
             metrics: parts.metrics.skills().clone(),
         }));
+        let Conversations { shoppers, house, orders, desk, auditor } = parts.conversations;
+        let concierge =
+            ConciergeParts { clerk: Arc::clone(&clerk), shoppers, house, orders, desk, auditor };
         Self {
             meaning: Meaning::new(Arc::clone(&parts.shelf)),
             shelf: parts.shelf,
             facts: parts.facts,
             clerk,
+            concierge: Concierge::new(concierge),
             skills: parts.skills,
             blocked: Blocked::default(),
             pictures: Arc::new(Semaphore::new(permits(parts.limits.max_picture_pixels as u64))),

@@ -7,6 +7,7 @@ use crate::hq::HqError;
 use crate::hq::server::ServeError;
 use crate::http::HttpError;
 use crate::packages::PackageError;
+use crate::shoppers::ShoppersError;
 use crate::telemetry::LogError;
 
 /// Why a server does not start.
@@ -39,6 +40,20 @@ pub enum AppError {
     /// Headquarters cannot be opened.
     #[error("opening headquarters")]
     Hq(#[from] HqError),
+    /// Shoppers' conversations cannot be kept.
+    #[error("opening the shoppers' conversations")]
+    Shoppers(#[from] ShoppersError),
+    /// The order system's token cannot be read.
+    #[error("reading {}, the token of the order system", path.display())]
+    ConnectorToken {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The order system cannot be asked as configured.
+    #[error("asking the order system: {0}")]
+    Connector(String),
     /// There is nothing to serve.
     #[error(
         "no model is installed; `endcap models pull NAME` fetches one, `endcap demo` the default"

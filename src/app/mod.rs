@@ -15,6 +15,8 @@
 //! **Not here**: what the rooms do; who started the server.
 
 mod bundles;
+mod connector;
+mod conversations;
 mod error;
 mod headquarters;
 mod line;
@@ -110,6 +112,9 @@ pub async fn run(
         in_force: InForce { skills: skills.clone(), cache: cache.clone(), levels },
     };
     let line = Line::start(&config, looked_at).await;
+    let conversations = conversations::open(&config).await?;
+    beside.spawn(conversations::sweep(conversations.shoppers.clone()));
+    let shoppers = conversations.shoppers.clone();
     let service = Service::new(ServiceParts {
         shelf: Arc::<PackageShelf>::clone(&shelf),
         facts,
@@ -125,6 +130,7 @@ pub async fn run(
         line: line.view(),
         settings: line.settings(),
         acts: line.acts(),
+        conversations,
     });
     let idle = only_these(Arc::clone(&shelf));
     beside.spawn(cache.clone().work_at_night(service.maker(), idle));
@@ -136,7 +142,7 @@ pub async fn run(
     shelf.shut_down();
     beside.shutdown().await;
     // A panic in there was told by its thread.
-    let _ = tokio::task::spawn_blocking(move || cache.flush()).await;
+    let _ = tokio::task::spawn_blocking(move || (cache.flush(), shoppers.flush())).await;
     tracing::info!(cut = drained.cut, "stopped");
     Ok(())
 }

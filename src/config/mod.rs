@@ -13,6 +13,8 @@
 //!
 //! **Not here**: what a room does with its values; what HQ or the store lay over them while the server runs.
 
+mod concierge;
+mod connector;
 mod facts;
 mod fault;
 mod kinds;
@@ -24,6 +26,7 @@ mod sources;
 
 use std::path::PathBuf;
 
+pub use connector::{Connector, ConnectorAddress};
 pub use fault::{ConfigError, Fault};
 pub use raw::{Origin, Setting};
 pub use sections::{Config, LoadAt, Log, Models};

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::raw::{Given, Reader};
-use super::{Setting, default_data_dir};
-use super::{facts, kinds, line, shared};
+use super::{Connector, Setting, default_data_dir};
+use super::{concierge, facts, kinds, line, shared};
 use crate::api;
 use crate::api::shelf::Share;
 use crate::cache::{self, Tiers};
@@ -16,6 +16,7 @@ use crate::facts::FactsConfig;
 use crate::http::{self, BodyLimits, TlsFiles};
 use crate::protocol::documents::ConfigDoc;
 use crate::skills::clerk;
+use crate::skills::concierge::House;
 use crate::skills::language::Language;
 use crate::sync::LineSettings;
 use crate::telemetry::LogFormat;
@@ -40,6 +41,10 @@ pub struct Config {
     pub cache: cache::Config,
     /// What the shop decides about its skills.
     pub skills: clerk::Settings,
+    /// What the chain decides about its assistant.
+    pub house: House,
+    /// The retailer's order system, where there is one.
+    pub connector: Option<Connector>,
     /// The line to HQ.
     pub line: LineSettings,
     /// What lies below HQ's document.
@@ -139,6 +144,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Config> {
         models: models(reader),
         cache,
         skills,
+        house: concierge::house(reader),
+        connector: concierge::connector(reader),
         log: log(reader),
         settings: Vec::new(),
     };
@@ -450,7 +457,12 @@ fn cache(reader: &mut Reader<'_>) -> cache::Config {
     let tiers = |given: &Given| kinds::text(given)?.parse::<Tiers>();
     let show = |tiers: &Tiers| tiers.as_str().to_owned();
     let answer = default.max_answer_bytes as u64;
-    let routes = [("chat", "cache.chat"), ("copy", "cache.copy"), ("ask", "cache.ask")];
+    let routes = [
+        ("chat", "cache.chat"),
+        ("copy", "cache.copy"),
+        ("ask", "cache.ask"),
+        ("concierge", "cache.concierge"),
+    ];
     let routes = routes.map(|(route, setting)| {
         let default = default.routes.get(route).copied().unwrap_or(Tiers::Exact);
         (route.to_owned(), reader.read(setting, default, tiers, show))
@@ -511,6 +523,6 @@ fn names(reader: &mut Reader<'_>, setting: &'static str) -> Vec<String> {
     names
 }
 
-fn list(reader: &mut Reader<'_>, setting: &'static str) -> Vec<String> {
+pub(super) fn list(reader: &mut Reader<'_>, setting: &'static str) -> Vec<String> {
     reader.read(setting, Vec::new(), kinds::list, |items| items.join(", "))
 }

@@ -72,6 +72,14 @@ impl Shoppers {
         Self::of(database, Box::new(places), box_key, config)
     }
 
+    /// The same in memory: it goes with the last clone.
+    pub fn in_memory(config: ShoppersConfig) -> Result<Self, ShoppersError> {
+        let memory = redb::backends::InMemoryBackend::new;
+        let database = Database::builder().create_with_backend(memory());
+        let database = database.during("making room for conversations")?;
+        Self::of(database, Box::new(memory()), super::id::random()?, config)
+    }
+
     /// The same on something else than files.
     #[cfg(test)]
     pub(super) fn on(

@@ -51,6 +51,17 @@ fn first_slot(text: &str) -> Option<(&str, Piece<'_>, &str)> {
     })
 }
 
+/// A text of facts or of people with nothing in it that could be a slot, or that begins a line.
+pub(super) fn inert(text: &str) -> String {
+    let plain = |c: char| match c {
+        '{' => '(',
+        '}' => ')',
+        c if c.is_control() => ' ',
+        c => c,
+    };
+    text.chars().map(plain).collect()
+}
+
 /// A text without its slots, and whether there was one that is not `known`, or a stray brace.
 pub(super) fn without(text: &str, known: impl Fn(&str) -> bool) -> (String, bool) {
     let (mut plain, mut unknown) = (String::with_capacity(text.len()), false);
@@ -88,6 +99,13 @@ mod tests {
             })
             .collect();
         assert_eq!(again, text);
+    }
+
+    #[test]
+    fn what_others_wrote_holds_no_slot() {
+        let inert = inert("Milk {price:1}\nand {was:2}");
+        assert!(pieces(&inert).iter().all(|piece| matches!(piece, Piece::Text(_))), "{inert}");
+        assert_eq!(without(&inert, |_| false), ("Milk (price:1) and (was:2)".to_owned(), false));
     }
 
     #[test]

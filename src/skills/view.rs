@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::figures;
 use super::language::Language;
+use super::slots::inert;
 use super::wording::{self, Say};
 use crate::facts::search::{Filters, Hit, Query, Search};
 use crate::facts::{Facts, Product, Promotion, Reader, Seen, Table, UnixSeconds, Zone};
@@ -87,10 +88,10 @@ impl<'a> View<'a> {
 /// A product's name, with its size where the name has none.
 pub(super) fn label(product: &Product, language: Language) -> String {
     let name = language.text(&product.names);
-    match &product.size {
+    inert(&match &product.size {
         Some(size) if !name.contains(&size.text) => format!("{name} ({})", size.text),
         _ => name.to_owned(),
-    }
+    })
 }
 
 /// What a promotion gives, to whom and until when: `20% off, from 2 pieces, until December 24`.

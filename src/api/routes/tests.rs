@@ -8,11 +8,12 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::api::shelf::StillShelf;
-use crate::api::{Limits, LineView, OwnSettings, ServiceParts, Unaudited};
+use crate::api::{Conversations, Limits, LineView, OwnSettings, ServiceParts, Unaudited};
 use crate::cache::{self, Cache};
 use crate::facts::search::Search;
 use crate::facts::{Facts, FactsConfig};
 use crate::http::{BodyLimits, ErrorForm, Health, Role, Stage, Tokens, dress};
+use crate::shoppers::{Shoppers, ShoppersConfig};
 use crate::skills::clerk::Settings;
 use crate::telemetry::Metrics;
 
@@ -40,6 +41,9 @@ fn house() -> (Router, Arc<Health>) {
         search: Arc::new(Search::open(facts, None).unwrap()),
         line: tokio::sync::watch::channel(LineView::off()).1,
         settings: Arc::new(OwnSettings::default()),
+        conversations: Conversations::alone(
+            Shoppers::in_memory(ShoppersConfig::default()).unwrap(),
+        ),
         acts: Arc::new(Unaudited),
     });
     (dress(router(Arc::new(service)), &[], &metrics).unwrap(), health)

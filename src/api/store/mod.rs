@@ -8,6 +8,7 @@ pub(super) mod aliases;
 pub(super) mod ask;
 pub(super) mod cache;
 pub(super) mod config;
+pub(super) mod conversations;
 pub(super) mod copy;
 pub(super) mod export;
 pub(super) mod facts;

@@ -28,7 +28,10 @@ use crate::skills::clerk::Wishes;
 /// How old the oldest facts are that an answer stands on, in seconds.
 const FACTS_AGE: HeaderName = HeaderName::from_static("x-endcap-facts-age");
 /// While nothing is to be said, a comment shows that the line is alive.
-const COMMENT_PERIOD: Duration = Duration::from_secs(15);
+pub(super) const COMMENT_PERIOD: Duration = Duration::from_secs(15);
+/// Proxies that gather answers before they pass them on are asked not to.
+pub(super) const NO_BUFFERING: [(HeaderName, HeaderValue); 1] =
+    [(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"))];
 /// Bytes of a shopper's name.
 const MAX_SHOPPER_BYTES: usize = 200;
 
@@ -230,10 +233,7 @@ pub(super) fn streamed<T: Serialize + Send + 'static>(
     let telling = Telling { made: made.fuse().boxed(), progress, id };
     let events = tell(telling).map(|data| Ok::<_, Infallible>(Event::default().data(data)));
     let comments = KeepAlive::new().interval(COMMENT_PERIOD);
-    let mut response = Sse::new(events).keep_alive(comments).into_response();
-    // Proxies that gather answers before they pass them on are asked not to.
-    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
-    response
+    (NO_BUFFERING, Sse::new(events).keep_alive(comments)).into_response()
 }
 
 struct Telling<T> {

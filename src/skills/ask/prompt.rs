@@ -7,6 +7,7 @@ use crate::skills::chat::{Message, Role};
 use crate::skills::checks::Ground;
 use crate::skills::figures;
 use crate::skills::language::Language;
+use crate::skills::slots::inert;
 use crate::skills::view::View;
 
 /// Characters of a description that a prompt has at most.
@@ -72,5 +73,5 @@ pub(in crate::skills) fn known(product: &Product, language: Language) -> Vec<Str
     }
     let description = language.own_text(&product.descriptions);
     parts.extend(description.map(|text| text.chars().take(MAX_DESCRIPTION_CHARS).collect()));
-    parts
+    parts.iter().map(|part| inert(part)).collect()
 }

@@ -6,6 +6,7 @@ use super::memory::Wishes;
 use crate::facts::search::Filters;
 use crate::facts::{Allergen, Attribute, Product};
 use crate::skills::allergens;
+use crate::skills::language::Language;
 use crate::skills::words::{Word, fold};
 
 /// Diets that are allergens by another name.
@@ -51,9 +52,12 @@ impl Diet {
     }
 
     /// Of words by which somebody tells of themselves.
-    pub(super) fn told(words: &[Word]) -> Self {
+    pub(super) fn told(words: &[Word], language: Language) -> Self {
         let mut diet = Self::default();
-        for (_, allergen) in allergens::in_words(words) {
+        // "Soy vegana" tells who speaks and of no beans.
+        let am = |word: &&Word| language == Language::Spanish && word.folded == "soy";
+        let words: Vec<Word> = words.iter().filter(|word| !am(word)).cloned().collect();
+        for (_, allergen) in allergens::in_words(&words) {
             diet.without.extend(allergens::akin(allergen));
         }
         words.iter().for_each(|word| diet.attribute(&word.folded));
@@ -136,15 +140,16 @@ mod tests {
 
     #[test]
     fn what_is_told_is_understood_in_every_language() {
-        for (text, without, must) in [
-            ("I am allergic to nuts", vec!["peanuts", "nuts"], vec![]),
-            ("I'm vegan and I have a soy allergy", vec!["soy"], vec!["vegan"]),
-            ("Ich bin Nussallergiker", vec!["peanuts", "nuts"], vec![]),
-            ("Ich bin Vegetarierin", vec![], vec!["vegetarian"]),
-            ("soy celiaca", vec!["gluten", "wheat"], vec![]),
-            ("je suis végane", vec![], vec!["vegan"]),
+        use Language::{English, French, German, Spanish};
+        for (language, text, without, must) in [
+            (English, "I am allergic to nuts", vec!["peanuts", "nuts"], vec![]),
+            (English, "I'm vegan and I have a soy allergy", vec!["soy"], vec!["vegan"]),
+            (German, "Ich bin Nussallergiker", vec!["peanuts", "nuts"], vec![]),
+            (German, "Ich bin Vegetarierin", vec![], vec!["vegetarian"]),
+            (Spanish, "soy celiaca", vec!["gluten", "wheat"], vec![]),
+            (French, "je suis végane", vec![], vec!["vegan"]),
         ] {
-            let (found, kept) = Diet::told(&words(text)).names();
+            let (found, kept) = Diet::told(&words(text), language).names();
             assert_eq!(
                 (found, kept),
                 (

@@ -170,7 +170,7 @@ pub(super) fn told(text: &str) -> String {
     let plain: String =
         text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_TEXT_CHARS).collect();
     let plain = plain.split_whitespace().collect::<Vec<_>>().join(" ");
-    crate::privacy::redact(&plain)
+    crate::skills::slots::inert(&crate::privacy::redact(&plain))
 }
 
 #[cfg(test)]

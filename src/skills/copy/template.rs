@@ -4,6 +4,7 @@ use super::{CopyOrder, Kind, Slots};
 use crate::facts::Product;
 use crate::skills::bind::{offer_slot, price_slot};
 use crate::skills::language::Language;
+use crate::skills::slots::inert;
 use crate::skills::view::View;
 
 /// The text of this kind, with slots.
@@ -34,7 +35,7 @@ pub(super) fn text(order: &CopyOrder, product: &Product, view: &View<'_>, slots:
 /// The shop's own description, or what its facts give.
 fn description(name: &str, product: &Product, language: Language) -> String {
     if let Some(own) = language.own_text(&product.descriptions) {
-        return own.to_owned();
+        return inert(own);
     }
     let brand = product.brand.as_ref().filter(|brand| !name.contains(brand.as_str()));
     let category = product.category.as_ref().and_then(|path| path.rsplit('/').next());
@@ -42,11 +43,11 @@ fn description(name: &str, product: &Product, language: Language) -> String {
     let found = language.pick(["Found under", "Zu finden unter", "Lo encuentra en", "Au rayon"]);
     let mut text = name.to_owned();
     if let Some(brand) = brand {
-        text.push_str(&format!(" {from} {brand}"));
+        text.push_str(&inert(&format!(" {from} {brand}")));
     }
     text.push('.');
     if let Some(category) = category {
-        text.push_str(&format!(" {found}: {category}."));
+        text.push_str(&inert(&format!(" {found}: {category}.")));
     }
     text
 }

@@ -6,6 +6,7 @@ use super::{Draft, Question, found, sku, warned, which};
 use crate::facts::{Attribute, Product, Seen, Table};
 use crate::skills::bind::price_slot;
 use crate::skills::figures;
+use crate::skills::slots::inert;
 use crate::skills::view::View;
 use crate::skills::wording::Say;
 use crate::skills::words::words;
@@ -41,13 +42,15 @@ pub(super) fn aspect(
     for product in products {
         draft.cite(product);
         // With the size in the name it would be said twice.
-        let name = view.language.text(&product.names).to_owned();
+        let name = inert(view.language.text(&product.names));
         let (label, name) = (view.label(product), name.as_str());
         match (aspect, &product.size, &product.brand) {
-            (Aspect::Size, Some(size), _) => draft.say(view, Say::Size { name, size: &size.text }),
+            (Aspect::Size, Some(size), _) => {
+                draft.say(view, Say::Size { name, size: &inert(&size.text) });
+            }
             (Aspect::Size, None, _) => draft.say(view, Say::NoSize { name }),
             (Aspect::Brand, _, Some(brand)) => {
-                draft.say(view, Say::Brand { name: &label, brand });
+                draft.say(view, Say::Brand { name: &label, brand: &inert(brand) });
             }
             (Aspect::Brand, _, None) => draft.say(view, Say::NoBrand { name: &label }),
             (Aspect::Other, ..) => match attribute(question, product, &label, several, view) {
@@ -80,7 +83,7 @@ fn attribute(
         Attribute::Flag(true) => view.language.pick(["yes", "ja", "sí", "oui"]).to_owned(),
         Attribute::Flag(false) => view.language.pick(["no", "nein", "no", "non"]).to_owned(),
         Attribute::Number(number) => figures::number(number, view.language),
-        Attribute::Text(text) => text.clone(),
+        Attribute::Text(text) => inert(text),
     };
     Some(view.say(Say::Attribute { name, what, value: &value }))
 }
@@ -104,7 +107,7 @@ pub(super) fn known(question: &Question<'_>, view: &mut View<'_>) -> Option<Draf
         Resolved::Several(products, _) => return Some(warned(which(&products, view), view)),
         _ => return None,
     };
-    let description = view.language.own_text(&product.descriptions)?.to_owned();
+    let description = inert(view.language.own_text(&product.descriptions)?);
     let mut draft = Draft::default();
     draft.tell(description);
     draft.cite(&product);

@@ -7,6 +7,7 @@ use super::when::{When, when};
 use super::{Draft, Question};
 use crate::facts::{Day, Hours, Seen, Span, Table, Weekday};
 use crate::skills::figures;
+use crate::skills::slots::inert;
 use crate::skills::view::View;
 use crate::skills::wording::Say;
 use crate::skills::words::{fold, words};
@@ -93,7 +94,7 @@ fn at_once(
     draft: &mut Draft,
     view: &View<'_>,
 ) {
-    let what = view.language.text(&hours.names);
+    let what = &inert(view.language.text(&hours.names));
     let open = view.reader.is_open(hours);
     let hours_today = hours.spans_on(today);
     if open {
@@ -107,7 +108,7 @@ fn at_once(
 }
 
 fn of_today(hours: &Hours, today: NaiveDate, draft: &mut Draft, view: &View<'_>) {
-    let what = view.language.text(&hours.names);
+    let what = &inert(view.language.text(&hours.names));
     match figures::spans(hours.spans_on(today), view.language).as_str() {
         "" => draft.say(view, Say::ClosedToday { what }),
         spans => draft.say(view, Say::OpenToday { what, hours: spans }),
@@ -115,7 +116,7 @@ fn of_today(hours: &Hours, today: NaiveDate, draft: &mut Draft, view: &View<'_>)
 }
 
 fn on(hours: &Hours, day: NaiveDate, today: NaiveDate, draft: &mut Draft, view: &View<'_>) {
-    let what = view.language.text(&hours.names);
+    let what = &inert(view.language.text(&hours.names));
     let name = figures::weekday(Weekday::of(day), view.language);
     let mut date = figures::day(day, view.language);
     if day - today > TimeDelta::days(MAX_AHEAD) {
@@ -130,7 +131,7 @@ fn on(hours: &Hours, day: NaiveDate, today: NaiveDate, draft: &mut Draft, view: 
 
 /// The hours of an ordinary week, and the days to come that are not ordinary.
 fn in_general(hours: &Hours, today: NaiveDate, draft: &mut Draft, view: &View<'_>) {
-    let (what, language) = (view.language.text(&hours.names), view.language);
+    let (what, language) = (&inert(view.language.text(&hours.names)), view.language);
     let spans = |spans: &[Span]| match figures::spans(spans, language) {
         spans if spans.is_empty() => {
             language.pick(["closed", "geschlossen", "cerrado", "fermé"]).to_owned()

@@ -5,6 +5,7 @@ use super::when::{When, is_time, when};
 use super::{Draft, MAX_NAMED, Question, found, not_found, sku};
 use crate::facts::{Product, Promotion, Seen, Table};
 use crate::skills::bind::offer_slot;
+use crate::skills::slots::inert;
 use crate::skills::view::View;
 use crate::skills::wording::Say;
 
@@ -89,6 +90,6 @@ fn everything(view: &mut View<'_>) -> Draft {
 }
 
 fn told(promotion: &Seen<Promotion>, view: &View<'_>) -> String {
-    let title = view.language.text(&promotion.titles);
+    let title = inert(view.language.text(&promotion.titles));
     format!("{title} ({})", view.offer(promotion))
 }

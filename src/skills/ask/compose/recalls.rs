@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::super::resolve::{self, Resolved};
 use super::{Draft, MAX_NAMED, Question, found, not_found, sku};
 use crate::facts::{Fact, Product, Recall, Seen, Table};
+use crate::skills::slots::inert;
 use crate::skills::view::View;
 use crate::skills::wording::Say;
 use crate::skills::words::fold;
@@ -165,6 +166,6 @@ pub(super) fn warning(name: &str, recall: &Recall, view: &View<'_>) -> String {
 
 /// A text with a sign at its end.
 fn ended(text: &str) -> String {
-    let text = text.trim();
-    if text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
+    let text = inert(text.trim());
+    if text.ends_with(['.', '!', '?']) { text } else { format!("{text}.") }
 }

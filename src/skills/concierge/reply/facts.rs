@@ -83,7 +83,7 @@ impl Concierge {
         let call = Call::Alternatives { sku: sku.clone(), cheaper: false };
         trail.begin(Step::Search, "sold_out").await;
         let mut found = run(&call, diet, view).unwrap_or_default();
-        trail.used(&call, found.outcome.name()).await;
+        trail.used(&call, super::found_or_not(&found)).await;
         let any = found.outcome == Outcome::Answered;
         trail.end(Step::Search, if any { Verdict::Answered } else { Verdict::Passed }, "sold_out");
         if intent == Intent::Price {

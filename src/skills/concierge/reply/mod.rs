@@ -15,6 +15,7 @@ use super::Concierge;
 use super::cards::{cards, citations};
 use super::diet::Diet;
 use super::memory::{Memory, Open};
+use super::phrases;
 use super::refer::{Referred, refer};
 use super::tools::chosen::chosen;
 use super::tools::{Call, run::run};
@@ -26,8 +27,9 @@ use crate::facts::UnixSeconds;
 use crate::privacy::{self, Entity};
 use crate::shoppers::Conversation;
 use crate::skills::answer::{self, Answer};
-use crate::skills::ask::{Draft, Outcome, Read};
+use crate::skills::ask::{Draft, Intent, Outcome, Read};
 use crate::skills::language::Language;
+use crate::skills::making::ENDS;
 use crate::skills::view::View;
 
 /// The skill's name in settings, keys and metrics.
@@ -133,7 +135,7 @@ impl Concierge {
         if has_card_number(heard.text) {
             return Ok(self.card_number(&heard, trail).await);
         }
-        let read = Read::said(heard.text, heard.language, heard.spoken);
+        let read = told_by_cue(Read::said(heard.text, heard.language, heard.spoken), &heard);
         if let Some(reply) = self.not_spoken(&heard, &read, trail).await {
             return Ok(reply);
         }
@@ -179,8 +181,8 @@ impl Concierge {
         }
         trail.begin(Step::Search, call.name()).await;
         let draft = run(&call, diet, view).unwrap_or_default();
-        let (outcome, found) = (draft.outcome.name(), draft.outcome == Outcome::Answered);
-        trail.used(&call, outcome).await;
+        let found = draft.outcome == Outcome::Answered;
+        trail.used(&call, found_or_not(&draft)).await;
         let verdict = if found { Verdict::Answered } else { Verdict::Partly };
         trail.end(Step::Search, verdict, call.name());
         let suggestions = match found {
@@ -277,12 +279,51 @@ impl Concierge {
     }
 }
 
+/// The message in the language whose phrase it is, where no word of it tells the language: "Hallo".
+fn told_by_cue(read: Read, heard: &Heard<'_>) -> Read {
+    let has_cue = |language: Language| phrases::of(language).cue(&read.words).is_some();
+    let told = heard.language.is_some() || Language::of(&read.text).is_some();
+    if told || read.intent() != Intent::Open || has_cue(read.language) {
+        return read;
+    }
+    let other = Language::ALL.into_iter().find(|language| has_cue(*language));
+    other.map_or_else(|| read.clone(), |other| Read::said(heard.text, Some(other), other))
+}
+
+/// What a tool found: a word for programs.
+fn found_or_not(draft: &Draft) -> &'static str {
+    if draft.outcome == Outcome::Answered { "found" } else { "nothing_found" }
+}
+
 /// Whether a text has the number of a payment card.
 pub(super) fn has_card_number(text: &str) -> bool {
     privacy::find(text).iter().any(|found| found.entity == Entity::CreditCard)
 }
 
-/// A text as it is told: sentence by sentence, with the space behind each.
-fn pieces(text: &str) -> impl Iterator<Item = &str> {
-    text.split_inclusive(['.', '!', '?']).filter(|piece| !piece.is_empty())
+/// A text as it is told: sentence by sentence, with the space behind each. A point within an amount
+/// ends nothing.
+fn pieces(text: &str) -> Vec<&str> {
+    let ends = text.char_indices().filter(|(at, c)| {
+        let before = text.get(..*at).and_then(|before| before.chars().next_back());
+        *c == ' ' && before.is_some_and(|before| ENDS.contains(&before))
+    });
+    let mut from = 0;
+    let mut pieces: Vec<&str> = Vec::new();
+    for to in ends.map(|(at, _)| at + 1).chain([text.len()]) {
+        pieces.extend(text.get(from..to).filter(|piece| !piece.is_empty()));
+        from = to;
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_told_in_sentences() {
+        let text = "It costs $2.79. Good! Ask";
+        assert_eq!(pieces(text), ["It costs $2.79. ", "Good! ", "Ask"]);
+        assert!(pieces("").is_empty());
+    }
 }

@@ -97,7 +97,7 @@ impl Concierge {
         }
         let is_question = read.text.contains('?');
         if phrases.has(Cue::Diet, &read.words) {
-            let (without, must) = Diet::told(&read.words).names();
+            let (without, must) = Diet::told(&read.words, language).names();
             memory.wish(without, must);
             let told = wishes(memory, language);
             if !is_question && !told.is_empty() {

@@ -105,7 +105,7 @@ impl Concierge {
             trail.end(step, Verdict::Answered, call.name());
             return Some(self.person("wants_person", heard, memory, view.language, trail).await);
         };
-        trail.used(&call, draft.outcome.name()).await;
+        trail.used(&call, super::found_or_not(&draft)).await;
         if draft.outcome != Outcome::Answered {
             return None;
         }

@@ -1,0 +1,61 @@
+//! `/store/v1/conversations` and `/store/v1/profiles`: the shop's conversation with a shopper.
+//!
+//! A conversation belongs to the device that began it; to any other it is not there.
+
+pub(in crate::api) mod events;
+pub(in crate::api) mod hear;
+pub(in crate::api) mod open;
+pub(in crate::api) mod profiles;
+pub(in crate::api) mod views;
+
+use std::sync::Arc;
+
+use crate::api::error::of_concierge;
+use crate::api::service::Service;
+use crate::facts::UnixSeconds;
+use crate::http::{Identity, Problem, Role};
+use crate::shoppers::{Conversation, ConversationId, Owner, ShoppersError};
+use crate::skills::concierge::ConciergeError;
+
+/// The time as conversations have it.
+fn now() -> u64 {
+    UnixSeconds::now().0.unsigned_abs()
+}
+
+/// The device that asks. Routes of conversations are not public, so somebody does.
+fn owner(identity: Option<&Identity>) -> Result<Owner, Problem> {
+    let identity = identity.ok_or_else(|| Problem::internal("nobody asks"))?;
+    Ok(Owner { device: identity.token_id.clone(), class: identity.role.to_string(), zone: None })
+}
+
+/// A conversation of the device that asks.
+fn own(
+    service: &Arc<Service>,
+    id: &str,
+    identity: Option<&Identity>,
+) -> Result<Conversation, Problem> {
+    let found = parse(id).and_then(|id| service.concierge.shoppers().conversation(&id, now()));
+    let conversation = found.map_err(of_shoppers)?;
+    let asks = identity.map(|identity| identity.token_id.as_str());
+    let admin = identity.is_some_and(|identity| identity.role == Role::Admin);
+    if asks == Some(conversation.owner.device.as_str()) || admin {
+        return Ok(conversation);
+    }
+    Err(of_shoppers(ShoppersError::NotFound { what: "conversation" }))
+}
+
+fn parse(id: &str) -> Result<ConversationId, ShoppersError> {
+    id.parse().map_err(|_| ShoppersError::NotFound { what: "conversation" })
+}
+
+fn of_shoppers(error: ShoppersError) -> Problem {
+    of_concierge(ConciergeError::Shoppers(error))
+}
+
+/// Runs what waits for the disk off the async threads.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ConciergeError> + Send + 'static,
+) -> Result<T, Problem> {
+    let done = tokio::task::spawn_blocking(work).await.map_err(Problem::internal)?;
+    done.map_err(of_concierge)
+}
