@@ -154,7 +154,7 @@ const checks = {
   },
 
   async "an answer of the assistant's is corrected"() {
-    await desk.tabAndPress(".mend");
+    await desk.tabAndPress(".turn:has(.named) .mend");
     await desk.sees("#correct-sheet h2");
     await desk.tabTo("#correct-text");
     await desk.value("document.activeElement.select()");
