@@ -101,8 +101,8 @@ fn address(said: &Said<'_>, at: usize) -> Option<(usize, usize)> {
 
 /// Whether an address goes on behind this.
 fn is_line(gap: &str) -> bool {
-    !gap.contains(['<', '>', '!', '?', ';', '\n', '(', ':'])
-        && !(gap.starts_with(". ") && gap.len() > 2)
+    let ends = gap.contains(['<', '>', '!', '?', ';', '\n', '(', ':']);
+    !ends && (gap.len() <= 2 || !gap.starts_with(". "))
 }
 
 fn street(said: &Said<'_>, at: usize) -> Option<(usize, usize)> {
