@@ -97,6 +97,9 @@ pub(super) fn given(audit: &Audit, told: Told<'_>) -> Option<String> {
 
 /// The device that asks.
 pub(super) fn seen_by(asker: Option<&Identity>) -> SeenBy {
-    let device = asker.map(|asker| asker.token_id.clone());
-    SeenBy { device, class: asker.map(|asker| asker.role.to_string()) }
+    let class = |asker: &Identity| match &asker.device {
+        Some(device) => device.class.clone(),
+        None => asker.role.to_string(),
+    };
+    SeenBy { device: asker.map(|asker| asker.token_id.clone()), class: asker.map(class) }
 }
