@@ -44,8 +44,8 @@ impl Erase {
             (Some(id), _) => json!({ "conversation": id }),
             (None, profile) => json!({ "profile": profile }),
         };
-        let asked = self.place.ask(&common.sources(), Method::POST, "/store/v1/erase", Some(body));
-        let receipt = asked.await?;
+        let (sources, path) = (common.sources(), "/store/v1/erase");
+        let receipt = self.place.ask(&sources, Method::POST, path, Some(body)).await?;
         if self.json {
             return output::json(&receipt);
         }

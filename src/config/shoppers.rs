@@ -9,12 +9,12 @@ use crate::shoppers::ShoppersConfig;
 
 const DAY_S: u64 = 24 * 60 * 60;
 /// The most that any limit of these may be.
-const MOST: usize = 10_000_000;
+const MOST: u64 = 10_000_000;
 
 /// How long what is sealed of a subject can be opened is decided by the audit.
 pub(super) fn shoppers(reader: &mut Reader<'_>, audit: &AuditConfig) -> ShoppersConfig {
     let default = ShoppersConfig::default();
-    let count = |count: u64| usize::try_from(count).unwrap_or(MOST);
+    let count = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
     let max_turns = number(reader, "shoppers.max_turns", default.max_turns as usize, 4, 1_000);
     let subjects = default.max_subjects as usize;
     let most = "shoppers.max_conversations";
@@ -41,7 +41,7 @@ pub(super) fn shoppers(reader: &mut Reader<'_>, audit: &AuditConfig) -> Shoppers
 
 pub(super) fn audit(reader: &mut Reader<'_>) -> AuditConfig {
     let default = AuditConfig::default();
-    let records = usize::try_from(default.max_records).unwrap_or(MOST);
+    let records = usize::try_from(default.max_records).unwrap_or(usize::MAX);
     let inputs = default.max_inputs_bytes;
     AuditConfig {
         keep_inputs: days(reader, "audit.keep_inputs_days", default.keep_inputs),
