@@ -18,7 +18,7 @@ use crate::shoppers::{Conversation, ConversationId, Owner, ShoppersError, Stage}
 use crate::skills::concierge::ConciergeError;
 
 /// The time as conversations have it.
-fn now() -> u64 {
+pub(super) fn now() -> u64 {
     UnixSeconds::now().0.unsigned_abs()
 }
 
@@ -26,9 +26,11 @@ fn now() -> u64 {
 fn owner(identity: Option<&Identity>) -> Result<Owner, Problem> {
     let identity = identity.ok_or_else(|| Problem::internal("nobody asks"))?;
     let device = identity.device.as_ref();
-    let class = device.map_or_else(|| identity.role.to_string(), |device| device.class.clone());
-    let zone = device.and_then(|device| device.zone.clone());
-    Ok(Owner { device: identity.token_id.clone(), class, zone })
+    Ok(Owner {
+        device: identity.token_id.clone(),
+        class: device.map_or_else(|| identity.role.to_string(), |device| device.class.clone()),
+        zone: device.and_then(|device| device.zone.clone()),
+    })
 }
 
 /// A conversation of the device that asks.
@@ -67,12 +69,12 @@ fn parse(id: &str) -> Result<ConversationId, ShoppersError> {
     id.parse().map_err(|_| ShoppersError::NotFound { what: "conversation" })
 }
 
-fn of_shoppers(error: ShoppersError) -> Problem {
+pub(super) fn of_shoppers(error: ShoppersError) -> Problem {
     of_concierge(ConciergeError::Shoppers(error))
 }
 
 /// Runs what waits for the disk off the async threads.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ConciergeError> + Send + 'static,
 ) -> Result<T, Problem> {
     let done = tokio::task::spawn_blocking(work).await.map_err(Problem::internal)?;
