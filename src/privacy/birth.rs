@@ -82,7 +82,7 @@ fn date(said: &Said<'_>, from: usize) -> Option<(Range<usize>, usize)> {
             } else {
                 continue;
             }
-            if numbers + months == 3 && months < 2 {
+            if numbers + months == 3 && months < 2 && said.is_apart(start) {
                 end = Some((said.word(start)?.range.start..word.range.end, at + 1));
                 break;
             }

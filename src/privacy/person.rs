@@ -8,7 +8,13 @@ use super::said::{Said, announces, is_joint};
 const MAX_NAMES: usize = 4;
 
 /// What a name follows, even one in small letters.
-const INTRODUCED: [&str; 21] = [
+const INTRODUCED: [&str; 27] = [
+    "under the name",
+    "under the name of",
+    "auf den namen",
+    "unter dem namen",
+    "au nom de",
+    "a nombre de",
     "my name is",
     "my name s",
     "my full name is",
@@ -33,9 +39,9 @@ const INTRODUCED: [&str; 21] = [
 ];
 
 /// What a name of one capital letter or more follows.
-const NAMED: [&str; 30] = [
-    "under the name",
-    "under the name of",
+const NAMED: [&str; 26] = [
+    "grüße",
+    "liebe grüße",
     "in the name of",
     "order for mr",
     "order for mrs",
@@ -49,8 +55,6 @@ const NAMED: [&str; 30] = [
     "i am ms",
     "this is mr",
     "this is mrs",
-    "auf den namen",
-    "unter dem namen",
     "ich bin herr",
     "ich bin frau",
     "hier ist herr",
@@ -58,9 +62,7 @@ const NAMED: [&str; 30] = [
     "hier spricht",
     "grüßen",
     "gruß",
-    "au nom de",
     "cordialement",
-    "a nombre de",
     "saludos",
     "atentamente",
     "señas de",
@@ -85,7 +87,7 @@ const NO_NAMES: &str = "\
     missing listed same that this there mr mrs ms miss hi hello \
     nicht kein falsch auf im am und oder aber ich du wir ist sind wo was wann wie warum bitte danke \
     mein meine von aus mit hier auch der die das ein eine steht herr frau noch \
-    pas et ou mais je tu nous vous est sont où quand comment pourquoi merci mon ma mes avec ici aussi \
+    la pas et ou mais je tu nous vous est sont où quand comment pourquoi merci mon ma mes avec ici aussi \
     le un une sur dans du s mal madame monsieur mme svp qui que \
     y o pero yo tú es son dónde donde cuándo cómo por favor gracias mi mis con aquí también el la un \
     una en que no está mal señor señora quiero quisiera busco necesito puedo tengo \
@@ -125,7 +127,8 @@ fn announced(said: &Said<'_>, at: usize) -> Option<(Range<usize>, usize)> {
         let last = said.word((from + count).checked_sub(1)?)?;
         let capitals = (from..from + count).filter(|&at| said.word(at).is_some_and(|w| w.capital));
         let enough = if small { count >= least } else { capitals.count() >= least };
-        enough.then_some((said.word(from)?.range.start..last.range.end, from + count))
+        (enough && said.is_apart(from))
+            .then_some((said.word(from)?.range.start..last.range.end, from + count))
     })
 }
 

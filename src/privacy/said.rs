@@ -66,6 +66,14 @@ impl<'a> Said<'a> {
         phrases.iter().filter(stands).map(|phrase| phrase.split(' ').count()).max()
     }
 
+    /// Whether a word is no continuation of what stands before it: without it that could become an
+    /// address of its own.
+    pub(super) fn is_apart(&self, at: usize) -> bool {
+        let start = self.words.get(at).map_or(0, |word| word.range.start);
+        let begins = |c: char| c.is_whitespace() || "(\"“„«':,<>¿¡".contains(c);
+        super::before(self.text, start).is_none_or(begins)
+    }
+
     /// The word at a place.
     pub(super) fn word(&self, at: usize) -> Option<&Word> {
         self.words.get(at)

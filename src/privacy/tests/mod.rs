@@ -1,5 +1,6 @@
 use super::*;
 
+mod measured;
 mod people;
 
 /// What a text becomes.
@@ -23,6 +24,7 @@ fn addresses_of_people_are_taken_out_and_the_sentence_stays() {
         ("01711234567@web.de", "<EMAIL_ADDRESS>"),
         ("x@y.co.uk?", "<EMAIL_ADDRESS>?"),
         ("<ops@example.org>", "<<EMAIL_ADDRESS>>"),
+        ("a@b.de-0171 1234567", "<EMAIL_ADDRESS>-<PHONE_NUMBER>"),
         ("order 5: o'brien@example.ie please", "order 5: <EMAIL_ADDRESS> please"),
     ] {
         check(text, redacted);
@@ -76,6 +78,7 @@ fn phone_numbers_are_taken_out_as_people_write_them() {
         ("Appelez le 612345678", "Appelez le <PHONE_NUMBER>"),
         ("Llámame al 612345678", "Llámame al <PHONE_NUMBER>"),
         ("Tel.: 5551234", "Tel.: <PHONE_NUMBER>"),
+        ("0171 1234567,0172 1234567", "<PHONE_NUMBER>,<PHONE_NUMBER>"),
     ] {
         check(text, redacted);
     }
