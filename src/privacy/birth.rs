@@ -77,7 +77,7 @@ fn date(said: &Said<'_>, from: usize) -> Option<(Range<usize>, usize)> {
                 numbers += 1;
             } else if is_month(&word.lower) && months == 0 {
                 months += 1;
-            } else if !["de", "of", "del", "the"].contains(&word.lower.as_str()) {
+            } else if !["de", "of", "del", "the"].contains(&word.lower.as_ref()) {
                 break;
             } else {
                 continue;

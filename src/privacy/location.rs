@@ -133,7 +133,7 @@ fn english(said: &Said<'_>, at: usize) -> Option<usize> {
             && said.word(at).is_some_and(|word| word.capital && word.is_letters())
     });
     let last = names.filter(|&at| said.word(at).is_some_and(|word| is_of(STREETS, word))).last()?;
-    let brand = said.word(last - 1).is_some_and(|word| BRANDS.contains(&word.lower.as_str()));
+    let brand = said.word(last - 1).is_some_and(|word| BRANDS.contains(&word.lower.as_ref()));
     (last > at + 1 && !brand).then_some(last)
 }
 
@@ -154,17 +154,17 @@ fn german(said: &Said<'_>, at: usize) -> Option<usize> {
 }
 
 /// Whether a word ends as a street does, or is one behind its name.
-fn is_strasse(word: &Word, behind_name: bool) -> bool {
-    let whole = STRASSEN_APART.contains(&word.lower.as_str());
+fn is_strasse(word: &Word<'_>, behind_name: bool) -> bool {
+    let whole = STRASSEN_APART.contains(&word.lower.as_ref());
     let ended = STRASSEN.iter().any(|ending| word.lower.ends_with(ending));
-    if whole { behind_name } else { ended && !NO_STRASSEN.contains(&word.lower.as_str()) }
+    if whole { behind_name } else { ended && !NO_STRASSEN.contains(&word.lower.as_ref()) }
 }
 
 /// "12 bis rue de la Paix", "Calle Mayor, 12".
 fn romance(said: &Said<'_>, at: usize) -> Option<usize> {
     if is_number(said.word(at)?) {
         let bis =
-            said.word(at + 1).is_some_and(|word| ["bis", "ter"].contains(&word.lower.as_str()));
+            said.word(at + 1).is_some_and(|word| ["bis", "ter"].contains(&word.lower.as_ref()));
         let street = at + 1 + usize::from(bis);
         let named = said.word(street).is_some_and(|word| is_of(RUES, word));
         let joined = matches!(said.gap(street - 1), " " | ", ");
@@ -234,17 +234,17 @@ fn lives(said: &Said<'_>, at: usize) -> Option<(usize, usize)> {
     Some((from, if word.capital { place(said, from).unwrap_or(from) } else { from }))
 }
 
-fn is_of(list: &str, word: &Word) -> bool {
+fn is_of(list: &str, word: &Word<'_>) -> bool {
     list.split_ascii_whitespace().any(|known| known == word.lower)
 }
 
 /// A house's number, as "5a".
-fn is_number(word: &Word) -> bool {
+fn is_number(word: &Word<'_>) -> bool {
     let digits = word.lower.trim_end_matches(|c: char| c.is_ascii_lowercase());
     let letters = word.lower.len() - digits.len();
     (1..=5).contains(&digits.len()) && letters <= 1 && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
-fn is_code(word: &Word) -> bool {
+fn is_code(word: &Word<'_>) -> bool {
     (4..=5).contains(&word.lower.len()) && word.lower.bytes().all(|b| b.is_ascii_digit())
 }

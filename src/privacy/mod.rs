@@ -102,6 +102,13 @@ impl Entity {
     }
 }
 
+impl Entity {
+    /// Whether it is told by its own form, and not by the words before it.
+    pub fn has_pattern(self) -> bool {
+        !matches!(self, Self::Person | Self::Location | Self::DateOfBirth)
+    }
+}
+
 impl fmt::Display for Entity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

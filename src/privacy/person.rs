@@ -91,7 +91,7 @@ const NO_NAMES: &str = "\
     le un une sur dans du s mal madame monsieur mme svp qui que \
     y o pero yo tú es son dónde donde cuándo cómo por favor gracias mi mis con aquí también el la un \
     una en que no está mal señor señora quiero quisiera busco necesito puedo tengo \
-    want need would have looking je cherche veux voudrais suche möchte brauche kann habe";
+    milk sauce protein infant formula want need would have looking je cherche veux voudrais suche möchte brauche kann habe";
 
 /// Names of people, in order.
 pub(super) fn find(text: &str) -> Vec<Range<usize>> {
@@ -116,6 +116,10 @@ fn announced(said: &Said<'_>, at: usize) -> Option<(Range<usize>, usize)> {
         [(&INTRODUCED, 1, true), (&NAMED, 1, false), (&SAID, 2, false)];
     kinds.into_iter().find_map(|(phrases, least, small)| {
         let from = at + said.phrase_at(at, phrases)?;
+        // In English "soy" is a bean, and stands within names of products.
+        if said.word(at).is_some_and(|word| word.lower == "soy") && !begins_clause(said, at) {
+            return None;
+        }
         let gap = said.gap(from - 1);
         let closing =
             phrases == NAMED && matches!(gap.trim_start_matches([' ', ',', '.', '\r']), "\n");
@@ -132,6 +136,11 @@ fn announced(said: &Said<'_>, at: usize) -> Option<(Range<usize>, usize)> {
     })
 }
 
+/// Whether a word is the first, or behind a sign that parts clauses.
+fn begins_clause(said: &Said<'_>, at: usize) -> bool {
+    at.checked_sub(1).is_none_or(|before| !is_joint(said.gap(before)))
+}
+
 /// How many words from here on are a name.
 fn names(said: &Said<'_>, from: usize, small: bool) -> usize {
     let first = said.word(from).is_some_and(|word| word.capital);
@@ -143,7 +152,7 @@ fn names(said: &Said<'_>, from: usize, small: bool) -> usize {
             break;
         }
         let no_name = is_no_name(&word.lower);
-        let particle = at > from && PARTICLES.contains(&word.lower.as_str());
+        let particle = at > from && PARTICLES.contains(&word.lower.as_ref());
         // Who writes in small letters has two names at most.
         let name = word.capital && !(at == from && no_name)
             || small && !first && !no_name && !particle && names < 2;

@@ -94,6 +94,8 @@ fn names_are_taken_out_where_words_announce_them() {
         "ich heiße nicht so",
         "soy milk",
         "Soy Milk",
+        "Soy Milk Chocolate",
+        "Family Soy Infant Formula",
         "Je suis Végétarien",
         "c'est bon",
         "product name: Gouda",
