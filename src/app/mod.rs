@@ -18,6 +18,7 @@ mod bundles;
 mod connector;
 mod conversations;
 mod desk;
+mod discovery;
 mod error;
 mod headquarters;
 mod line;
@@ -104,6 +105,10 @@ pub async fn run(
     let tokens = Arc::new(tokens);
     let pairing = Arc::new(Pairing::new(Arc::clone(&tokens)));
     let skills = Live::from(config.skills.clone());
+    let mut conversations = conversations::open(&config).await?;
+    let desk = desk::open(&config, conversations.shoppers.clone()).await?;
+    conversations.desk = Some(desk::caller(&desk));
+    beside.spawn(desk.clone().run());
     let looked_at = line::LookedAt {
         metrics: Arc::clone(&metrics),
         facts: facts.clone(),
@@ -111,14 +116,11 @@ pub async fn run(
         shelf: Arc::<PackageShelf>::clone(&shelf),
         warned,
         tokens: Arc::clone(&tokens),
+        desk: desk.clone(),
         pairing: Arc::clone(&pairing),
         in_force: InForce { skills: skills.clone(), cache: cache.clone(), levels },
     };
     let line = Line::start(&config, looked_at).await;
-    let mut conversations = conversations::open(&config).await?;
-    let desk = desk::open(&config, conversations.shoppers.clone()).await?;
-    conversations.desk = Some(desk::caller(&desk));
-    beside.spawn(desk.clone().run());
     beside.spawn(conversations::sweep(conversations.shoppers.clone()));
     let shoppers = conversations.shoppers.clone();
     let service = Service::new(ServiceParts {
@@ -145,6 +147,10 @@ pub async fn run(
     let router = api::router(Arc::new(service));
     announce(&started);
     tracing::info!(url = started.url, models = started.models.len(), "serving");
+    if let Some(known_as) = &config.discovery {
+        let told = discovery::Told::new(known_as, &config, listener.address());
+        beside.spawn(discovery::announce(told, stop.clone()));
+    }
     let drained = listener.run(router, metrics, health, stop).await?;
     line.end().await;
     shelf.shut_down();
