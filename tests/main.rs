@@ -33,6 +33,7 @@ mod memory;
 mod networks;
 mod onnx_nodes;
 mod packs;
+mod pages;
 mod perplexity;
 mod questions;
 mod reference;

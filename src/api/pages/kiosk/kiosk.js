@@ -51,6 +51,8 @@ async function ask(words) {
 async function ready() {
   if (conversation.id) return true;
   try {
+    // The greeting is shown; who listens hears the answer.
+    quiet = true;
     const view = await conversation.begin(language());
     disclosure = view.disclosure ?? null;
     stand(conversation.stage, conversation.position);
@@ -59,6 +61,8 @@ async function ready() {
   } catch (fault) {
     tellFault(fault);
     return false;
+  } finally {
+    quiet = false;
   }
 }
 
@@ -162,7 +166,7 @@ function tellFault(fault) {
 function languages() {
   const buttons = Object.entries(LANGUAGES).map(([tag, name]) => el(
     "button",
-    { type: "button", lang: tag, "aria-label": name, title: name, "aria-pressed": String(tag === language()), on: { click: () => choose(tag) } },
+    { type: "button", lang: tag, "aria-label": `${tag.toUpperCase()} ${name}`, title: name, "aria-pressed": String(tag === language()), on: { click: () => choose(tag) } },
     tag.toUpperCase(),
   ));
   one("#languages").replaceChildren(...buttons);

@@ -20,17 +20,21 @@ function price(product) {
   return el("p", { class: "price" }, el("b", { text: product.price }), was);
 }
 
-/** Where it stands, as the sign above an aisle. */
+/** A word and a number, as "aisle 7", and what may follow: "bay 3". */
+const SIGN = /^\p{L}+\.? ([\p{L}\d]{1,3})(?:, (.+))?$/u;
+
+/** Where it stands, as the sign above an aisle where it is one. */
 function where(product) {
   if (!product.aisle) return null;
-  const short = /^[\w-]{1,3}$/.test(product.aisle);
-  if (!short) return el("p", { class: "aisle long" }, sign("where"), el("span", { text: product.aisle }));
+  const [, number, rest] = SIGN.exec(product.aisle) ?? [];
+  if (!number) return el("p", { class: "aisle long" }, sign("where"), el("span", { text: product.aisle }));
   return el(
     "p",
     { class: "aisle" },
     el("span", { text: say("aisle") }),
     " ",
-    el("b", { text: product.aisle }),
+    el("b", { text: number }),
+    rest ? el("span", { text: ` ${rest}` }) : null,
   );
 }
 

@@ -18,7 +18,7 @@ use crate::shoppers::{Conversation, ConversationId, Owner, ShoppersError};
 use crate::skills::concierge::ConciergeError;
 
 /// The time as conversations have it.
-fn now() -> u64 {
+pub(super) fn now() -> u64 {
     UnixSeconds::now().0.unsigned_abs()
 }
 
@@ -53,12 +53,12 @@ fn parse(id: &str) -> Result<ConversationId, ShoppersError> {
     id.parse().map_err(|_| ShoppersError::NotFound { what: "conversation" })
 }
 
-fn of_shoppers(error: ShoppersError) -> Problem {
+pub(super) fn of_shoppers(error: ShoppersError) -> Problem {
     of_concierge(ConciergeError::Shoppers(error))
 }
 
 /// Runs what waits for the disk off the async threads.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ConciergeError> + Send + 'static,
 ) -> Result<T, Problem> {
     let done = tokio::task::spawn_blocking(work).await.map_err(Problem::internal)?;
