@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mdns_sd::{ServiceDaemon, ServiceInfo};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject as _;
 use sha2::{Digest as _, Sha256};
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -27,10 +27,10 @@ pub(super) struct Told {
 }
 
 impl Told {
-    /// Of a server that listens here, under this name.
-    pub(super) fn new(name: &str, config: &Config, address: SocketAddr) -> Self {
+    /// Of a server that listens here; none where it is not to be found.
+    pub(super) fn of(config: &Config, address: SocketAddr) -> Option<Self> {
         let certificate = config.server.tls.as_ref().map(|files| files.certificate.clone());
-        Self { name: name.to_owned(), address, certificate }
+        Some(Self { name: config.discovery.clone()?, address, certificate })
     }
 
     /// Of the certificate: SHA-256 as hexadecimal, by which a device that was told it knows this box.

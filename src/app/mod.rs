@@ -123,6 +123,7 @@ pub async fn run(
     let line = Line::start(&config, looked_at).await;
     beside.spawn(conversations::sweep(conversations.shoppers.clone()));
     let shoppers = conversations.shoppers.clone();
+    let told = discovery::Told::of(&config, listener.address());
     let service = Service::new(ServiceParts {
         shelf: Arc::<PackageShelf>::clone(&shelf),
         facts,
@@ -147,8 +148,7 @@ pub async fn run(
     let router = api::router(Arc::new(service));
     announce(&started);
     tracing::info!(url = started.url, models = started.models.len(), "serving");
-    if let Some(known_as) = &config.discovery {
-        let told = discovery::Told::new(known_as, &config, listener.address());
+    if let Some(told) = told {
         beside.spawn(discovery::announce(told, stop.clone()));
     }
     let drained = listener.run(router, metrics, health, stop).await?;
