@@ -8,6 +8,7 @@ mod acts;
 mod again;
 mod begun;
 mod commands;
+mod feedback;
 mod follow;
 mod handed;
 mod identity;
@@ -34,6 +35,7 @@ use crate::api::shelf::Shelf;
 use crate::api::{Acts, LineView, OwnSettings, Settings};
 use crate::cache::Cache;
 use crate::config::Config;
+use crate::desk::Desk;
 use crate::facts::Facts;
 use crate::http::{Pairing, Tokens};
 use crate::protocol::UnixMillis;
@@ -59,6 +61,8 @@ pub(super) struct LookedAt {
     pub(super) warned: mpsc::Receiver<Warned>,
     /// Who may ask the server.
     pub(super) tokens: Arc<Tokens>,
+    /// Where answers are put right.
+    pub(super) desk: Desk,
     /// Who gives devices their tokens.
     pub(super) pairing: Arc<Pairing>,
     /// What is set while the server runs.
