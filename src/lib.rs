@@ -1,5 +1,6 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 pub use endcap_api as api;
+pub use endcap_audit as audit;
 pub use endcap_cache as cache;
 pub use endcap_engine as engine;
 pub use endcap_facts as facts;

@@ -137,3 +137,56 @@ fn a_box_is_in_step_after_the_commands_of_the_readme() {
     let node = hq.status()["nodes"][0].clone();
     assert_eq!(node["presence"], "online", "{node}");
 }
+
+#[test]
+fn a_box_follows_where_hq_replaces_its_key_and_believes_the_old_one_no_more() {
+    let hq = Hq::start();
+    hq.done(&["stores", "set", "store-1", "--title", "High Street"]);
+    let claim = hq.done(&["enroll-token", "store-1", "box-a"]);
+    let data = data();
+    let enrolled = hq.enroll(data.path(), claim.trim());
+    assert!(enrolled.status.success(), "{}", stderr(&enrolled));
+    let identity = data.path().join("identity/enrolment.json");
+    let believed = || {
+        let text = std::fs::read_to_string(&identity).unwrap();
+        let enrolment: Value = serde_json::from_str(&text).unwrap();
+        let keys = enrolment["keys"].as_array().unwrap().iter();
+        let director = keys.filter(|key| key["role"] == "director");
+        director.map(|key| key["key"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let server = Server::start_in(data, &[("ENDCAP_LINE_MAX_RETRY_S", "2")]);
+    let keys = || serde_json::from_str::<Value>(&hq.done(&["key", "show", "--json"])).unwrap();
+    // Whether the box has applied the newest version of a document.
+    let follows = |document: &str| {
+        let node = hq.status()["nodes"][0].clone();
+        let of = |rows: &Value, field: &str| {
+            let rows = rows.as_array().unwrap().iter();
+            let row = rows.clone().find(|row| row["document"] == document);
+            row.map(|row| row[field].clone())
+        };
+        let wanted = of(&node["desired"], "version");
+        wanted.is_some() && wanted == of(&node["reported"], "applied")
+    };
+    let set = |value: &str| {
+        hq.done(&["config", "set", "store-1/box-a", &format!("log_level={value}")]);
+        until("the settings did not come", &server, || follows("config"));
+    };
+    set("debug");
+    let old = believed();
+    assert_eq!(old, [keys()["director"].as_str().unwrap()]);
+    hq.done(&["key", "rotate"]);
+    let new = keys()["director"].as_str().unwrap().to_owned();
+    assert_ne!(old, [new.as_str()]);
+    until("the new key is not believed", &server, || believed().contains(&new));
+    until("HQ was not told of it", &server, || keys()["behind"] == json!(0));
+    assert!(believed().contains(&old[0]), "both are, for a while");
+    set("info");
+    hq.done(&["key", "retire"]);
+    until("the old key is not forgotten", &server, || keys()["stage"] == "single");
+    assert_eq!(believed(), [new.as_str()]);
+    assert!(!hq.folder.path().join("director.next.key").exists());
+    // From here on the new key alone signs.
+    set("warn");
+    hq.done(&["cmd", "store-1/box-a", "cache.purge", "--wait", "--expires", "60"]);
+    hq.done(&["audit", "--verify"]);
+}

@@ -21,7 +21,7 @@ use endcap::engine::{
 };
 use endcap::facts::search::Search;
 use endcap::facts::{Facts, FactsConfig};
-use endcap::http::{BodyLimits, Health, Role, Tokens};
+use endcap::http::{BodyLimits, Health, Pairing, Role, Tokens};
 use endcap::packages::gguf::Gguf;
 use endcap::packages::safetensors::Safetensors;
 use endcap::packages::{Card, Catalogue, GenerationDefaults, Manifest};
@@ -279,14 +279,16 @@ fn chat_templates() {
 /// model's name.
 fn door(models: Vec<Served>) -> axum::Router {
     let facts = Facts::in_memory(FactsConfig::default()).unwrap();
+    let tokens = Arc::new(Tokens::in_memory().with_fixed("token", Role::Admin, "fuzz"));
     let parts = ServiceParts {
+        pairing: Arc::new(Pairing::new(Arc::clone(&tokens)).0),
         shelf: Arc::new(StillShelf::of(models)),
         facts: facts.clone(),
         skills: Settings::default().into(),
         limits: Limits::default(),
         body: BodyLimits::default(),
         request_timeout: std::time::Duration::from_secs(60),
-        tokens: Arc::new(Tokens::in_memory().with_fixed("token", Role::Admin, "fuzz")),
+        tokens,
         metrics: Arc::new(Metrics::new()),
         health: Arc::new(Health::default()),
         cache: Cache::in_memory(cache::Config::default(), facts.clone(), CacheMetrics::default()),

@@ -255,8 +255,8 @@ fn raw(file: &str) -> (usize, usize) {
 #[test]
 #[ignore = "writes texts for minutes with the default model: tests/run --full"]
 fn a_pack_takes_a_small_part_of_what_it_says() {
-    const PRODUCTS: usize = 100;
-    const CHANGED: usize = 5;
+    const PRODUCTS: usize = 40;
+    const CHANGED: usize = 4;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let hq = Hq::start();
     hq.tell(&["stores", "set", "store-1", "--title", "One"]);

@@ -4,7 +4,7 @@ use schemars::SchemaGenerator;
 use serde_json::{Value, json};
 
 use super::routes::{self, Asked, Content, Route};
-use crate::http::{Access, ErrorEnvelope, ErrorForm, PlainError, openapi};
+use crate::http::{ErrorEnvelope, ErrorForm, PlainError, openapi};
 use crate::skills::pictures::Format;
 
 /// The whole description.
@@ -45,13 +45,9 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     if !parameters.is_empty() {
         fields.insert("parameters".into(), Value::from(parameters));
     }
-    let security = match route.access {
-        Access::Public => json!([]),
-        Access::Client => json!([{ "token": ["client", "admin"] }]),
-        Access::ClientOrFeed => json!([{ "token": ["client", "feed", "admin"] }]),
-        Access::Feed => json!([{ "token": ["feed", "admin"] }]),
-        Access::Metrics => json!([{ "token": ["metrics", "admin"] }]),
-        Access::Admin => json!([{ "token": ["admin"] }]),
+    let security = match route.access.roles() {
+        None => json!([]),
+        Some(roles) => json!([{ "token": roles }]),
     };
     fields.insert("security".into(), security);
     operation
@@ -143,6 +139,7 @@ fn headers(route: &Route) -> Vec<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::Access;
 
     /// Every `$ref` in a value.
     fn references(value: &Value, found: &mut Vec<String>) {

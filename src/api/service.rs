@@ -11,7 +11,7 @@ use crate::cache::{Cache, Maker};
 use crate::engine::{EngineError, Model, Network, Sampling, TokenId, Tokenizer};
 use crate::facts::Facts;
 use crate::facts::search::Search;
-use crate::http::{BodyLimits, Health, Problem, Tokens};
+use crate::http::{BodyLimits, Health, Pairing, Problem, Tokens};
 use crate::shoppers::Shoppers;
 use crate::skills::chat::ChatTemplate;
 use crate::skills::clerk::{Clerk, ClerkParts};
@@ -249,6 +249,8 @@ pub struct ServiceParts {
     pub request_timeout: Duration,
     /// Who may ask.
     pub tokens: Arc<Tokens>,
+    /// Who gives devices theirs.
+    pub pairing: Arc<Pairing>,
     /// What `/metrics` shows.
     pub metrics: Arc<Metrics>,
     /// What the health routes show.
@@ -298,6 +300,7 @@ pub struct Service {
     pub(super) body: BodyLimits,
     pub(super) request_timeout: Duration,
     pub(super) tokens: Arc<Tokens>,
+    pub(super) pairing: Arc<Pairing>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) health: Arc<Health>,
     pub(super) cache: Cache,
@@ -348,6 +351,7 @@ impl Service {
             body: parts.body,
             request_timeout: parts.request_timeout,
             tokens: parts.tokens,
+            pairing: parts.pairing,
             metrics: parts.metrics,
             health: parts.health,
             cache: parts.cache,

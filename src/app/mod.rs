@@ -39,7 +39,7 @@ use crate::cache::Cache;
 use crate::config::Config;
 use crate::facts::Facts;
 use crate::facts::search::{Search, SearchError};
-use crate::http::{Health, HttpError, Listener, Tokens};
+use crate::http::{Health, HttpError, Listener, Pairing, Tokens};
 use crate::skills::live::Live;
 use crate::telemetry::{self, Metrics};
 
@@ -102,13 +102,15 @@ pub async fn run(
     beside.spawn(cache.clone().follow_facts());
     let tokens = Arc::new(tokens);
     let skills = Live::from(config.skills.clone());
+    let (pairing, acts) = Pairing::new(Arc::clone(&tokens));
+    let pairing = Arc::new(pairing);
     let looked_at = line::LookedAt {
         metrics: Arc::clone(&metrics),
         facts: facts.clone(),
         cache: cache.clone(),
         shelf: Arc::<PackageShelf>::clone(&shelf),
         warned,
-        tokens: Arc::clone(&tokens),
+        devices: line::Devices { pairing: Arc::clone(&pairing), tokens: Arc::clone(&tokens), acts },
         in_force: InForce { skills: skills.clone(), cache: cache.clone(), levels },
     };
     let line = Line::start(&config, looked_at).await;
@@ -123,6 +125,7 @@ pub async fn run(
         body: config.server.body,
         request_timeout: config.server.request_timeout,
         tokens,
+        pairing,
         metrics: Arc::clone(&metrics),
         health: Arc::clone(&health),
         cache: cache.clone(),

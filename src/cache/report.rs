@@ -89,6 +89,8 @@ pub enum Purge {
     Product(String),
     /// Answers of a package.
     Model(String),
+    /// Answers of one scope, such as a shopper's.
+    Scope(Scope),
 }
 
 impl Purge {
@@ -147,7 +149,7 @@ impl Cache {
         inner.count_purge(match purge {
             Purge::Fact(name) => Meant::of([name.clone()]),
             Purge::Product(sku) => Meant::of(about(sku)),
-            Purge::All | Purge::Answer(_) | Purge::Model(_) => Meant::Anything,
+            Purge::All | Purge::Answer(_) | Purge::Model(_) | Purge::Scope(_) => Meant::Anything,
         });
         self.purge_of_packs(purge);
         match purge {
@@ -173,6 +175,11 @@ impl Cache {
             }
             Purge::Model(model) => {
                 let of = |found: &Found| &found.head.provenance.model == model;
+                let found: Vec<_> = inner.exact.all().into_iter().filter(of).collect();
+                self.purge_found(&found)
+            }
+            Purge::Scope(scope) => {
+                let of = |found: &Found| found.head.scope == *scope;
                 let found: Vec<_> = inner.exact.all().into_iter().filter(of).collect();
                 self.purge_found(&found)
             }

@@ -304,7 +304,8 @@ impl Inner {
         if let (None, Some(meaning)) = (question, &meaning) {
             self.semantic.take_up(ask.key, ask.scope, meaning);
         }
-        if let Some(store) = &self.store {
+        // What is one person's is in memory only: a page of a file outlives what was deleted in it.
+        if let Some(store) = self.store.as_ref().filter(|_| !ask.scope.is_personal()) {
             store.keep(&found, &events, meaning);
         }
         self.forget(&gone, Reason::Evicted);

@@ -7,6 +7,7 @@ use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 use super::bench::Bench;
 use super::cache::CacheCommand;
 use super::demo::Demo;
+use super::devices::DevicesCommand;
 use super::doctor::Doctor;
 use super::enroll::Enroll;
 use super::facts::FactsCommand;
@@ -127,6 +128,11 @@ pub(super) enum Command {
     Token {
         #[command(subcommand)]
         command: TokenCommand,
+    },
+    /// Pair, list and revoke the kiosks and handhelds of a running server
+    Devices {
+        #[command(subcommand)]
+        command: DevicesCommand,
     },
     /// Check the configuration, show what is in force, lay settings over a running server's
     Config {

@@ -18,6 +18,7 @@ mod cache;
 mod configuration;
 mod context;
 mod demo;
+mod devices;
 mod doctor;
 mod enroll;
 mod facts;
@@ -78,6 +79,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Bench(bench) => bench::run(&common, &bench).map(done),
         Command::Doctor(doctor) => doctor::run(&common, &doctor).map(done),
         Command::Config { command } => on_runtime(configuration::run(&common, command)).map(done),
+        Command::Devices { command } => on_runtime(command.run(&common)).map(done),
         Command::Token { command } => token::run(&common, command).map(done),
     }
 }

@@ -22,7 +22,7 @@ A running server takes up a change within a second or two.";
 pub(super) enum TokenCommand {
     /// Make a token; it is printed once and kept as a digest only
     Create {
-        /// What its holder may do: client, feed, metrics or admin
+        /// What its holder may do: client, associate, feed, metrics or admin
         #[arg(long, default_value = "client")]
         role: Role,
         /// Whose it is, for people
@@ -70,7 +70,7 @@ pub(super) fn run(common: &Common, command: TokenCommand) -> anyhow::Result<()> 
                 return output::json(&list);
             }
             for token in list {
-                output::line(&format!("{}  {:7}  {}", token.id, token.role, token.label))?;
+                output::line(&format!("{}  {:9}  {}", token.id, token.role, token.label))?;
             }
         }
         TokenCommand::Revoke { id } => {

@@ -43,10 +43,18 @@ impl Artefacts {
     pub(super) fn open(folder: &FilePath) -> Result<Self, HqError> {
         std::fs::create_dir_all(folder).map_err(HqError::file("making", folder))?;
         let unfinished = folder.join(UNFINISHED);
-        remove_old(&unfinished).map_err(HqError::file("tidying", &unfinished))?;
+        remove_old(&unfinished, MAX_UPLOAD).map_err(HqError::file("tidying", &unfinished))?;
         let store =
             LocalFileSystem::new_with_prefix(folder).map_err(failed("opening the folder"))?;
         Ok(Self { store: store.with_automatic_cleanup(false) })
+    }
+
+    /// Removes what uploads left that a stop cut off, before any begins: for the process that serves, of
+    /// which there is one.
+    pub(super) fn clear_unfinished(&self) -> Result<(), HqError> {
+        let unfinished = self.store.path_to_filesystem(&Path::from(UNFINISHED));
+        let unfinished = unfinished.map_err(failed("tidying the folder"))?;
+        remove_old(&unfinished, Duration::ZERO).map_err(HqError::file("tidying", &unfinished))
     }
 
     /// How many bytes the file has, where it is there.
@@ -153,7 +161,7 @@ impl Artefacts {
 }
 
 /// Removes what uploads left that were cut off; younger ones may be under way in another process.
-fn remove_old(unfinished: &FilePath) -> std::io::Result<()> {
+fn remove_old(unfinished: &FilePath, age: Duration) -> std::io::Result<()> {
     let entries = match std::fs::read_dir(unfinished) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         entries => entries?,
@@ -162,7 +170,7 @@ fn remove_old(unfinished: &FilePath) -> std::io::Result<()> {
         let entry = entry?;
         // One that is gone meanwhile was named.
         let written = entry.metadata().and_then(|found| found.modified());
-        if written.is_ok_and(|at| at.elapsed().unwrap_or_default() > MAX_UPLOAD) {
+        if written.is_ok_and(|at| at.elapsed().unwrap_or_default() >= age) {
             std::fs::remove_file(entry.path())?;
         }
     }
@@ -248,6 +256,8 @@ mod tests {
         }
         let artefacts = Artefacts::open(folder.path()).unwrap();
         assert_eq!(left(), 1);
+        artefacts.clear_unfinished().unwrap();
+        assert_eq!(left(), 0, "no upload is under way where HQ begins to serve");
         let digest = Digest::of(b"hello");
         assert_eq!(text(artefacts.read(digest, 0..5).await.unwrap()).await, b"hello");
     }

@@ -106,6 +106,17 @@ pub enum HqError {
     /// It does not fit what goes over the line.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
+    /// A catalogue that nobody asked to be made.
+    #[error("there is no catalogue `{name}`; there are: {known}. `create` makes one")]
+    NoCatalogue {
+        /// As asked for.
+        name: String,
+        /// Those that are there.
+        known: String,
+    },
+    /// Nobody could make users any more.
+    #[error("{0} is the last admin; make another one first")]
+    LastAdmin(String),
     /// There is none of that name.
     #[error("there is no {what} `{name}`")]
     Unknown {

@@ -116,6 +116,9 @@ impl Hq {
 
     /// Forgets the old key where every box believes the new one alone; whether that was now.
     pub async fn finish_rotation(&self) -> Result<bool, HqError> {
+        if self.director.leaving().is_none() {
+            return Ok(false);
+        }
         let state = self.keys_state().await?;
         if state.stage != KeyStage::Retiring || state.behind > 0 {
             return Ok(false);

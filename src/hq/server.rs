@@ -77,6 +77,7 @@ pub async fn serve(
 ) -> Result<Drained, ServeError> {
     let hq = Arc::new(Hq::open(config.hq).await?);
     hq.registry().add_tenant(&super::acts::Actor::local(), &config.tenant).await?;
+    hq.artefacts().clear_unfinished()?;
     hq.begin().await?;
     hq.finish_epochs().await?;
     let secure = config.http.tls.is_some();

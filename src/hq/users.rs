@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::acts::{self, Actor};
 use super::clock::now;
-use super::database::commit;
+use super::database::{Transaction, commit};
 use super::error::HqError;
 use super::key_file::random;
 use super::rows::{int, parsed, uint};
@@ -158,7 +158,7 @@ impl Hq {
         Ok(id)
     }
 
-    /// Forgets a user's token.
+    /// Forgets a user's token; the last admin's is kept, as nobody could make users any more.
     pub async fn revoke_user(&self, actor: &Actor, id: &str) -> Result<(), HqError> {
         let mut change = self.database.begin().await?;
         let update = "UPDATE users SET revoked_ms = $2 WHERE id = $1 AND revoked_ms IS NULL";
@@ -170,6 +170,15 @@ impl Hq {
             .map_err(HqError::database("revoking a user"))?;
         if done.rows_affected() == 0 {
             return Err(HqError::unknown("user", id));
+        }
+        let select = "SELECT count(*) FROM users WHERE role = $1 AND revoked_ms IS NULL";
+        let (admins,): (i64,) = sqlx::query_as(select)
+            .bind(Role::Admin.as_str())
+            .fetch_one(&mut *change)
+            .await
+            .map_err(HqError::database("counting admins"))?;
+        if admins == 0 && was_admin(&mut change, id).await? {
+            return Err(HqError::LastAdmin(id.to_owned()));
         }
         acts::record(&mut change, actor, "user.revoke", id, "").await?;
         commit(change).await
@@ -209,4 +218,14 @@ impl Hq {
         let Some((name, role)) = row else { return Ok(None) };
         Ok(Some(Actor { name, role: parsed("a role", &role)? }))
     }
+}
+
+async fn was_admin(change: &mut Transaction, id: &str) -> Result<bool, HqError> {
+    let select = "SELECT role FROM users WHERE id = $1";
+    let row: Option<(String,)> = sqlx::query_as(select)
+        .bind(id)
+        .fetch_optional(&mut **change)
+        .await
+        .map_err(HqError::database("looking for a user"))?;
+    Ok(row.is_some_and(|(role,)| role == Role::Admin.as_str()))
 }

@@ -5,13 +5,16 @@ use std::str::FromStr;
 
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, StatusCode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::cookie;
+use super::device::Device;
 use super::problem::{Kind, Problem};
 use super::tokens::Tokens;
 
 /// What a token's holder is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// May do everything.
@@ -22,11 +25,14 @@ pub enum Role {
     Metrics,
     /// A feed: may write and read the shop's facts.
     Feed,
+    /// A person of the shop with a handheld: may do what a client may, and answer shoppers.
+    Associate,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 4] = [Self::Admin, Self::Client, Self::Metrics, Self::Feed];
+    pub const ALL: [Self; 5] =
+        [Self::Admin, Self::Client, Self::Metrics, Self::Feed, Self::Associate];
 
     /// Its name in files and on the command line.
     pub fn name(self) -> &'static str {
@@ -35,6 +41,7 @@ impl Role {
             Self::Client => "client",
             Self::Metrics => "metrics",
             Self::Feed => "feed",
+            Self::Associate => "associate",
         }
     }
 }
@@ -47,7 +54,7 @@ impl fmt::Display for Role {
 
 /// Text that names no role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a role; there are admin, client, metrics and feed")]
+#[error("`{0}` is not a role; there are admin, client, metrics, feed and associate")]
 pub struct ParseRoleError(String);
 
 impl FromStr for Role {
@@ -64,10 +71,12 @@ impl FromStr for Role {
 pub enum Access {
     /// Everybody, without a token.
     Public,
-    /// Clients and admins.
+    /// Clients, associates and admins.
     Client,
-    /// Clients, feeds and admins.
+    /// Clients, associates, feeds and admins.
     ClientOrFeed,
+    /// Associates and admins.
+    Associate,
     /// Feeds and admins.
     Feed,
     /// Collectors and admins.
@@ -83,27 +92,36 @@ pub struct Identity {
     pub token_id: String,
     /// What its holder is.
     pub role: Role,
+    /// The device that it was given to, where it was paired.
+    pub device: Option<Device>,
 }
 
 impl Access {
     /// Whether this role may.
     pub fn admits(self, role: Role) -> bool {
+        self.roles().is_none_or(|roles| roles.contains(&role))
+    }
+
+    /// Who may; `None` is everybody, without a token.
+    pub fn roles(self) -> Option<&'static [Role]> {
         match self {
-            Self::Public => true,
-            Self::Client => matches!(role, Role::Client | Role::Admin),
-            Self::ClientOrFeed => matches!(role, Role::Client | Role::Feed | Role::Admin),
-            Self::Feed => matches!(role, Role::Feed | Role::Admin),
-            Self::Metrics => matches!(role, Role::Metrics | Role::Admin),
-            Self::Admin => role == Role::Admin,
+            Self::Public => None,
+            Self::Client => Some(&[Role::Client, Role::Associate, Role::Admin]),
+            Self::ClientOrFeed => Some(&[Role::Client, Role::Associate, Role::Feed, Role::Admin]),
+            Self::Associate => Some(&[Role::Associate, Role::Admin]),
+            Self::Feed => Some(&[Role::Feed, Role::Admin]),
+            Self::Metrics => Some(&[Role::Metrics, Role::Admin]),
+            Self::Admin => Some(&[Role::Admin]),
         }
     }
 
-    /// Finds out who asks and whether they may. Public routes do not look at tokens.
+    /// Finds out who asks and whether they may. Public routes do not look at tokens. A browser that was paired
+    /// shows its token as a cookie, which counts only for what a page of this server asks for.
     pub fn check(self, headers: &HeaderMap, tokens: &Tokens) -> Result<Option<Identity>, Problem> {
         if self == Self::Public {
             return Ok(None);
         }
-        let token = bearer(headers)?;
+        let token = shown(headers)?;
         let identity = tokens.verify(token).ok_or_else(|| {
             Problem::unauthenticated("the bearer token is not valid here, or was revoked")
         })?;
@@ -113,6 +131,21 @@ impl Access {
                 .code("insufficient_role"));
         }
         Ok(Some(identity))
+    }
+}
+
+/// The token in either place. A header that was written on purpose goes before what a browser adds.
+fn shown(headers: &HeaderMap) -> Result<&str, Problem> {
+    if headers.contains_key(AUTHORIZATION) {
+        return bearer(headers);
+    }
+    match cookie::token(headers) {
+        Some(token) if cookie::is_same_origin(headers) => Ok(token),
+        Some(_) => Err(Problem::unauthenticated(
+            "a device's cookie counts only for what a page of this server asks for",
+        )
+        .code("cross_origin")),
+        None => bearer(headers),
     }
 }
 
@@ -146,7 +179,8 @@ mod tests {
             .with_fixed("the-admin", Role::Admin, "fixed")
             .with_fixed("a-client", Role::Client, "fixed")
             .with_fixed("a-collector", Role::Metrics, "fixed")
-            .with_fixed("a-feed", Role::Feed, "fixed");
+            .with_fixed("a-feed", Role::Feed, "fixed")
+            .with_fixed("an-associate", Role::Associate, "fixed");
         let status = |access: Access, header: Option<&str>| {
             let headers = header
                 .map(|h| (AUTHORIZATION, HeaderValue::from_str(h).unwrap()))
@@ -157,21 +191,23 @@ mod tests {
                 Err(problem) => problem.status().as_u16(),
             }
         };
-        for (header, public, client, either, feed, metrics, admin) in [
-            (None, 200, 401, 401, 401, 401, 401),
-            (Some("Bearer nobody"), 200, 401, 401, 401, 401, 401),
-            (Some("Bearer "), 200, 401, 401, 401, 401, 401),
-            (Some("Basic the-admin"), 200, 401, 401, 401, 401, 401),
-            (Some("Bearer a-client"), 200, 200, 200, 403, 403, 403),
-            (Some("bearer a-client"), 200, 200, 200, 403, 403, 403),
-            (Some("Bearer a-collector"), 200, 403, 403, 403, 200, 403),
-            (Some("Bearer a-feed"), 200, 403, 200, 200, 403, 403),
-            (Some("Bearer the-admin"), 200, 200, 200, 200, 200, 200),
+        for (header, public, client, either, associate, feed, metrics, admin) in [
+            (None, 200, 401, 401, 401, 401, 401, 401),
+            (Some("Bearer nobody"), 200, 401, 401, 401, 401, 401, 401),
+            (Some("Bearer "), 200, 401, 401, 401, 401, 401, 401),
+            (Some("Basic the-admin"), 200, 401, 401, 401, 401, 401, 401),
+            (Some("Bearer a-client"), 200, 200, 200, 403, 403, 403, 403),
+            (Some("bearer a-client"), 200, 200, 200, 403, 403, 403, 403),
+            (Some("Bearer an-associate"), 200, 200, 200, 200, 403, 403, 403),
+            (Some("Bearer a-collector"), 200, 403, 403, 403, 403, 200, 403),
+            (Some("Bearer a-feed"), 200, 403, 200, 403, 200, 403, 403),
+            (Some("Bearer the-admin"), 200, 200, 200, 200, 200, 200, 200),
         ] {
             let table = [
                 (Access::Public, public),
                 (Access::Client, client),
                 (Access::ClientOrFeed, either),
+                (Access::Associate, associate),
                 (Access::Feed, feed),
                 (Access::Metrics, metrics),
                 (Access::Admin, admin),
@@ -179,6 +215,77 @@ mod tests {
             for (access, expected) in table {
                 assert_eq!(status(access, header), expected, "{access:?} {header:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_cookie_counts_only_for_what_a_page_of_this_server_asks_for() {
+        let tokens = Tokens::in_memory().with_fixed("a-client", Role::Client, "fixed").with_fixed(
+            "the-admin",
+            Role::Admin,
+            "fixed",
+        );
+        for (headers, status) in [
+            (&[("cookie", "endcap_device=a-client"), ("sec-fetch-site", "same-origin")][..], 200),
+            (&[("cookie", "a=b; endcap_device=a-client"), ("sec-fetch-site", "same-origin")], 200),
+            (&[("cookie", "endcap_device=a-client"), ("sec-fetch-site", "same-site")], 401),
+            (&[("cookie", "endcap_device=a-client"), ("sec-fetch-site", "cross-site")], 401),
+            (&[("cookie", "endcap_device=a-client"), ("sec-fetch-site", "none")], 401),
+            (&[("cookie", "endcap_device=a-client")], 401),
+            (
+                &[
+                    ("cookie", "endcap_device=a-client"),
+                    ("origin", "http://box:8080"),
+                    ("host", "box:8080"),
+                ],
+                200,
+            ),
+            (
+                &[
+                    ("cookie", "endcap_device=a-client"),
+                    ("origin", "http://box:9090"),
+                    ("host", "box:8080"),
+                ],
+                401,
+            ),
+            (
+                // What the browser says of where it comes from counts for more than a header it can be made to send.
+                &[
+                    ("cookie", "endcap_device=a-client"),
+                    ("sec-fetch-site", "cross-site"),
+                    ("origin", "http://box:8080"),
+                    ("host", "box:8080"),
+                ],
+                401,
+            ),
+            (
+                &[
+                    ("cookie", "endcap_device=a-client; endcap_device=the-admin"),
+                    ("sec-fetch-site", "same-origin"),
+                ],
+                401,
+            ),
+            (
+                &[
+                    ("authorization", "Bearer nobody"),
+                    ("cookie", "endcap_device=a-client"),
+                    ("sec-fetch-site", "same-origin"),
+                ],
+                401,
+            ),
+        ] {
+            let map: HeaderMap = headers
+                .iter()
+                .map(|(name, value)| {
+                    (
+                        name.parse::<axum::http::HeaderName>().unwrap(),
+                        HeaderValue::from_static(value),
+                    )
+                })
+                .collect();
+            let found = Access::Client.check(&map, &tokens);
+            let told = found.map_or_else(|problem| problem.status().as_u16(), |_| 200);
+            assert_eq!(told, status, "{headers:?}");
         }
     }
 }

@@ -3,7 +3,8 @@
 //! [`Listener::bind`] opens the port, with TLS where a certificate is configured;
 //! [`Listener::run`] serves an axum router until told to stop and then drains.
 //! [`Listener::asking_for_certificates`] has clients asked who they are, and each request brings the
-//! [`PeerCertificate`] of who showed one. [`Tokens`] says who is asking, [`Access`] who may; [`read_body`] takes in a request's body within its limits;
+//! [`PeerCertificate`] of who showed one. [`Tokens`] says who is asking, [`Access`] who may, [`Pairing`] makes
+//! a device of the shop of whatever shows a code; [`read_body`] takes in a request's body within its limits;
 //! [`Problem`] is every error, and [`ErrorForm`] how the clients of a path read it; [`Health`] is what
 //! the health routes show.
 //!
@@ -18,6 +19,9 @@
 //! - A certificate of a client that is handed on is of the authority that was asked for, and was in its
 //!   time when the connection was made: connections are not resumed where it is asked for.
 //! - Raw tokens are shown once, at creation; only SHA-256 digests are kept.
+//! - A device's token is bound to what it is and where it stands by who made its code. A browser shows it as a cookie
+//!   that counts only for what a page of this server asks for.
+//! - A code counts once, for minutes, and few wrong ones may be tried.
 //! - Every response carries `x-request-id`, `x-content-type-options: nosniff` and
 //!   `cache-control: no-store`.
 //!
@@ -32,12 +36,15 @@ mod access;
 mod body;
 mod config;
 mod connection;
+mod cookie;
+mod device;
 mod door;
 mod guarded;
 mod health;
 mod leftover;
 mod listener;
 pub mod openapi;
+mod pairing;
 mod peer;
 mod problem;
 mod refusal;
@@ -51,9 +58,12 @@ mod wire;
 pub use access::{Access, Identity, Role};
 pub use body::{BodyLimits, discard, read_body, require_json};
 pub use config::{Config, HttpError, TlsFiles};
+pub use cookie::{device_cookie, no_device_cookie};
+pub use device::{Device, DeviceError};
 pub use door::{dress, is_origin};
 pub use health::{Health, Stage};
 pub use listener::{Drained, Listener};
+pub use pairing::{Act, CODE_LIFE, Code, Deed, Offer, Pairing, PairingError};
 pub use peer::PeerCertificate;
 pub use problem::{ErrorBody, ErrorEnvelope, ErrorForm, Kind, PlainError, Problem};
 pub use request_id::{RequestId, fresh_id};

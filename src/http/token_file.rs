@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::access::Role;
+use super::device::Device;
 use super::tokens::TokenError;
 
 const FORMAT: u32 = 1;
@@ -21,6 +22,8 @@ pub(super) struct Record {
     #[serde(with = "hex")]
     pub(super) sha256: [u8; 32],
     pub(super) created: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) device: Option<Device>,
 }
 
 #[derive(Serialize, Deserialize)]

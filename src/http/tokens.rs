@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::access::{Identity, Role};
+use super::device::{Device, DeviceError};
 use super::stamp::Stamp;
 use super::token_file::{self, Record};
 
@@ -48,6 +49,9 @@ pub enum TokenError {
     /// There is no such token.
     #[error("there is no token {0}; `endcap token list` shows those there are")]
     Unknown(String),
+    /// A device is not named as devices are.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// A label is for people to read.
     #[error("a label has 1 to {MAX_LABEL_BYTES} bytes and no control characters")]
     Label,
@@ -97,6 +101,9 @@ pub struct TokenInfo {
     pub label: String,
     /// Seconds since 1970.
     pub created: u64,
+    /// The device that it was given to, where it was paired.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<Device>,
 }
 
 /// The tokens of this box: those of a file, and fixed ones that were handed in.
@@ -149,12 +156,24 @@ impl Tokens {
             role,
             sha256: digest(token),
             created: now_s(),
+            device: None,
         });
         self
     }
 
     /// Makes a token and writes its digest to the file. Blocks on the disk.
     pub fn create(&self, role: Role, label: &str) -> Result<Created, TokenError> {
+        self.keep(role, label, None)
+    }
+
+    /// Makes the token of a device. Blocks on the disk.
+    pub fn create_for(&self, role: Role, device: Device) -> Result<Created, TokenError> {
+        device.check()?;
+        let label = device.name.clone();
+        self.keep(role, &label, Some(device))
+    }
+
+    fn keep(&self, role: Role, label: &str, device: Option<Device>) -> Result<Created, TokenError> {
         if !(1..=MAX_LABEL_BYTES).contains(&label.len()) || label.chars().any(char::is_control) {
             return Err(TokenError::Label);
         }
@@ -166,6 +185,7 @@ impl Tokens {
             role,
             sha256: digest(&token),
             created: now_s(),
+            device,
         };
         self.change(|records| {
             if records.len() >= MAX_TOKENS {
@@ -186,6 +206,7 @@ impl Tokens {
             role: r.role,
             label: r.label.clone(),
             created: r.created,
+            device: r.device.clone(),
         };
         self.fixed.iter().chain(&kept.records).map(info).collect()
     }
@@ -216,7 +237,18 @@ impl Tokens {
                 found = Some(record);
             }
         }
-        found.map(|record| Identity { token_id: record.id.clone(), role: record.role })
+        found.map(|record| Identity {
+            token_id: record.id.clone(),
+            role: record.role,
+            device: record.device.clone(),
+        })
+    }
+
+    /// Whether a token of this id still counts: who asked once and still listens may have been turned away since.
+    pub fn holds(&self, id: &str) -> bool {
+        self.look_again();
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        self.fixed.iter().chain(&kept.records).any(|record| record.id == id)
     }
 
     fn change(
@@ -264,21 +296,22 @@ impl Tokens {
     }
 }
 
+/// A token of 32 random bytes.
 fn generate() -> Result<String, TokenError> {
     Ok(format!("ec_{}", URL_SAFE_NO_PAD.encode(random::<32>()?)))
 }
 
-fn random<const N: usize>() -> Result<[u8; N], TokenError> {
+pub(super) fn random<const N: usize>() -> Result<[u8; N], TokenError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|e| TokenError::Random(e.to_string()))?;
     Ok(bytes)
 }
 
-fn digest(token: &str) -> [u8; 32] {
+pub(super) fn digest(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 
-fn now_s() -> u64 {
+pub(super) fn now_s() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs())
 }
 
@@ -318,6 +351,26 @@ mod tests {
             std::thread::park_timeout(due - Instant::now());
         }
         assert_eq!(tokens.verify(&made.token), None, "revoked by another process");
+    }
+
+    #[test]
+    fn a_devices_token_says_whose_it_is_after_a_restart_too() {
+        let (_folder, path) = in_folder();
+        let device = Device { name: "till 3".into(), class: "kiosk".into(), zone: None };
+        let tokens = Tokens::open(&path).unwrap();
+        let made = tokens.create_for(Role::Client, device.clone()).unwrap();
+        let plain = tokens.create(Role::Client, "a program").unwrap();
+        let reopened = Tokens::open(&path).unwrap();
+        assert_eq!(reopened.verify(&made.token).unwrap().device, Some(device.clone()));
+        assert_eq!(reopened.verify(&plain.token).unwrap().device, None);
+        assert!(reopened.holds(&made.id));
+        reopened.revoke(&made.id).unwrap();
+        assert!(!reopened.holds(&made.id) && reopened.holds(&plain.id));
+        for class in ["", "Kiosk", "a kiosk", &"k".repeat(33)] {
+            let device = Device { class: class.into(), ..device.clone() };
+            let refused = tokens.create_for(Role::Client, device).unwrap_err();
+            assert!(matches!(refused, TokenError::Device(_)), "{class}: {refused}");
+        }
     }
 
     #[cfg(unix)]

@@ -72,7 +72,7 @@ impl Shoppers {
         }
         self.forget_strays(now)?;
         for subject in self.0.keys.due(now) {
-            self.erase_subject(&subject)?;
+            self.let_go(&subject)?;
         }
         for subject in self.unfinished()? {
             self.erase_subject(&subject)?;
@@ -148,6 +148,16 @@ impl Shoppers {
             Ok(())
         })?;
         Ok(what)
+    }
+
+    /// Lets go what other rooms keep of a subject whose time is over.
+    fn let_go(&self, subject: &SubjectId) -> Result<(), ShoppersError> {
+        // They first: while the key is there, the next sweep comes back to it.
+        for room in self.reaches() {
+            let reached = room.over(subject);
+            reached.map_err(|why| ShoppersError::Reach { room: room.room(), why })?;
+        }
+        self.0.keys.forget(subject)
     }
 
     fn idle(&self, now: u64) -> Result<Vec<Row>, ShoppersError> {

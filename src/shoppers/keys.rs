@@ -119,14 +119,20 @@ impl Keys {
         Ok(keys)
     }
 
-    /// Makes both keys of a subject; they are on the disk when this returns.
-    pub(super) fn make(&self, subject: &SubjectId) -> Result<(), ShoppersError> {
+    /// Makes both keys of a subject; they are on the disk when this returns. They go at `until` where
+    /// that is known.
+    pub(super) fn make(
+        &self,
+        subject: &SubjectId,
+        until: Option<u64>,
+    ) -> Result<(), ShoppersError> {
+        let until = until.unwrap_or(OPEN);
         let mut bytes = [0; PLACE];
         let mut set = |at: usize, part: &[u8]| {
             bytes.iter_mut().skip(at).zip(part).for_each(|(to, from)| *to = *from);
         };
         set(0, &[FORM]);
-        set(UNTIL, &OPEN.to_be_bytes());
+        set(UNTIL, &until.to_be_bytes());
         set(SUBJECT, &subject.to_bytes());
         for of in [Use::Own, Use::Others] {
             let key: [u8; KEY_LEN] = random()?;
@@ -136,7 +142,7 @@ impl Keys {
         let written = self.write(place, 0, &bytes).and_then(|()| self.sync());
         let mut places = self.lock();
         match written {
-            Ok(()) => drop(places.taken.insert(*subject, Taken { place, until: OPEN })),
+            Ok(()) => drop(places.taken.insert(*subject, Taken { place, until })),
             Err(_) => places.free.push(place),
         }
         written
@@ -148,6 +154,11 @@ impl Keys {
         let bytes = self.read(place.ok_or(ShoppersError::Erased)?)?;
         // Another may have got the place meanwhile; then the purpose is another's.
         self.opened(&bytes, subject, of).ok_or(ShoppersError::Erased)
+    }
+
+    /// Whether a subject has a key.
+    pub(super) fn has(&self, subject: &SubjectId) -> bool {
+        self.lock().taken.contains_key(subject)
     }
 
     /// Erases the subject's own key; the other one goes at `until`.

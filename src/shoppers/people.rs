@@ -134,7 +134,7 @@ impl Shoppers {
         now: u64,
     ) -> Result<Profile, ShoppersError> {
         let (id, subject) = (ProfileId::new()?, SubjectId::new()?);
-        self.0.keys.make(&subject)?;
+        self.0.keys.make(&subject, None)?;
         let Kept { fields, consent, of_session } = kept;
         self.put_profile(transaction, Profile { id, subject, of_session, consent, fields }, now)
     }

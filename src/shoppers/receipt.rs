@@ -61,6 +61,11 @@ pub trait Reach: Send + Sync {
     /// come again, after a power cut; then it finds nothing. Blocks on the disk.
     fn erase(&self, subject: &SubjectId) -> Result<Erased, String>;
 
+    /// The time of what was kept of a subject is over, and nobody asked for it to be erased.
+    fn over(&self, subject: &SubjectId) -> Result<Erased, String> {
+        self.erase(subject)
+    }
+
     /// The subject's conversation ended by itself: nobody will ask in its name any more, and what is
     /// sealed of it stays for its time.
     fn ended(&self, _: &SubjectId) {}

@@ -138,6 +138,18 @@ impl Shoppers {
         self.0.reaches.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// A key for what is nobody's in particular, until then (seconds since 1970).
+    pub fn keep_key(&self, until: u64) -> Result<SubjectId, ShoppersError> {
+        let subject = SubjectId::new()?;
+        self.0.keys.make(&subject, Some(until))?;
+        Ok(subject)
+    }
+
+    /// Whether what was sealed of a subject can still be opened.
+    pub fn has_key(&self, subject: &SubjectId) -> bool {
+        self.0.keys.has(subject)
+    }
+
     /// Seals something that another room keeps of a subject. It can be opened for the same `context`
     /// only, until the subject is erased or its time is over.
     pub fn seal(

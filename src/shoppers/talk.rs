@@ -55,7 +55,7 @@ impl Shoppers {
         };
         self.write(Durability::None, |transaction| {
             // Within the change, so that a sweep does not take the key for one of nobody.
-            self.0.keys.make(&subject)?;
+            self.0.keys.make(&subject, None)?;
             let key = self.0.keys.key(&subject, Use::Own)?;
             put(transaction, id.row(), &Found { subject, heard: now, head, key })
         })?;

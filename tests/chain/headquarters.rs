@@ -162,7 +162,7 @@ impl Headquarters {
         facts: impl IntoIterator<Item = Value>,
     ) -> Result<u64, String> {
         let lines: String = facts.into_iter().map(|fact| format!("{fact}\n")).collect();
-        let path = format!("/hq/v1/tenants/{TENANT}/catalogues/{CATALOGUE}/facts");
+        let path = format!("/hq/v1/tenants/{TENANT}/catalogues/{CATALOGUE}/facts?create=true");
         let pushed = self.try_send(Method::POST, &path, "application/x-ndjson", lines).await?;
         Ok(pushed["epoch"].as_u64().unwrap())
     }

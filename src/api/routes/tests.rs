@@ -12,19 +12,27 @@ use crate::api::{Conversations, Limits, LineView, OwnSettings, ServiceParts, Una
 use crate::cache::{self, Cache};
 use crate::facts::search::Search;
 use crate::facts::{Facts, FactsConfig};
-use crate::http::{BodyLimits, ErrorForm, Health, Role, Stage, Tokens, dress};
+use crate::http::{BodyLimits, ErrorForm, Health, Pairing, Role, Stage, Tokens, dress};
 use crate::shoppers::{Shoppers, ShoppersConfig};
 use crate::skills::clerk::Settings;
 use crate::telemetry::Metrics;
 
-const ROLES: [Option<Role>; 5] =
-    [None, Some(Role::Admin), Some(Role::Client), Some(Role::Metrics), Some(Role::Feed)];
+const ROLES: [Option<Role>; 6] = [
+    None,
+    Some(Role::Admin),
+    Some(Role::Client),
+    Some(Role::Metrics),
+    Some(Role::Feed),
+    Some(Role::Associate),
+];
 
 /// A house with everything but a model.
 fn house() -> (Router, Arc<Health>) {
     let tokens = Role::ALL.into_iter().fold(Tokens::in_memory(), |tokens, role| {
         tokens.with_fixed(&format!("a-token-of-{role}"), role, "test")
     });
+    let tokens = Arc::new(tokens);
+    let pairing = Arc::new(Pairing::new(Arc::clone(&tokens)).0);
     let (metrics, health) = (Arc::new(Metrics::new()), Arc::new(Health::default()));
     let facts = Facts::in_memory(FactsConfig::default()).unwrap();
     let service = Service::new(ServiceParts {
@@ -34,7 +42,8 @@ fn house() -> (Router, Arc<Health>) {
         limits: Limits::default(),
         body: BodyLimits { bytes: 4096, timeout: Duration::from_secs(5) },
         request_timeout: Duration::from_secs(1),
-        tokens: Arc::new(tokens),
+        tokens,
+        pairing,
         metrics: Arc::clone(&metrics),
         health: Arc::clone(&health),
         cache: Cache::in_memory(cache::Config::default(), facts.clone(), metrics.cache().clone()),

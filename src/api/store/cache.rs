@@ -275,6 +275,8 @@ fn meant(purge: &Purge) -> (&'static str, Value) {
         Purge::Fact(name) => ("fact", name.to_string().into()),
         Purge::Product(sku) => ("product", sku.as_str().into()),
         Purge::Model(name) => ("model", name.as_str().into()),
+        // A scope may name a person.
+        Purge::Scope(_) => ("scope", true.into()),
     }
 }
 

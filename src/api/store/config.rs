@@ -236,7 +236,8 @@ pub(in crate::api) async fn lift(
     Ok(Json(Lifted { lifted }))
 }
 
-fn token_of(asker: Option<Identity>) -> String {
+/// Id of the token that was shown.
+pub(super) fn token_of(asker: Option<Identity>) -> String {
     asker.map(|identity| identity.token_id).unwrap_or_default()
 }
 

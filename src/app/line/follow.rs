@@ -1,24 +1,21 @@
 //! What HQ wants is made so: facts, settings, bundles and commands.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::again::Waits;
+use super::commands::Known;
 use crate::api::Served;
 use crate::api::shelf::Shelf;
 use crate::app::bundles::Bundles;
-use crate::cache::{Cache, Purge};
+use crate::cache::Cache;
 use crate::facts::{Facts, Zone};
 use crate::packages::Store as Packages;
-use crate::protocol::{Fields, Label, Value};
+use crate::protocol::Label;
 use crate::reconcile::bundle::Files;
-use crate::reconcile::commands::{Done, Hands};
 use crate::reconcile::config::ConfigRoom;
 use crate::reconcile::fetch::{FetchLimits, Origin};
 use crate::reconcile::{Reconciler, Setup, Timekeeper};
@@ -32,6 +29,8 @@ const TOKEN: &str = "token";
 
 /// What following needs.
 pub(super) struct Follow {
+    /// Who does HQ's commands.
+    pub(super) hands: Arc<Known>,
     pub(super) store: Store,
     pub(super) trust: Trust,
     /// Base address of HQ's artefacts.
@@ -131,7 +130,7 @@ impl Follow {
             time: Arc::clone(&self.time),
             zone: self.zone,
             stage: Arc::new(stage),
-            hands: Arc::new(Known(self.cache.clone())),
+            hands: Arc::<Known>::clone(&self.hands),
         };
         setup.open().map_err(|error| told(&error))
     }
@@ -144,52 +143,4 @@ fn answers(shelf: &dyn Shelf, digest: &str) -> bool {
         Served::Network(_) => false,
     };
     shelf.loaded().iter().any(is_it)
-}
-
-/// The commands of rooms that know nothing of HQ.
-struct Known(Cache);
-
-impl Hands for Known {
-    fn carry_out<'a>(&'a self, name: &'a str, given: &'a Fields) -> Option<BoxFuture<'a, Done>> {
-        let known = name == "cache.purge";
-        known.then(|| {
-            async {
-                if let Some((argument, _)) = given.iter().next() {
-                    return Err(format!(
-                        "`{argument}` is no argument of cache.purge, which has none"
-                    ));
-                }
-                let cache = self.0.clone();
-                let purge = move || cache.purge(&Purge::All);
-                let dropped = tokio::task::spawn_blocking(purge).await;
-                let dropped = dropped.map_err(|error| error.to_string())?;
-                let count = i64::try_from(dropped.entries).unwrap_or(i64::MAX);
-                let name = "entries".parse().map_err(|error| format!("{error}"))?;
-                Fields::new(BTreeMap::from([(name, Value::from(count))]))
-                    .map_err(|error| error.to_string())
-            }
-            .boxed()
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cache::Config;
-    use crate::facts::FactsConfig;
-    use crate::telemetry::CacheMetrics;
-
-    #[tokio::test]
-    async fn a_purge_that_was_to_be_of_a_part_is_not_one_of_all() {
-        let facts = Facts::in_memory(FactsConfig::default()).unwrap();
-        let cache = Cache::in_memory(Config::default(), facts, CacheMetrics::default());
-        let known = Known(cache);
-        let product = ("product".parse().unwrap(), Value::from(41));
-        let of_a_part = Fields::new(BTreeMap::from([product])).unwrap();
-        let refused = known.carry_out("cache.purge", &of_a_part).unwrap().await.unwrap_err();
-        assert!(refused.contains("`product`"), "{refused}");
-        let all = Fields::default();
-        assert!(known.carry_out("cache.purge", &all).unwrap().await.is_ok());
-    }
 }

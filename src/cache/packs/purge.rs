@@ -2,9 +2,9 @@
 
 use super::super::report::Purge;
 use super::super::tidy::about;
-use crate::cache::{Cache, Key, id};
+use crate::cache::{Cache, Key, Scope, id};
 use crate::facts::Name;
-use crate::protocol::documents::PackedAnswer;
+use crate::protocol::documents::{PackScope, PackedAnswer};
 
 impl Cache {
     /// Does not give what is meant any more, whichever pack has it. Blocks on the disk.
@@ -18,6 +18,10 @@ impl Cache {
                 self.tells(entry, |answer| stands_on(answer, std::slice::from_ref(name)))
             }
             Purge::Product(sku) => self.tells(entry, |answer| stands_on(answer, &about(sku))),
+            // Packs have these two scopes.
+            Purge::Scope(Scope::Public) => self.tells(entry, |it| it.scope == PackScope::Public),
+            Purge::Scope(Scope::Store) => self.tells(entry, |it| it.scope == PackScope::Store),
+            Purge::Scope(_) => false,
             Purge::Model(model) => self.tells(entry, |answer| *answer.provenance.model == **model),
         };
         let gone: Vec<_> = inner.packs.all().into_iter().filter(meant).collect();

@@ -50,6 +50,27 @@ async fn answers_are_there_after_a_restart_and_only_those_that_still_hold() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_one_persons_is_never_in_the_file_and_goes_with_a_purge_of_its_scope() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, facts) = (folder.path().join("answers.redb"), facts());
+    let cache = open(&facts, &file, quick());
+    let (anna, bert) = (Scope::Shopper(ScopeId::of("anna")), Scope::Shopper(ScopeId::of("bert")));
+    for scope in [anna, bert, Scope::Store] {
+        let (generate, _) = saying(words(&["what only one may read"]));
+        ask_text(&cache, ask_in(scope, "milk?"), &generate).await;
+    }
+    until(|| cache.kept().entries == 3).await;
+    assert_eq!(cache.purge(&Purge::Scope(anna)).entries, 1);
+    assert_eq!(cache.kept().entries, 2);
+    cache.flush();
+    close(cache).await;
+    let bytes = std::fs::read(&file).unwrap();
+    let found = bytes.windows(22).filter(|part| part == b"what only one may read").count();
+    assert_eq!(found, 1, "that of the store");
+    assert_eq!(open(&facts, &file, quick()).kept().entries, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn bodies_leave_memory_and_come_back_from_disk() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("answers.redb");

@@ -38,6 +38,9 @@ pub(in crate::cli) enum FactsCommand {
         /// Into this catalogue
         #[arg(long, default_value = "main")]
         catalogue: String,
+        /// Make the catalogue where it is missing; every box then follows it
+        #[arg(long)]
+        create: bool,
         /// The table is to be as the file has it: what is not in it goes
         #[arg(long)]
         replace: bool,
@@ -57,6 +60,9 @@ pub(in crate::cli) enum FactsCommand {
         /// Into this catalogue
         #[arg(long, default_value = "main")]
         catalogue: String,
+        /// Make the catalogue where it is missing; every box then follows it
+        #[arg(long)]
+        create: bool,
         #[command(flatten)]
         place: HqPlace,
     },
@@ -73,18 +79,18 @@ pub(in crate::cli) enum FactsCommand {
 impl FactsCommand {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<()> {
         match self {
-            Self::Push { table, file, catalogue, replace, quiet, place } => {
-                let mut path = place.at(&["catalogues", &catalogue, "facts"])?;
-                if replace {
-                    path.push_str(&format!("?replace={table}"));
-                }
+            Self::Push { table, file, catalogue, create, replace, quiet, place } => {
+                let replaces = if replace { format!("&replace={table}") } else { String::new() };
+                let path = place.at(&["catalogues", &catalogue, "facts"])?;
+                let path = format!("{path}?create={create}{replaces}");
                 let progress: Arc<dyn Progress> =
                     if quiet { Arc::new(Silent) } else { Arc::new(Bars::new()) };
                 push(&place, &path, table, &file, progress).await
             }
-            Self::Put { table, columns, catalogue, place } => {
+            Self::Put { table, columns, catalogue, create, place } => {
                 let body = Body::from(line_of(table, &columns)?);
                 let path = place.at(&["catalogues", &catalogue, "facts"])?;
+                let path = format!("{path}?create={create}");
                 tell(&send(&place, &path, body).await?)
             }
             Self::List { json, place } => {

@@ -17,11 +17,16 @@ use crate::hq::catalogues::{CatalogueRow, Push};
 use crate::http::{Kind, Problem};
 
 /// Of what a push is made.
-const MEDIA_TYPE: &str = "application/x-ndjson";
+pub(super) const MEDIA_TYPE: &str = "application/x-ndjson";
 
 pub(super) const REPLACE: QueryField = QueryField {
     name: "replace",
     about: "A table that is to be as the push has it: facts of it that do not come go",
+};
+
+pub(super) const CREATE: QueryField = QueryField {
+    name: "create",
+    about: "`true` makes the catalogue where it is missing; `main` is made in any case",
 };
 
 /// All catalogues.
@@ -47,7 +52,9 @@ pub(super) async fn push(service: Arc<Service>, call: Call) -> Result<Response, 
         );
     }
     let replaces: Option<Table> = call.asked("replace")?;
-    let mut push = Push::new(call.tenant()?, call.param("catalogue")?, replaces)?;
+    let (tenant, catalogue) = (call.tenant()?, call.param("catalogue")?);
+    let push = Push::new(&service.hq, tenant, catalogue, replaces)?;
+    let mut push = push.creating(call.asked("create")?.unwrap_or(false));
     let actor = call.actor()?.clone();
     let mut pieces = call.body.into_data_stream();
     while let Some(piece) = pieces.next().await {

@@ -3,7 +3,8 @@
 use schemars::SchemaGenerator;
 use serde_json::{Value, json};
 
-use super::routes::{Access, Content, ROUTES, Route};
+use super::catalogues;
+use super::routes::{Access, Asked, Content, ROUTES, Route};
 use crate::hq::users::Role;
 use crate::http::{ErrorEnvelope, openapi};
 
@@ -39,11 +40,24 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         "parameters": openapi::parameters(route.path, query),
         "security": security(route.access),
     });
-    if let (Some(asked), Some(fields)) = (route.asked, operation.as_object_mut()) {
-        let content = json!({ "application/json": { "schema": asked(generator) } });
+    if let (Some(content), Some(fields)) = (carried(route, generator), operation.as_object_mut()) {
         fields.insert("requestBody".into(), json!({ "required": true, "content": content }));
     }
     operation
+}
+
+fn carried(route: &Route, generator: &mut SchemaGenerator) -> Option<Value> {
+    match route.asked {
+        Asked::Nothing => None,
+        Asked::Json(schema) => Some(json!({ "application/json": { "schema": schema(generator) } })),
+        Asked::Lines(schema) => {
+            Some(json!({ catalogues::MEDIA_TYPE: { "schema": schema(generator) } }))
+        }
+        Asked::Bytes => {
+            let file = json!({ "type": "string", "format": "binary" });
+            Some(json!({ "application/octet-stream": { "schema": file } }))
+        }
+    }
 }
 
 fn security(access: Access) -> Value {
@@ -61,6 +75,24 @@ fn security(access: Access) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bodies_are_described_with_the_type_that_the_door_takes() {
+        let document = describe();
+        for (path, method, kind) in [
+            (
+                "/hq/v1/tenants/{tenant}/catalogues/{catalogue}/facts",
+                "post",
+                "application/x-ndjson",
+            ),
+            ("/artefacts/{digest}", "put", "application/octet-stream"),
+            ("/hq/v1/users", "post", "application/json"),
+        ] {
+            let content = &document["paths"][path][method]["requestBody"]["content"];
+            let kinds: Vec<_> = content.as_object().unwrap().keys().collect();
+            assert_eq!(kinds, [kind], "{path}");
+        }
+    }
 
     #[test]
     fn every_route_is_described_and_every_reference_leads_somewhere() {

@@ -13,6 +13,10 @@ impl From<HqError> for Problem {
             |status, code| Self::new(status, Kind::InvalidRequestError, said.clone()).code(code);
         match &error {
             HqError::Unknown { .. } => caller(StatusCode::NOT_FOUND, "not_found"),
+            HqError::NoCatalogue { .. } => {
+                caller(StatusCode::NOT_FOUND, "not_found").param("catalogue")
+            }
+            HqError::LastAdmin(_) => caller(StatusCode::CONFLICT, "last_admin").param("id"),
             HqError::Taken { .. } => caller(StatusCode::CONFLICT, "taken"),
             HqError::NoBroker => caller(StatusCode::CONFLICT, "no_broker"),
             HqError::Revoked(_) | HqError::Gone(_) => caller(StatusCode::CONFLICT, "revoked"),

@@ -50,6 +50,28 @@ pub(super) struct QueryField {
     pub(super) about: &'static str,
 }
 
+/// What a request carries.
+#[derive(Clone, Copy)]
+pub(super) enum Asked {
+    /// Nothing.
+    Nothing,
+    /// JSON of this form.
+    Json(Described),
+    /// Values of this form, one a line.
+    Lines(Described),
+    /// A file.
+    Bytes,
+}
+
+impl Asked {
+    const fn json(described: Option<Described>) -> Self {
+        match described {
+            Some(described) => Self::Json(described),
+            None => Self::Nothing,
+        }
+    }
+}
+
 /// What a response is made of.
 #[derive(Clone, Copy)]
 pub(super) enum Content {
@@ -68,7 +90,7 @@ pub(super) struct Route {
     pub(super) access: Access,
     pub(super) summary: &'static str,
     pub(super) query: &'static [QueryField],
-    pub(super) asked: Option<Described>,
+    pub(super) asked: Asked,
     pub(super) answer: Content,
     pub(super) handler: Handler,
 }
@@ -91,6 +113,12 @@ macro_rules! route {
             ..route!(@ $($rest)*)
         }
     };
+    (@ [$($query:expr),*] lines $asked:expr => $($rest:tt)*) => {
+        Route { asked: Asked::Lines($asked), ..route!(@ [$($query),*] None => $($rest)*) }
+    };
+    (@ [$($query:expr),*] file => $($rest:tt)*) => {
+        Route { asked: Asked::Bytes, ..route!(@ [$($query),*] None => $($rest)*) }
+    };
     (@ [$($query:expr),*] $asked:expr => $answer:expr, $handler:path) => {
         Route {
             method: Method::GET,
@@ -98,13 +126,15 @@ macro_rules! route {
             access: Access::Public,
             summary: "",
             query: &[$($query),*],
-            asked: $asked,
+            asked: Asked::json($asked),
             answer: $answer,
             handler: |service, call| $handler(service, call).boxed(),
         }
     };
 }
 
+/// What is of a tenant, which has to be there.
+const BELOW_A_TENANT: &str = "/hq/v1/tenants/{tenant}/";
 const VIEWER: Access = Access::Users(Role::Viewer);
 const APPROVER: Access = Access::Users(Role::Approver);
 const OPERATOR: Access = Access::Users(Role::Operator);
@@ -192,7 +222,7 @@ pub(super) static ROUTES: &[Route] = &[
     route!(GET "/hq/v1/tenants/{tenant}/catalogues", VIEWER, "Catalogues of facts",
         [] None => Content::Json(of::<catalogues::Catalogues>), catalogues::list),
     route!(POST "/hq/v1/tenants/{tenant}/catalogues/{catalogue}/facts", OPERATOR, "Pushes facts, a JSON object a line, as one epoch",
-        [catalogues::REPLACE] Some(of::<crate::facts::Change>) => Content::Json(of::<crate::hq::catalogues::Pushed>), catalogues::push),
+        [catalogues::REPLACE, catalogues::CREATE] lines of::<crate::facts::Change> => Content::Json(of::<crate::hq::catalogues::Pushed>), catalogues::push),
     route!(GET "/hq/v1/tenants/{tenant}/packs", VIEWER, "Packs of answers, the newest first",
         [] None => Content::Json(of::<packs::Packs>), packs::list),
     route!(POST "/hq/v1/tenants/{tenant}/packs", OPERATOR, "Makes a pack of an exported file that is an artefact here",
@@ -216,7 +246,7 @@ pub(super) static ROUTES: &[Route] = &[
     route!(GET "/artefacts/{digest}", Access::NodesAndUsers, "A file by its SHA-256, in parts where `Range` asks for it",
         [] None => Content::Bytes, artefacts::read),
     route!(PUT "/artefacts/{digest}", OPERATOR, "Keeps a file; bytes of another SHA-256 are refused",
-        [] None => Content::Json(of::<artefacts::Kept>), artefacts::write),
+        [] file => Content::Json(of::<artefacts::Kept>), artefacts::write),
     route!(GET "/hq/v1/acts", VIEWER, "What people did at HQ, the newest first",
         [told::BEFORE, LIMIT] None => Content::Json(of::<people::Acts>), people::acts),
     route!(GET "/hq/v1/keys", VIEWER, "HQ's public keys, how far a change of the director's is, and which boxes do not follow yet",
@@ -269,7 +299,11 @@ async fn answered(
     let caller = admit(route.access, &service, &head).await?;
     let query = checked_query(head.uri.query().unwrap_or_default(), route.query)?;
     let params = params.iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
-    (route.handler)(service, Call { caller, params, query, headers: head.headers, body }).await
+    let call = Call { caller, params, query, headers: head.headers, body };
+    if route.path.starts_with(BELOW_A_TENANT) {
+        service.hq.registry().require(&call.tenant()?).await?;
+    }
+    (route.handler)(service, call).await
 }
 
 /// Who asks, if they may.
@@ -340,8 +374,13 @@ fn checked_query(text: &str, known: &[QueryField]) -> Result<Vec<(String, String
     Ok(fields)
 }
 
-async fn no_route(request: Request) -> Problem {
-    Problem::no_route(request.method().as_str(), &shown_path(&request))
+async fn no_route(request: Request) -> Response {
+    let problem = Problem::no_route(request.method().as_str(), &shown_path(&request));
+    // What people look at is answered as they read it.
+    match request.uri().path().starts_with("/fleet") {
+        true => pages::told(problem),
+        false => problem.into_response(),
+    }
 }
 
 async fn wrong_method(request: Request) -> Problem {

@@ -25,8 +25,12 @@ pub struct Push {
     tenant: Label,
     catalogue: Label,
     replaces: Option<Table>,
+    creates: bool,
     spool: Spool,
 }
+
+/// The catalogue that the first push makes, as everybody has one.
+const FIRST: &str = "main";
 
 /// What a push did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -42,10 +46,22 @@ pub struct Pushed {
 }
 
 impl Push {
-    /// Begins a push into a catalogue, which is made where it is missing. Where a table is replaced,
-    /// facts of it that do not come go.
-    pub fn new(tenant: Label, catalogue: Label, replaces: Option<Table>) -> Result<Self, HqError> {
-        Ok(Self { tenant, catalogue, replaces, spool: Spool::new(replaces)? })
+    /// Begins a push into a catalogue, which must be there; the one that is called `main` is made with
+    /// the first push. Where a table is replaced, facts of it that do not come go.
+    pub fn new(
+        hq: &Hq,
+        tenant: Label,
+        catalogue: Label,
+        replaces: Option<Table>,
+    ) -> Result<Self, HqError> {
+        let spool = Spool::new(&hq.config.data_dir, replaces)?;
+        Ok(Self { tenant, catalogue, replaces, creates: false, spool })
+    }
+
+    /// Makes the catalogue where it is missing.
+    #[must_use]
+    pub fn creating(self, creates: bool) -> Self {
+        Self { creates, ..self }
     }
 
     /// Takes the lines that follow: `{"table", "id", "fact"}`, `op` `put` (the default) or `delete`.
@@ -53,6 +69,16 @@ impl Push {
     pub fn update(&mut self, bytes: &[u8]) -> Result<(), HqError> {
         self.spool.update(bytes)
     }
+}
+
+/// A fact as the database has it.
+struct Known {
+    /// None where it was removed.
+    digest: Option<String>,
+    /// When it last changed.
+    epoch: i64,
+    /// The push that last named it.
+    pushed: String,
 }
 
 /// The facts of one catalogue while a push goes in.
@@ -68,10 +94,10 @@ struct Into<'a> {
 impl Hq {
     /// Makes a push count, as one epoch, and tells the stores.
     pub async fn push(&self, actor: &Actor, push: Push) -> Result<Pushed, HqError> {
-        let Push { tenant, catalogue, replaces, spool } = push;
+        let Push { tenant, catalogue, replaces, creates, spool } = push;
         let mut lines = spool.finish()?;
         let _publishing = self.publishing.lock().await;
-        let mut into = self.begin_push(&tenant, &catalogue).await?;
+        let mut into = self.begin_push(&tenant, &catalogue, creates).await?;
         into.all(&mut lines).await?;
         if let Some(table) = replaces {
             into.remove_others(table).await?;
@@ -92,9 +118,15 @@ impl Hq {
         &self,
         tenant: &'a Label,
         catalogue: &'a Label,
+        creates: bool,
     ) -> Result<Into<'a>, HqError> {
         let mut change = self.database.begin().await?;
         require_tenant(&mut change, tenant).await?;
+        let known = self.catalogue_names(tenant).await?;
+        if !creates && catalogue.as_str() != FIRST && !known.contains(&catalogue.to_string()) {
+            let name = catalogue.to_string();
+            return Err(HqError::NoCatalogue { name, known: known.join(", ") });
+        }
         let making = || HqError::database("beginning an epoch of facts");
         require_room(&mut change, tenant, catalogue).await?;
         let insert = "INSERT INTO catalogues (tenant, name) VALUES ($1, $2) ON CONFLICT DO NOTHING";
@@ -154,15 +186,12 @@ impl Into<'_> {
     async fn one(&mut self, spooled: &Spooled) -> Result<(), HqError> {
         let known = self.known(spooled).await?;
         let digest = spooled.digest().map(|digest| digest.to_string());
-        match (&known, &digest) {
-            (None, None) | (Some(None), None) => {
-                self.done.unchanged += 1;
-                return Ok(());
-            }
-            (Some(known), digest) if known == digest => self.done.unchanged += 1,
-            (_, Some(_)) => self.done.changed += 1,
-            (_, None) => self.done.removed += 1,
+        let was = known.as_ref().and_then(|known| known.digest.clone());
+        if was.is_none() && digest.is_none() {
+            self.done.unchanged += 1;
+            return Ok(());
         }
+        self.count(known.as_ref(), digest.as_deref());
         let insert = "INSERT INTO facts (tenant, catalogue, kind, id, epoch, pushed, digest, fact)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
              ON CONFLICT (tenant, catalogue, kind, id) DO UPDATE SET pushed = excluded.pushed,
@@ -184,11 +213,34 @@ impl Into<'_> {
         Ok(())
     }
 
-    /// The digest of a fact that is there, or was: none within where it was removed.
-    async fn known(&mut self, spooled: &Spooled) -> Result<Option<Option<String>>, HqError> {
-        let select = "SELECT digest FROM facts
+    /// Counts a fact by what the push makes of it; one that it names again, by the last word.
+    fn count(&mut self, known: Option<&Known>, digest: Option<&str>) {
+        let same = known.is_some_and(|known| known.digest.as_deref() == digest);
+        let again = known.filter(|known| known.pushed == self.push);
+        let done = &mut self.done;
+        if let Some(again) = again {
+            let before = match (again.epoch == self.epoch, &again.digest) {
+                (false, _) => &mut done.unchanged,
+                (true, Some(_)) => &mut done.changed,
+                (true, None) => &mut done.removed,
+            };
+            if same {
+                return;
+            }
+            *before -= 1;
+        }
+        match (same, digest) {
+            (true, _) => done.unchanged += 1,
+            (false, Some(_)) => done.changed += 1,
+            (false, None) => done.removed += 1,
+        }
+    }
+
+    /// A fact that is there, or was.
+    async fn known(&mut self, spooled: &Spooled) -> Result<Option<Known>, HqError> {
+        let select = "SELECT digest, epoch, pushed FROM facts
              WHERE tenant = $1 AND catalogue = $2 AND kind = $3 AND id = $4";
-        let row: Option<(Option<String>,)> = sqlx::query_as(select)
+        let row: Option<(Option<String>, i64, String)> = sqlx::query_as(select)
             .bind(self.tenant.as_str())
             .bind(self.catalogue.as_str())
             .bind(spooled.table.as_str())
@@ -196,7 +248,7 @@ impl Into<'_> {
             .fetch_optional(&mut *self.change)
             .await
             .map_err(HqError::database("reading a fact"))?;
-        Ok(row.map(|(digest,)| digest))
+        Ok(row.map(|(digest, epoch, pushed)| Known { digest, epoch, pushed }))
     }
 
     /// Removes what the push did not name.

@@ -1,6 +1,7 @@
 //! A push on its way in: its lines, checked, in a file of its own until all of them are there.
 
 use std::io::{BufRead as _, BufReader, BufWriter, Seek as _, Write as _};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,8 @@ use crate::protocol::limits::{MAX_FACT_BYTES, MAX_ID_BYTES};
 const MAX_LINE_BYTES: usize = 128 * 1024;
 /// Lines of one push.
 const MAX_LINES: u64 = 5_000_000;
+/// Bytes of a push while it waits for its end.
+const MAX_SPOOLED_BYTES: u64 = 8 << 30;
 
 /// One change, as it is kept: without a fact, it is to go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +36,8 @@ impl Spooled {
 #[derive(Debug)]
 pub(super) struct Spool {
     file: BufWriter<std::fs::File>,
+    bytes: u64,
+    most: u64,
     /// The beginning of a line whose end has not come yet.
     open: Vec<u8>,
     line: u64,
@@ -40,10 +45,12 @@ pub(super) struct Spool {
 }
 
 impl Spool {
-    /// A new one; only lines of one table are taken where one is named.
-    pub(super) fn new(only: Option<Table>) -> Result<Self, HqError> {
-        let file = tempfile::tempfile().map_err(writing)?;
-        Ok(Self { file: BufWriter::new(file), open: Vec::new(), line: 0, only })
+    /// A new one, as a file without a name in HQ's own folder: the system's for what is temporary may be
+    /// in memory. Only lines of one table are taken where one is named.
+    pub(super) fn new(folder: &Path, only: Option<Table>) -> Result<Self, HqError> {
+        let file = tempfile::tempfile_in(folder);
+        let file = BufWriter::new(file.map_err(HqError::file("keeping a push in", folder))?);
+        Ok(Self { file, bytes: 0, most: MAX_SPOOLED_BYTES, open: Vec::new(), line: 0, only })
     }
 
     /// Takes the bytes that follow.
@@ -56,6 +63,7 @@ impl Spool {
         }
         self.open.extend_from_slice(bytes);
         if self.open.len() > MAX_LINE_BYTES {
+            self.line += 1;
             return Err(self.wrong(format!("it is longer than {MAX_LINE_BYTES} bytes")));
         }
         Ok(())
@@ -70,9 +78,17 @@ impl Spool {
         if self.line > MAX_LINES {
             return Err(self.wrong(format!("a push has at most {MAX_LINES} lines")));
         }
+        if line.len() > MAX_LINE_BYTES {
+            return Err(self.wrong(format!("it is longer than {MAX_LINE_BYTES} bytes")));
+        }
         let spooled = self.checked(&line)?;
-        serde_json::to_writer(&mut self.file, &spooled).map_err(|error| writing(error.into()))?;
-        self.file.write_all(b"\n").map_err(writing)
+        let mut kept = serde_json::to_vec(&spooled).map_err(|error| writing(error.into()))?;
+        kept.push(b'\n');
+        self.bytes += kept.len() as u64;
+        if self.bytes > self.most {
+            return Err(self.wrong(format!("a push has at most {} bytes", self.most)));
+        }
+        self.file.write_all(&kept).map_err(writing)
     }
 
     fn checked(&self, line: &[u8]) -> Result<Spooled, HqError> {
@@ -138,7 +154,7 @@ impl Lines {
 }
 
 fn writing(source: std::io::Error) -> HqError {
-    HqError::File { act: "keeping a push in", path: std::env::temp_dir(), source }
+    HqError::File { act: "keeping a push in", path: "HQ's folder".into(), source }
 }
 
 #[cfg(test)]
@@ -147,9 +163,13 @@ mod tests {
 
     const COFFEE: &str = r#"{"table":"prices","id":"1","fact":{"currency":"USD","amount":3.0}}"#;
 
+    fn spool(only: Option<Table>) -> Spool {
+        Spool::new(tempfile::tempdir().unwrap().path(), only).unwrap()
+    }
+
     #[test]
     fn lines_are_kept_in_the_form_that_stores_hash() {
-        let mut spool = Spool::new(None).unwrap();
+        let mut spool = spool(None);
         let text = format!("{COFFEE}\n\n{{\"op\":\"delete\",\"table\":\"stock\",\"id\":\"2\"}}");
         text.as_bytes().chunks(7).for_each(|piece| spool.update(piece).unwrap());
         let lines = spool.finish().unwrap().some(9).unwrap();
@@ -167,12 +187,27 @@ mod tests {
             (r#"{"table":"stock","id":"1","fact":{"band":"low"}}"#, "not the one that is replaced"),
             (r#"{"table":"prices","id":"1","fact":{"amount":1,"currency":"USD","x":1}}"#, "`x`"),
         ] {
-            let mut spool = Spool::new(Some(Table::Prices)).unwrap();
+            let mut spool = spool(Some(Table::Prices));
             let error = spool.update(format!("{COFFEE}\n{line}\n").as_bytes()).unwrap_err();
             let error = error.to_string();
             assert!(error.starts_with("line 2") && error.contains(says), "{error}");
         }
-        let mut spool = Spool::new(None).unwrap();
-        assert!(spool.update(&[b'x'; MAX_LINE_BYTES + 1]).is_err(), "no line may be endless");
+        // No line may be endless, whether its end has come or not, and lines are counted from 1.
+        for end in ["", "\n"] {
+            let mut spool = spool(None);
+            let long = "x".repeat(MAX_LINE_BYTES + 1) + end;
+            let error = spool.update(long.as_bytes()).unwrap_err().to_string();
+            assert!(error.starts_with("line 1: it is longer than"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_push_is_bounded_and_lies_in_hqs_own_folder() {
+        let mut small = Spool { most: 100, ..spool(None) };
+        small.update(format!("{COFFEE}\n").as_bytes()).unwrap();
+        let error = small.update(format!("{COFFEE}\n").as_bytes()).unwrap_err().to_string();
+        assert_eq!(error, "line 2: a push has at most 100 bytes");
+        let error = Spool::new(Path::new("/nowhere"), None).unwrap_err().to_string();
+        assert!(error.contains("/nowhere"), "{error}");
     }
 }

@@ -17,7 +17,7 @@ use super::error::HqError;
 use super::figures::Tally;
 use super::service::Hq;
 use crate::protocol::{
-    Envelope, Message, NodeTopic, Place, ProtocolError, Source, Topic, UnixMillis,
+    Document, Envelope, Message, NodeTopic, Place, ProtocolError, Source, Topic, UnixMillis,
 };
 pub(super) use batch::Batch;
 pub(in crate::hq) use rates::Rates;
@@ -116,6 +116,13 @@ impl Hq {
         Tally::add(&self.tally.strange, strange);
         Tally::add(&self.tally.too_many, heard - known.len());
         Tally::add(&self.tally.answers, answers.len());
+        let of_keys =
+            |(_, heard): &(&Incoming, &Heard)| heard.topic == NodeTopic::Reported(Document::Keys);
+        if known.iter().any(of_keys)
+            && let Err(error) = self.finish_rotation().await
+        {
+            tracing::error!(%error, "the old key could not be forgotten");
+        }
         if !known.is_empty() {
             self.changed();
         }

@@ -93,7 +93,7 @@ async fn a_head_of_facts_is_said_again_to_a_broker_that_may_have_lost_it() {
     let (near, mut far) = pair(64);
     let line = line(vec![near]).await;
     let tenant = crate::hq::tests::place().tenant;
-    let mut push = Push::new(tenant, "main".parse().unwrap(), None).unwrap();
+    let mut push = Push::new(&line.house, tenant, "main".parse().unwrap(), None).unwrap();
     let fact = br#"{"table":"prices","id":"a","fact":{"amount":1,"currency":"USD"}}"#;
     push.update(fact).unwrap();
     line.house.push(&crate::hq::Actor::local(), push).await.unwrap();

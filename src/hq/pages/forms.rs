@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use minijinja::context;
 
 use super::deployments;
-use super::routes::{framed, looking, parsed, to};
+use super::routes::{framed, looking, parsed, to, told};
 use crate::hq::acts::Actor;
 use crate::hq::api::Service;
 use crate::hq::deployments::{Asked, Reach};
@@ -100,6 +100,7 @@ async fn acted(
     };
     let doing = async {
         let tenant = parsed::<Label>(tenant)?;
+        service.hq.registry().require(&tenant).await?;
         let body = read_body(&head.headers, body, FORM).await?;
         let fields: Fields = form_urlencoded::parse(&body).into_owned().collect();
         let own =
@@ -112,10 +113,10 @@ async fn acted(
     };
     match doing.await {
         Ok((tenant, None)) => to(&format!("/fleet/{tenant}/deployments")),
-        Ok((tenant, Some(problem))) => hindered(service, &head.headers, &actor, &tenant, problem)
-            .await
-            .unwrap_or_else(IntoResponse::into_response),
-        Err(problem) => problem.into_response(),
+        Ok((tenant, Some(problem))) => {
+            hindered(service, &head.headers, &actor, &tenant, problem).await.unwrap_or_else(told)
+        }
+        Err(problem) => told(problem),
     }
 }
 

@@ -20,5 +20,5 @@ mod session;
 mod steps;
 mod store;
 
-pub(super) use routes::router;
+pub(super) use routes::{router, told};
 pub(super) use session::Sessions;

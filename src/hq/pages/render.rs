@@ -17,7 +17,7 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
 /// Steps that one page may take; a template of ours takes a small part of it.
 const FUEL: u64 = 5_000_000;
 
-const TEMPLATES: [(&str, &str); 9] = [
+const TEMPLATES: [(&str, &str); 10] = [
     ("frame.html", include_str!("templates/frame.html")),
     ("login.html", include_str!("templates/login.html")),
     ("fleet.html", include_str!("templates/fleet.html")),
@@ -26,6 +26,7 @@ const TEMPLATES: [(&str, &str); 9] = [
     ("deployment.html", include_str!("templates/deployment.html")),
     ("parts.html", include_str!("templates/parts.html")),
     ("recalls.html", include_str!("templates/recalls.html")),
+    ("problem.html", include_str!("templates/problem.html")),
     ("audit.html", include_str!("templates/audit.html")),
 ];
 

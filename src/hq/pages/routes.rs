@@ -5,8 +5,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
-use axum::http::header::{LOCATION, SET_COOKIE};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::header::{HOST, LOCATION, ORIGIN, SET_COOKIE};
+use axum::http::request::Parts;
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderName, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use minijinja::{Value, context};
@@ -18,7 +20,7 @@ use crate::hq::api::Service;
 use crate::hq::line::Standing;
 use crate::hq::service::Hq;
 use crate::hq::users::Role;
-use crate::http::{BodyLimits, Problem, read_body};
+use crate::http::{BodyLimits, Kind, Problem, read_body};
 use crate::protocol::{Label, StoreName};
 
 /// Acts that are shown.
@@ -61,7 +63,7 @@ pub(super) async fn looking(service: &Service, headers: &HeaderMap) -> Result<Ac
     match service.sessions.actor(&service.hq, headers).await {
         Ok(Some(actor)) => Ok(actor),
         Ok(None) => Err(to("/login")),
-        Err(error) => Err(Problem::from(error).into_response()),
+        Err(error) => Err(told(error.into())),
     }
 }
 
@@ -112,15 +114,30 @@ async fn of_tenant(
 ) -> Response {
     shown(service, headers, async |actor| {
         let tenant = parsed::<Label>(tenant)?;
+        service.hq.registry().require(&tenant).await?;
         let values = values(&service.hq, &tenant).await?;
         framed(service, headers, actor, template, &tenant, values).await
     })
     .await
 }
 
-/// What a handler made, or its problem.
+/// What a handler made, or its problem as a page.
 pub(super) fn answer(made: Result<Response, Problem>) -> Response {
-    made.unwrap_or_else(IntoResponse::into_response)
+    made.unwrap_or_else(told)
+}
+
+/// A problem as people read it.
+pub(in crate::hq) fn told(problem: Problem) -> Response {
+    let status = problem.status();
+    let missing = status == StatusCode::NOT_FOUND;
+    let values = context! { missing, status => status.as_u16(), said => problem.body().message };
+    match page("problem.html", values) {
+        Ok(mut page) => {
+            *page.status_mut() = status;
+            page
+        }
+        Err(_) => problem.into_response(),
+    }
 }
 
 async fn first(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
@@ -129,7 +146,7 @@ async fn first(State(service): State<Arc<Service>>, headers: HeaderMap) -> Respo
     }
     match service.hq.registry().tenants().await {
         Ok(tenants) => to(&tenants.first().map_or("/login".to_owned(), |t| format!("/fleet/{t}"))),
-        Err(error) => Problem::from(error).into_response(),
+        Err(error) => told(error.into()),
     }
 }
 
@@ -143,10 +160,15 @@ async fn login(State(service): State<Arc<Service>>, request: Request) -> Respons
 
 async fn logged_in(service: &Service, request: Request) -> Result<Response, Problem> {
     let (head, body): (_, Body) = request.into_parts();
+    if came_from_elsewhere(&head) {
+        let said = "this form is of another site; come in on HQ's own page";
+        return Err(Problem::new(StatusCode::FORBIDDEN, Kind::PermissionError, said));
+    }
     let form = read_body(&head.headers, body, FORM).await?;
     let token = form_urlencoded::parse(&form).find(|(name, _)| name == "token");
     let token = token.map(|(_, text)| text.trim().to_owned()).unwrap_or_default();
-    let cookie = service.sessions.begin(&service.hq, &token, service.secure).await?;
+    let cookie =
+        service.sessions.begin(&service.hq, &token, by_tls(service, &head.headers)).await?;
     let Some(cookie) = cookie else {
         let mut response = page("login.html", context! { wrong => true })?;
         *response.status_mut() = StatusCode::FORBIDDEN;
@@ -155,8 +177,33 @@ async fn logged_in(service: &Service, request: Request) -> Result<Response, Prob
     Ok(([(SET_COOKIE, cookie)], to("/")).into_response())
 }
 
+/// Whether another site's page sends a form, so that somebody would come in as whom that site chose.
+/// Browsers say where a form is from; what says nothing is no browser.
+fn came_from_elsewhere(head: &Parts) -> bool {
+    let header =
+        |name: HeaderName| head.headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    if let Some(site) = header(HeaderName::from_static("sec-fetch-site")) {
+        return !["same-origin", "none"].contains(&site);
+    }
+    let Some(origin) = header(ORIGIN) else { return false };
+    let ours = head.uri.authority().map(Authority::as_str).or_else(|| header(HOST));
+    let theirs = origin.split_once("://").map(|(_, authority)| authority);
+    !theirs.zip(ours).is_some_and(|(theirs, ours)| theirs.eq_ignore_ascii_case(ours))
+}
+
+/// Whether the browser has HQ's pages over TLS, HQ's own or that of something before it: then its cookie
+/// crosses the network in no other way.
+fn by_tls(service: &Service, headers: &HeaderMap) -> bool {
+    let says = |name: HeaderName, beginning: &str| {
+        headers.get(name).is_some_and(|value| value.as_bytes().starts_with(beginning.as_bytes()))
+    };
+    service.secure
+        || says(ORIGIN, "https://")
+        || says(HeaderName::from_static("x-forwarded-proto"), "https")
+}
+
 async fn logout(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
-    let cookie = service.sessions.end(&headers, service.secure);
+    let cookie = service.sessions.end(&headers, by_tls(&service, &headers));
     ([(SET_COOKIE, cookie)], to("/login")).into_response()
 }
 

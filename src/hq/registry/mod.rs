@@ -137,6 +137,12 @@ impl<'a> Registry<'a> {
         self.end(change).await
     }
 
+    /// That there is such a tenant.
+    pub(in crate::hq) async fn require(&self, tenant: &Label) -> Result<(), HqError> {
+        let mut reading = self.0.database.read().await?;
+        require_tenant(&mut reading, tenant).await
+    }
+
     /// Makes a box of a store that is there; nothing where the box is there already.
     pub async fn add_node(self, actor: &Actor, place: &Place) -> Result<(), HqError> {
         let mut change = self.0.database.begin().await?;

@@ -308,7 +308,7 @@ async fn pages_are_for_whoever_came_in_and_escape_what_stores_say() {
     door.ask(&admin, Method::POST, "/hq/v1/tenants/acme/desired", Some(wanted)).await;
     let line = "{\"table\":\"prices\",\"id\":\"1\",\"fact\":{\"amount\":1,\"currency\":\"USD\"}}";
     let main = "main".parse().unwrap();
-    let mut push = crate::hq::catalogues::Push::new(place().tenant, main, None).unwrap();
+    let mut push = crate::hq::catalogues::Push::new(&door.hq, place().tenant, main, None).unwrap();
     push.update(line.as_bytes()).unwrap();
     let recall = json!({ "table": "recalls", "id": "r1", "fact": {
         "skus": ["1"], "reasons": { "en": title }, "since": "2026-01-01T00:00:00Z",
@@ -359,10 +359,101 @@ async fn pages_are_for_whoever_came_in_and_escape_what_stores_say() {
     let (_, _, page) = get("/fleet/acme/recalls", cookie).await;
     assert!(page.contains("0 of 1 boxes") && page.contains("Silent on r1"), "{page}");
     assert!(page.contains("box-a"), "{page}");
-    // A revoked user has no session any more.
+    // A revoked user has no session any more; the last admin stays.
     let users = door.hq.users().await.unwrap();
-    door.hq.revoke_user(&Actor::local(), &users[0].id).await.unwrap();
+    let path = format!("/hq/v1/users/{}", users[0].id);
+    let (status, answer) = door.ask(&admin, Method::DELETE, &path, None).await;
+    assert_eq!((status.as_u16(), &answer["error"]["code"]), (409, &json!("last_admin")));
+    assert_eq!(get("/fleet/acme", cookie).await.0, StatusCode::OK);
+    door.user(Role::Admin).await;
+    let (status, _) = door.ask(&admin, Method::DELETE, &path, None).await;
+    assert_eq!(status, StatusCode::OK);
     assert_eq!(get("/fleet/acme", cookie).await.0, StatusCode::SEE_OTHER);
+    door.close().await;
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_told_to_people_as_a_page_and_to_programs_as_json() {
+    let door = Door::open().await;
+    let admin = door.user(Role::Admin).await;
+    let login = |headers: &[(&'static str, String)]| {
+        let mut request = door.client.post(format!("{}/login", door.url));
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        request.body(format!("token={admin}")).send()
+    };
+    let cookie = login(&[]).await.unwrap().headers()["set-cookie"].to_str().unwrap().to_owned();
+    assert!(!cookie.contains("Secure"), "{cookie}");
+    let cookie = cookie.split(';').next().unwrap();
+    for path in [
+        "/fleet/other",
+        "/fleet/other/deployments",
+        "/fleet/acme/stores/nope",
+        "/fleet/acme/deployments/1",
+        "/fleet/acme/nothing",
+        "/fleet/No Tenant",
+    ] {
+        let asked = door.client.get(format!("{}{path}", door.url)).header("cookie", cookie);
+        let answer = asked.send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
+        let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
+        assert!(kind.starts_with("text/html"), "{path}: {kind}");
+        assert!(answer.headers().contains_key("content-security-policy"), "{path}");
+        assert!(answer.text().await.unwrap().contains("This page is not here"), "{path}");
+    }
+    for path in ["stores", "catalogues", "events", "audit-proofs", "deployments"] {
+        let path = format!("/hq/v1/tenants/other/{path}");
+        let (status, answer) = door.ask(&admin, Method::GET, &path, None).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(answer["error"]["message"], "there is no tenant `other`");
+    }
+    let own = door.url.clone();
+    let host = own.trim_start_matches("http://").to_owned();
+    for (headers, comes_in) in [
+        (vec![("origin", own.clone())], true),
+        (vec![("sec-fetch-site", "same-origin".to_owned())], true),
+        (vec![("origin", "https://evil.example".to_owned())], false),
+        (vec![("origin", "null".to_owned())], false),
+        (vec![("origin", own), ("sec-fetch-site", "cross-site".to_owned())], false),
+    ] {
+        let answer = login(&headers).await.unwrap();
+        let expected = if comes_in { StatusCode::SEE_OTHER } else { StatusCode::FORBIDDEN };
+        assert_eq!(answer.status(), expected, "{headers:?}");
+        assert_eq!(answer.headers().contains_key("set-cookie"), comes_in, "{headers:?}");
+    }
+    // Where something before HQ ends TLS, the cookie is for TLS alone.
+    let answer = login(&[("origin", format!("https://{host}"))]).await.unwrap();
+    assert!(answer.headers()["set-cookie"].to_str().unwrap().contains("; Secure"));
+    door.close().await;
+}
+
+#[tokio::test]
+async fn a_catalogue_whose_name_is_mistyped_is_not_made() {
+    let door = Door::open().await;
+    let token = door.user(Role::Operator).await;
+    let push = async |catalogue: &str, query: &str, body: &str| {
+        let url = format!("{}/hq/v1/tenants/acme/catalogues/{catalogue}/facts{query}", door.url);
+        let request = door.client.post(url).bearer_auth(&token);
+        let request = request.header("content-type", "application/x-ndjson");
+        let answer = request.body(body.to_owned()).send().await.unwrap();
+        let status = answer.status().as_u16();
+        (status, serde_json::from_str::<serde_json::Value>(&answer.text().await.unwrap()).unwrap())
+    };
+    let line = super::facts::price("1", 1);
+    assert_eq!(push("main", "", &line).await.0, 200, "the first one is everybody's");
+    for body in ["", &line] {
+        let (status, answer) = push("mian", "", body).await;
+        assert_eq!((status, &answer["error"]["param"]), (404, &json!("catalogue")));
+        let said = answer["error"]["message"].as_str().unwrap();
+        assert!(said.contains("there is no catalogue `mian`; there are: main"), "{said}");
+    }
+    assert_eq!(push("produce", "?create=true", &line).await.0, 200);
+    assert_eq!(push("produce", "", &line).await.0, 200);
+    assert_eq!(push("other", "?create=perhaps", &line).await.0, 400);
+    let (_, answer) = door.ask(&token, Method::GET, "/hq/v1/tenants/acme/catalogues", None).await;
+    let names = answer["data"].as_array().unwrap().iter().map(|row| row["name"].clone());
+    assert_eq!(names.collect::<Vec<_>>(), ["main", "produce"]);
     door.close().await;
 }
 

@@ -15,7 +15,7 @@ pub(super) fn price(id: &str, amount: u32) -> String {
 
 pub(super) async fn push(house: &House, replaces: Option<Table>, lines: &[String]) -> Pushed {
     let main = "main".parse().unwrap();
-    let mut push = Push::new(place().tenant, main, replaces).unwrap();
+    let mut push = Push::new(&house.hq, place().tenant, main, replaces).unwrap();
     push.update(lines.concat().as_bytes()).unwrap();
     house.hq.push(&Actor::local(), push).await.unwrap()
 }
@@ -177,7 +177,9 @@ async fn a_catalogue_that_no_snapshot_would_name_is_refused_with_the_limit() {
     let house = House::new().await;
     let line = [price("a", 1)];
     let into = async |catalogue: String| {
-        let mut push = Push::new(place().tenant, catalogue.parse().unwrap(), None).unwrap();
+        let catalogue = catalogue.parse().unwrap();
+        let push = Push::new(&house.hq, place().tenant, catalogue, None).unwrap();
+        let mut push = push.creating(true);
         push.update(line.concat().as_bytes()).unwrap();
         house.hq.push(&Actor::local(), push).await
     };
@@ -217,4 +219,20 @@ async fn files_of_epochs_that_are_long_over_leave_the_disk_and_those_of_the_last
     behind.follow(&house).await;
     assert_eq!(behind.ways.last(), Some(&Way::Delta));
     Follower::default().follow(&house).await;
+}
+
+#[tokio::test]
+async fn a_fact_that_a_push_names_twice_counts_once_by_the_last_word() {
+    let house = House::new().await;
+    let gone = |id: &str| format!("{{\"op\":\"delete\",\"table\":\"prices\",\"id\":\"{id}\"}}\n");
+    for (lines, counts) in [
+        (vec![price("a", 1), price("a", 2)], (1, 0, 0)),
+        (vec![price("a", 2), price("a", 3)], (1, 0, 0)),
+        (vec![price("a", 3), price("a", 3)], (0, 0, 1)),
+        (vec![price("a", 4), gone("a")], (0, 1, 0)),
+        (vec![gone("a"), price("b", 1)], (1, 0, 1)),
+    ] {
+        let done = push(&house, None, &lines).await;
+        assert_eq!((done.changed, done.removed, done.unchanged), counts, "{lines:?}");
+    }
 }

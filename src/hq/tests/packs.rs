@@ -195,7 +195,7 @@ fn recall(id: &str, skus: &str) -> String {
 
 async fn push(house: &House, lines: &str) {
     let main = "main".parse().unwrap();
-    let mut push = Push::new(place().tenant, main, None).unwrap();
+    let mut push = Push::new(&house.hq, place().tenant, main, None).unwrap();
     push.update(lines.as_bytes()).unwrap();
     house.hq.push(&Actor::local(), push).await.unwrap();
 }

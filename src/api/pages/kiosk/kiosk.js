@@ -223,13 +223,13 @@ async function paired() {
 }
 
 async function begin() {
-  fromAddress();
   document.addEventListener("words", languages);
   document.addEventListener("comfort", () => {
     one("#voice").setAttribute("aria-pressed", String(comfort().voice));
     if (!comfort().voice) voice.stop();
   });
   new Keyboard(one("#keyboard"), text, one("#keys"));
+  fromAddress();
   await speak(preferred(comfort().language));
   fill(document);
   sheets.prepare();
