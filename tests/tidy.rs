@@ -12,7 +12,7 @@ const LEAVES: [&str; 2] = ["telemetry", "units"];
 const NO_ROOMS: [&str; 3] = ["lib", "main", "testing"];
 
 /// What a room may use besides the leaves. A new edge is a commit of its own with its reason.
-const MAY_USE: [(&str, &[&str]); 20] = [
+const MAY_USE: [(&str, &[&str]); 19] = [
     ("units", &[]),
     ("telemetry", &["engine"]),
     ("engine", &[]),
@@ -27,16 +27,21 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     ("hq", &["facts", "http", "protocol", "state", "sync"]),
     ("privacy", &[]),
     ("shoppers", &["privacy"]),
+    ("desk", &["privacy", "shoppers"]),
     ("audit", &["shoppers"]),
     ("skills", &["cache", "engine", "facts", "privacy", "shoppers"]),
-    ("api", &["cache", "engine", "facts", "http", "privacy", "shoppers", "skills"]),
-    ("config", &["api", "cache", "engine", "facts", "http", "protocol", "skills", "state", "sync"]),
+    ("api", &["cache", "desk", "engine", "facts", "http", "privacy", "shoppers", "skills"]),
+    (
+        "config",
+        &["api", "cache", "desk", "engine", "facts", "http", "protocol", "skills", "state", "sync"],
+    ),
     (
         "app",
         &[
             "api",
             "cache",
             "config",
+            "desk",
             "engine",
             "facts",
             "hq",

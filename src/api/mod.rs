@@ -17,6 +17,7 @@
 // A room's paths are the same wherever they are written.
 extern crate self as api;
 use endcap_cache as cache;
+use endcap_desk as desk;
 use endcap_engine as engine;
 use endcap_facts as facts;
 use endcap_http as http;

@@ -2,6 +2,7 @@
 
 mod arrays;
 mod conversations;
+mod desk;
 mod devices;
 mod facts;
 
@@ -131,7 +132,7 @@ pub(super) fn of<T: schemars::JsonSchema>(generator: &mut SchemaGenerator) -> Sc
 
 /// Every route there is.
 pub fn all() -> impl Iterator<Item = &'static Route> {
-    let people = conversations::ROUTES.iter().chain(devices::ROUTES);
+    let people = conversations::ROUTES.iter().chain(devices::ROUTES).chain(desk::ROUTES);
     ROUTES.iter().chain(facts::ROUTES).chain(arrays::ROUTES).chain(people).chain(pages::ROUTES)
 }
 

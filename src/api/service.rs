@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::cache::{Cache, Maker};
+use crate::desk::Desk;
 use crate::engine::{EngineError, Model, Network, Sampling, TokenId, Tokenizer};
 use crate::facts::Facts;
 use crate::facts::search::Search;
@@ -15,7 +16,7 @@ use crate::http::{BodyLimits, Health, Pairing, Problem, Tokens};
 use crate::shoppers::Shoppers;
 use crate::skills::chat::ChatTemplate;
 use crate::skills::clerk::{Clerk, ClerkParts};
-use crate::skills::concierge::{Auditor, Concierge, ConciergeParts, Desk, House, Orders};
+use crate::skills::concierge::{self, Auditor, Concierge, ConciergeParts, House, Orders};
 use crate::skills::guard::Terms;
 use crate::skills::heads::Head;
 use crate::skills::live::Live;
@@ -267,6 +268,8 @@ pub struct ServiceParts {
     pub acts: Arc<dyn Acts>,
     /// Whoever takes part in conversations.
     pub conversations: Conversations,
+    /// Where associates answer shoppers; none where nobody is called.
+    pub desk: Option<Desk>,
 }
 
 /// What conversations need besides facts and models.
@@ -278,7 +281,7 @@ pub struct Conversations {
     /// The retailer's order system, where there is one.
     pub orders: Option<Arc<dyn Orders>>,
     /// Whoever calls an associate, where somebody does.
-    pub desk: Option<Arc<dyn Desk>>,
+    pub desk: Option<Arc<dyn concierge::Desk>>,
     /// Whoever keeps records of answers, where somebody does.
     pub auditor: Option<Arc<dyn Auditor>>,
 }
@@ -296,6 +299,7 @@ pub struct Service {
     pub(super) facts: Facts,
     pub(super) clerk: Arc<Clerk>,
     pub(super) concierge: Concierge,
+    pub(super) desk: Option<Desk>,
     pub(super) limits: Limits,
     pub(super) body: BodyLimits,
     pub(super) request_timeout: Duration,
@@ -343,6 +347,7 @@ impl Service {
             facts: parts.facts,
             clerk,
             concierge: Concierge::new(concierge),
+            desk: parts.desk,
             skills: parts.skills,
             blocked: Blocked::default(),
             pictures: Arc::new(Semaphore::new(permits(parts.limits.max_picture_pixels as u64))),

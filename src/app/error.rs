@@ -1,6 +1,7 @@
 //! Why a server does not start.
 
 use crate::api::shelf::{AliasFault, ShelfError};
+use crate::desk::DeskError;
 use crate::facts::FactsError;
 use crate::facts::search::SearchError;
 use crate::hq::HqError;
@@ -43,6 +44,9 @@ pub enum AppError {
     /// Shoppers' conversations cannot be kept.
     #[error("opening the shoppers' conversations")]
     Shoppers(#[from] ShoppersError),
+    /// The desk cannot be opened.
+    #[error("opening the desk")]
+    Desk(#[from] DeskError),
     /// The order system's token cannot be read.
     #[error("reading {}, the token of the order system", path.display())]
     ConnectorToken {

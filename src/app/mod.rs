@@ -17,6 +17,7 @@
 mod bundles;
 mod connector;
 mod conversations;
+mod desk;
 mod error;
 mod headquarters;
 mod line;
@@ -101,20 +102,23 @@ pub async fn run(
     beside.spawn(recalls::follow(facts.clone(), Arc::<PackageShelf>::clone(&shelf)));
     beside.spawn(cache.clone().follow_facts());
     let tokens = Arc::new(tokens);
+    let pairing = Arc::new(Pairing::new(Arc::clone(&tokens)));
     let skills = Live::from(config.skills.clone());
-    let (pairing, acts) = Pairing::new(Arc::clone(&tokens));
-    let pairing = Arc::new(pairing);
     let looked_at = line::LookedAt {
         metrics: Arc::clone(&metrics),
         facts: facts.clone(),
         cache: cache.clone(),
         shelf: Arc::<PackageShelf>::clone(&shelf),
         warned,
-        devices: line::Devices { pairing: Arc::clone(&pairing), tokens: Arc::clone(&tokens), acts },
+        tokens: Arc::clone(&tokens),
+        pairing: Arc::clone(&pairing),
         in_force: InForce { skills: skills.clone(), cache: cache.clone(), levels },
     };
     let line = Line::start(&config, looked_at).await;
-    let conversations = conversations::open(&config).await?;
+    let mut conversations = conversations::open(&config).await?;
+    let desk = desk::open(&config, conversations.shoppers.clone()).await?;
+    conversations.desk = Some(desk::caller(&desk));
+    beside.spawn(desk.clone().run());
     beside.spawn(conversations::sweep(conversations.shoppers.clone()));
     let shoppers = conversations.shoppers.clone();
     let service = Service::new(ServiceParts {
@@ -134,6 +138,7 @@ pub async fn run(
         settings: line.settings(),
         acts: line.acts(),
         conversations,
+        desk: Some(desk),
     });
     let idle = only_these(Arc::clone(&shelf));
     beside.spawn(cache.clone().work_at_night(service.maker(), idle));

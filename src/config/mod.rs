@@ -15,6 +15,7 @@
 
 mod concierge;
 mod connector;
+mod desk;
 mod facts;
 mod fault;
 mod kinds;

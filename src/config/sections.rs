@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use super::raw::{Given, Reader};
 use super::{Connector, Setting, default_data_dir};
-use super::{concierge, facts, kinds, line, shared};
+use super::{concierge, desk, facts, kinds, line, shared};
 use crate::api;
 use crate::api::shelf::Share;
 use crate::cache::{self, Tiers};
+use crate::desk::DeskConfig;
 use crate::engine::{self, Activation, KvType};
 use crate::facts::FactsConfig;
 use crate::http::{self, BodyLimits, TlsFiles};
@@ -45,6 +46,8 @@ pub struct Config {
     pub house: House,
     /// The retailer's order system, where there is one.
     pub connector: Option<Connector>,
+    /// How associates are rung.
+    pub desk: DeskConfig,
     /// The line to HQ.
     pub line: LineSettings,
     /// What lies below HQ's document.
@@ -146,6 +149,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Config> {
         skills,
         house: concierge::house(reader),
         connector: concierge::connector(reader),
+        desk: desk::read(reader),
         log: log(reader),
         settings: Vec::new(),
     };

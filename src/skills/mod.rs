@@ -38,6 +38,7 @@ pub mod checks;
 pub mod clerk;
 pub mod concierge;
 pub mod copy;
+mod corrected;
 #[cfg(test)]
 mod double;
 pub mod embedding;

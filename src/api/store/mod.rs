@@ -10,6 +10,7 @@ pub(super) mod cache;
 pub(super) mod config;
 pub(super) mod conversations;
 pub(super) mod copy;
+pub(super) mod desk;
 pub(super) mod devices;
 pub(super) mod export;
 pub(super) mod facts;

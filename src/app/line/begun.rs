@@ -8,7 +8,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::acts::Log;
 use super::commands::Known;
-use super::devices::{self, Devices};
 use super::identity::Identity;
 use super::levels::Levels;
 use super::notes::Notes;
@@ -42,7 +41,8 @@ impl Begun {
         stop: CancellationToken,
     ) -> Self {
         let Opened { resolved, store, time, room } = opened;
-        let LookedAt { metrics, facts, cache, shelf, warned, devices, in_force } = looked_at;
+        let LookedAt { metrics, facts, cache, shelf, warned, tokens, pairing, in_force } =
+            looked_at;
         // What HQ and the store set holds from the first answer on.
         in_force.set(&room.follow().borrow());
         let mut tasks = JoinSet::new();
@@ -50,8 +50,6 @@ impl Begun {
         let file = settings::of_file(config);
         let kept = settings::Kept { room: room.clone(), time: Arc::clone(&time), file };
         let settings: Arc<dyn Settings> = Arc::new(kept);
-        let Devices { pairing, tokens, acts: done } = devices;
-        tasks.spawn(devices::tell(done, store.clone()));
         let hands = Known { cache: cache.clone(), pairing, tokens: Arc::clone(&tokens) };
         let acts = Log { store: store.clone(), time: Arc::clone(&time) };
         let levels = Levels {
@@ -84,7 +82,6 @@ impl Begun {
             catalogues: identity.catalogues(),
         };
         let follow = follow::Follow {
-            hands: Arc::new(hands),
             store: store.clone(),
             trust: resolved.trust.clone(),
             hq: resolved.hq.clone(),
@@ -97,6 +94,7 @@ impl Begun {
             zone: config.facts.zone,
             shelf: Arc::clone(&shelf),
             cache,
+            hands: Arc::new(hands),
             metrics: Arc::clone(&metrics),
             status: status.clone(),
             unfollowed,

@@ -8,7 +8,6 @@ mod acts;
 mod again;
 mod begun;
 mod commands;
-mod devices;
 mod follow;
 mod handed;
 mod identity;
@@ -36,11 +35,11 @@ use crate::api::{Acts, LineView, OwnSettings, Settings};
 use crate::cache::Cache;
 use crate::config::Config;
 use crate::facts::Facts;
+use crate::http::{Pairing, Tokens};
 use crate::protocol::UnixMillis;
 use crate::telemetry::{Metrics, Warned};
 use again::Again;
 use begun::Begun;
-pub(super) use devices::Devices;
 use handed::Handed;
 pub(super) use settings::InForce;
 
@@ -58,8 +57,10 @@ pub(super) struct LookedAt {
     pub(super) shelf: Arc<dyn Shelf>,
     /// Warnings and errors of the log.
     pub(super) warned: mpsc::Receiver<Warned>,
-    /// The devices of the shop.
-    pub(super) devices: Devices,
+    /// Who may ask the server.
+    pub(super) tokens: Arc<Tokens>,
+    /// Who gives devices their tokens.
+    pub(super) pairing: Arc<Pairing>,
     /// What is set while the server runs.
     pub(super) in_force: InForce,
 }

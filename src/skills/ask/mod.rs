@@ -148,6 +148,9 @@ impl Clerk {
     ) -> Result<Answer, cache::Failure> {
         let mut read = Read::of(&asked, self.settings.now().language);
         self.catch_up().await;
+        if let Some(answer) = self.corrected(&read.text, read.language).await {
+            return Ok(answer);
+        }
         let now = UnixSeconds::now();
         let mut view = View::open(&self.facts, &self.search, read.language, now);
         let intent = read.understood.intent.name();

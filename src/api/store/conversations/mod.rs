@@ -25,7 +25,12 @@ fn now() -> u64 {
 /// The device that asks. Routes of conversations are not public, so somebody does.
 fn owner(identity: Option<&Identity>) -> Result<Owner, Problem> {
     let identity = identity.ok_or_else(|| Problem::internal("nobody asks"))?;
-    Ok(Owner { device: identity.token_id.clone(), class: identity.role.to_string(), zone: None })
+    let device = identity.device.as_ref();
+    Ok(Owner {
+        device: identity.token_id.clone(),
+        class: device.map_or_else(|| identity.role.to_string(), |device| device.class.clone()),
+        zone: device.and_then(|device| device.zone.clone()),
+    })
 }
 
 /// A conversation of the device that asks.

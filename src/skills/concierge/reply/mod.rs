@@ -146,6 +146,9 @@ impl Concierge {
         if let Some(said) = self.by_rule(&heard, &read, memory, trail).await {
             return Ok(self.finish(&heard, said, read.language, memory, view, trail).await);
         }
+        if let Some(answer) = clerk.corrected(&read.text, read.language).await {
+            return Ok(self.put_right(answer, read.language, memory, trail).await);
+        }
         let Referred { mut read, by } = refer(read, memory, &mut view);
         if let Some(by) = by {
             trail.pass(Step::Rule, Verdict::Passed, by).await;
@@ -159,6 +162,26 @@ impl Concierge {
             return Ok(self.finish(&heard, said, read.language, memory, view, trail).await);
         }
         self.by_model(&heard, read, &diet, memory, view, trail).await
+    }
+
+    /// Tells what a person put right.
+    async fn put_right(
+        &self,
+        answer: Answer,
+        language: Language,
+        memory: &mut Memory,
+        trail: &mut Trail,
+    ) -> Reply {
+        trail.pass(Step::Facts, Verdict::Answered, "corrected").await;
+        memory.failures = 0;
+        memory.note(answer.provenance.intent, &answer.citations);
+        for piece in pieces(&answer.text) {
+            trail.say(piece).await;
+        }
+        let clerk = &self.clerk;
+        let mut view = View::open(&clerk.facts, &clerk.search, language, UnixSeconds::now());
+        let products = cards(&answer.citations, &mut view);
+        self.told(answer, language, products, Vec::new(), None, trail)
     }
 
     /// Uses a tool that a rule chose.
