@@ -24,7 +24,7 @@ const MAX_TOLD = 6;
 const conversation = new Conversation();
 const exchanges = new Exchanges(one("#exchanges"), (product) => ask(say("label.ask", { name: product.name })));
 const voice = new Voice(one("#caption"));
-const patience = new Patience(one("#time-sheet"), () => next(false));
+const patience = new Patience(one("#time-sheet"), holds, () => next(false));
 const text = one("#text");
 /** Whether what comes is old: it is shown, and not told. */
 let quiet = false;
@@ -74,6 +74,11 @@ async function forget() {
   if ((await opened(one("#forget-sheet"))) === "yes") await next(true);
 }
 
+/** Whether something would be lost if the page began anew. */
+function holds() {
+  return conversation.id !== null || text.value !== "";
+}
+
 /** Makes everything ready for the next shopper. */
 async function next(shows) {
   voice.stop();
@@ -90,6 +95,7 @@ async function next(shows) {
 
 async function fresh() {
   chosen = null;
+  for (const sheet of document.querySelectorAll("dialog[open]")) sheet.close("");
   settle();
   const tag = preferred(comfort().language);
   if (tag !== language()) await speak(tag);
