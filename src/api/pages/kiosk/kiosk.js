@@ -10,6 +10,7 @@ import { Conversation } from "./conversation.js";
 import { Exchanges } from "./exchanges.js";
 import { Keyboard } from "./keyboard.js";
 import { Patience } from "./patience.js";
+import * as live from "./live.js";
 import * as profile from "./profile.js";
 import * as receipt from "./receipt.js";
 import * as sheets from "./sheets.js";
@@ -116,9 +117,11 @@ function enter() {
   shown(one("#welcome"), false);
   shown(one("#talk"), true);
   document.body.classList.add("talking");
+  live.follow(one("#exchanges"), (words) => tell(words));
 }
 
 function leave() {
+  live.leave();
   exchanges.clear();
   profile.clear();
   disclosure = null;
