@@ -2,6 +2,7 @@
 pub use endcap_api as api;
 pub use endcap_audit as audit;
 pub use endcap_cache as cache;
+pub use endcap_desk as desk;
 pub use endcap_engine as engine;
 pub use endcap_facts as facts;
 pub use endcap_hq as hq;

@@ -281,7 +281,7 @@ fn door(models: Vec<Served>) -> axum::Router {
     let facts = Facts::in_memory(FactsConfig::default()).unwrap();
     let tokens = Arc::new(Tokens::in_memory().with_fixed("token", Role::Admin, "fuzz"));
     let parts = ServiceParts {
-        pairing: Arc::new(Pairing::new(Arc::clone(&tokens)).0),
+        pairing: Arc::new(Pairing::new(Arc::clone(&tokens))),
         shelf: Arc::new(StillShelf::of(models)),
         facts: facts.clone(),
         skills: Settings::default().into(),
@@ -295,6 +295,7 @@ fn door(models: Vec<Served>) -> axum::Router {
         search: Arc::new(Search::open(facts, None).unwrap()),
         line: tokio::sync::watch::channel(LineView::off()).1,
         settings: Arc::new(OwnSettings::default()),
+        desk: None,
         conversations: Conversations::alone(
             Shoppers::in_memory(ShoppersConfig::default()).unwrap(),
         ),

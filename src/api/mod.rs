@@ -16,7 +16,9 @@
 
 // A room's paths are the same wherever they are written.
 extern crate self as api;
+use endcap_audit as audit;
 use endcap_cache as cache;
+use endcap_desk as desk;
 use endcap_engine as engine;
 use endcap_facts as facts;
 use endcap_http as http;
@@ -39,6 +41,7 @@ mod openapi;
 mod operations;
 mod pages;
 mod query;
+mod records;
 mod repository;
 pub mod routes;
 mod service;

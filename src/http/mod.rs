@@ -63,7 +63,7 @@ pub use device::{Device, DeviceError};
 pub use door::{dress, is_origin};
 pub use health::{Health, Stage};
 pub use listener::{Drained, Listener};
-pub use pairing::{Act, CODE_LIFE, Code, Deed, Offer, Pairing, PairingError};
+pub use pairing::{CODE_LIFE, Code, Offer, Pairing, PairingError};
 pub use peer::PeerCertificate;
 pub use problem::{ErrorBody, ErrorEnvelope, ErrorForm, Kind, PlainError, Problem};
 pub use request_id::{RequestId, fresh_id};

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use subtle::ConstantTimeEq;
-use tokio::sync::mpsc;
 
 use super::access::Role;
 use super::device::{Device, DeviceError, check_place};
@@ -22,8 +21,6 @@ const CODE_CHARS: usize = 8;
 const GUESSES: u32 = 10;
 /// … and after how long there is another one.
 const GUESS_PERIOD: Duration = Duration::from_secs(2);
-/// What happened and waits to be told; more is in the log only.
-const MAX_ACTS: usize = 64;
 
 /// Why a device was not paired.
 #[derive(Debug, thiserror::Error)]
@@ -79,49 +76,11 @@ impl fmt::Debug for Code {
     }
 }
 
-/// Something that somebody did with devices, for who keeps a record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Act {
-    /// What was done.
-    pub deed: Deed,
-    /// Who did it: a token's id, `hq`, or the new device itself.
-    pub by: String,
-    /// What the device is, or will be.
-    pub class: String,
-    /// Where it stands.
-    pub zone: Option<String>,
-    /// The token's id, where there is one.
-    pub device: Option<String>,
-}
-
-/// What was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deed {
-    /// A code was made.
-    Offered,
-    /// A device has a token.
-    Paired,
-    /// It has none any more.
-    Revoked,
-}
-
-impl Deed {
-    /// As an event's name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Offered => "device.offered",
-            Self::Paired => "device.paired",
-            Self::Revoked => "device.revoked",
-        }
-    }
-}
-
 /// Pairs devices. Codes are in memory only: a restart ends them.
 #[derive(Debug)]
 pub struct Pairing {
     tokens: Arc<Tokens>,
     open: Mutex<Open>,
-    acts: mpsc::Sender<Act>,
 }
 
 #[derive(Debug)]
@@ -140,19 +99,18 @@ struct Waiting {
 }
 
 impl Pairing {
-    /// Pairs devices by giving them tokens of these, and where to hear of it.
-    pub fn new(tokens: Arc<Tokens>) -> (Self, mpsc::Receiver<Act>) {
-        let (acts, heard) = mpsc::channel(MAX_ACTS);
+    /// Pairs devices by giving them tokens of these.
+    pub fn new(tokens: Arc<Tokens>) -> Self {
         let open = Open { codes: Vec::new(), wrong: 0, counted: Instant::now() };
-        (Self { tokens, open: Mutex::new(open), acts }, heard)
+        Self { tokens, open: Mutex::new(open) }
     }
 
-    /// Makes a code. `by` is who asks for it.
-    pub fn offer(&self, offer: Offer, by: &str) -> Result<Code, PairingError> {
-        self.offer_at(offer, by, Instant::now())
+    /// Makes a code.
+    pub fn offer(&self, offer: Offer) -> Result<Code, PairingError> {
+        self.offer_at(offer, Instant::now())
     }
 
-    fn offer_at(&self, offer: Offer, by: &str, now: Instant) -> Result<Code, PairingError> {
+    fn offer_at(&self, offer: Offer, now: Instant) -> Result<Code, PairingError> {
         check_place(&offer.class, offer.zone.as_deref())?;
         if !matches!(offer.role, Role::Client | Role::Associate) {
             return Err(PairingError::Role(offer.role));
@@ -167,7 +125,7 @@ impl Pairing {
             let (sha256, until) = (digest(&code), now + CODE_LIFE);
             open.codes.push(Waiting { sha256, offer: offer.clone(), until });
         }
-        self.tell(Deed::Offered, by, &offer.class, offer.zone.as_deref(), None);
+        tracing::info!(class = offer.class, zone = offer.zone, "a code for a device was made");
         Ok(Code { code, expires: now_s() + CODE_LIFE.as_secs() })
     }
 
@@ -192,17 +150,17 @@ impl Pairing {
         let offer = self.spend(code, now)?;
         let device = device(&offer);
         let made = self.tokens.create_for(offer.role, device.clone())?;
-        self.tell(Deed::Paired, &made.id, &offer.class, offer.zone.as_deref(), Some(&made.id));
+        tracing::info!(id = made.id, class = device.class, "a device was paired");
         Ok((made, offer.role, device))
     }
 
-    /// Takes the token of a device, or of whatever else has this id, away. Blocks on the disk.
-    pub fn revoke(&self, id: &str, by: &str) -> Result<(), TokenError> {
-        let known = self.tokens.list().into_iter().find(|token| token.id == id);
-        let known = known.ok_or_else(|| TokenError::Unknown(id.to_owned()))?;
+    /// Takes a device's token away. Blocks on the disk.
+    pub fn revoke(&self, id: &str) -> Result<(), TokenError> {
+        if !self.tokens.list().iter().any(|token| token.id == id && token.device.is_some()) {
+            return Err(TokenError::UnknownDevice(id.to_owned()));
+        }
         self.tokens.revoke(id)?;
-        let (class, zone) = known.device.map_or_else(Default::default, |d| (d.class, d.zone));
-        self.tell(Deed::Revoked, by, &class, zone.as_deref(), Some(id));
+        tracing::info!(id, "a device's token was taken away");
         Ok(())
     }
 
@@ -228,19 +186,6 @@ impl Pairing {
                 Err(PairingError::Unknown)
             }
         }
-    }
-
-    fn tell(&self, deed: Deed, by: &str, class: &str, zone: Option<&str>, device: Option<&str>) {
-        tracing::info!(deed = deed.name(), by, class, zone, device, "devices changed");
-        let (zone, device) = (zone.map(str::to_owned), device.map(str::to_owned));
-        // Nobody listens where no record is kept; the log has it.
-        let _ = self.acts.try_send(Act {
-            deed,
-            by: by.to_owned(),
-            class: class.to_owned(),
-            zone,
-            device,
-        });
     }
 }
 
@@ -284,11 +229,10 @@ fn draw() -> Result<String, TokenError> {
 mod tests {
     use super::*;
 
-    fn pairing() -> (tempfile::TempDir, Pairing, mpsc::Receiver<Act>) {
+    fn pairing() -> (tempfile::TempDir, Pairing) {
         let folder = tempfile::tempdir().unwrap();
         let tokens = Tokens::open(&folder.path().join("tokens.json")).unwrap();
-        let (pairing, acts) = Pairing::new(Arc::new(tokens));
-        (folder, pairing, acts)
+        (folder, Pairing::new(Arc::new(tokens)))
     }
 
     fn kiosk() -> Offer {
@@ -297,8 +241,8 @@ mod tests {
 
     #[test]
     fn a_code_makes_one_device_of_its_class_zone_and_role() {
-        let (_folder, pairing, mut acts) = pairing();
-        let code = pairing.offer(kiosk(), "tok_admin").unwrap();
+        let (_folder, pairing) = pairing();
+        let code = pairing.offer(kiosk()).unwrap();
         assert_eq!(code.code.len(), CODE_CHARS + 1);
         assert!(!format!("{code:?}").contains(&code.code));
         let typed = format!(" {} ", code.code.replace('-', " ").to_lowercase());
@@ -308,23 +252,17 @@ mod tests {
         let known = pairing.tokens.verify(&made.token).unwrap();
         assert_eq!((known.role, known.device), (Role::Client, Some(device)));
         assert!(matches!(pairing.pair(&code.code, "again"), Err(PairingError::Unknown)));
-        pairing.revoke(&made.id, "hq").unwrap();
+        pairing.revoke(&made.id).unwrap();
         assert_eq!(pairing.tokens.verify(&made.token), None);
-        let told: Vec<_> = std::iter::from_fn(|| acts.try_recv().ok()).collect();
-        let deeds: Vec<_> = told.iter().map(|act| (act.deed, act.by.as_str())).collect();
-        let id = made.id.as_str();
-        assert_eq!(
-            deeds,
-            [(Deed::Offered, "tok_admin"), (Deed::Paired, id), (Deed::Revoked, "hq")]
-        );
-        assert!(!format!("{told:?}").contains(&code.code), "no record has the code");
+        let program = pairing.tokens.create(Role::Feed, "a feed").unwrap();
+        assert!(matches!(pairing.revoke(&program.id), Err(TokenError::UnknownDevice(_))));
     }
 
     #[test]
     fn a_code_ends_by_itself_and_a_name_that_cannot_be_one_does_not_spend_it() {
-        let (_folder, pairing, _acts) = pairing();
+        let (_folder, pairing) = pairing();
         let began = Instant::now();
-        let code = pairing.offer_at(kiosk(), "a", began).unwrap().code;
+        let code = pairing.offer_at(kiosk(), began).unwrap().code;
         let long = "x".repeat(65);
         for name in ["", "  ", "a\nb", &long] {
             let refused = pairing.pair_at(&code, name, began).unwrap_err();
@@ -332,16 +270,16 @@ mod tests {
         }
         let late = began + CODE_LIFE;
         assert!(matches!(pairing.pair_at(&code, "late", late), Err(PairingError::Unknown)));
-        let other = pairing.offer_at(kiosk(), "a", began).unwrap().code;
+        let other = pairing.offer_at(kiosk(), began).unwrap().code;
         let soon = late - Duration::from_secs(1);
         assert!(pairing.pair_at(&other, "in time", soon).is_ok());
     }
 
     #[test]
     fn who_guesses_waits_even_with_the_right_code() {
-        let (_folder, pairing, _acts) = pairing();
+        let (_folder, pairing) = pairing();
         let now = Instant::now();
-        let code = pairing.offer_at(kiosk(), "a", now).unwrap().code;
+        let code = pairing.offer_at(kiosk(), now).unwrap().code;
         for _ in 0..GUESSES {
             let wrong = pairing.pair_at("AAAA-AAAA", "guess", now);
             assert!(matches!(wrong, Err(PairingError::Unknown)));
@@ -353,20 +291,20 @@ mod tests {
 
     #[test]
     fn codes_are_few_and_of_devices_only() {
-        let (_folder, pairing, _acts) = pairing();
+        let (_folder, pairing) = pairing();
         for role in [Role::Admin, Role::Feed, Role::Metrics] {
-            let refused = pairing.offer(Offer { role, ..kiosk() }, "a").unwrap_err();
+            let refused = pairing.offer(Offer { role, ..kiosk() }).unwrap_err();
             assert!(matches!(refused, PairingError::Role(_)), "{role}");
         }
         for zone in ["", "The Door", "a b"] {
             let offer = Offer { zone: Some(zone.into()), ..kiosk() };
-            assert!(matches!(pairing.offer(offer, "a"), Err(PairingError::Device(_))), "{zone}");
+            assert!(matches!(pairing.offer(offer), Err(PairingError::Device(_))), "{zone}");
         }
         for _ in 0..MAX_OPEN {
-            pairing.offer(kiosk(), "a").unwrap();
+            pairing.offer(kiosk()).unwrap();
         }
-        assert!(matches!(pairing.offer(kiosk(), "a"), Err(PairingError::TooMany)));
+        assert!(matches!(pairing.offer(kiosk()), Err(PairingError::TooMany)));
         let later = Instant::now() + CODE_LIFE;
-        assert!(pairing.offer_at(kiosk(), "a", later).is_ok(), "room comes back");
+        assert!(pairing.offer_at(kiosk(), later).is_ok(), "room comes back");
     }
 }

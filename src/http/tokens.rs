@@ -49,6 +49,9 @@ pub enum TokenError {
     /// There is no such token.
     #[error("there is no token {0}; `endcap token list` shows those there are")]
     Unknown(String),
+    /// There is no such device.
+    #[error("there is no device {0}; `endcap devices list` shows those there are")]
+    UnknownDevice(String),
     /// A device is not named as devices are.
     #[error(transparent)]
     Device(#[from] DeviceError),

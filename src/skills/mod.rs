@@ -38,6 +38,7 @@ pub mod checks;
 pub mod clerk;
 pub mod concierge;
 pub mod copy;
+mod corrected;
 #[cfg(test)]
 mod double;
 pub mod embedding;
@@ -56,6 +57,7 @@ mod slots;
 mod view;
 pub mod voice;
 mod wanted;
+pub mod witness;
 mod wording;
 mod words;
 

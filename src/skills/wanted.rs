@@ -13,6 +13,7 @@ use super::clerk::{Clerk, Wishes};
 use super::language::Language;
 use super::making::{self, Order, Progress};
 use super::voice::{Silence, Speaker};
+use super::witness::{Making, Witnessed};
 use super::wording;
 use crate::cache::{
     self, Again, Ask, Event, Generate, Generating, Key, KeyBuilder, Policy, Recipe, Scope, Status,
@@ -38,6 +39,8 @@ pub(super) struct Wanted<P> {
     pub(super) speaker: Arc<dyn Speaker>,
     pub(super) deadline: Instant,
     pub(super) progress: watch::Sender<Progress>,
+    /// For whom, and who keeps a record of it.
+    pub(super) witnessed: Witnessed,
     /// Reads facts and says what is to be made.
     pub(super) plan: P,
 }
@@ -59,8 +62,12 @@ pub(super) struct Terms<'a> {
 impl<P: Fn() -> Plan + Send + Sync + 'static> Wanted<P> {
     /// How it is made.
     fn generate(self) -> (Ask, Generate) {
-        let Self { ask, speaker, progress, plan, .. } = self;
-        let generate = move || Ok(generating(plan(), Arc::clone(&speaker), progress.clone()));
+        let Self { ask, speaker, progress, plan, witnessed, .. } = self;
+        let about = ask.provenance.clone();
+        let generate = move || {
+            let (about, witnessed) = (about.clone(), witnessed.clone());
+            Ok(generating(plan(), Arc::clone(&speaker), progress.clone(), (about, witnessed)))
+        };
         (ask, Arc::new(generate))
     }
 
@@ -178,6 +185,7 @@ fn generating(
     plan: Plan,
     speaker: Arc<dyn Speaker>,
     progress: watch::Sender<Progress>,
+    (about, witnessed): (cache::Provenance, Witnessed),
 ) -> Generating {
     let Plan { order, cited, record } = plan;
     let read = record.read.clone();
@@ -196,6 +204,15 @@ fn generating(
             }
         };
         let usage = made.usage;
+        let record = witnessed.witness.made(&Making {
+            skill: &about.route,
+            subject: witnessed.subject,
+            model: (speaker.name(), speaker.digest()),
+            template_digest: &about.template_digest,
+            refused: &made.refused,
+            read: &read,
+            said: made.said.as_ref(),
+        });
         let kept = Kept {
             text: made.text,
             cited,
@@ -203,6 +220,7 @@ fn generating(
             seed: made.seed,
             refused: made.refused.iter().map(|reason| reason.name().to_owned()).collect(),
             read,
+            made: record,
         };
         let note = serde_json::to_string(&kept).map(|text| cache::Step::Event(Event::Note(text)));
         let note = note.map_err(|error| EngineError::Internal(error.to_string()));

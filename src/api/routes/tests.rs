@@ -32,7 +32,7 @@ fn house() -> (Router, Arc<Health>) {
         tokens.with_fixed(&format!("a-token-of-{role}"), role, "test")
     });
     let tokens = Arc::new(tokens);
-    let pairing = Arc::new(Pairing::new(Arc::clone(&tokens)).0);
+    let pairing = Arc::new(Pairing::new(Arc::clone(&tokens)));
     let (metrics, health) = (Arc::new(Metrics::new()), Arc::new(Health::default()));
     let facts = Facts::in_memory(FactsConfig::default()).unwrap();
     let service = Service::new(ServiceParts {
@@ -50,6 +50,7 @@ fn house() -> (Router, Arc<Health>) {
         search: Arc::new(Search::open(facts, None).unwrap()),
         line: tokio::sync::watch::channel(LineView::off()).1,
         settings: Arc::new(OwnSettings::default()),
+        desk: None,
         conversations: Conversations::alone(
             Shoppers::in_memory(ShoppersConfig::default()).unwrap(),
         ),

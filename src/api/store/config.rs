@@ -236,8 +236,7 @@ pub(in crate::api) async fn lift(
     Ok(Json(Lifted { lifted }))
 }
 
-/// Id of the token that was shown.
-pub(super) fn token_of(asker: Option<Identity>) -> String {
+fn token_of(asker: Option<Identity>) -> String {
     asker.map(|identity| identity.token_id).unwrap_or_default()
 }
 

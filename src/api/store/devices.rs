@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use super::config::token_of;
 use crate::api::json::Asked;
 use crate::api::service::Service;
 use crate::facts::UnixSeconds;
@@ -109,7 +109,9 @@ pub(in crate::api) async fn offer(
     Extension(asker): Extension<Option<Identity>>,
     Asked(CodeRequest { class, zone, role }): Asked<CodeRequest>,
 ) -> Result<Json<CodeView>, Problem> {
-    let made = service.pairing.offer(Offer { class, zone, role }, &token_of(asker));
+    let about = [("class", json!(class)), ("zone", json!(zone)), ("role", json!(role))];
+    service.write_down(asker.as_ref(), "device.code", about).await?;
+    let made = service.pairing.offer(Offer { class, zone, role });
     let Code { code, expires } = made.map_err(of_pairing)?;
     Ok(Json(CodeView { code, expires: moment(expires) }))
 }
@@ -141,11 +143,8 @@ pub(in crate::api) async fn revoke(
     Extension(asker): Extension<Option<Identity>>,
     Path(id): Path<String>,
 ) -> Result<Json<Revoked>, Problem> {
-    let device = service.tokens.list().into_iter().find(|token| token.id == id);
-    if device.and_then(|token| token.device).is_none() {
-        return Err(unknown(&id));
-    }
-    forget(&service, &id, token_of(asker)).await?;
+    service.write_down(asker.as_ref(), "device.revoke", [("token", json!(id))]).await?;
+    forget(&service, &id).await?;
     Ok(Json(Revoked { revoked: id }))
 }
 
@@ -175,7 +174,7 @@ pub(in crate::api) async fn leave(
         return Err(Problem::new(StatusCode::CONFLICT, Kind::InvalidRequestError, message)
             .code("not_a_device"));
     }
-    forget(&service, &token_id, token_id.clone()).await?;
+    forget(&service, &token_id).await?;
     let answer = Json(Revoked { revoked: token_id }).into_response();
     Ok(with_cookie(answer, http::no_device_cookie(&headers)))
 }
@@ -185,11 +184,11 @@ fn moment(seconds: u64) -> String {
     UnixSeconds(i64::try_from(seconds).unwrap_or(i64::MAX)).to_string()
 }
 
-async fn forget(service: &Service, id: &str, by: String) -> Result<(), Problem> {
+async fn forget(service: &Service, id: &str) -> Result<(), Problem> {
     let (pairing, wanted) = (Arc::clone(&service.pairing), id.to_owned());
-    let done = tokio::task::spawn_blocking(move || pairing.revoke(&wanted, &by)).await;
+    let done = tokio::task::spawn_blocking(move || pairing.revoke(&wanted)).await;
     match done.map_err(Problem::internal)? {
-        Err(TokenError::Unknown(id)) => Err(unknown(&id)),
+        Err(TokenError::UnknownDevice(_) | TokenError::Unknown(_)) => Err(unknown(id)),
         other => other.map_err(Problem::internal),
     }
 }

@@ -8,13 +8,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::acts::Log;
 use super::commands::Known;
-use super::devices::{self, Devices};
 use super::identity::Identity;
 use super::levels::Levels;
 use super::notes::Notes;
 use super::opened::Opened;
 use super::renewal::Renewal;
-use super::{LookedAt, follow, keep, receipts, settings, telemetry, until, view, watch};
+use super::{LookedAt, feedback, follow, keep, receipts, settings, telemetry, until, view, watch};
 use crate::api::{LineView, Settings};
 use crate::config::Config;
 use crate::protocol::UnixMillis;
@@ -42,7 +41,8 @@ impl Begun {
         stop: CancellationToken,
     ) -> Self {
         let Opened { resolved, store, time, room } = opened;
-        let LookedAt { metrics, facts, cache, shelf, warned, devices, in_force } = looked_at;
+        let LookedAt { metrics, facts, cache, shelf, warned, tokens, desk, pairing, in_force } =
+            looked_at;
         // What HQ and the store set holds from the first answer on.
         in_force.set(&room.follow().borrow());
         let mut tasks = JoinSet::new();
@@ -50,8 +50,6 @@ impl Begun {
         let file = settings::of_file(config);
         let kept = settings::Kept { room: room.clone(), time: Arc::clone(&time), file };
         let settings: Arc<dyn Settings> = Arc::new(kept);
-        let Devices { pairing, tokens, acts: done } = devices;
-        tasks.spawn(devices::tell(done, store.clone()));
         let hands = Known { cache: cache.clone(), pairing, tokens: Arc::clone(&tokens) };
         let acts = Log { store: store.clone(), time: Arc::clone(&time) };
         let levels = Levels {
@@ -76,6 +74,7 @@ impl Begun {
         let (notes, writer) = Notes::new(store.clone(), Arc::clone(&metrics));
         notes.event("server.started", [("version", env!("CARGO_PKG_VERSION").into())]);
         tasks.spawn(writer);
+        tasks.spawn(until(stop.clone(), feedback::tell(desk, notes.clone())));
         let receipts = receipts::Receipts {
             store: store.clone(),
             facts: facts.clone(),
@@ -84,7 +83,6 @@ impl Begun {
             catalogues: identity.catalogues(),
         };
         let follow = follow::Follow {
-            hands: Arc::new(hands),
             store: store.clone(),
             trust: resolved.trust.clone(),
             hq: resolved.hq.clone(),
@@ -97,6 +95,7 @@ impl Begun {
             zone: config.facts.zone,
             shelf: Arc::clone(&shelf),
             cache,
+            hands: Arc::new(hands),
             metrics: Arc::clone(&metrics),
             status: status.clone(),
             unfollowed,

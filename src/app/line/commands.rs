@@ -11,9 +11,6 @@ use crate::http::{Code, Offer, Pairing, Role, Tokens};
 use crate::protocol::{Fields, Value};
 use crate::reconcile::commands::{Done, Hands};
 
-/// Who is named where HQ did something.
-const HQ: &str = "hq";
-
 /// The rooms that do them.
 pub(super) struct Known {
     pub(super) cache: Cache,
@@ -50,7 +47,7 @@ impl Known {
         let role = text(given, "role")?.unwrap_or("client").parse::<Role>().map_err(told)?;
         let zone = text(given, "zone")?.map(str::to_owned);
         let offer = Offer { class: class.to_owned(), zone, role };
-        let Code { code, expires } = self.pairing.offer(offer, HQ).map_err(told)?;
+        let Code { code, expires } = self.pairing.offer(offer).map_err(told)?;
         let expires = i64::try_from(expires).unwrap_or(i64::MAX);
         fields([("code", Value::from(code.as_str())), ("expires_s", Value::from(expires))])
     }
@@ -78,14 +75,8 @@ impl Known {
     async fn device_revoke(&self, given: &Fields) -> Done {
         only("device.revoke", given, &["id"])?;
         let id = text(given, "id")?.ok_or("`id` is missing, as `device.list` tells it")?.to_owned();
-        let is_device = |id: &str| {
-            self.tokens.list().iter().any(|token| token.id == id && token.device.is_some())
-        };
-        if !is_device(&id) {
-            return Err(format!("there is no device {id}"));
-        }
         let pairing = Arc::clone(&self.pairing);
-        let revoke = move || pairing.revoke(&id, HQ);
+        let revoke = move || pairing.revoke(&id);
         tokio::task::spawn_blocking(revoke).await.map_err(told)?.map_err(told)?;
         Ok(Fields::default())
     }
@@ -136,7 +127,7 @@ mod tests {
         let facts = Facts::in_memory(FactsConfig::default()).unwrap();
         let cache = Cache::in_memory(Config::default(), facts, CacheMetrics::default());
         let tokens = Arc::new(Tokens::open(&folder.path().join("tokens.json")).unwrap());
-        let pairing = Arc::new(Pairing::new(Arc::clone(&tokens)).0);
+        let pairing = Arc::new(Pairing::new(Arc::clone(&tokens)));
         (folder, Known { cache, pairing, tokens })
     }
 

@@ -29,8 +29,6 @@ const TOKEN: &str = "token";
 
 /// What following needs.
 pub(super) struct Follow {
-    /// Who does HQ's commands.
-    pub(super) hands: Arc<Known>,
     pub(super) store: Store,
     pub(super) trust: Trust,
     /// Base address of HQ's artefacts.
@@ -44,6 +42,8 @@ pub(super) struct Follow {
     pub(super) zone: Zone,
     pub(super) shelf: Arc<dyn Shelf>,
     pub(super) cache: Cache,
+    /// Who does commands.
+    pub(super) hands: Arc<Known>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) status: watch::Receiver<Status>,
     /// Told why it cannot be followed, while that is so.

@@ -14,7 +14,7 @@ use redb::{ReadableTable as _, TableDefinition};
 use serde_json::{Map, Value};
 
 use super::acts::{Log, entry};
-use crate::http::Tokens;
+use crate::http::{TokenInfo, Tokens};
 use crate::protocol::{Digest, Document, Place, Stage};
 use crate::state::StateError;
 
@@ -92,7 +92,7 @@ impl Levels {
     /// What is so, as far as it is known.
     fn now(&self) -> Result<BTreeMap<String, String>, StateError> {
         let of_file = self.tokens.list().into_iter().filter(|token| token.id.starts_with("tok_"));
-        let tokens = of_file.map(|token| (format!("{TOKEN}{}", token.id), token.role.to_string()));
+        let tokens = of_file.map(|token| (format!("{TOKEN}{}", token.id), what(&token)));
         let place = ("place".to_owned(), self.place.to_string());
         let mut is: BTreeMap<_, _> = tokens.chain([place]).collect();
         if let Ok(certificate) = std::fs::read(self.identity.join("certificate.pem")) {
@@ -125,6 +125,14 @@ impl Levels {
     }
 }
 
+/// What a token is good for: its role, and of a device its class and zone. Their words have no spaces.
+fn what(token: &TokenInfo) -> String {
+    let device = token.device.as_ref();
+    let zone = device.and_then(|device| device.zone.as_deref());
+    let parts = [Some(token.role.name()), device.map(|device| device.class.as_str()), zone];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
 /// What is not known just now stays as it was told; of tokens all are known.
 fn differences(is: BTreeMap<String, String>, told: &BTreeMap<String, String>) -> Vec<Differs> {
     let is_gone = |key: &&String| key.starts_with(TOKEN) && !is.contains_key(*key);
@@ -144,7 +152,13 @@ fn said(differs: &Differs) -> (&'static str, &'static str, Map<String, Value>) {
     let mut part = || parts.next().unwrap_or_default();
     match (differs.key.strip_prefix(TOKEN), differs.key.as_str()) {
         (Some(token), _) => match is {
-            Some(role) => ("token.made", "box", about(&[("token", token), ("role", role)])),
+            // Most are no device's and have a role alone.
+            Some(_) => {
+                let (role, class, zone) = (part(), part(), part());
+                let said = [("token", token), ("role", role), ("class", class), ("zone", zone)];
+                let said: Vec<_> = said.into_iter().filter(|(_, is)| !is.is_empty()).collect();
+                ("token.made", "box", about(&said))
+            }
             None => ("token.revoked", "box", about(&[("token", token)])),
         },
         (_, "place") => ("enrolled", "box", about(&[("place", part())])),

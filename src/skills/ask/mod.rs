@@ -148,6 +148,9 @@ impl Clerk {
     ) -> Result<Answer, cache::Failure> {
         let mut read = Read::of(&asked, self.settings.now().language);
         self.catch_up().await;
+        if let Some(answer) = self.corrected(&read.text, read.language).await {
+            return Ok(answer);
+        }
         let now = UnixSeconds::now();
         let mut view = View::open(&self.facts, &self.search, read.language, now);
         let intent = read.understood.intent.name();
@@ -269,7 +272,8 @@ impl Clerk {
         let blocked = settings.blocked(speaker, read.language);
         let scope = asked.scope.of_prompts();
         let plan = move || plan(&facts, &search, &read, &blocked, seed, scope, deadline);
-        Wanted { ask, speaker: Arc::clone(speaker), deadline, progress, plan }
+        let (speaker, witnessed) = (Arc::clone(speaker), self.witnessed(None));
+        Wanted { ask, speaker, deadline, progress, witnessed, plan }
     }
 
     fn view(&self, language: Language) -> View<'_> {

@@ -42,12 +42,7 @@ pub(super) enum Resolved {
 /// The words of a question that may name a product: not those that ask, nor those that every
 /// sentence has.
 pub(super) fn naming(words: &[Word], asking: &[usize], language: Language) -> Vec<String> {
-    let idle = |word: &str| {
-        language
-            .function_words()
-            .chain(phrases::noise(language).split_ascii_whitespace())
-            .any(|known| known == word)
-    };
+    let idle = |word: &str| is_idle(word, language);
     let kept = words.iter().enumerate().filter(|(at, word)| {
         !asking.contains(at) && !idle(&word.folded) && (word.folded.len() > 1 || word.is_number())
     });
@@ -179,10 +174,11 @@ impl Fit {
         let counted: Vec<_> = names.iter().filter(|word| has(word) || !amount(word)).collect();
         let hits = counted.iter().filter(|word| has(word)).count();
         let percent = (hits * 100).checked_div(counted.len()).unwrap_or_default();
-        let whole_name = product.names.values().any(|name| {
+        let whole_name = product.names.iter().any(|(lang, name)| {
+            let asked = |word: &Word| names.iter().any(|name| same(name, &word.folded));
             let words = words(name);
-            !words.is_empty()
-                && words.iter().all(|word| names.iter().any(|name| same(name, &word.folded)))
+            // Of the words that no question keeps, as the Market of a brand, nothing is wanted.
+            words.iter().any(asked) && words.iter().all(|word| asked(word) || idle_in(lang, word))
         });
         let size = product.size.as_ref().map_or("", |size| size.text.as_str());
         let head = [Language::English, Language::German].iter().any(|language| {
@@ -192,6 +188,19 @@ impl Fit {
         });
         Self { percent, whole_name, head }
     }
+}
+
+/// Whether a word of a name is one that says nothing in the name's language.
+fn idle_in(lang: &str, word: &Word) -> bool {
+    let code = lang.split('-').next();
+    let language = Language::ALL.into_iter().find(|language| Some(language.code()) == code);
+    language.is_some_and(|language| is_idle(&word.folded, language))
+}
+
+/// Whether a word stands in every sentence, or says nothing about which product is meant.
+fn is_idle(word: &str, language: Language) -> bool {
+    let noise = phrases::noise(language).split_ascii_whitespace();
+    language.function_words().chain(noise).any(|known| known == word)
 }
 
 /// Everything that a product may be called by, folded.

@@ -4,7 +4,7 @@ import { change, comfort, fromBrowser } from "../shared/comfort.js";
 import { choices } from "../shared/choices.js";
 import { one, opened, shown, sign } from "../shared/dom.js";
 import { keep } from "../shared/keep.js";
-import { device, pair } from "../shared/pairing.js";
+import { device, pair, unpair } from "../shared/pairing.js";
 import { LANGUAGES, language, preferred, say, speak } from "../shared/words.js";
 import * as bell from "./bell.js";
 import { Case } from "./case.js";
@@ -104,9 +104,9 @@ function settings() {
 }
 
 function prepare() {
-  one("#settings").addEventListener("click", () => {
+  one("#settings").addEventListener("click", async () => {
     settings();
-    opened(one("#settings-sheet"));
+    if ((await opened(one("#settings-sheet"))) === "unpair") await leave();
   });
   one("#volume").addEventListener("input", (event) => change({ volume: Number(event.target.value) }));
   one("#try").addEventListener("click", () => {
@@ -120,6 +120,16 @@ function prepare() {
   one("#take").addEventListener("click", take);
   document.addEventListener("pointerdown", bell.wake, { capture: true });
   document.addEventListener("keydown", bell.wake, { capture: true });
+}
+
+/** This handheld is none of the shop's any more. */
+async function leave() {
+  try {
+    await unpair();
+    location.reload();
+  } catch {
+    offline();
+  }
 }
 
 // ---- what the box says

@@ -79,14 +79,14 @@ export class Case {
   }
 
   #turn(turn) {
-    const mine = turn.speaker === "associate";
     const part = el("li", { class: `turn ${turn.speaker}` });
     if (turn.speaker !== "notice") part.append(el("p", { class: "who", text: say(`case.${turn.speaker}`) }));
     part.append(el("p", { class: "words", lang: turn.language, text: turn.text }));
     const products = (turn.products ?? []).map((product) => [product.name, product.price].filter(Boolean).join(" · "));
     if (products.length) part.append(el("ul", { class: "named" }, ...products.map((text) => el("li", { text }))));
-    if (turn.speaker === "assistant") part.append(this.#mend(turn, part));
-    return mine ? part : part;
+    // What it says first is the shop's own, and no answer.
+    if (turn.speaker === "assistant" && turn.number > 1) part.append(this.#mend(turn, part));
+    return part;
   }
 
   #mend(turn, part) {

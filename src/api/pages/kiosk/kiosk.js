@@ -10,6 +10,7 @@ import { Conversation } from "./conversation.js";
 import { Exchanges } from "./exchanges.js";
 import { Keyboard } from "./keyboard.js";
 import { Patience } from "./patience.js";
+import * as live from "./live.js";
 import * as profile from "./profile.js";
 import * as receipt from "./receipt.js";
 import * as sheets from "./sheets.js";
@@ -24,7 +25,7 @@ const MAX_TOLD = 6;
 const conversation = new Conversation();
 const exchanges = new Exchanges(one("#exchanges"), (product) => ask(say("label.ask", { name: product.name })));
 const voice = new Voice(one("#caption"));
-const patience = new Patience(one("#time-sheet"), () => next(false));
+const patience = new Patience(one("#time-sheet"), holds, () => next(false));
 const text = one("#text");
 /** Whether what comes is old: it is shown, and not told. */
 let quiet = false;
@@ -51,6 +52,8 @@ async function ask(words) {
 async function ready() {
   if (conversation.id) return true;
   try {
+    // The greeting is shown; who listens hears the answer.
+    quiet = true;
     const view = await conversation.begin(language());
     disclosure = view.disclosure ?? null;
     stand(conversation.stage, conversation.position);
@@ -59,6 +62,8 @@ async function ready() {
   } catch (fault) {
     tellFault(fault);
     return false;
+  } finally {
+    quiet = false;
   }
 }
 
@@ -68,6 +73,11 @@ async function forget() {
     return;
   }
   if ((await opened(one("#forget-sheet"))) === "yes") await next(true);
+}
+
+/** Whether something would be lost if the page began anew. */
+function holds() {
+  return conversation.id !== null || text.value !== "";
 }
 
 /** Makes everything ready for the next shopper. */
@@ -86,6 +96,7 @@ async function next(shows) {
 
 async function fresh() {
   chosen = null;
+  for (const sheet of document.querySelectorAll("dialog[open]")) sheet.close("");
   settle();
   const tag = preferred(comfort().language);
   if (tag !== language()) await speak(tag);
@@ -106,9 +117,11 @@ function enter() {
   shown(one("#welcome"), false);
   shown(one("#talk"), true);
   document.body.classList.add("talking");
+  live.follow(one("#exchanges"), (words) => tell(words));
 }
 
 function leave() {
+  live.leave();
   exchanges.clear();
   profile.clear();
   disclosure = null;
@@ -162,7 +175,7 @@ function tellFault(fault) {
 function languages() {
   const buttons = Object.entries(LANGUAGES).map(([tag, name]) => el(
     "button",
-    { type: "button", lang: tag, "aria-label": name, title: name, "aria-pressed": String(tag === language()), on: { click: () => choose(tag) } },
+    { type: "button", lang: tag, "aria-label": `${tag.toUpperCase()} ${name}`, title: name, "aria-pressed": String(tag === language()), on: { click: () => choose(tag) } },
     tag.toUpperCase(),
   ));
   one("#languages").replaceChildren(...buttons);
@@ -219,13 +232,13 @@ async function paired() {
 }
 
 async function begin() {
-  fromAddress();
   document.addEventListener("words", languages);
   document.addEventListener("comfort", () => {
     one("#voice").setAttribute("aria-pressed", String(comfort().voice));
     if (!comfort().voice) voice.stop();
   });
   new Keyboard(one("#keyboard"), text, one("#keys"));
+  fromAddress();
   await speak(preferred(comfort().language));
   fill(document);
   sheets.prepare();

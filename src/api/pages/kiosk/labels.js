@@ -4,7 +4,7 @@ import { el, sign } from "../shared/dom.js";
 import { known, say } from "../shared/words.js";
 
 /** How much is there, in the page's words where they have some. */
-function stock(product) {
+export function stock(product) {
   const level = product.stock?.level ?? product.stock;
   if (level === undefined || level === null) return null;
   const text = known(`stock.${level}`) ? say(`stock.${level}`) : String(level);
@@ -20,17 +20,21 @@ function price(product) {
   return el("p", { class: "price" }, el("b", { text: product.price }), was);
 }
 
-/** Where it stands, as the sign above an aisle. */
+/** A word and a number, as "aisle 7", and what may follow: "bay 3". */
+const SIGN = /^\p{L}+\.? ([\p{L}\d]{1,3})(?:, (.+))?$/u;
+
+/** Where it stands, as the sign above an aisle where it is one. */
 function where(product) {
   if (!product.aisle) return null;
-  const short = /^[\w-]{1,3}$/.test(product.aisle);
-  if (!short) return el("p", { class: "aisle long" }, sign("where"), el("span", { text: product.aisle }));
+  const [, number, rest] = SIGN.exec(product.aisle) ?? [];
+  if (!number) return el("p", { class: "aisle long" }, sign("where"), el("span", { text: product.aisle }));
   return el(
     "p",
     { class: "aisle" },
     el("span", { text: say("aisle") }),
     " ",
-    el("b", { text: product.aisle }),
+    el("b", { text: number }),
+    rest ? el("span", { text: ` ${rest}` }) : null,
   );
 }
 
@@ -39,7 +43,7 @@ function label(product, chosen) {
   const kind = ["label", product.promotion ? "offer" : "", out ? "gone" : ""].filter(Boolean).join(" ");
   return el(
     "li",
-    { class: kind },
+    { class: kind, data: { sku: product.sku } },
     el(
       "button",
       { type: "button", on: { click: () => chosen(product) } },

@@ -14,6 +14,9 @@ export async function device() {
   }
 }
 
+/** Has the box forget this browser. */
+export const unpair = () => ask("DELETE", "/store/v1/device");
+
 /** As people read codes: capitals and digits, with a dash in the middle. */
 export function tidy(text) {
   const plain = text.toUpperCase().replace(/[^A-Z0-9]/g, "").slice(0, 8);
@@ -31,7 +34,12 @@ export function pair(screen) {
   const form = one("form", screen);
   const [code, name] = [one("[name=code]", form), one("[name=name]", form)];
   const fault = one(".fault", form);
-  shown(screen, true);
+  const beneath = [...document.body.children].filter((part) => part !== screen);
+  const cover = (is) => {
+    shown(screen, is);
+    for (const part of beneath) part.inert = is;
+  };
+  cover(true);
   code.focus();
   code.addEventListener("input", () => {
     code.value = tidy(code.value);
@@ -52,7 +60,7 @@ export function pair(screen) {
           code: tidy(code.value),
           name: name.value.trim() || say("pair.unnamed"),
         });
-        shown(screen, false);
+        cover(false);
         done(paired.device ?? paired);
       } catch (refused) {
         refuse(why(refused));

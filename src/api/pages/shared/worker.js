@@ -1,7 +1,7 @@
 // Keeps the pages in the browser, so that they open while the box starts anew. Answers are never kept.
 
 const NAME = "endcap-pages";
-/** Until a box that does not answer counts as gone, in milliseconds. */
+/** Until what is kept is shown instead, in milliseconds. */
 const PATIENCE_MS = 2500;
 
 self.addEventListener("install", (event) => {
@@ -24,16 +24,16 @@ self.addEventListener("fetch", (event) => {
   if (own && /^\/(kiosk|associate|pages\/.*)$/.test(pathname)) event.respondWith(fresh(event.request));
 });
 
-/** From the box where it answers, else as it was. */
+/** From the box where it answers in time, else as it was. */
 async function fresh(request) {
   const cache = await caches.open(NAME);
-  try {
-    const answer = await fetch(request, { signal: AbortSignal.timeout(PATIENCE_MS) });
+  const asked = fetch(request).then(async (answer) => {
     if (answer.ok) await cache.put(request, answer.clone());
     return answer;
-  } catch (fault) {
-    const kept = await cache.match(request, { ignoreSearch: true });
-    if (kept) return kept;
-    throw fault;
-  }
+  });
+  const kept = await cache.match(request, { ignoreSearch: true });
+  if (!kept) return asked;
+  const late = new Promise((done) => setTimeout(() => done(kept), PATIENCE_MS));
+  const sound = asked.then((answer) => (answer.ok ? answer : kept), () => kept);
+  return Promise.race([sound, late]);
 }

@@ -51,6 +51,8 @@ pub(super) struct Heard<'a> {
     pub(super) diets: &'a [String],
     /// Allergens that a profile says are avoided.
     pub(super) avoided: &'a [String],
+    /// The size of clothes that a profile has.
+    pub(super) size: Option<&'a str>,
     /// What was said before, the last one last, with who said it.
     pub(super) history: &'a [(Who, String)],
     /// By which a repeated call of an order system has no second effect.
@@ -146,11 +148,17 @@ impl Concierge {
         if let Some(said) = self.by_rule(&heard, &read, memory, trail).await {
             return Ok(self.finish(&heard, said, read.language, memory, view, trail).await);
         }
+        if let Some(answer) = clerk.corrected(&read.text, read.language).await {
+            return Ok(self.put_right(answer, read.language, memory, trail).await);
+        }
         let Referred { mut read, by } = refer(read, memory, &mut view);
         if let Some(by) = by {
             trail.pass(Step::Rule, Verdict::Passed, by).await;
         }
-        let diet = Diet::of(&memory.wishes, heard.diets, heard.avoided);
+        let diet = Diet {
+            size: heard.size.map(str::to_owned),
+            ..Diet::of(&memory.wishes, heard.diets, heard.avoided)
+        };
         if let Some(call) = chosen(&read, memory, &mut view) {
             let said = self.by_tool(call, &heard, &diet, memory, &mut view, trail).await;
             return Ok(self.finish(&heard, said, read.language, memory, view, trail).await);
@@ -159,6 +167,26 @@ impl Concierge {
             return Ok(self.finish(&heard, said, read.language, memory, view, trail).await);
         }
         self.by_model(&heard, read, &diet, memory, view, trail).await
+    }
+
+    /// Tells what a person put right.
+    async fn put_right(
+        &self,
+        answer: Answer,
+        language: Language,
+        memory: &mut Memory,
+        trail: &mut Trail,
+    ) -> Reply {
+        trail.pass(Step::Facts, Verdict::Answered, "corrected").await;
+        memory.failures = 0;
+        memory.note(answer.provenance.intent, &answer.citations);
+        for piece in pieces(&answer.text) {
+            trail.say(piece).await;
+        }
+        let clerk = &self.clerk;
+        let mut view = View::open(&clerk.facts, &clerk.search, language, UnixSeconds::now());
+        let products = cards(&answer.citations, &mut view);
+        self.told(answer, language, products, Vec::new(), None, trail)
     }
 
     /// Uses a tool that a rule chose.
