@@ -125,6 +125,11 @@ def logistic(x, y, weight, decay, free=None):
         held |= negative
 
 
+def lost_patience(signs):
+    """Whether phrases alone are enough."""
+    return (signs[:, 0] > 0) | (signs[:, 1] >= 3)
+
+
 def auc(y, score):
     order = np.argsort(score, kind="stable")
     ranks = np.empty(len(score))
@@ -179,7 +184,7 @@ def main():
     threshold = round(float(max(0.6, calm[int(len(calm) * (1 - FALSE_ALARMS))])), 2)
     head = {"weights": [round(w, 4) for w in beta[:-1]], "bias": round(beta[-1], 4), **mixes, "threshold": threshold}
     (SKILLS / "mood/head.json").write_text(json.dumps(head, separators=(",", ":")) + "\n")
-    print("unseen tones:", figures(y[own], probabilities[own], (probabilities[own] >= threshold) | (signs[own, 0] > 0)), "threshold", threshold)
+    print("unseen tones:", figures(y[own], probabilities[own], (probabilities[own] >= threshold) | lost_patience(signs[own])), "threshold", threshold)
 
     held = [("composed", language, label, text) for language in LANGUAGES for text, label, _ in messages("test", language, COUNTS["test"][language])]
     hand = [line.split("\t") for line in (HERE / "hand.tsv").read_text().splitlines()]
@@ -205,7 +210,7 @@ def main():
             label = np.array([held[at][2] for at in of])
             signs, owns = zip(*[cues(held[at][3], language) for at in of])
             mix = lambda name: np.array([mixes[name][own] for own in owns])
-            heard = np.array(signs)[:, 0] > 0
+            heard = lost_patience(np.array(signs))
             sums = lambda mix, last: sigmoid(mix[:, 0] + (np.array(signs) * mix[:, 1:5]).sum(1) + mix[:, 5] * last)
             start = f"| {kind} | {language} | {len(of)}"
             for by, name, last in [("words and meaning", "with_vector", np.round(logit[of], 4)), ("words alone", "words_alone", 0)]:
