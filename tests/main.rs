@@ -19,6 +19,7 @@ mod cli;
 mod clients;
 mod concierge;
 mod constraint;
+mod desk;
 mod embeddings;
 mod encoders;
 mod engine;

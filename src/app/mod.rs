@@ -19,6 +19,7 @@ mod bundles;
 mod connector;
 mod conversations;
 mod desk;
+mod discovery;
 mod error;
 mod headquarters;
 mod line;
@@ -105,6 +106,10 @@ pub async fn run(
     let tokens = Arc::new(tokens);
     let pairing = Arc::new(Pairing::new(Arc::clone(&tokens)));
     let skills = Live::from(config.skills.clone());
+    let mut conversations = conversations::open(&config).await?;
+    let desk = desk::open(&config, conversations.shoppers.clone()).await?;
+    conversations.desk = Some(desk::caller(&desk));
+    beside.spawn(desk.clone().run());
     let looked_at = line::LookedAt {
         metrics: Arc::clone(&metrics),
         facts: facts.clone(),
@@ -112,21 +117,19 @@ pub async fn run(
         shelf: Arc::<PackageShelf>::clone(&shelf),
         warned,
         tokens: Arc::clone(&tokens),
+        desk: desk.clone(),
         pairing: Arc::clone(&pairing),
         in_force: InForce { skills: skills.clone(), cache: cache.clone(), levels },
     };
     let line = Line::start(&config, looked_at).await;
-    let mut conversations = conversations::open(&config).await?;
     let shoppers = conversations.shoppers.clone();
     let audit = audit::open(&config, shoppers.clone()).await?;
     shoppers.reach(Arc::new(audit::Cached(cache.clone())));
     beside.spawn(audit::tell(audit.clone(), line.acts()));
     beside.spawn(audit::count(shoppers.clone(), audit.clone(), Arc::clone(&metrics)));
     conversations.audit = Some(audit.clone());
-    let desk = desk::open(&config, shoppers.clone()).await?;
-    conversations.desk = Some(desk::caller(&desk));
-    beside.spawn(desk.clone().run());
     beside.spawn(conversations::sweep(shoppers.clone()));
+    let told = discovery::Told::of(&config, listener.address());
     let service = Service::new(ServiceParts {
         shelf: Arc::<PackageShelf>::clone(&shelf),
         facts,
@@ -151,6 +154,9 @@ pub async fn run(
     let router = api::router(Arc::new(service));
     announce(&started);
     tracing::info!(url = started.url, models = started.models.len(), "serving");
+    if let Some(told) = told {
+        beside.spawn(discovery::announce(told, stop.clone()));
+    }
     let drained = listener.run(router, metrics, health, stop).await?;
     line.end().await;
     shelf.shut_down();

@@ -13,6 +13,7 @@ use super::doctor::Doctor;
 use super::enroll::Enroll;
 use super::erase::Erase;
 use super::facts::FactsCommand;
+use super::feedback::FeedbackCommand;
 use super::hq::HqCommand;
 use super::live::{Live, Set, Unset};
 use super::models::ModelsCommand;
@@ -137,6 +138,11 @@ pub(super) enum Command {
     Token {
         #[command(subcommand)]
         command: TokenCommand,
+    },
+    /// List and export what associates put right
+    Feedback {
+        #[command(subcommand)]
+        command: FeedbackCommand,
     },
     /// Pair, list and revoke the kiosks and handhelds of a running server
     Devices {

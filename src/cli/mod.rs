@@ -24,6 +24,7 @@ mod doctor;
 mod enroll;
 mod erase;
 mod facts;
+mod feedback;
 mod hq;
 mod live;
 mod models;
@@ -83,6 +84,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Bench(bench) => bench::run(&common, &bench).map(done),
         Command::Doctor(doctor) => doctor::run(&common, &doctor).map(done),
         Command::Config { command } => on_runtime(configuration::run(&common, command)).map(done),
+        Command::Feedback { command } => on_runtime(command.run(&common)).map(done),
         Command::Devices { command } => on_runtime(command.run(&common)).map(done),
         Command::Token { command } => token::run(&common, command).map(done),
     }

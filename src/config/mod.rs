@@ -16,6 +16,7 @@
 mod concierge;
 mod connector;
 mod desk;
+mod discovery;
 mod facts;
 mod fault;
 mod kinds;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::raw::{Given, Reader};
 use super::{Connector, Setting, default_data_dir};
-use super::{concierge, desk, facts, kinds, line, shared, shoppers};
+use super::{concierge, desk, discovery, facts, kinds, line, shared, shoppers};
 use crate::api;
 use crate::api::shelf::Share;
 use crate::audit::AuditConfig;
@@ -54,6 +54,8 @@ pub struct Config {
     pub audit: AuditConfig,
     /// How associates are rung.
     pub desk: DeskConfig,
+    /// The name under which the box is found on the network; none where it is not announced.
+    pub discovery: Option<String>,
     /// The line to HQ.
     pub line: LineSettings,
     /// What lies below HQ's document.
@@ -142,12 +144,13 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Config> {
     let default = default_data_dir(reader.sources());
     let data_dir = path(reader, "data_dir", Some(default))?;
     let (cache, skills) = (cache(reader), skills(reader));
-    let audit = shoppers::audit(reader);
+    let (audit, server) = (shoppers::audit(reader), server(reader));
     let config = Config {
         below_hq: shared::read(reader, &skills, &cache),
         line: line::read(reader, &data_dir),
         data_dir,
-        server: server(reader),
+        discovery: discovery::read(reader, server.listen.ip()),
+        server,
         limits: limits(reader),
         facts: facts::read(reader),
         engine: engine(reader),

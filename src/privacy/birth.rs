@@ -77,12 +77,12 @@ fn date(said: &Said<'_>, from: usize) -> Option<(Range<usize>, usize)> {
                 numbers += 1;
             } else if is_month(&word.lower) && months == 0 {
                 months += 1;
-            } else if !["de", "of", "del", "the"].contains(&word.lower.as_str()) {
+            } else if !["de", "of", "del", "the"].contains(&word.lower.as_ref()) {
                 break;
             } else {
                 continue;
             }
-            if numbers + months == 3 && months < 2 {
+            if numbers + months == 3 && months < 2 && said.is_apart(start) {
                 end = Some((said.word(start)?.range.start..word.range.end, at + 1));
                 break;
             }

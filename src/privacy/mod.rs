@@ -102,6 +102,13 @@ impl Entity {
     }
 }
 
+impl Entity {
+    /// Whether it is told by its own form, and not by the words before it.
+    pub fn has_pattern(self) -> bool {
+        !matches!(self, Self::Person | Self::Location | Self::DateOfBirth)
+    }
+}
+
 impl fmt::Display for Entity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -123,9 +130,9 @@ pub fn find(text: &str) -> Vec<Found> {
     // What is found first hides what stands there from the next ones, as it does once redacted.
     between(text, &mut found, |part| named(Entity::Url, url::find(part)));
     between(text, &mut found, |part| named(Entity::EmailAddress, email::find(part)));
-    between(text, &mut found, |part| apart(part, Entity::DateOfBirth, birth::find(part)));
-    between(text, &mut found, |part| apart(part, Entity::Location, location::find(part)));
-    between(text, &mut found, |part| apart(part, Entity::Person, person::find(part)));
+    between(text, &mut found, |part| named(Entity::DateOfBirth, birth::find(part)));
+    between(text, &mut found, |part| named(Entity::Location, location::find(part)));
+    between(text, &mut found, |part| named(Entity::Person, person::find(part)));
     between(text, &mut found, numbers);
     found
 }
@@ -137,14 +144,6 @@ pub fn has_card(text: &str) -> bool {
 
 fn named(entity: Entity, ranges: Vec<Range<usize>>) -> Vec<Found> {
     ranges.into_iter().map(|range| Found { entity, range }).collect()
-}
-
-/// Those that are no continuation of what stands before them: without them that could become an
-/// address of its own.
-fn apart(text: &str, entity: Entity, mut ranges: Vec<Range<usize>>) -> Vec<Found> {
-    let begins = |c: char| c.is_whitespace() || "(\"“„«':,<>¿¡".contains(c);
-    ranges.retain(|range| before(text, range.start).is_none_or(begins));
-    named(entity, ranges)
 }
 
 /// Looks between what was found, and adds what is found there.

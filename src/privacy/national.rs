@@ -1,6 +1,6 @@
 //! Numbers by which states know people.
 
-use super::number::{Number, ends};
+use super::number::Number;
 use super::{Entity, after};
 
 /// How far before a number a word may stand that says what it is.
@@ -31,7 +31,12 @@ pub(super) fn end(text: &str, at: usize) -> Option<(Entity, usize)> {
 fn end_of(text: &str, number: &Number, digits: usize) -> Option<(usize, usize)> {
     let groups = (1..=number.groups.len()).find(|&n| number.digits_of(n).len() == digits)?;
     let end = number.groups.get(groups - 1)?.end;
-    ends(text, end).then_some((groups, end))
+    ended(text, end).then_some((groups, end))
+}
+
+/// Whether no letter or digit follows. Decimals need no thought: none of these is an amount.
+fn ended(text: &str, end: usize) -> bool {
+    !after(text, end).is_some_and(char::is_alphanumeric)
 }
 
 /// United States: area, group and serial with hyphens; numbers that are never given are none.
@@ -98,8 +103,7 @@ fn nie(text: &str, at: usize) -> Option<usize> {
 fn letter(text: &str, at: usize, value: usize) -> Option<usize> {
     let at = at + usize::from(matches!(after(text, at), Some('-' | ' ')));
     let expected = "trwagmyfpdxbnjzsqvhlcke".chars().nth(value % 23)?;
-    let ended = !after(text, at + 1).is_some_and(char::is_alphanumeric);
-    (is_letter(text, at, expected) && ended).then_some(at + 1)
+    (is_letter(text, at, expected) && ended(text, at + 1)).then_some(at + 1)
 }
 
 fn is_letter(text: &str, at: usize, expected: char) -> bool {
@@ -124,8 +128,7 @@ fn nino(text: &str, at: usize) -> Option<usize> {
         && !["BG", "GB", "NK", "KN", "TN", "NT", "ZZ"].contains(&prefix);
     let digits = code.get(2..8)?.bytes().all(|b| b.is_ascii_digit());
     let suffix = matches!(code.get(8..), Some("A" | "B" | "C" | "D"));
-    let ended = !after(text, end).is_some_and(char::is_alphanumeric);
-    (given && digits && suffix && ended).then_some(end)
+    (given && digits && suffix && ended(text, end)).then_some(end)
 }
 
 /// France: sex, year, month, department, commune, order, and 97 less what 97 leaves of them.
@@ -152,7 +155,7 @@ fn nir(text: &str, at: usize) -> Option<usize> {
     let value = |digits: &[u8]| digits.iter().fold(0u64, |n, &d| n * 10 + u64::from(d));
     let months = matches!(value(code.get(3..5)?), 1..=12 | 20 | 30..=42 | 50..=99);
     let right = key.len() == 2 && matches!(body, [1 | 2, ..]) && months;
-    (right && 97 - value(body) % 97 == value(key) && ends(text, end)).then_some(end)
+    (right && 97 - value(body) % 97 == value(key) && ended(text, end)).then_some(end)
 }
 
 /// Whether words before a number say what it is.

@@ -8,7 +8,13 @@ use super::said::{Said, announces, is_joint};
 const MAX_NAMES: usize = 4;
 
 /// What a name follows, even one in small letters.
-const INTRODUCED: [&str; 21] = [
+const INTRODUCED: [&str; 27] = [
+    "under the name",
+    "under the name of",
+    "auf den namen",
+    "unter dem namen",
+    "au nom de",
+    "a nombre de",
     "my name is",
     "my name s",
     "my full name is",
@@ -33,9 +39,9 @@ const INTRODUCED: [&str; 21] = [
 ];
 
 /// What a name of one capital letter or more follows.
-const NAMED: [&str; 30] = [
-    "under the name",
-    "under the name of",
+const NAMED: [&str; 26] = [
+    "grüße",
+    "liebe grüße",
     "in the name of",
     "order for mr",
     "order for mrs",
@@ -49,8 +55,6 @@ const NAMED: [&str; 30] = [
     "i am ms",
     "this is mr",
     "this is mrs",
-    "auf den namen",
-    "unter dem namen",
     "ich bin herr",
     "ich bin frau",
     "hier ist herr",
@@ -58,9 +62,7 @@ const NAMED: [&str; 30] = [
     "hier spricht",
     "grüßen",
     "gruß",
-    "au nom de",
     "cordialement",
-    "a nombre de",
     "saludos",
     "atentamente",
     "señas de",
@@ -85,11 +87,11 @@ const NO_NAMES: &str = "\
     missing listed same that this there mr mrs ms miss hi hello \
     nicht kein falsch auf im am und oder aber ich du wir ist sind wo was wann wie warum bitte danke \
     mein meine von aus mit hier auch der die das ein eine steht herr frau noch \
-    pas et ou mais je tu nous vous est sont où quand comment pourquoi merci mon ma mes avec ici aussi \
+    la pas et ou mais je tu nous vous est sont où quand comment pourquoi merci mon ma mes avec ici aussi \
     le un une sur dans du s mal madame monsieur mme svp qui que \
     y o pero yo tú es son dónde donde cuándo cómo por favor gracias mi mis con aquí también el la un \
     una en que no está mal señor señora quiero quisiera busco necesito puedo tengo \
-    want need would have looking je cherche veux voudrais suche möchte brauche kann habe";
+    milk sauce protein infant formula want need would have looking je cherche veux voudrais suche möchte brauche kann habe";
 
 /// Names of people, in order.
 pub(super) fn find(text: &str) -> Vec<Range<usize>> {
@@ -114,6 +116,10 @@ fn announced(said: &Said<'_>, at: usize) -> Option<(Range<usize>, usize)> {
         [(&INTRODUCED, 1, true), (&NAMED, 1, false), (&SAID, 2, false)];
     kinds.into_iter().find_map(|(phrases, least, small)| {
         let from = at + said.phrase_at(at, phrases)?;
+        // In English "soy" is a bean, and stands within names of products.
+        if said.word(at).is_some_and(|word| word.lower == "soy") && !begins_clause(said, at) {
+            return None;
+        }
         let gap = said.gap(from - 1);
         let closing =
             phrases == NAMED && matches!(gap.trim_start_matches([' ', ',', '.', '\r']), "\n");
@@ -125,8 +131,14 @@ fn announced(said: &Said<'_>, at: usize) -> Option<(Range<usize>, usize)> {
         let last = said.word((from + count).checked_sub(1)?)?;
         let capitals = (from..from + count).filter(|&at| said.word(at).is_some_and(|w| w.capital));
         let enough = if small { count >= least } else { capitals.count() >= least };
-        enough.then_some((said.word(from)?.range.start..last.range.end, from + count))
+        (enough && said.is_apart(from))
+            .then_some((said.word(from)?.range.start..last.range.end, from + count))
     })
+}
+
+/// Whether a word is the first, or behind a sign that parts clauses.
+fn begins_clause(said: &Said<'_>, at: usize) -> bool {
+    at.checked_sub(1).is_none_or(|before| !is_joint(said.gap(before)))
 }
 
 /// How many words from here on are a name.
@@ -140,7 +152,7 @@ fn names(said: &Said<'_>, from: usize, small: bool) -> usize {
             break;
         }
         let no_name = is_no_name(&word.lower);
-        let particle = at > from && PARTICLES.contains(&word.lower.as_str());
+        let particle = at > from && PARTICLES.contains(&word.lower.as_ref());
         // Who writes in small letters has two names at most.
         let name = word.capital && !(at == from && no_name)
             || small && !first && !no_name && !particle && names < 2;

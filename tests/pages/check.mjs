@@ -93,6 +93,7 @@ const checks = {
 
   async "a price that changes is told as it is now"() {
     await box("PUT", "/store/v1/facts/prices/1001", { amount: 2.99, currency: "USD" });
+    await kiosk.sees(".label .changed", "Now $2.99"); // on what is already there
     assert.match(await ask(kiosk, "How much is the whole milk?"), /\$2\.99/);
   },
 

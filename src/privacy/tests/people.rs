@@ -4,8 +4,8 @@ use super::*;
 fn numbers_of_people_are_taken_out_where_their_checks_hold() {
     for (number, entity) in [
         ("123-45-6789", "US_SSN"),
-        ("1 84 12 75 116 001 42", "FR_NIR"),
-        ("184127511600142", "FR_NIR"),
+        ("1 84 12 75 116 001 26", "FR_NIR"),
+        ("184127511600126", "FR_NIR"),
         ("12345678Z", "ES_NIF"),
         ("12345678-Z", "ES_NIF"),
         ("12.345.678-Z", "ES_NIF"),
@@ -35,7 +35,7 @@ fn numbers_of_people_are_taken_out_where_their_checks_hold() {
         "Steuer 86095742710",
         "article 86095742719",
         "NHS 943 476 5918 …",
-        "184127511600143",
+        "184127511600127",
     ] {
         let entities: Vec<_> = find(text).into_iter().map(|found| found.entity).collect();
         let never = [Entity::UsSsn, Entity::EsNif, Entity::EsNie, Entity::UkNino, Entity::FrNir];
@@ -94,6 +94,8 @@ fn names_are_taken_out_where_words_announce_them() {
         "ich heiße nicht so",
         "soy milk",
         "Soy Milk",
+        "Soy Milk Chocolate",
+        "Family Soy Infant Formula",
         "Je suis Végétarien",
         "c'est bon",
         "product name: Gouda",
@@ -126,6 +128,10 @@ fn addresses_of_homes_are_taken_out() {
         ("J'habite à Lyon", "J'habite à <LOCATION>"),
         ("Vivo en Sevilla", "Vivo en <LOCATION>"),
         ("Calle de Alcalá, 45", "<LOCATION>"),
+        ("Paseo Ana Paz 4 Piso 7", "<LOCATION>"),
+        ("Anna-Seghers-Ring 3/4", "<LOCATION>"),
+        ("My address is Springfield", "My address is <LOCATION>"),
+        ("J'habite à Bourg-en-Bresse", "J'habite à <LOCATION>"),
     ] {
         check(text, redacted);
     }
@@ -135,6 +141,7 @@ fn addresses_of_homes_are_taken_out() {
         "aisle 12 Street Food",
         "Einweg 10 Stück",
         "Parkplatz 12",
+        "deliver to the store",
         "I live in the area",
         "Ich wohne in der Nähe",
         "J'habite à la campagne",

@@ -3,7 +3,7 @@
 import { ask, Line } from "../shared/api.js";
 
 const PATH = "/store/v1/desk";
-const EVENTS = ["ring", "claimed", "turn", "closed", "escalated", "presence"];
+const EVENTS = ["ring", "claimed", "turn", "closed", "escalated", "presence", "begin", "reset"];
 
 /**
  * Tells of itself by events: `changed` (requests), `ring` (one that is to be answered), `said` (a turn of
@@ -32,7 +32,7 @@ export class Desk extends EventTarget {
     this.requests = new Map(list.handoffs.map((request) => [request.id, request]));
     this.#present(presence.state);
     this.#tell("changed", {});
-    const waiting = list.handoffs.find((request) => request.stage === "waiting");
+    const waiting = list.handoffs.find((request) => request.stage === "waiting" && !request.acknowledged_by);
     if (waiting && this.state === "available") this.#tell("ring", waiting);
   }
 
@@ -59,7 +59,8 @@ export class Desk extends EventTarget {
 
   #heard(name, data) {
     if (name === "turn") this.#tell("said", data);
-    else if (name === "presence") this.#tell("others", data);
+    else if (name === "reset") this.load().catch(() => {});
+    else if (["begin", "presence"].includes(name)) return;
     else {
       this.#take(data);
       if (name === "ring" || name === "escalated") this.#tell("ring", this.requests.get(data.id));
@@ -67,8 +68,7 @@ export class Desk extends EventTarget {
   }
 
   #take(request) {
-    const { history, suggested_replies: _, ...view } = request;
-    this.requests.set(request.id, { ...this.requests.get(request.id), ...view });
+    this.requests.set(request.id, { ...this.requests.get(request.id), ...request });
     this.#tell("changed", { id: request.id });
   }
 

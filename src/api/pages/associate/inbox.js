@@ -23,8 +23,13 @@ export function place(request) {
   return [...where, tongue].filter(Boolean).join(" · ");
 }
 
+function waits(since, seenBy) {
+  const words = say("inbox.waits", { span: span(since) });
+  return seenBy ? `${words} · ${say("inbox.seen", { name: seenBy })}` : words;
+}
+
 function standing(request) {
-  if (request.stage === "waiting") return say("inbox.waits", { span: span(request.waiting_since) });
+  if (request.stage === "waiting") return waits(request.waiting_since, request.acknowledged_by?.name);
   if (request.stage === "closed") return say("inbox.closed");
   return request.mine ? say("inbox.mine") : say("inbox.others", { name: request.claimed_by?.name ?? "" });
 }
@@ -39,7 +44,7 @@ function row(request, current, open) {
       el("span", { class: "why" }, sign(request.reason === "anger" ? "warn" : "person"), reason(request)),
       el("span", { class: "what", text: request.summary }),
       el("span", { class: "where", text: place(request) }),
-      el("span", { class: "standing", data: { since: request.stage === "waiting" ? request.waiting_since : "" }, text: standing(request) }),
+      el("span", { class: "standing", data: { since: request.stage === "waiting" ? request.waiting_since : "", seen: request.acknowledged_by?.name ?? "" }, text: standing(request) }),
     ),
   );
 }
@@ -59,6 +64,6 @@ export function paint(desk, current, open) {
 /** Times go on where nothing else does. */
 export function tick() {
   for (const standing of document.querySelectorAll(".standing[data-since]")) {
-    if (standing.dataset.since) standing.textContent = say("inbox.waits", { span: span(standing.dataset.since) });
+    if (standing.dataset.since) standing.textContent = waits(standing.dataset.since, standing.dataset.seen);
   }
 }

@@ -10,6 +10,7 @@ import { Conversation } from "./conversation.js";
 import { Exchanges } from "./exchanges.js";
 import { Keyboard } from "./keyboard.js";
 import { Patience } from "./patience.js";
+import * as live from "./live.js";
 import * as profile from "./profile.js";
 import * as receipt from "./receipt.js";
 import * as sheets from "./sheets.js";
@@ -24,7 +25,7 @@ const MAX_TOLD = 6;
 const conversation = new Conversation();
 const exchanges = new Exchanges(one("#exchanges"), (product) => ask(say("label.ask", { name: product.name })));
 const voice = new Voice(one("#caption"));
-const patience = new Patience(one("#time-sheet"), () => next(false));
+const patience = new Patience(one("#time-sheet"), holds, () => next(false));
 const text = one("#text");
 /** Whether what comes is old: it is shown, and not told. */
 let quiet = false;
@@ -74,6 +75,11 @@ async function forget() {
   if ((await opened(one("#forget-sheet"))) === "yes") await next(true);
 }
 
+/** Whether something would be lost if the page began anew. */
+function holds() {
+  return conversation.id !== null || text.value !== "";
+}
+
 /** Makes everything ready for the next shopper. */
 async function next(shows) {
   voice.stop();
@@ -90,6 +96,7 @@ async function next(shows) {
 
 async function fresh() {
   chosen = null;
+  for (const sheet of document.querySelectorAll("dialog[open]")) sheet.close("");
   settle();
   const tag = preferred(comfort().language);
   if (tag !== language()) await speak(tag);
@@ -110,9 +117,11 @@ function enter() {
   shown(one("#welcome"), false);
   shown(one("#talk"), true);
   document.body.classList.add("talking");
+  live.follow(one("#exchanges"), (words) => tell(words));
 }
 
 function leave() {
+  live.leave();
   exchanges.clear();
   profile.clear();
   disclosure = null;
@@ -223,13 +232,13 @@ async function paired() {
 }
 
 async function begin() {
-  fromAddress();
   document.addEventListener("words", languages);
   document.addEventListener("comfort", () => {
     one("#voice").setAttribute("aria-pressed", String(comfort().voice));
     if (!comfort().voice) voice.stop();
   });
   new Keyboard(one("#keyboard"), text, one("#keys"));
+  fromAddress();
   await speak(preferred(comfort().language));
   fill(document);
   sheets.prepare();

@@ -4,7 +4,7 @@ import { el, sign } from "../shared/dom.js";
 import { known, say } from "../shared/words.js";
 
 /** How much is there, in the page's words where they have some. */
-function stock(product) {
+export function stock(product) {
   const level = product.stock?.level ?? product.stock;
   if (level === undefined || level === null) return null;
   const text = known(`stock.${level}`) ? say(`stock.${level}`) : String(level);
@@ -43,7 +43,7 @@ function label(product, chosen) {
   const kind = ["label", product.promotion ? "offer" : "", out ? "gone" : ""].filter(Boolean).join(" ");
   return el(
     "li",
-    { class: kind },
+    { class: kind, data: { sku: product.sku } },
     el(
       "button",
       { type: "button", on: { click: () => chosen(product) } },

@@ -13,12 +13,17 @@ const TOUCHES = ["pointerdown", "keydown", "input", "wheel", "touchmove"];
 export class Patience {
   #dialog;
   #over;
+  #holds;
   #last = performance.now();
   #timer = 0;
 
-  /** `over` is called when nobody was there to ask for more time. */
-  constructor(dialog, over) {
+  /**
+   * `holds` says whether there is something that somebody could lose; `over` is called when the time is
+   * over, and nobody was there to ask for more.
+   */
+  constructor(dialog, holds, over) {
     this.#dialog = dialog;
+    this.#holds = holds;
     this.#over = over;
     for (const touch of TOUCHES) {
       document.addEventListener(touch, () => this.touched(), { capture: true, passive: true });
@@ -46,7 +51,13 @@ export class Patience {
   #look() {
     const limit = comfort().limit_s;
     const away = (performance.now() - this.#last) / 1000;
-    if (limit > 0 && away >= limit && !this.#dialog.open) this.#warn();
+    if (limit === 0 || away < limit || this.#dialog.open) return;
+    if (this.#holds()) {
+      this.#warn();
+    } else {
+      this.touched();
+      this.#over();
+    }
   }
 
   async #warn() {

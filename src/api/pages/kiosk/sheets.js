@@ -11,7 +11,7 @@ const SIZES = ["normal", "large", "largest"];
 const SCHEMES = ["auto", "light", "dark", "contrast"];
 
 function limitText(limit_s) {
-  return limit_s === 0 ? say("limit.none") : say("limit.minutes", { count: limit_s / 60 });
+  return limit_s === 0 ? say("limit.none") : say("limit.minutes", { count: Math.round(limit_s / 6) / 10 });
 }
 
 /** The limits that are offered, with the one that the kiosk began with. */

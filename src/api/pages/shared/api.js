@@ -97,6 +97,11 @@ function parsed(text) {
   }
 }
 
+/** A box ends each stream after a while, and the browser comes back; only who stays away longer is away. */
+const AWAY_MS = 8000;
+/** Before a stream is asked for anew that the browser has given up. */
+const RETRY_MS = 3000;
+
 /**
  * Follows a stream of events for as long as the page is open. `again` is called when the line is there
  * once more, as something may have been missed; `standing(is)` says whether it is.
@@ -107,7 +112,8 @@ export class Line {
   #heard;
   #again;
   #standing;
-  #timer = 0;
+  #retry = 0;
+  #away = 0;
   #was = false;
 
   constructor(path, names, { heard, again = () => {}, standing = () => {} }) {
@@ -124,21 +130,24 @@ export class Line {
     this.#source = source;
     for (const name of this.names) source.addEventListener(name, this.#heard(name));
     source.addEventListener("open", () => {
+      clearTimeout(this.#away);
+      this.#away = 0;
       this.#standing(true);
       if (this.#was) this.#again();
       this.#was = true;
     });
     source.addEventListener("error", () => {
-      this.#standing(false);
+      this.#away ||= setTimeout(() => this.#standing(false), AWAY_MS);
       // A browser gives up by itself on an answer that is no stream.
       if (source.readyState === EventSource.CLOSED && this.#source === source) {
-        this.#timer = setTimeout(() => this.#open(), 3000);
+        this.#retry = setTimeout(() => this.#open(), RETRY_MS);
       }
     });
   }
 
   close() {
-    clearTimeout(this.#timer);
+    clearTimeout(this.#retry);
+    clearTimeout(this.#away);
     this.#source?.close();
     this.#source = null;
   }
