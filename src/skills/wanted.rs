@@ -277,6 +277,7 @@ mod tests {
     use crate::skills::double::Double;
     use crate::skills::sample;
     use crate::skills::voice::{Meaning, Voice};
+    use crate::skills::witness::{NotAsked, Said, Witness};
     use crate::telemetry::{CacheMetrics, SkillMetrics};
 
     type Meddling = Box<dyn Fn(&Facts) + Send>;
@@ -395,6 +396,35 @@ mod tests {
                 assert_eq!(told.revision, now.0, "keeps: {write}");
             }
         }
+    }
+
+    /// Notes what it sees.
+    #[derive(Default)]
+    struct Noting(Mutex<Vec<Said>>);
+
+    impl Witness for Noting {
+        fn made(&self, making: &Making<'_>) -> Option<String> {
+            self.0.lock().unwrap().push(making.said.cloned().unwrap());
+            Some("its record".to_owned())
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_model_said_is_witnessed_when_it_is_made_and_can_be_said_again() {
+        let facts = sample::shop();
+        let slow = Arc::new(Slow(facts.clone(), Mutex::default()));
+        let noting = Arc::new(Noting::default());
+        let clerk = clerk(facts, Arc::new(House(slow))).before(Arc::<Noting>::clone(&noting));
+        for _ in 0..2 {
+            let told = clerk.copy(order(), watch::Sender::default()).await.unwrap();
+            assert_eq!(told.provenance.made.as_deref(), Some("its record"));
+        }
+        let seen = std::mem::take(&mut *noting.0.lock().unwrap());
+        let [said] = seen.as_slice() else { panic!("made once: {seen:?}") };
+        let again = |model| clerk.say_again(model, said.inputs.clone(), at_night());
+        assert_eq!(again(("double", "00")).await.unwrap(), said.text);
+        assert!(matches!(again(("double", "01")).await, Err(NotAsked::Other { .. })));
+        assert!(matches!(again(("another", "00")).await, Err(NotAsked::Gone(_))));
     }
 
     #[tokio::test]
