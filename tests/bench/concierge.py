@@ -120,6 +120,25 @@ def allergen_faults(shop, text, skus):
     return found
 
 
+def try_the_checks(shop):
+    """Sees that each check finds what it is for."""
+    sku = next(sku for sku in shop.chosen("forged", 5000) if shop.allergens(sku)[0] == {"milk"})
+    name, price = shop.name(sku), money(shop.prices[sku]["amount"])
+    card = {"sku": sku, "name": name, "price": price}
+    true = {"text": f"{name} costs {price}. {name} contains milk.", "products": [card]}
+    forged = [
+        true | {"text": f"{name} costs $987.65."},
+        true | {"text": f"{name} contains no milk."},
+        true | {"text": f"{name} contains peanuts."},
+        true | {"products": [card | {"price": "$987.65"}]},
+        true | {"products": [card | {"sku": "0"}]},
+        true | {"products": [card | {"name": "Moon Cheese"}]},
+    ]
+    assert not faults(shop, true), faults(shop, true)
+    for turn in forged:
+        assert faults(shop, turn), turn
+
+
 def verdict(question, turn):
     text = turn["text"].replace("\u00a0", " ")
     has = question["has"]
@@ -142,6 +161,7 @@ def route(turn):
 
 def main():
     shop = Shop()
+    try_the_checks(shop)
     questions = made(shop)
     for case in json.loads(BY_HAND.read_text()):
         has = None if case["right"] is None else [case["right"]]
