@@ -181,7 +181,9 @@ impl Fit {
             let words = words(name);
             // Of the words that no question keeps, as the Market of a brand, nothing is wanted.
             let whole = words.iter().all(|word| asked(word) || idle_in(lang, word));
-            if whole { words.iter().filter(|word| asked(word)).count() } else { 0 }
+            // Packs of 12 times 12 have no more of "12" than one of 12.
+            let said = words.iter().filter(|word| asked(word)).map(|word| &word.folded);
+            if whole { said.collect::<BTreeSet<_>>().len() } else { 0 }
         });
         let whole_name = whole_name.max().unwrap_or_default();
         let size = product.size.as_ref().map_or("", |size| size.text.as_str());

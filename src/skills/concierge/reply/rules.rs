@@ -201,7 +201,7 @@ impl Concierge {
         let trigger = mood.trigger.filter(|_| !memory.called)?;
         // "Are you a real person?" asks who speaks.
         let asks_who = phrases::of(read.language).cue(&read.words) == Some(Cue::WhoAreYou);
-        if asks_who && trigger == Trigger::WantsPerson {
+        if asks_who && matches!(trigger, Trigger::WantsPerson | Trigger::Anger) {
             return None;
         }
         Some(match trigger {

@@ -35,7 +35,7 @@ pub use asking::Prompted;
 const MAX_LOOKED_AT: usize = 60;
 const MAX_RELATED: usize = 4;
 /// The share of a question's words, in percent, and the cosine from which on a product may help.
-const NEAR_PERCENT: usize = 50;
+const NEAR_PERCENT: usize = 40;
 const ALIKE: f32 = 0.45;
 /// Products that a model may name in a tool.
 const MAX_NAMED: usize = 8;
