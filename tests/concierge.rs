@@ -6,7 +6,7 @@ use crate::support::{Ask, Server};
 
 const CONVERSATIONS: &str = "/store/v1/conversations";
 
-fn put(server: &Server, fact: &str, value: Value) {
+pub(crate) fn put(server: &Server, fact: &str, value: Value) {
     let body = value.to_string().into_bytes();
     let ask = Ask::raw("PUT", &format!("/store/v1/facts/{fact}"), body);
     let answer = server.ask(ask.header("content-type", "application/json"));
@@ -16,6 +16,12 @@ fn put(server: &Server, fact: &str, value: Value) {
 /// A shop with two oat drinks, of which one is sold out, and a coffee.
 fn shop() -> Server {
     let server = Server::start();
+    stock(&server);
+    server
+}
+
+/// Puts the shop in.
+pub(crate) fn stock(server: &Server) {
     for (sku, name, category, amount, band) in [
         ("1001", "Meadow Oat Drink", "drinks/oat", 2.49, "out"),
         ("1002", "Hill Oat Drink", "drinks/oat", 2.79, "some"),
@@ -25,12 +31,11 @@ fn shop() -> Server {
             "names": { "en": name }, "category": category, "size": { "text": "1 qt" },
             "allergens": { "contains": [] }, "attributes": { "vegan": true },
         });
-        put(&server, &format!("products/{sku}"), product);
-        put(&server, &format!("prices/{sku}"), json!({ "amount": amount, "currency": "USD" }));
+        put(server, &format!("products/{sku}"), product);
+        put(server, &format!("prices/{sku}"), json!({ "amount": amount, "currency": "USD" }));
         let stock = json!({ "band": band, "location": { "aisle": "7" } });
-        put(&server, &format!("stock/{sku}"), stock);
+        put(server, &format!("stock/{sku}"), stock);
     }
-    server
 }
 
 fn begin(server: &Server) -> String {

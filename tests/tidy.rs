@@ -12,7 +12,7 @@ const LEAVES: [&str; 2] = ["telemetry", "units"];
 const NO_ROOMS: [&str; 3] = ["lib", "main", "testing"];
 
 /// What a room may use besides the leaves. A new edge is a commit of its own with its reason.
-const MAY_USE: [(&str, &[&str]); 19] = [
+const MAY_USE: [(&str, &[&str]); 21] = [
     ("units", &[]),
     ("telemetry", &["engine"]),
     ("engine", &[]),
@@ -30,15 +30,22 @@ const MAY_USE: [(&str, &[&str]); 19] = [
     ("desk", &["privacy", "shoppers"]),
     ("audit", &["shoppers"]),
     ("skills", &["cache", "engine", "facts", "privacy", "shoppers"]),
-    ("api", &["cache", "desk", "engine", "facts", "http", "privacy", "shoppers", "skills"]),
+    (
+        "api",
+        &["audit", "cache", "desk", "engine", "facts", "http", "privacy", "shoppers", "skills"],
+    ),
     (
         "config",
-        &["api", "cache", "desk", "engine", "facts", "http", "protocol", "skills", "state", "sync"],
+        &[
+            "api", "audit", "cache", "desk", "engine", "facts", "http", "protocol", "shoppers",
+            "skills", "state", "sync",
+        ],
     ),
     (
         "app",
         &[
             "api",
+            "audit",
             "cache",
             "config",
             "desk",
@@ -58,8 +65,8 @@ const MAY_USE: [(&str, &[&str]); 19] = [
     (
         "cli",
         &[
-            "app", "cache", "config", "engine", "facts", "hq", "http", "packages", "protocol",
-            "skills", "sync",
+            "app", "audit", "cache", "config", "engine", "facts", "hq", "http", "packages",
+            "protocol", "skills", "sync",
         ],
     ),
 ];

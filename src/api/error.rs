@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 
 use super::shelf::ShelfError;
+use crate::audit::AuditError;
 use crate::cache::Failure;
 use crate::engine::{ConstraintError, EngineError, InferError};
 use crate::http::{Kind, Problem};
@@ -85,6 +86,17 @@ pub(super) fn of_concierge(error: ConciergeError) -> Problem {
         }
         ConciergeError::Failed(failure) => of_failure(failure, "text"),
         ConciergeError::Shoppers(error) => of_shoppers(error, message),
+    }
+}
+
+/// A record of an answer that cannot be had.
+pub(super) fn of_audit(error: AuditError) -> Problem {
+    match error {
+        AuditError::NotFound { .. } | AuditError::BadId => {
+            Problem::new(StatusCode::NOT_FOUND, Kind::InvalidRequestError, error.to_string())
+                .code("not_found")
+        }
+        error => Problem::internal(error),
     }
 }
 

@@ -16,6 +16,7 @@
 
 // A room's paths are the same wherever they are written.
 extern crate self as api;
+use endcap_audit as audit;
 use endcap_cache as cache;
 use endcap_desk as desk;
 use endcap_engine as engine;
@@ -40,6 +41,7 @@ mod openapi;
 mod operations;
 mod pages;
 mod query;
+mod records;
 mod repository;
 pub mod routes;
 mod service;

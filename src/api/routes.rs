@@ -1,6 +1,7 @@
 //! Every route as data, and the router made of it.
 
 mod arrays;
+mod audit;
 mod conversations;
 mod desk;
 mod devices;
@@ -132,11 +133,20 @@ pub(super) fn of<T: schemars::JsonSchema>(generator: &mut SchemaGenerator) -> Sc
 
 /// Every route there is.
 pub fn all() -> impl Iterator<Item = &'static Route> {
-    let people = conversations::ROUTES.iter().chain(devices::ROUTES).chain(desk::ROUTES);
-    ROUTES.iter().chain(facts::ROUTES).chain(arrays::ROUTES).chain(people).chain(pages::ROUTES)
+    let tables = [
+        ROUTES,
+        facts::ROUTES,
+        arrays::ROUTES,
+        conversations::ROUTES,
+        devices::ROUTES,
+        desk::ROUTES,
+        audit::ROUTES,
+        pages::ROUTES,
+    ];
+    tables.into_iter().flatten()
 }
 
-/// Every route but those of the files beside this one. `/metrics` tells of load and model names, so it takes a token of role
+/// Every route that is in no table of its own. `/metrics` tells of load and model names, so it takes a token of role
 /// metrics or admin; `/openapi.json` says nothing that the documentation does not, so it is public.
 static ROUTES: &[Route] = &[
     Route {

@@ -7,6 +7,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::audit::Audit;
 use crate::cache::{Cache, Maker};
 use crate::desk::Desk;
 use crate::engine::{EngineError, Model, Network, Sampling, TokenId, Tokenizer};
@@ -26,6 +27,7 @@ use super::blocked::Blocked;
 use super::error;
 use super::inference::TensorMemory;
 use super::meaning::Meaning;
+use super::records::Records;
 use super::shelf::{Lease, Lent, Ports, Shelf, Wanted};
 use super::store::acts::Acts;
 use super::store::config::Settings;
@@ -282,14 +284,14 @@ pub struct Conversations {
     pub orders: Option<Arc<dyn Orders>>,
     /// Whoever calls an associate, where somebody does.
     pub desk: Option<Arc<dyn concierge::Desk>>,
-    /// Whoever keeps records of answers, where somebody does.
-    pub auditor: Option<Arc<dyn Auditor>>,
+    /// Where records of generated answers are kept, where they are.
+    pub audit: Option<Audit>,
 }
 
 impl Conversations {
     /// With nobody but the assistant.
     pub fn alone(shoppers: Shoppers) -> Self {
-        Self { shoppers, house: House::default(), orders: None, desk: None, auditor: None }
+        Self { shoppers, house: House::default(), orders: None, desk: None, audit: None }
     }
 }
 
@@ -299,6 +301,7 @@ pub struct Service {
     pub(super) facts: Facts,
     pub(super) clerk: Arc<Clerk>,
     pub(super) concierge: Concierge,
+    pub(super) audit: Option<Audit>,
     pub(super) desk: Option<Desk>,
     pub(super) limits: Limits,
     pub(super) body: BodyLimits,
@@ -329,7 +332,9 @@ impl Service {
     pub fn new(parts: ServiceParts) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let usual = parts.skills.now().model.clone();
-        let clerk = Arc::new(Clerk::new(ClerkParts {
+        let Conversations { shoppers, house, orders, desk, audit } = parts.conversations;
+        let records = audit.clone().map(Records).map(Arc::new);
+        let clerk = Clerk::new(ClerkParts {
             facts: parts.facts.clone(),
             search: Arc::clone(&parts.search),
             cache: parts.cache.clone(),
@@ -337,8 +342,12 @@ impl Service {
             meaning: Arc::new(Meaning::new(Arc::clone(&parts.shelf))),
             settings: parts.skills.clone(),
             metrics: parts.metrics.skills().clone(),
-        }));
-        let Conversations { shoppers, house, orders, desk, auditor } = parts.conversations;
+        });
+        let clerk = Arc::new(match &records {
+            Some(records) => clerk.before(Arc::<Records>::clone(records)),
+            None => clerk,
+        });
+        let auditor = records.map(|records| records as Arc<dyn Auditor>);
         let concierge =
             ConciergeParts { clerk: Arc::clone(&clerk), shoppers, house, orders, desk, auditor };
         Self {
@@ -347,6 +356,7 @@ impl Service {
             facts: parts.facts,
             clerk,
             concierge: Concierge::new(concierge),
+            audit,
             desk: parts.desk,
             skills: parts.skills,
             blocked: Blocked::default(),

@@ -36,6 +36,8 @@ impl Webhook {
             bearer.set_sensitive(true);
             headers.insert(AUTHORIZATION, bearer);
         }
+        // Fails where one is installed already, which is just as well.
+        let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .user_agent(concat!("endcap/", env!("CARGO_PKG_VERSION")))
             .timeout(connector.timeout)

@@ -8,18 +8,21 @@ use super::connector::Webhook;
 use crate::api::Conversations;
 use crate::config::Config;
 use crate::facts::UnixSeconds;
-use crate::shoppers::{Shoppers, ShoppersConfig};
+use crate::shoppers::Shoppers;
 use crate::skills::concierge::Orders;
 
-/// How often it is looked which conversations are over.
-const SWEEP_PERIOD: Duration = Duration::from_secs(10);
+/// How often what was said is brought to the disk.
+const FLUSH_PERIOD: Duration = Duration::from_secs(1);
+/// How often it is looked which conversations are over, in such periods.
+const SWEEP_EVERY: u64 = 10;
 
 /// Opens them, off the async threads.
 pub(super) async fn open(config: &Config) -> Result<Conversations, AppError> {
     let (folder, house) = (config.data_dir.clone(), config.house.clone());
+    let settings = config.shoppers.clone();
     let connector = config.connector.clone();
     let open = move || -> Result<Conversations, AppError> {
-        let shoppers = Shoppers::open(&folder, ShoppersConfig::default())?;
+        let shoppers = Shoppers::open(&folder, settings)?;
         let webhook = connector.map(Webhook::open).transpose()?;
         let orders = webhook.map(|webhook| Arc::new(webhook) as Arc<dyn Orders>);
         Ok(Conversations { house, orders, ..Conversations::alone(shoppers) })
@@ -28,16 +31,20 @@ pub(super) async fn open(config: &Config) -> Result<Conversations, AppError> {
     opened.unwrap_or_else(|fault| std::panic::resume_unwind(fault.into_panic()))
 }
 
-/// Ends conversations in which nothing happens any more.
+/// Brings what was said to the disk, and ends conversations in which nothing happens any more.
 pub(super) async fn sweep(shoppers: Shoppers) {
-    let mut ticks = tokio::time::interval(SWEEP_PERIOD);
-    loop {
+    let mut ticks = tokio::time::interval(FLUSH_PERIOD);
+    for tick in 0u64.. {
         ticks.tick().await;
         let shoppers = shoppers.clone();
         let now = UnixSeconds::now().0.unsigned_abs();
-        let swept = tokio::task::spawn_blocking(move || shoppers.sweep(now)).await;
+        let work = move || match tick % SWEEP_EVERY {
+            0 => shoppers.sweep(now).map(drop),
+            _ => shoppers.flush(),
+        };
+        let swept = tokio::task::spawn_blocking(work).await;
         if let Ok(Err(error)) = swept {
-            tracing::warn!(%error, "conversations that are over could not be ended");
+            tracing::warn!(%error, "conversations could not be brought to the disk or ended");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Why a server does not start.
 
 use crate::api::shelf::{AliasFault, ShelfError};
+use crate::audit::AuditError;
 use crate::desk::DeskError;
 use crate::facts::FactsError;
 use crate::facts::search::SearchError;
@@ -47,6 +48,9 @@ pub enum AppError {
     /// The desk cannot be opened.
     #[error("opening the desk")]
     Desk(#[from] DeskError),
+    /// Records of answers cannot be kept.
+    #[error("opening the records of answers")]
+    Audit(#[from] AuditError),
     /// The order system's token cannot be read.
     #[error("reading {}, the token of the order system", path.display())]
     ConnectorToken {

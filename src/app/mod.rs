@@ -14,10 +14,12 @@
 //!
 //! **Not here**: what the rooms do; who started the server.
 
+mod audit;
 mod bundles;
 mod connector;
 mod conversations;
 mod desk;
+mod discovery;
 mod error;
 mod headquarters;
 mod line;
@@ -104,6 +106,10 @@ pub async fn run(
     let tokens = Arc::new(tokens);
     let pairing = Arc::new(Pairing::new(Arc::clone(&tokens)));
     let skills = Live::from(config.skills.clone());
+    let mut conversations = conversations::open(&config).await?;
+    let desk = desk::open(&config, conversations.shoppers.clone()).await?;
+    conversations.desk = Some(desk::caller(&desk));
+    beside.spawn(desk.clone().run());
     let looked_at = line::LookedAt {
         metrics: Arc::clone(&metrics),
         facts: facts.clone(),
@@ -111,16 +117,19 @@ pub async fn run(
         shelf: Arc::<PackageShelf>::clone(&shelf),
         warned,
         tokens: Arc::clone(&tokens),
+        desk: desk.clone(),
         pairing: Arc::clone(&pairing),
         in_force: InForce { skills: skills.clone(), cache: cache.clone(), levels },
     };
     let line = Line::start(&config, looked_at).await;
-    let mut conversations = conversations::open(&config).await?;
-    let desk = desk::open(&config, conversations.shoppers.clone()).await?;
-    conversations.desk = Some(desk::caller(&desk));
-    beside.spawn(desk.clone().run());
-    beside.spawn(conversations::sweep(conversations.shoppers.clone()));
     let shoppers = conversations.shoppers.clone();
+    let audit = audit::open(&config, shoppers.clone()).await?;
+    shoppers.reach(Arc::new(audit::Cached(cache.clone())));
+    beside.spawn(audit::tell(audit.clone(), line.acts()));
+    beside.spawn(audit::count(shoppers.clone(), audit.clone(), Arc::clone(&metrics)));
+    conversations.audit = Some(audit.clone());
+    beside.spawn(conversations::sweep(shoppers.clone()));
+    let told = discovery::Told::of(&config, listener.address());
     let service = Service::new(ServiceParts {
         shelf: Arc::<PackageShelf>::clone(&shelf),
         facts,
@@ -145,12 +154,16 @@ pub async fn run(
     let router = api::router(Arc::new(service));
     announce(&started);
     tracing::info!(url = started.url, models = started.models.len(), "serving");
+    if let Some(told) = told {
+        beside.spawn(discovery::announce(told, stop.clone()));
+    }
     let drained = listener.run(router, metrics, health, stop).await?;
     line.end().await;
     shelf.shut_down();
     beside.shutdown().await;
     // A panic in there was told by its thread.
-    let _ = tokio::task::spawn_blocking(move || (cache.flush(), shoppers.flush())).await;
+    let _ =
+        tokio::task::spawn_blocking(move || (cache.flush(), audit.flush(), shoppers.flush())).await;
     tracing::info!(cut = drained.cut, "stopped");
     Ok(())
 }

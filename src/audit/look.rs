@@ -172,8 +172,9 @@ impl Audit {
         let subject = SubjectId::of_bytes(subject);
         match self.shared.shoppers.open_sealed(&subject, &context(id), sealed) {
             Ok(plain) => Ok(serde_json::from_slice(&plain).map_err(|_| NotReplayable::Changed)),
-            // Its row goes with the next sweep.
-            Err(ShoppersError::Erased) => Ok(Err(NotReplayable::Erased)),
+            // What somebody asked to be erased has an empty row; here the key's time was over, or there
+            // was no more room for it.
+            Err(ShoppersError::Erased) => Ok(Err(NotReplayable::KeptNoLonger)),
             Err(ShoppersError::Damaged { .. }) => Ok(Err(NotReplayable::Changed)),
             Err(error) => Err(error.into()),
         }

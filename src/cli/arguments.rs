@@ -4,13 +4,16 @@ use std::path::PathBuf;
 
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 
+use super::audit::AuditCommand;
 use super::bench::Bench;
 use super::cache::CacheCommand;
 use super::demo::Demo;
 use super::devices::DevicesCommand;
 use super::doctor::Doctor;
 use super::enroll::Enroll;
+use super::erase::Erase;
 use super::facts::FactsCommand;
+use super::feedback::FeedbackCommand;
 use super::hq::HqCommand;
 use super::live::{Live, Set, Unset};
 use super::models::ModelsCommand;
@@ -109,6 +112,13 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: CacheCommand,
     },
+    /// Look at the records of generated answers, or make one again
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
+    /// Erase everything that a running server keeps of a conversation or profile
+    Erase(Erase),
     /// Serve headquarters, or ask a running one: stores, facts, documents, commands
     Hq {
         #[command(subcommand)]
@@ -128,6 +138,11 @@ pub(super) enum Command {
     Token {
         #[command(subcommand)]
         command: TokenCommand,
+    },
+    /// List and export what associates put right
+    Feedback {
+        #[command(subcommand)]
+        command: FeedbackCommand,
     },
     /// Pair, list and revoke the kiosks and handhelds of a running server
     Devices {

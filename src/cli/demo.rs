@@ -7,6 +7,7 @@ mod folder;
 mod greeting;
 mod headquarters;
 mod line;
+mod orders;
 mod process;
 mod shop;
 mod watch;
@@ -174,6 +175,9 @@ impl Demo {
         let hq = Headquarters::start(&folder, self.hq_listen, &broker.url()).await?;
         let facts = hq.open_shop(&folder, &config).await?;
         headquarters::tell_addresses(&folder, &broker.url(), &hq.known().url)?;
+        if config.connector.is_none() {
+            config.connector = Some(orders::start().await?);
+        }
         config.line.identity = folder.identity();
         config.models.name_also(&self.model, ALIAS);
         let (data_dir, stop) = (config.data_dir.clone(), CancellationToken::new());

@@ -12,6 +12,7 @@
 //! **Not here**: what the server is made of (`app`), what settings mean (`config`).
 
 mod arguments;
+mod audit;
 mod bench;
 mod beside;
 mod cache;
@@ -21,7 +22,9 @@ mod demo;
 mod devices;
 mod doctor;
 mod enroll;
+mod erase;
 mod facts;
+mod feedback;
 mod hq;
 mod live;
 mod models;
@@ -72,6 +75,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Models(models) => on_runtime(models.run(&common)),
         Command::Facts { command } => on_runtime(command.run(&common)),
         Command::Cache { command } => on_runtime(command.run(&common)).map(done),
+        Command::Audit { command } => on_runtime(command.run(&common)).map(done),
+        Command::Erase(erase) => on_runtime(erase.run(&common)).map(done),
         Command::Hq { command } => on_runtime(command.run(&common)).map(done),
         Command::Enroll(enroll) => on_runtime(enroll.run(&common)).map(done),
         Command::Status(status) => on_runtime(status.run(&common)).map(done),
@@ -79,6 +84,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Bench(bench) => bench::run(&common, &bench).map(done),
         Command::Doctor(doctor) => doctor::run(&common, &doctor).map(done),
         Command::Config { command } => on_runtime(configuration::run(&common, command)).map(done),
+        Command::Feedback { command } => on_runtime(command.run(&common)).map(done),
         Command::Devices { command } => on_runtime(command.run(&common)).map(done),
         Command::Token { command } => token::run(&common, command).map(done),
     }

@@ -16,6 +16,7 @@
 mod concierge;
 mod connector;
 mod desk;
+mod discovery;
 mod facts;
 mod fault;
 mod kinds;
@@ -23,6 +24,7 @@ mod line;
 mod raw;
 mod sections;
 mod shared;
+mod shoppers;
 mod sources;
 
 use std::path::PathBuf;

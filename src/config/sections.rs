@@ -7,15 +7,17 @@ use std::time::Duration;
 
 use super::raw::{Given, Reader};
 use super::{Connector, Setting, default_data_dir};
-use super::{concierge, desk, facts, kinds, line, shared};
+use super::{concierge, desk, discovery, facts, kinds, line, shared, shoppers};
 use crate::api;
 use crate::api::shelf::Share;
+use crate::audit::AuditConfig;
 use crate::cache::{self, Tiers};
 use crate::desk::DeskConfig;
 use crate::engine::{self, Activation, KvType};
 use crate::facts::FactsConfig;
 use crate::http::{self, BodyLimits, TlsFiles};
 use crate::protocol::documents::ConfigDoc;
+use crate::shoppers::ShoppersConfig;
 use crate::skills::clerk;
 use crate::skills::concierge::House;
 use crate::skills::language::Language;
@@ -46,8 +48,14 @@ pub struct Config {
     pub house: House,
     /// The retailer's order system, where there is one.
     pub connector: Option<Connector>,
+    /// How much is kept of shoppers, and for how long.
+    pub shoppers: ShoppersConfig,
+    /// The same of generated answers.
+    pub audit: AuditConfig,
     /// How associates are rung.
     pub desk: DeskConfig,
+    /// The name under which the box is found on the network; none where it is not announced.
+    pub discovery: Option<String>,
     /// The line to HQ.
     pub line: LineSettings,
     /// What lies below HQ's document.
@@ -136,11 +144,13 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Config> {
     let default = default_data_dir(reader.sources());
     let data_dir = path(reader, "data_dir", Some(default))?;
     let (cache, skills) = (cache(reader), skills(reader));
+    let (audit, server) = (shoppers::audit(reader), server(reader));
     let config = Config {
         below_hq: shared::read(reader, &skills, &cache),
         line: line::read(reader, &data_dir),
         data_dir,
-        server: server(reader),
+        discovery: discovery::read(reader, server.listen.ip()),
+        server,
         limits: limits(reader),
         facts: facts::read(reader),
         engine: engine(reader),
@@ -150,6 +160,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Config> {
         house: concierge::house(reader),
         connector: concierge::connector(reader),
         desk: desk::read(reader),
+        shoppers: shoppers::shoppers(reader, &audit),
+        audit,
         log: log(reader),
         settings: Vec::new(),
     };

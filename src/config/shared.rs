@@ -10,10 +10,11 @@ use crate::protocol::{List, Text};
 use crate::skills::clerk;
 
 /// Settings of HQ's document, and those of the configuration that lie below them.
-pub(super) const NAMES: [(&str, &str); 8] = [
+pub(super) const NAMES: [(&str, &str); 9] = [
     ("blocked_terms", "skills.blocked_terms"),
     ("cache.ask", "cache.ask"),
     ("cache.chat", "cache.chat"),
+    ("cache.concierge", "cache.concierge"),
     ("cache.copy", "cache.copy"),
     ("default_language", "skills.language"),
     ("install_hours", "store.install_hours"),

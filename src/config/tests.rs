@@ -153,13 +153,14 @@ fn what_hq_may_set_has_its_lowest_layer_in_the_file() {
     );
     let config = load(&sources).unwrap();
     let wanted = r#"{"blocked_terms":["cheapest"],"default_language":"de",
-        "cache":{"ask":"off","chat":"exact","copy":"exact"},
+        "cache":{"ask":"off","chat":"exact","concierge":"exact","copy":"exact"},
         "install_hours":[{"from":"22:00","until":"05:00"}],"wan_bytes_per_day":5368709120}"#;
     let wanted = crate::protocol::documents::ConfigDoc::parse(wanted.as_bytes()).unwrap();
     assert_eq!(config.below_hq, wanted);
     for name in Config::shared() {
         let setting = config.below(name).unwrap();
-        let from_file = !["cache.chat", "cache.copy", "log_level"].contains(&name);
+        let default = ["cache.chat", "cache.concierge", "cache.copy", "log_level"];
+        let from_file = !default.contains(&name);
         assert_eq!(setting.origin == Origin::File, from_file, "{name}: {setting:?}");
     }
     for (text, named) in [

@@ -66,6 +66,7 @@ impl Desk {
             }
             Ok(number)
         })?;
+        self.0.corrected.send_replace(number);
         Ok(Kept { number, example })
     }
 

@@ -33,6 +33,8 @@ pub(super) struct Shared {
     pub(super) board: Board,
     /// Of this start, so that numbers of another are not taken for this one's.
     origin: u64,
+    /// Number of the last example.
+    pub(super) corrected: watch::Sender<u64>,
     /// Woken when something is handed off.
     pub(super) called: tokio::sync::Notify,
 }
@@ -68,7 +70,7 @@ impl Desk {
         builder.set_cache_size(CACHE_BYTES);
         let database = builder.create(folder.join(FILE)).during(act)?;
         let transaction = database.begin_write().during(act)?;
-        let known = rows::load(&transaction, &shoppers)?;
+        let (known, last) = rows::load(&transaction, &shoppers)?;
         transaction.commit().during(act)?;
         let open = known.into_iter().map(|handoff| {
             let events = shoppers.events(&handoff.conversation);
@@ -82,6 +84,7 @@ impl Desk {
             people: Arc::default(),
             board: Board::new(),
             origin: getrandom::u64().map_err(DeskError::Random)?,
+            corrected: watch::Sender::new(last),
             called: tokio::sync::Notify::new(),
         })))
     }
@@ -133,6 +136,11 @@ impl Desk {
     /// How many were told since the start, from moment to moment.
     pub fn told(&self) -> watch::Receiver<u64> {
         self.0.board.count()
+    }
+
+    /// The number of the last example, from moment to moment.
+    pub fn corrected(&self) -> watch::Receiver<u64> {
+        self.0.corrected.subscribe()
     }
 
     /// What was told behind the first so many, each with its number.

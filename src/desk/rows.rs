@@ -64,12 +64,14 @@ pub(super) fn remove(transaction: &WriteTransaction, id: HandoffId) -> Result<()
     Ok(())
 }
 
-/// Every handoff that can be opened still; the others leave.
+/// Every handoff that can be opened still, and the number of the last example; the others leave.
 pub(super) fn load(
     transaction: &WriteTransaction,
     shoppers: &Shoppers,
-) -> Result<Vec<Handoff>, DeskError> {
-    transaction.open_table(FEEDBACK).during(WRITING)?;
+) -> Result<(Vec<Handoff>, u64), DeskError> {
+    let examples = transaction.open_table(FEEDBACK).during(WRITING)?;
+    let last = examples.last().during(READING)?.map_or(0, |(key, _)| key.value());
+    drop(examples);
     let mut table = transaction.open_table(HANDOFFS).during(WRITING)?;
     let (mut known, mut gone) = (Vec::new(), Vec::new());
     for row in table.iter().during(READING)? {
@@ -88,7 +90,7 @@ pub(super) fn load(
     for row in gone {
         table.remove(row).during(WRITING)?;
     }
-    Ok(known)
+    Ok((known, last))
 }
 
 /// Removes the rows of a subject from a table, and says how many.

@@ -47,14 +47,17 @@ fn domain_bytes(text: &str) -> usize {
         bytes += c.len_utf8();
     }
     let mut domain = text.get(..bytes).unwrap_or_default().trim_end_matches(['.', '-']);
-    // "…@example.org.Then" and the like: labels are given up from the end until it is a domain.
+    // "…@example.org.Then" and the like: labels, and what hyphens
+    // join to them, are given up from the end until it is a domain.
     while let Some((rest, last)) = domain.rsplit_once('.') {
         let top = last.chars().count() >= 2 && last.chars().all(char::is_alphabetic);
         let punycode = last.starts_with("xn--");
         if (top || punycode) && rest.split('.').all(|label| !label.is_empty()) {
             return domain.len();
         }
-        domain = rest;
+        let shorter = last.rsplit_once('-').map_or(0, |(head, _)| head.len() + 1);
+        let end = if shorter > 1 { rest.len() + shorter } else { rest.len() };
+        domain = domain.get(..end).unwrap_or_default();
     }
     0
 }

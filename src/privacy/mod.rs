@@ -1,32 +1,42 @@
-//! Finds patterned personal data in what people write, and takes it out.
+//! Finds personal data in what people write, and takes it out.
 //!
-//! [`find`] tells where a text has an e-mail address, a phone number, a card number, an IBAN or an
-//! IP address; [`redact`] puts the entity's name in its place. Names are those of Microsoft's
-//! Presidio, so that what is logged or counted here reads as what other tools write.
+//! [`find`] tells where a text has an e-mail address, a phone number, a number of a card, an account
+//! or a person, or what words before it call a name, a place or a date of birth; [`redact`] puts the
+//! entity's name in its place. Names are those of Microsoft's Presidio, so that what is logged or
+//! counted here reads as what other tools write. [`has_card`] is for those who must not even keep a
+//! text that was redacted.
 //!
 //! A shop's texts are full of numbers that are nobody's: SKUs, GTINs, prices, sizes, dates. So a
 //! card needs an issuer and Luhn's sum, an IBAN its country's length and its check digits, and a
-//! run of digits is a phone number only where it is written as one, or words before it say so.
+//! run of digits is a phone number only where it is written as one, or words before it say so. Names
+//! of people are told by the words before them alone ("my name is"), in English, German, French and
+//! Spanish: a name that nothing announces is not found. `models/privacy` measures how many are.
 //!
 //! **Invariants**
 //! - Time is linear in the text: what is looked at from one place has a bound.
 //! - Ranges are in order, do not overlap, and begin and end between characters.
 //! - Redacting twice changes nothing more.
 //!
-//! **Not here**: names and addresses of people, which have no pattern; who may see what.
+//! **Not here**: models that tag words; who may see what.
 
 // A room's paths are the same wherever they are written.
 extern crate self as privacy;
 
+mod birth;
 mod card;
 mod email;
 mod gtin;
 mod iban;
 mod ip;
+mod location;
+mod national;
 mod number;
+mod person;
 mod phone;
+mod said;
 #[cfg(test)]
 mod tests;
+mod url;
 
 use std::fmt;
 use std::ops::Range;
@@ -44,6 +54,28 @@ pub enum Entity {
     IbanCode,
     /// An address of IPv4 or IPv6.
     IpAddress,
+    /// An address of the web with a user in it.
+    Url,
+    /// A social security number of the United States.
+    UsSsn,
+    /// A person's tax number in Germany.
+    DeTaxId,
+    /// A social security number of France.
+    FrNir,
+    /// A person's number in Spain, by its letter.
+    EsNif,
+    /// A foreigner's number in Spain, by its letter.
+    EsNie,
+    /// A number of the United Kingdom's health service.
+    UkNhs,
+    /// A national insurance number of the United Kingdom.
+    UkNino,
+    /// A name that words before it announce.
+    Person,
+    /// Where somebody lives: a street with its number, or what words announce.
+    Location,
+    /// A date that words before it call that of a birth.
+    DateOfBirth,
 }
 
 impl Entity {
@@ -55,7 +87,25 @@ impl Entity {
             Self::CreditCard => "CREDIT_CARD",
             Self::IbanCode => "IBAN_CODE",
             Self::IpAddress => "IP_ADDRESS",
+            Self::Url => "URL",
+            Self::UsSsn => "US_SSN",
+            Self::DeTaxId => "DE_TAX_ID",
+            Self::FrNir => "FR_NIR",
+            Self::EsNif => "ES_NIF",
+            Self::EsNie => "ES_NIE",
+            Self::UkNhs => "UK_NHS",
+            Self::UkNino => "UK_NINO",
+            Self::Person => "PERSON",
+            Self::Location => "LOCATION",
+            Self::DateOfBirth => "DATE_OF_BIRTH",
         }
+    }
+}
+
+impl Entity {
+    /// Whether it is told by its own form, and not by the words before it.
+    pub fn has_pattern(self) -> bool {
+        !matches!(self, Self::Person | Self::Location | Self::DateOfBirth)
     }
 }
 
@@ -74,18 +124,45 @@ pub struct Found {
     pub range: Range<usize>,
 }
 
-/// All patterned personal data of a text, in order.
+/// All personal data of a text, in order.
 pub fn find(text: &str) -> Vec<Found> {
-    let emails = email::find(text);
     let mut found = Vec::new();
-    let mut from = 0;
-    for range in emails {
-        numbers(text, from..range.start, &mut found);
-        from = range.end;
-        found.push(Found { entity: Entity::EmailAddress, range });
-    }
-    numbers(text, from..text.len(), &mut found);
+    // What is found first hides what stands there from the next ones, as it does once redacted.
+    between(text, &mut found, |part| named(Entity::Url, url::find(part)));
+    between(text, &mut found, |part| named(Entity::EmailAddress, email::find(part)));
+    between(text, &mut found, |part| named(Entity::DateOfBirth, birth::find(part)));
+    between(text, &mut found, |part| named(Entity::Location, location::find(part)));
+    between(text, &mut found, |part| named(Entity::Person, person::find(part)));
+    between(text, &mut found, numbers);
     found
+}
+
+/// Whether a text has the number of a payment card: a trip-wire for what may not be kept at all.
+pub fn has_card(text: &str) -> bool {
+    find(text).iter().any(|found| found.entity == Entity::CreditCard)
+}
+
+fn named(entity: Entity, ranges: Vec<Range<usize>>) -> Vec<Found> {
+    ranges.into_iter().map(|range| Found { entity, range }).collect()
+}
+
+/// Looks between what was found, and adds what is found there.
+fn between(text: &str, found: &mut Vec<Found>, look: impl Fn(&str) -> Vec<Found>) {
+    let mut all = Vec::with_capacity(found.len());
+    let mut from = 0;
+    let end = Found { entity: Entity::Url, range: text.len()..text.len() };
+    for next in std::mem::take(found).into_iter().chain([end]) {
+        let part = text.get(from..next.range.start).unwrap_or_default();
+        let moved = |found: Found| Found {
+            range: from + found.range.start..from + found.range.end,
+            ..found
+        };
+        all.extend(look(part).into_iter().map(moved));
+        from = next.range.end;
+        all.push(next);
+    }
+    all.pop();
+    *found = all;
 }
 
 /// The text with `<EMAIL_ADDRESS>` and the like in place of what was found.
@@ -104,15 +181,16 @@ pub fn redact(text: &str) -> String {
 }
 
 /// What begins with a digit, a sign before digits, or letters of an IBAN or an IPv6 address.
-fn numbers(text: &str, within: Range<usize>, found: &mut Vec<Found>) {
-    let mut from = within.start;
+fn numbers(text: &str) -> Vec<Found> {
+    let mut found = Vec::new();
+    let mut from = 0;
     // What was found hides what stands before it, as it does in a text that is redacted.
-    while let Some(part) = text.get(from..within.end) {
-        let Some((entity, range)) = first_number(part) else { return };
+    while let Some((entity, range)) = text.get(from..).and_then(first_number) {
         let range = from + range.start..from + range.end;
         from = range.end;
         found.push(Found { entity, range });
     }
+    found
 }
 
 fn first_number(text: &str) -> Option<(Entity, Range<usize>)> {
@@ -139,6 +217,7 @@ fn number_at(text: &str, at: usize) -> Option<(Entity, usize)> {
     let is = |entity| move |end| (entity, end);
     (iban::end(text, at).map(is(Entity::IbanCode)))
         .or_else(|| ip::end(text, at).map(is(Entity::IpAddress)))
+        .or_else(|| national::end(text, at))
         .or_else(|| card::end(text, at).map(is(Entity::CreditCard)))
         .or_else(|| phone::end(text, at).map(is(Entity::PhoneNumber)))
 }

@@ -64,12 +64,21 @@ impl Number {
 
 /// Whether a number may end here: no digit, letter or further decimals follow.
 pub(super) fn ends(text: &str, end: usize) -> bool {
-    let mut rest = text.get(end..).unwrap_or_default().chars();
-    match rest.next() {
+    let rest = text.get(end..).unwrap_or_default();
+    match rest.chars().next() {
         Some(c) if c.is_alphanumeric() => false,
-        Some('.' | ',') => !rest.next().is_some_and(|c| c.is_ascii_digit()),
+        Some('.' | ',') => !has_decimals(rest.get(1..).unwrap_or_default()),
         _ => true,
     }
+}
+
+/// Whether what stands behind a point or comma are decimals, or thousands, and no number of its own.
+fn has_decimals(rest: &str) -> bool {
+    let run = rest.bytes().take_while(u8::is_ascii_digit).take(MAX_DIGITS).count();
+    let mut behind = rest.bytes().skip(run);
+    let goes_on = matches!(behind.next(), Some(b' ' | b'-'))
+        && behind.next().is_some_and(|b| b.is_ascii_digit());
+    (1..=3).contains(&run) && !goes_on
 }
 
 /// Bytes and sign of what stands between two groups of digits.

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use redb::backends::FileBackend;
 use redb::{
-    Database, Durability, ReadTransaction, ReadableDatabase, ReadableTableMetadata, StorageBackend,
-    TableError, WriteTransaction,
+    Database, DatabaseError, Durability, ReadTransaction, ReadableDatabase, ReadableTableMetadata,
+    StorageBackend, TableError, WriteTransaction,
 };
 
 use super::config::ShoppersConfig;
@@ -44,8 +44,16 @@ pub struct Figures {
     pub subjects: u64,
 }
 
+/// How the database is opened, at first and after the disk failed: redb believes no disk a second
+/// time.
+type Opener = Box<dyn Fn() -> Result<Database, DatabaseError> + Send + Sync>;
+
 pub(super) struct Shared {
-    database: Database,
+    /// None while it could not be opened anew.
+    database: Mutex<Option<Arc<Database>>>,
+    opener: Opener,
+    /// Whether the disk failed since the database was opened.
+    failed: AtomicBool,
     pub(super) keys: Keys,
     pub(super) config: ShoppersConfig,
     pub(super) listeners: Listeners,
@@ -66,42 +74,40 @@ impl Shoppers {
     pub fn open(folder: &Path, config: ShoppersConfig) -> Result<Self, ShoppersError> {
         let box_key = keys::box_key(&folder.join(BOX_KEY))?;
         let places = open_private(&folder.join(keys::FILE))?;
-        let mut builder = Database::builder();
-        builder.set_cache_size(CACHE_BYTES);
-        let database = builder.create(folder.join(DATABASE)).during("opening the conversations")?;
-        Self::of(database, Box::new(places), box_key, config)
+        let path = folder.join(DATABASE);
+        let open = move || Database::builder().set_cache_size(CACHE_BYTES).create(&path);
+        Self::of(Box::new(open), Box::new(places), box_key, config)
     }
 
     /// The same in memory: it goes with the last clone.
     pub fn in_memory(config: ShoppersConfig) -> Result<Self, ShoppersError> {
         let memory = redb::backends::InMemoryBackend::new;
-        let database = Database::builder().create_with_backend(memory());
-        let database = database.during("making room for conversations")?;
-        Self::of(database, Box::new(memory()), super::id::random()?, config)
+        let open = move || Database::builder().create_with_backend(memory());
+        Self::of(Box::new(open), Box::new(memory()), super::id::random()?, config)
     }
 
     /// The same on something else than files.
     #[cfg(test)]
     pub(super) fn on(
-        device: impl StorageBackend,
+        device: impl StorageBackend + Clone,
         places: impl StorageBackend,
         box_key: [u8; KEY_LEN],
         config: ShoppersConfig,
     ) -> Result<Self, ShoppersError> {
-        let mut builder = Database::builder();
-        builder.set_cache_size(CACHE_BYTES);
-        let database = builder.create_with_backend(device).during("opening the conversations")?;
-        Self::of(database, Box::new(places), box_key, config)
+        let open = move || Database::builder().create_with_backend(device.clone());
+        Self::of(Box::new(open), Box::new(places), box_key, config)
     }
 
     fn of(
-        database: Database,
+        opener: Opener,
         places: Box<dyn StorageBackend>,
         box_key: [u8; KEY_LEN],
         config: ShoppersConfig,
     ) -> Result<Self, ShoppersError> {
         let shoppers = Self(Arc::new(Shared {
-            database,
+            database: Mutex::new(Some(Arc::new(opener().during("opening the conversations")?))),
+            opener,
+            failed: AtomicBool::new(false),
             keys: Keys::open(places, box_key, config.max_subjects)?,
             config,
             listeners: Listeners::default(),
@@ -198,28 +204,53 @@ impl Shoppers {
         act: impl FnOnce(&WriteTransaction) -> Result<T, ShoppersError>,
     ) -> Result<T, ShoppersError> {
         let doing = "writing the conversations";
-        let mut transaction = self.0.database.begin_write().during(doing)?;
+        let began = self.database()?.begin_write().during(doing);
+        let mut transaction = self.watch(began)?;
         let durable = matches!(durability, Durability::Immediate);
         // Refused only where savepoints or several processes write, which is not so here.
         transaction.set_durability(durability).ok();
-        match act(&transaction) {
+        match self.watch(act(&transaction)) {
             Ok(done) => {
                 // Before others may write, so that none of theirs is taken for written.
                 let before = self.0.pending.swap(!durable, Ordering::AcqRel);
-                transaction.commit().during(doing).inspect_err(|_| {
+                self.watch(transaction.commit().during(doing)).inspect_err(|_| {
                     self.0.pending.fetch_or(before, Ordering::AcqRel);
                 })?;
                 Ok(done)
             }
             Err(error) => {
-                transaction.abort().during("giving up a change of the conversations")?;
+                let act = "giving up a change of the conversations";
+                self.watch(transaction.abort().during(act))?;
                 Err(error)
             }
         }
     }
 
     pub(super) fn read(&self) -> Result<ReadTransaction, ShoppersError> {
-        self.0.database.begin_read().during("reading the conversations")
+        self.watch(self.database()?.begin_read().during("reading the conversations"))
+    }
+
+    /// The database; opened anew where the disk failed before. What was not on the disk is lost then.
+    fn database(&self) -> Result<Arc<Database>, ShoppersError> {
+        let mut database = self.0.database.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.0.failed.swap(false, Ordering::AcqRel) {
+            *database = None; // A file is opened once at a time.
+        }
+        match &*database {
+            Some(database) => Ok(Arc::clone(database)),
+            None => {
+                let opened = (self.0.opener)().during("opening the conversations anew")?;
+                Ok(Arc::clone(database.insert(Arc::new(opened))))
+            }
+        }
+    }
+
+    /// Takes note that the disk failed, where it did.
+    fn watch<T>(&self, done: Result<T, ShoppersError>) -> Result<T, ShoppersError> {
+        if matches!(done, Err(ShoppersError::Storage { .. })) {
+            self.0.failed.store(true, Ordering::Release);
+        }
+        done
     }
 }
 

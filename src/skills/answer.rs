@@ -46,6 +46,8 @@ pub struct Provenance {
     pub seed: Option<u64>,
     /// Why texts were refused, each reason once.
     pub refused: Vec<&'static str>,
+    /// The record of the making of a model's text, where one is kept.
+    pub made: Option<String>,
 }
 
 /// A fact that an answer stands on.
@@ -107,6 +109,9 @@ pub(super) struct Kept {
     pub(super) refused: Vec<String>,
     /// The facts that were read for it.
     pub(super) read: Vec<(Name, Revision)>,
+    /// The record of its making, where one is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) made: Option<String>,
 }
 
 /// The reasons by their names; those that are not known any more are left out.

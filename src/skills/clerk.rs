@@ -1,7 +1,7 @@
 //! Who answers: facts, cache and models, joined.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::answer::{self, Answer, Kept, Provenance, Step};
 use super::bind::bind;
@@ -10,10 +10,12 @@ use super::language::Language;
 use super::live::Live;
 use super::view::View;
 use super::voice::{Meaning, Speaker, Voice};
+use super::witness::{self, Inputs, Nobody, NotAsked, Witness, Witnessed};
 use super::wording::{self, Say};
 use crate::cache::{Cache, Status};
 use crate::facts::search::Search;
 use crate::facts::{Facts, UnixSeconds};
+use crate::shoppers::SubjectId;
 use crate::telemetry::SkillMetrics;
 
 /// What a shop decides about its skills.
@@ -45,6 +47,7 @@ pub struct Clerk {
     pub(super) meaning: Arc<dyn Meaning>,
     pub(super) settings: Live,
     pub(super) metrics: SkillMetrics,
+    pub(super) witness: Arc<dyn Witness>,
 }
 
 /// What a [`Clerk`] is made of.
@@ -109,7 +112,30 @@ impl Clerk {
     /// Joins these parts.
     pub fn new(parts: ClerkParts) -> Self {
         let ClerkParts { facts, search, cache, voice, meaning, settings, metrics } = parts;
-        Self { facts, search, cache, voice, meaning, settings, metrics }
+        let witness = Arc::new(Nobody);
+        Self { facts, search, cache, voice, meaning, settings, metrics, witness }
+    }
+
+    /// The same, with somebody who keeps records of what models say.
+    #[must_use]
+    pub fn before(self, witness: Arc<dyn Witness>) -> Self {
+        Self { witness, ..self }
+    }
+
+    /// For whom something is made; `subject` is whose words a model is asked with.
+    pub(super) fn witnessed(&self, subject: Option<SubjectId>) -> Witnessed {
+        Witnessed { witness: Arc::clone(&self.witness), subject }
+    }
+
+    /// Asks the model of a name and digest once more what it was asked before, past the cache; all that
+    /// it says. It may have to be loaded first.
+    pub async fn say_again(
+        &self,
+        model: (&str, &str),
+        inputs: Inputs,
+        deadline: Instant,
+    ) -> Result<String, NotAsked> {
+        witness::ask_again(&*self.voice, model, inputs, deadline).await
     }
 
     /// What the shop knows.
@@ -149,6 +175,7 @@ impl Clerk {
             template_digest: wording::digest(language),
             seed: None,
             refused: Vec::new(),
+            made: None,
         };
         self.metrics.answered(skill, step.name());
         Answer {
@@ -195,6 +222,7 @@ impl Clerk {
                 template_digest,
                 seed: kept.seed,
                 refused,
+                made: kept.made,
             },
             disclosure: wording::disclosure(language, kept.step == Step::Model),
             status,

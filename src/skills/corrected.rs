@@ -51,6 +51,7 @@ impl Clerk {
             seed: None,
             refused: Vec::new(),
             read: record.read.clone(),
+            made: None,
         };
         let failed = |_: serde_json::Error| vec!["failed"];
         let note = serde_json::to_string(&kept).map_err(failed)?;
@@ -138,6 +139,7 @@ impl Clerk {
                 model: None,
                 template_digest: wording::digest(language),
                 seed: None,
+                made: None,
                 refused: Vec::new(),
             },
             disclosure: wording::disclosure(language, false),

@@ -11,6 +11,7 @@ use super::chat::Message;
 use super::checks::{self, Ground, Refused, Wording};
 use super::language::Language;
 use super::voice::{Silence, Speaker, Utterance};
+use super::witness::{Inputs, Said};
 use crate::engine::{FinishReason, Form, Sampling, Scope, Usage};
 
 /// How often a model may try.
@@ -45,7 +46,7 @@ impl Order {
 }
 
 /// What came of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Made {
     pub(super) text: String,
     pub(super) step: Step,
@@ -53,6 +54,8 @@ pub(super) struct Made {
     pub(super) refused: Vec<Refused>,
     /// What all attempts took.
     pub(super) usage: Usage,
+    /// What the model was asked and what it said, where that was taken.
+    pub(super) said: Option<Said>,
 }
 
 impl Made {
@@ -69,7 +72,7 @@ impl Made {
     fn fallback(order: &Order) -> Self {
         let usage = Usage { prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0 };
         let text = order.whole(&order.fallback);
-        Self { text, step: Step::Fallback, seed: None, refused: Vec::new(), usage }
+        Self { text, step: Step::Fallback, seed: None, refused: Vec::new(), usage, said: None }
     }
 }
 
@@ -103,6 +106,7 @@ pub(super) async fn make(
             scope: order.scope,
             deadline: order.deadline,
         };
+        let inputs = Inputs::of(&utterance);
         let mut speech = speaker.say(utterance).await?;
         let (mut text, mut cut, mut tokens) = (String::new(), false, 0);
         while let Some(chunk) = speech.next().await {
@@ -117,11 +121,13 @@ pub(super) async fn make(
             tokens += 1;
             progress.send_replace(told(tokens));
         }
-        let text = tidy(&text, cut);
+        let said = Said { inputs, text, whole: true };
+        let text = tidy(&said.text, cut);
         let faults = checks::check(&text, &order.ground, order.language, &order.wording);
         if faults.is_empty() {
             let text = order.whole(&text);
-            return Ok(Made { text, step: Step::Model, seed: Some(seed), refused, usage });
+            let (step, seed, said) = (Step::Model, Some(seed), Some(said));
+            return Ok(Made { text, step, seed, refused, usage, said });
         }
         speaker.was_refused();
         refused.extend(faults);

@@ -57,6 +57,7 @@ mod slots;
 mod view;
 pub mod voice;
 mod wanted;
+pub mod witness;
 mod wording;
 mod words;
 

@@ -1,13 +1,15 @@
 //! Phrases as patterns over words.
 //!
 //! A pattern is words with spaces between. `cost*` is any word that begins so, `*cost*` any that
-//! has it, `@` a word that names an allergen, `_` up to [`MAX_GAP`] words, `?` exactly one, `^` and
+//! has it, `@` a word that names an allergen, `_` up to [`MAX_GAP`] words, `...` up to [`MAX_NAME`], `?` exactly one, `^` and
 //! `$` the text's ends; `/` stands between what may be in one place.
 
 use crate::skills::allergens;
 
 /// Words that `_` may stand for.
 const MAX_GAP: usize = 6;
+/// Words that a product's name may have.
+const MAX_NAME: usize = 16;
 
 /// Places of the words that a pattern names, where it matches first; `None` where it does not.
 pub(super) fn find(pattern: &str, words: &[&str]) -> Option<Vec<usize>> {
@@ -26,9 +28,10 @@ fn follows(parts: &[&str], words: &[&str], at: usize, named: &mut Vec<usize>) ->
         part if at == words.len() && part.split('/').any(|part| part == "$") => {
             follows(rest, words, at, named)
         }
-        "_" => {
+        gap @ ("_" | "...") => {
             let kept = named.len();
-            (0..=MAX_GAP).any(|gap| {
+            let most = if gap == "_" { MAX_GAP } else { MAX_NAME };
+            (0..=most).any(|gap| {
                 named.truncate(kept);
                 at + gap <= words.len() && follows(rest, words, at + gap, named)
             })
@@ -80,6 +83,7 @@ mod tests {
             ("? tiene @", "tiene leche", None),
             ("? tiene @", "pan tiene leche", Some(vec![1, 2])),
             ("a _ b", "a 1 2 3 4 5 6 7 b", None),
+            ("a ... b", "a 1 2 3 4 5 6 7 b", Some(vec![0, 8])),
             ("", "", Some(vec![])),
             ("speak/talk to _ human/person", "may i talk to a real person", Some(vec![2, 3, 6])),
             ("speak/talk to _ human/person", "may i listen to a person", None),

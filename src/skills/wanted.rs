@@ -13,6 +13,7 @@ use super::clerk::{Clerk, Wishes};
 use super::language::Language;
 use super::making::{self, Order, Progress};
 use super::voice::{Silence, Speaker};
+use super::witness::{Making, Witnessed};
 use super::wording;
 use crate::cache::{
     self, Again, Ask, Event, Generate, Generating, Key, KeyBuilder, Policy, Recipe, Scope, Status,
@@ -38,6 +39,8 @@ pub(super) struct Wanted<P> {
     pub(super) speaker: Arc<dyn Speaker>,
     pub(super) deadline: Instant,
     pub(super) progress: watch::Sender<Progress>,
+    /// For whom, and who keeps a record of it.
+    pub(super) witnessed: Witnessed,
     /// Reads facts and says what is to be made.
     pub(super) plan: P,
 }
@@ -59,8 +62,12 @@ pub(super) struct Terms<'a> {
 impl<P: Fn() -> Plan + Send + Sync + 'static> Wanted<P> {
     /// How it is made.
     fn generate(self) -> (Ask, Generate) {
-        let Self { ask, speaker, progress, plan, .. } = self;
-        let generate = move || Ok(generating(plan(), Arc::clone(&speaker), progress.clone()));
+        let Self { ask, speaker, progress, plan, witnessed, .. } = self;
+        let about = ask.provenance.clone();
+        let generate = move || {
+            let (about, witnessed) = (about.clone(), witnessed.clone());
+            Ok(generating(plan(), Arc::clone(&speaker), progress.clone(), (about, witnessed)))
+        };
         (ask, Arc::new(generate))
     }
 
@@ -178,6 +185,7 @@ fn generating(
     plan: Plan,
     speaker: Arc<dyn Speaker>,
     progress: watch::Sender<Progress>,
+    (about, witnessed): (cache::Provenance, Witnessed),
 ) -> Generating {
     let Plan { order, cited, record } = plan;
     let read = record.read.clone();
@@ -196,6 +204,15 @@ fn generating(
             }
         };
         let usage = made.usage;
+        let record = witnessed.witness.made(&Making {
+            skill: &about.route,
+            subject: witnessed.subject,
+            model: (speaker.name(), speaker.digest()),
+            template_digest: &about.template_digest,
+            refused: &made.refused,
+            read: &read,
+            said: made.said.as_ref(),
+        });
         let kept = Kept {
             text: made.text,
             cited,
@@ -203,6 +220,7 @@ fn generating(
             seed: made.seed,
             refused: made.refused.iter().map(|reason| reason.name().to_owned()).collect(),
             read,
+            made: record,
         };
         let note = serde_json::to_string(&kept).map(|text| cache::Step::Event(Event::Note(text)));
         let note = note.map_err(|error| EngineError::Internal(error.to_string()));
@@ -259,6 +277,7 @@ mod tests {
     use crate::skills::double::Double;
     use crate::skills::sample;
     use crate::skills::voice::{Meaning, Voice};
+    use crate::skills::witness::{NotAsked, Said, Witness};
     use crate::telemetry::{CacheMetrics, SkillMetrics};
 
     type Meddling = Box<dyn Fn(&Facts) + Send>;
@@ -377,6 +396,35 @@ mod tests {
                 assert_eq!(told.revision, now.0, "keeps: {write}");
             }
         }
+    }
+
+    /// Notes what it sees.
+    #[derive(Default)]
+    struct Noting(Mutex<Vec<Said>>);
+
+    impl Witness for Noting {
+        fn made(&self, making: &Making<'_>) -> Option<String> {
+            self.0.lock().unwrap().push(making.said.cloned().unwrap());
+            Some("its record".to_owned())
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_model_said_is_witnessed_when_it_is_made_and_can_be_said_again() {
+        let facts = sample::shop();
+        let slow = Arc::new(Slow(facts.clone(), Mutex::default()));
+        let noting = Arc::new(Noting::default());
+        let clerk = clerk(facts, Arc::new(House(slow))).before(Arc::<Noting>::clone(&noting));
+        for _ in 0..2 {
+            let told = clerk.copy(order(), watch::Sender::default()).await.unwrap();
+            assert_eq!(told.provenance.made.as_deref(), Some("its record"));
+        }
+        let seen = std::mem::take(&mut *noting.0.lock().unwrap());
+        let [said] = seen.as_slice() else { panic!("made once: {seen:?}") };
+        let again = |model| clerk.say_again(model, said.inputs.clone(), at_night());
+        assert_eq!(again(("double", "00")).await.unwrap(), said.text);
+        assert!(matches!(again(("double", "01")).await, Err(NotAsked::Other { .. })));
+        assert!(matches!(again(("another", "00")).await, Err(NotAsked::Gone(_))));
     }
 
     #[tokio::test]

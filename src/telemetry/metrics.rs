@@ -15,6 +15,7 @@ use super::cache::CacheMetrics;
 use super::facts::FactsMetrics;
 use super::figures::{Conduct, ModelFigures, Tallies};
 use super::hq::HqMetrics;
+use super::kept::Kept;
 use super::line::LineMetrics;
 use super::model::ModelObserver;
 use super::names::Metric;
@@ -138,6 +139,7 @@ pub struct Metrics {
     /// At headquarters only.
     hq: Option<HqMetrics>,
     skills: SkillMetrics,
+    kept: Kept,
     networks: NetworkFamilies,
     http: Histograms<HttpLabels>,
     http_active: Gauge,
@@ -201,6 +203,7 @@ impl Metrics {
         let facts = FactsMetrics::register(&mut registry);
         let line = LineMetrics::register(&mut registry);
         let skills = SkillMetrics::register(&mut registry);
+        let kept = Kept::register(&mut registry);
         let networks = NetworkFamilies::register(&mut registry, &models);
         let http = histograms(|| Histogram::new(HTTP_S));
         Metric::HttpDuration.register(&mut registry, http.clone());
@@ -227,6 +230,7 @@ impl Metrics {
             line,
             hq: None,
             skills,
+            kept,
             networks,
             http,
             http_active,
@@ -277,6 +281,11 @@ impl Metrics {
     /// What tells of headquarters, where this is one.
     pub fn hq(&self) -> Option<&HqMetrics> {
         self.hq.as_ref()
+    }
+
+    /// What is kept of shoppers and answers.
+    pub fn kept(&self) -> &Kept {
+        &self.kept
     }
 
     /// By which skills report.

@@ -81,6 +81,18 @@ pub enum Metric {
     SkillAnswers,
     /// Generated texts that checks refused, by reason.
     SkillRefused,
+    /// Conversations that are not over.
+    Conversations,
+    /// Profiles that are kept.
+    Profiles,
+    /// Subjects that have a key.
+    Subjects,
+    /// Records of generated answers that are kept.
+    AuditRecords,
+    /// Bytes of what is sealed beside them.
+    AuditInputs,
+    /// Records since the start that could not be written.
+    AuditLost,
     /// Times of requests to networks.
     InferenceDuration,
     /// Runs of networks; requests that were joined share one.
@@ -159,7 +171,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 73] = [
+    pub const ALL: [Self; 79] = [
         Self::TimeToFirstToken,
         Self::TimePerOutputToken,
         Self::GenerationDuration,
@@ -196,6 +208,12 @@ impl Metric {
         Self::CachePackEpoch,
         Self::SkillAnswers,
         Self::SkillRefused,
+        Self::Conversations,
+        Self::Profiles,
+        Self::Subjects,
+        Self::AuditRecords,
+        Self::AuditInputs,
+        Self::AuditLost,
         Self::InferenceDuration,
         Self::InferenceRuns,
         Self::InferenceRows,
@@ -349,6 +367,20 @@ impl Metric {
             Self::CacheDisk => ("endcap_cache_disk", Some(Bytes), "What kept answers take on disk"),
             Self::SkillAnswers => {
                 ("endcap_skill_answers", None, "Answers of skills, by the step that gave them")
+            }
+            Self::Conversations => {
+                ("endcap_conversations", None, "Conversations that are not over")
+            }
+            Self::Profiles => ("endcap_profiles", None, "Profiles that are kept"),
+            Self::Subjects => ("endcap_subjects", None, "Subjects that have a key"),
+            Self::AuditRecords => {
+                ("endcap_audit_records", None, "Records of generated answers that are kept")
+            }
+            Self::AuditInputs => {
+                ("endcap_audit_inputs", Some(Bytes), "What is sealed beside the records")
+            }
+            Self::AuditLost => {
+                ("endcap_audit_lost", None, "Records since the start that could not be written")
             }
             Self::SkillRefused => (
                 "endcap_skill_refused",

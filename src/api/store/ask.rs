@@ -15,7 +15,7 @@ use super::skilled::{self, Backing, Delivery, ScopeName};
 use crate::api::error::of_failure;
 use crate::api::json::Asked;
 use crate::api::service::Service;
-use crate::http::{Problem, RequestId};
+use crate::http::{Identity, Problem, RequestId};
 use crate::skills::ask;
 use crate::skills::language::Language;
 
@@ -53,6 +53,7 @@ pub(in crate::api) struct AskAnswer {
 pub(in crate::api) async fn answer(
     State(service): State<Arc<Service>>,
     id: Option<Extension<RequestId>>,
+    Extension(asker): Extension<Option<Identity>>,
     headers: HeaderMap,
     Asked(request): Asked<AskRequest>,
 ) -> Result<Response, Problem> {
@@ -71,10 +72,14 @@ pub(in crate::api) async fn answer(
     let delivery = Delivery { service, stream, id: id.map(|Extension(id)| id) };
     let make = |service: Arc<Service>, progress| {
         async move {
+            let question = crate::privacy::redact(&asked.question);
             let answer = service.clerk.ask(asked, progress).await;
             let answer = answer.map_err(|failure| of_failure(failure, QUESTION))?;
             let text = answer.text.clone();
-            Ok((AskAnswer { answer: text.clone(), backing: Backing::of(&answer) }, text, answer))
+            let about = ("ask", question.as_str());
+            let recorded = skilled::recorded(&service, asker.as_ref(), about, &answer);
+            let backing = Backing::of(&answer, recorded);
+            Ok((AskAnswer { answer: text.clone(), backing }, text, answer))
         }
         .boxed()
     };

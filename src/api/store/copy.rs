@@ -15,7 +15,7 @@ use super::skilled::{self, Backing, Delivery, ScopeName};
 use crate::api::error::of_failure;
 use crate::api::json::Asked;
 use crate::api::service::Service;
-use crate::http::{Kind as Fault, Problem, RequestId};
+use crate::http::{Identity, Kind as Fault, Problem, RequestId};
 use crate::skills::clerk::SkillError;
 use crate::skills::copy::{CopyError, CopyOrder, Kind, Length, Tone};
 use crate::skills::language::Language;
@@ -60,6 +60,7 @@ pub(in crate::api) struct CopyAnswer {
 pub(in crate::api) async fn answer(
     State(service): State<Arc<Service>>,
     id: Option<Extension<RequestId>>,
+    Extension(asker): Extension<Option<Identity>>,
     headers: HeaderMap,
     Asked(request): Asked<CopyRequest>,
 ) -> Result<Response, Problem> {
@@ -83,9 +84,13 @@ pub(in crate::api) async fn answer(
     let delivery = Delivery { service, stream, id: id.map(|Extension(id)| id) };
     let make = |service: Arc<Service>, progress| {
         async move {
+            let about = format!("{} of {}", order.kind.name(), order.sku);
             let answer = service.clerk.copy(order, progress).await.map_err(of_copy)?;
             let text = answer.text.clone();
-            Ok((CopyAnswer { text: text.clone(), backing: Backing::of(&answer) }, text, answer))
+            let about = ("copy", about.as_str());
+            let recorded = skilled::recorded(&service, asker.as_ref(), about, &answer);
+            let backing = Backing::of(&answer, recorded);
+            Ok((CopyAnswer { text: text.clone(), backing }, text, answer))
         }
         .boxed()
     };

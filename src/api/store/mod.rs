@@ -6,12 +6,14 @@
 pub(super) mod acts;
 pub(super) mod aliases;
 pub(super) mod ask;
+pub(super) mod audit;
 pub(super) mod cache;
 pub(super) mod config;
 pub(super) mod conversations;
 pub(super) mod copy;
 pub(super) mod desk;
 pub(super) mod devices;
+pub(super) mod erase;
 pub(super) mod export;
 pub(super) mod facts;
 pub(super) mod line;

@@ -14,13 +14,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use crate::api::error;
 use crate::api::openai::cached;
 use crate::api::service::Service;
 use crate::api::shelf::Manner;
+use crate::api::{error, records};
 use crate::cache::{Policy, Scope, ScopeId};
 use crate::facts::Table;
-use crate::http::{Problem, RequestId};
+use crate::http::{Identity, Problem, RequestId};
 use crate::skills::Progress;
 use crate::skills::answer::{self, Answer};
 use crate::skills::clerk::Wishes;
@@ -154,10 +154,13 @@ pub(in crate::api) struct Backing {
     /// That it was generated, or made of the shop's data, in its language.
     disclosure: &'static str,
     freshness: Vec<Freshness>,
+    /// The record of it in the audit; none where facts alone said it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer_id: Option<String>,
 }
 
 impl Backing {
-    pub(super) fn of(answer: &Answer) -> Self {
+    pub(super) fn of(answer: &Answer, answer_id: Option<String>) -> Self {
         let seconds = |age: Option<Duration>| age.map(|age| age.as_secs());
         let facts = answer.facts.iter().map(|fact| FactUsed {
             name: fact.name.clone(),
@@ -188,8 +191,21 @@ impl Backing {
             },
             disclosure: answer.disclosure,
             freshness: freshness.collect(),
+            answer_id,
         }
     }
+}
+
+/// Records an answer that is about to be told; the id of the record, where one is kept.
+pub(super) fn recorded(
+    service: &Service,
+    asker: Option<&Identity>,
+    (skill, question): (&str, &str),
+    answer: &Answer,
+) -> Option<String> {
+    let (text, seen_by) = (answer.text.as_str(), records::seen_by(asker));
+    let told = records::Told { skill, question, text, answer, subject: None, seen_by };
+    records::given(service.audit.as_ref()?, told)
 }
 
 /// One event of a streamed answer.

@@ -13,7 +13,7 @@ use super::levels::Levels;
 use super::notes::Notes;
 use super::opened::Opened;
 use super::renewal::Renewal;
-use super::{LookedAt, follow, keep, receipts, settings, telemetry, until, view, watch};
+use super::{LookedAt, feedback, follow, keep, receipts, settings, telemetry, until, view, watch};
 use crate::api::{LineView, Settings};
 use crate::config::Config;
 use crate::protocol::UnixMillis;
@@ -41,7 +41,7 @@ impl Begun {
         stop: CancellationToken,
     ) -> Self {
         let Opened { resolved, store, time, room } = opened;
-        let LookedAt { metrics, facts, cache, shelf, warned, tokens, pairing, in_force } =
+        let LookedAt { metrics, facts, cache, shelf, warned, tokens, desk, pairing, in_force } =
             looked_at;
         // What HQ and the store set holds from the first answer on.
         in_force.set(&room.follow().borrow());
@@ -74,6 +74,7 @@ impl Begun {
         let (notes, writer) = Notes::new(store.clone(), Arc::clone(&metrics));
         notes.event("server.started", [("version", env!("CARGO_PKG_VERSION").into())]);
         tasks.spawn(writer);
+        tasks.spawn(until(stop.clone(), feedback::tell(desk, notes.clone())));
         let receipts = receipts::Receipts {
             store: store.clone(),
             facts: facts.clone(),

@@ -8,6 +8,7 @@ mod acts;
 mod again;
 mod begun;
 mod commands;
+mod feedback;
 mod follow;
 mod handed;
 mod identity;
@@ -34,6 +35,7 @@ use crate::api::shelf::Shelf;
 use crate::api::{Acts, LineView, OwnSettings, Settings};
 use crate::cache::Cache;
 use crate::config::Config;
+use crate::desk::Desk;
 use crate::facts::Facts;
 use crate::http::{Pairing, Tokens};
 use crate::protocol::UnixMillis;
@@ -46,8 +48,11 @@ pub(super) use settings::InForce;
 /// How long what still waits to be written may take at the end, and then the goodbye.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// A floor of time for boxes that have heard nothing yet: no Endcap is older. 2026-11-01.
-const BUILT: UnixMillis = UnixMillis(1_793_491_200_000);
+/// A floor of time for boxes that have heard nothing yet: the day on which this program was built.
+const BUILT: UnixMillis = match u64::from_str_radix(env!("ENDCAP_BUILT_S"), 10) {
+    Ok(seconds) => UnixMillis(seconds * 1000),
+    Err(_) => panic!("build.rs tells no day"),
+};
 
 /// What the line looks at.
 pub(super) struct LookedAt {
@@ -59,6 +64,8 @@ pub(super) struct LookedAt {
     pub(super) warned: mpsc::Receiver<Warned>,
     /// Who may ask the server.
     pub(super) tokens: Arc<Tokens>,
+    /// Where answers are put right.
+    pub(super) desk: Desk,
     /// Who gives devices their tokens.
     pub(super) pairing: Arc<Pairing>,
     /// What is set while the server runs.

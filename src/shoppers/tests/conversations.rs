@@ -2,26 +2,8 @@
 
 use std::time::Duration;
 
-use redb::backends::InMemoryBackend;
-
+use super::{kiosk, said, shoppers};
 use crate::shoppers::*;
-
-fn shoppers(config: ShoppersConfig) -> Shoppers {
-    Shoppers::on(InMemoryBackend::new(), InMemoryBackend::new(), [7; 32], config).unwrap()
-}
-
-fn kiosk() -> Owner {
-    Owner { device: "k1".to_owned(), class: "kiosk".to_owned(), zone: None }
-}
-
-fn said(text: &str) -> NewTurn {
-    NewTurn {
-        speaker: Speaker::Shopper,
-        text: text.to_owned(),
-        language: "en".to_owned(),
-        details: None,
-    }
-}
 
 #[test]
 fn a_conversation_has_its_turns_in_order_and_tells_who_listens() {

@@ -272,7 +272,8 @@ impl Clerk {
         let blocked = settings.blocked(speaker, read.language);
         let scope = asked.scope.of_prompts();
         let plan = move || plan(&facts, &search, &read, &blocked, seed, scope, deadline);
-        Wanted { ask, speaker: Arc::clone(speaker), deadline, progress, plan }
+        let (speaker, witnessed) = (Arc::clone(speaker), self.witnessed(None));
+        Wanted { ask, speaker, deadline, progress, witnessed, plan }
     }
 
     fn view(&self, language: Language) -> View<'_> {

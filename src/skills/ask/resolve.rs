@@ -42,12 +42,7 @@ pub(super) enum Resolved {
 /// The words of a question that may name a product: not those that ask, nor those that every
 /// sentence has.
 pub(super) fn naming(words: &[Word], asking: &[usize], language: Language) -> Vec<String> {
-    let idle = |word: &str| {
-        language
-            .function_words()
-            .chain(phrases::noise(language).split_ascii_whitespace())
-            .any(|known| known == word)
-    };
+    let idle = |word: &str| is_idle(word, language);
     let kept = words.iter().enumerate().filter(|(at, word)| {
         !asking.contains(at) && !idle(&word.folded) && (word.folded.len() > 1 || word.is_number())
     });
@@ -114,7 +109,9 @@ fn whole(scored: &[(Fit, &Hit)]) -> Option<Resolved> {
     // Coffee goes before coffee creamer.
     let heads: Vec<_> = full.iter().filter(|(fit, _)| fit.head).copied().collect();
     let full = if heads.is_empty() { full } else { heads };
-    let mut whole = full.iter().filter(|(fit, _)| fit.whole_name);
+    // Who says all of a longer name means it, and not the shorter one that is in it.
+    let most = full.iter().map(|(fit, _)| fit.whole_name).max().unwrap_or_default();
+    let mut whole = full.iter().filter(|(fit, _)| most > 0 && fit.whole_name == most);
     let (first, second) = (whole.next(), whole.next());
     match (full.as_slice(), first, second) {
         ([], ..) => None,
@@ -162,8 +159,8 @@ pub(super) fn say_what(names: &[String], products: &[Seen<Product>]) -> bool {
 struct Fit {
     /// Share of the words that it has.
     percent: usize,
-    /// Whether the words have all of its name.
-    whole_name: bool,
+    /// Words of its name, where the words have all of it; else 0.
+    whole_name: usize,
     /// Whether one of them is what the product is, as a name's last word tells in English and
     /// German.
     head: bool,
@@ -179,11 +176,14 @@ impl Fit {
         let counted: Vec<_> = names.iter().filter(|word| has(word) || !amount(word)).collect();
         let hits = counted.iter().filter(|word| has(word)).count();
         let percent = (hits * 100).checked_div(counted.len()).unwrap_or_default();
-        let whole_name = product.names.values().any(|name| {
+        let whole_name = product.names.iter().map(|(lang, name)| {
+            let asked = |word: &Word| names.iter().any(|name| same(name, &word.folded));
             let words = words(name);
-            !words.is_empty()
-                && words.iter().all(|word| names.iter().any(|name| same(name, &word.folded)))
+            // Of the words that no question keeps, as the Market of a brand, nothing is wanted.
+            let whole = words.iter().all(|word| asked(word) || idle_in(lang, word));
+            if whole { words.iter().filter(|word| asked(word)).count() } else { 0 }
         });
+        let whole_name = whole_name.max().unwrap_or_default();
         let size = product.size.as_ref().map_or("", |size| size.text.as_str());
         let head = [Language::English, Language::German].iter().any(|language| {
             let name = language.own_text(&product.names).unwrap_or_default();
@@ -192,6 +192,23 @@ impl Fit {
         });
         Self { percent, whole_name, head }
     }
+}
+
+/// Whether a word of a name is one that says nothing in the name's language, or a letter alone, which
+/// questions do not keep.
+fn idle_in(lang: &str, word: &Word) -> bool {
+    if word.folded.len() == 1 && !word.is_number() {
+        return true;
+    }
+    let code = lang.split('-').next();
+    let language = Language::ALL.into_iter().find(|language| Some(language.code()) == code);
+    language.is_some_and(|language| is_idle(&word.folded, language))
+}
+
+/// Whether a word stands in every sentence, or says nothing about which product is meant.
+fn is_idle(word: &str, language: Language) -> bool {
+    let noise = phrases::noise(language).split_ascii_whitespace();
+    language.function_words().chain(noise).any(|known| known == word)
 }
 
 /// Everything that a product may be called by, folded.

@@ -127,6 +127,7 @@ impl Concierge {
             spoken,
             diets: fields.map_or(&[], |fields| &fields.diet),
             avoided: fields.map_or(&[], |fields| &fields.avoid_allergens),
+            size: fields.and_then(|fields| fields.size.as_deref()),
             history: &history,
             key,
             scope: scope(&conversation.owner),

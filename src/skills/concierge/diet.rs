@@ -1,4 +1,5 @@
-//! What a shopper does not eat: told in the conversation, or in a profile with consent.
+//! What a shopper does not eat, and which size fits: told in the conversation, or in a profile with
+//! consent.
 
 use std::collections::BTreeSet;
 
@@ -40,6 +41,8 @@ pub(super) struct Diet {
     pub(super) without: BTreeSet<Allergen>,
     /// Names of attributes that are to be true.
     pub(super) must: BTreeSet<String>,
+    /// The size that fits, as products have it: it goes first, and rules nothing out.
+    pub(super) size: Option<String>,
 }
 
 impl Diet {
@@ -88,6 +91,12 @@ impl Diet {
                 .is_some_and(|value| *value == Attribute::Flag(true))
         };
         self.must.iter().all(has) && self.found_in(product).is_empty()
+    }
+
+    /// Whether a product is of the size that fits.
+    pub(super) fn fits(&self, product: &Product) -> bool {
+        let wanted = self.size.as_deref().map(fold);
+        wanted.is_some() && product.size.as_ref().map(|size| fold(&size.text)) == wanted
     }
 
     /// What a product is declared to have in it, or traces of, that is to be avoided.
@@ -171,5 +180,16 @@ mod tests {
         assert!(!diet.allows(&product(json!({ "contains": [] }), false)));
         assert_eq!(diet.found_in(&traces), [Allergen::Peanuts]);
         assert!(Diet::of(&Wishes::default(), &["gluten_free".to_owned()], &[]).without.len() == 2);
+    }
+
+    #[test]
+    fn a_size_goes_first_and_rules_nothing_out() {
+        let diet = Diet { size: Some("m".to_owned()), ..Diet::default() };
+        let shirt = |size: &str| -> Product {
+            let shirt = json!({ "names": { "en": "shirt" }, "size": { "text": size } });
+            serde_json::from_value(shirt).unwrap()
+        };
+        assert!(diet.fits(&shirt("M")) && !diet.fits(&shirt("L")) && diet.allows(&shirt("L")));
+        assert!(!Diet::default().fits(&shirt("M")));
     }
 }

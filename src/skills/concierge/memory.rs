@@ -31,6 +31,8 @@ pub struct Memory {
     pub(super) failures: u32,
     /// Whether a person was called.
     pub(super) called: bool,
+    /// How angry the last message sounded, as a probability.
+    pub(super) anger: f32,
 }
 
 /// What was asked once.

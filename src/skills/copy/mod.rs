@@ -219,7 +219,8 @@ impl Clerk {
         let (facts, search) = (self.facts.clone(), Arc::clone(&self.search));
         let (deadline, order) = (order.deadline, Arc::clone(order));
         let plan = move || plan(&facts, &search, &order, &blocked, seed);
-        Wanted { ask, speaker: Arc::clone(speaker), deadline, progress, plan }
+        let (speaker, witnessed) = (Arc::clone(speaker), self.witnessed(None));
+        Wanted { ask, speaker, deadline, progress, witnessed, plan }
     }
 }
 

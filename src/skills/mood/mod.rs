@@ -3,7 +3,8 @@
 //!
 //! [`read`] looks for phrases in four languages (`phrases/`, one file each) and, where the caller
 //! has the text's vector, asks a head that `models/sentiment` trains. Phrases and head together make
-//! one calibrated probability of anger; the other [`Trigger`]s are phrases alone, as what they are
+//! one calibrated probability of anger, and a phrase of somebody who has lost all patience is
+//! enough without it; the other [`Trigger`]s are phrases alone, as what they are
 //! about is too rare and too grave to be left to a likeness.
 //!
 //! **Invariants**
@@ -96,7 +97,7 @@ pub fn read(text: &str, language: Language, vector: Option<&[f32]>, failures: u3
 pub const ENCODER: &str = "all-minilm-l6-v2";
 
 fn trigger(heard: &Heard, anger: f32, threshold: f32, failures: u32) -> Option<Trigger> {
-    let angry = (anger >= threshold).then_some(Trigger::Anger);
+    let angry = (anger >= threshold || heard.has_lost_patience()).then_some(Trigger::Anger);
     let failed = failures >= FAILURES || failures > 0 && anger >= ANGRY_AFTER_FAILURE;
     heard.trigger.or(angry).or(failed.then_some(Trigger::RepeatedFailure))
 }

@@ -22,6 +22,12 @@ pub(super) struct Heard {
 }
 
 impl Heard {
+    /// Whether phrases alone are enough to call it anger: one of those who have lost their patience,
+    /// or as many of annoyance as are counted.
+    pub(super) fn has_lost_patience(&self) -> bool {
+        self.strong > 0 || self.mild >= MOST
+    }
+
     /// Both together.
     pub(super) fn with(self, other: Self) -> Self {
         let gravest = [self.trigger, other.trigger].into_iter().flatten().min();

@@ -82,6 +82,11 @@ impl Client {
         self.outlet.publish(outgoing)
     }
 
+    /// Whether something can be sent.
+    pub(super) fn has_room(&self) -> bool {
+        self.outlet.has_room()
+    }
+
     /// Asks for what comes at these filters.
     pub fn subscribe(&self, filters: Vec<String>) -> Result<(), Unsent> {
         self.outlet.subscribe(filters)

@@ -8,13 +8,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::broker::Broker;
 use super::client::{Client, Seen};
-use super::outlet::Unsent;
+use super::outlet::{Outlet, Unsent};
 use super::status::Status;
 use crate::protocol::{Label, UnixMillis};
 use crate::sync::error::{LineError, chain};
 use crate::sync::machine::Phase;
-use crate::sync::session::{Do, Happening, Now, Session};
+use crate::sync::session::{Do, Happening, Now, Outgoing, Session};
 
+/// Messages that wait for room at the broker. After each connection all that became of a thousand
+/// commands is said at once; more than this a session never says.
+const MAX_WAITING: usize = 4096;
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -31,11 +34,13 @@ pub async fn run(
     // Some brokers take no client id with the characters that topics need.
     let name = session.place().to_string().replace('/', ".");
     let (session, start) = (Some(session), Instant::now());
-    let mut line = Line { name, session, broker, client: None, status, start };
+    let mut line =
+        Line { name, session, broker, client: None, waiting: VecDeque::new(), status, start };
     let mut happening = Happening::Tick;
     loop {
         let wake_ms = line.handle(happening).await?;
         let wake = line.start + Duration::from_millis(wake_ms);
+        let full = line.full();
         happening = tokio::select! {
             () = stop.cancelled() => return line.leave().await,
             seen = line.next() => seen,
@@ -46,7 +51,16 @@ pub async fn run(
                 Happening::Tick
             }
             () = tokio::time::sleep_until(wake.into()) => Happening::Tick,
+            () = room(full) => Happening::Tick,
         };
+    }
+}
+
+/// When there is room again; never where nothing waits for it.
+async fn room(full: Option<Outlet>) {
+    match full {
+        Some(outlet) => outlet.room().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -56,6 +70,8 @@ struct Line {
     session: Option<Session>,
     broker: Broker,
     client: Option<Client>,
+    /// What is said as soon as the client has room.
+    waiting: VecDeque<Outgoing>,
     status: watch::Sender<Status>,
     start: Instant,
 }
@@ -92,7 +108,7 @@ impl Line {
                     session.store.distrust();
                 }
                 self.trouble(chain(&error));
-                self.client = None;
+                self.leave_client();
                 if !lost {
                     next.push_back(Happening::Lost);
                 }
@@ -127,15 +143,44 @@ impl Line {
         for act in todo {
             match act {
                 Do::Connect { will } => {
-                    self.client = None;
+                    self.leave_client();
                     self.client = Some(Client::connect(&self.broker, &self.name, Some(will))?);
                 }
-                Do::Drop => self.client = None,
+                Do::Drop => self.leave_client(),
                 Do::Subscribe(filters) => self.at_client(|client| client.subscribe(filters))?,
-                Do::Publish(outgoing) => self.at_client(|client| client.publish(outgoing))?,
+                Do::Publish(outgoing) => self.waiting.push_back(outgoing),
             }
         }
+        self.say_waiting()
+    }
+
+    /// Says what waits, as far as there is room.
+    fn say_waiting(&mut self) -> Result<(), LineError> {
+        let Some(client) = &self.client else {
+            self.waiting.clear();
+            return Ok(());
+        };
+        while client.has_room()
+            && let Some(outgoing) = self.waiting.pop_front()
+        {
+            client.publish(outgoing)?;
+        }
+        if self.waiting.len() > MAX_WAITING {
+            return Err(Unsent::Full.into());
+        }
         Ok(())
+    }
+
+    /// The connection's way out, where something waits for room in it.
+    fn full(&self) -> Option<Outlet> {
+        let client = self.client.as_ref().filter(|_| !self.waiting.is_empty());
+        client.map(Client::outlet)
+    }
+
+    /// What was not said is said again at the next connection.
+    fn leave_client(&mut self) {
+        self.client = None;
+        self.waiting.clear();
     }
 
     /// Nothing where the client is gone: the session hears of that next.
@@ -198,11 +243,11 @@ impl Line {
             Some(Seen::Taken) => Happening::Taken,
             Some(Seen::Broken(why)) => {
                 self.trouble(why);
-                self.client = None;
+                self.leave_client();
                 Happening::Lost
             }
             None => {
-                self.client = None;
+                self.leave_client();
                 Happening::Lost
             }
         }

@@ -55,6 +55,17 @@ impl Outlet {
         self.hand_over(outgoing)
     }
 
+    /// Whether something can be sent.
+    pub(super) fn has_room(&self) -> bool {
+        self.publishes.0.room.available_permits() > 0
+    }
+
+    /// Waits until something can be sent, or the connection is over.
+    pub(super) async fn room(&self) {
+        // The room is left to whoever sends.
+        drop(self.publishes.0.room.acquire().await);
+    }
+
     fn hand_over(&self, outgoing: Outgoing) -> Result<(), Unsent> {
         let mut order = self.publishes.order();
         let counted = outgoing.counted;

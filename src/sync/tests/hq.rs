@@ -152,14 +152,7 @@ impl Hq {
     pub(super) fn command(&mut self, now: UnixMillis) {
         let seq = self.commands.len() as u64 + 1;
         let id = MessageId([seq as u8; 16]);
-        let command = Command {
-            id,
-            target: place(),
-            name: "test.count".parse().unwrap(),
-            arguments: Fields::default(),
-            issued: now,
-            expires: now.plus(86_400_000),
-        };
+        let command = command(id, now);
         let message = Message::Command(Signed::sign(&command, &[&director()]).unwrap());
         let (_, envelope) = say(NodeTopic::Command(id), &message, now);
         let envelope = envelope.counted(Ledger([2; 8]), Stream::Cmd, seq);
@@ -186,5 +179,17 @@ fn number(message: &Message) -> Option<i64> {
         },
         Message::Audit(block) => Some(block.first as i64),
         _ => None,
+    }
+}
+
+/// A command to the node.
+pub(super) fn command(id: MessageId, now: UnixMillis) -> Command {
+    Command {
+        id,
+        target: place(),
+        name: "test.count".parse().unwrap(),
+        arguments: Fields::default(),
+        issued: now,
+        expires: now.plus(86_400_000),
     }
 }

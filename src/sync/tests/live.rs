@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::brokers::{Kind, Mosquitto, Running, at};
-use super::hq::Hq;
+use super::hq::{Hq, command, director};
 use super::mqtt::{Address, Broker, Client, Seen, Status, Version};
 use super::node::{happens, session, store};
 use super::*;
@@ -225,6 +225,32 @@ async fn a_line_that_is_cut_and_torn_loses_nothing(kind: Kind, version: Version)
     world.end().await;
 }
 
+async fn what_became_of_a_thousand_commands_is_told_on_one_line(kind: Kind, version: Version) {
+    let running = Running::start(kind).await;
+    let hqs = at(running.address(Version::Five), Version::Five, None);
+    let node = at(running.address(version), version, None);
+    let store = store(100_000);
+    let most = store.config().max_commands;
+    for number in 0..most {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&number.to_be_bytes());
+        let command = command(MessageId(id), wall());
+        let signed = Signed::sign(&command, &[&director()]).unwrap();
+        store.write(|writing| writing.record_command(wall(), &signed, &command)).unwrap();
+    }
+    let mut world = World::of(running, hqs, node, store, straight).await;
+    world.open().await;
+    let end = Instant::now() + Duration::from_secs(60);
+    while (world.hq.lock().unwrap().outcomes.len() as u64) < most {
+        assert!(Instant::now() < end, "{:?}", world.node.status.borrow());
+        pause(20).await;
+    }
+    world.happens(10);
+    world.settled().await;
+    assert_eq!(world.node.status.borrow().connections, 1);
+    world.end().await;
+}
+
 async fn a_line_that_is_open_and_silent_is_given_up(kind: Kind, version: Version) {
     let mut world = World::start(kind, version).await;
     world.open().await;
@@ -259,6 +285,11 @@ macro_rules! suite {
             async fn messages_that_come_twice_and_in_another_order_count_once() {
                 use super::super::faults;
                 faults::messages_that_come_twice_and_in_another_order_count_once($kind, $version).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn what_became_of_a_thousand_commands_is_told_on_one_line() {
+                super::what_became_of_a_thousand_commands_is_told_on_one_line($kind, $version).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -14,7 +14,7 @@ use serde::Serialize;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::views::TurnView;
-use super::{now, own};
+use super::{now, seen};
 use crate::api::service::Service;
 use crate::api::store::skilled::{COMMENT_PERIOD, NO_BUFFERING};
 use crate::http::{Identity, Problem};
@@ -51,10 +51,10 @@ pub(in crate::api) async fn follow(
     Extension(identity): Extension<Option<Identity>>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let id = own(&service, &id, identity.as_ref())?.id;
+    let id = seen(&service, &id, identity.as_ref())?.id;
     let events = service.concierge.shoppers().events(&id);
     // What happened between the look and the listening is in the conversation that is read now.
-    let stage = own(&service, &id.to_string(), identity.as_ref())?.stage;
+    let stage = seen(&service, &id.to_string(), identity.as_ref())?.stage;
     let first = stream::iter([ConversationEvent::Stage { stage }]);
     let told = first.chain(happening(service, id, events));
     let told = told.map(|event| Ok::<_, Infallible>(event.event()));

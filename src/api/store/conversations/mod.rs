@@ -14,11 +14,11 @@ use crate::api::error::of_concierge;
 use crate::api::service::Service;
 use crate::facts::UnixSeconds;
 use crate::http::{Identity, Problem, Role};
-use crate::shoppers::{Conversation, ConversationId, Owner, ShoppersError};
+use crate::shoppers::{Conversation, ConversationId, Owner, ShoppersError, Stage};
 use crate::skills::concierge::ConciergeError;
 
 /// The time as conversations have it.
-fn now() -> u64 {
+pub(super) fn now() -> u64 {
     UnixSeconds::now().0.unsigned_abs()
 }
 
@@ -42,23 +42,39 @@ fn own(
     let found = parse(id).and_then(|id| service.concierge.shoppers().conversation(&id, now()));
     let conversation = found.map_err(of_shoppers)?;
     let asks = identity.map(|identity| identity.token_id.as_str());
-    let admin = identity.is_some_and(|identity| identity.role == Role::Admin);
-    if asks == Some(conversation.owner.device.as_str()) || admin {
+    if asks == Some(conversation.owner.device.as_str()) {
         return Ok(conversation);
     }
     Err(of_shoppers(ShoppersError::NotFound { what: "conversation" }))
+}
+
+/// A conversation that who asks may look at: the device's own, and to associates one that waits for
+/// an associate or has one.
+fn seen(
+    service: &Arc<Service>,
+    id: &str,
+    identity: Option<&Identity>,
+) -> Result<Conversation, Problem> {
+    let is_associate = identity.is_some_and(|identity| identity.role == Role::Associate);
+    let shoppers = service.concierge.shoppers();
+    let found = parse(id).and_then(|id| shoppers.conversation(&id, now())).ok();
+    let handed = |found: &Conversation| matches!(found.stage, Stage::Waiting | Stage::Associate);
+    match found.filter(|found| is_associate && handed(found)) {
+        Some(found) => Ok(found),
+        None => own(service, id, identity),
+    }
 }
 
 fn parse(id: &str) -> Result<ConversationId, ShoppersError> {
     id.parse().map_err(|_| ShoppersError::NotFound { what: "conversation" })
 }
 
-fn of_shoppers(error: ShoppersError) -> Problem {
+pub(super) fn of_shoppers(error: ShoppersError) -> Problem {
     of_concierge(ConciergeError::Shoppers(error))
 }
 
 /// Runs what waits for the disk off the async threads.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ConciergeError> + Send + 'static,
 ) -> Result<T, Problem> {
     let done = tokio::task::spawn_blocking(work).await.map_err(Problem::internal)?;

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::views::{Begun, ConversationView, Receipt};
-use super::{blocking, now, of_shoppers, own, owner};
+use super::{blocking, now, of_shoppers, own, owner, seen};
 use crate::api::json::Asked;
 use crate::api::service::Service;
 use crate::http::{Identity, Problem};
@@ -57,7 +57,7 @@ pub(in crate::api) async fn show(
     Extension(identity): Extension<Option<Identity>>,
     Path(id): Path<String>,
 ) -> Result<Json<ConversationView>, Problem> {
-    let found = own(&service, &id, identity.as_ref())?;
+    let found = seen(&service, &id, identity.as_ref())?;
     Ok(Json(ConversationView {
         id: found.id.to_string(),
         stage: found.stage,

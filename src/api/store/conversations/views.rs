@@ -77,8 +77,8 @@ pub(in crate::api) fn at(unix_s: u64) -> String {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::api) struct Receipt {
     id: String,
-    /// RFC 3339.
-    at: String,
+    /// Seconds since 1970.
+    at: u64,
     /// How much of what.
     #[schemars(with = "Map<String, Value>")]
     what: shoppers::Erased,
@@ -86,7 +86,7 @@ pub(in crate::api) struct Receipt {
 
 impl From<shoppers::Receipt> for Receipt {
     fn from(receipt: shoppers::Receipt) -> Self {
-        Self { id: receipt.id, at: at(receipt.at), what: receipt.what }
+        Self { id: receipt.id, at: receipt.at, what: receipt.what }
     }
 }
 

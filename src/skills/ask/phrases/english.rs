@@ -25,12 +25,16 @@ pub(super) const PHRASES: &[Phrases] = &[
     (
         Attribute(Other),
         72,
-        "^ is _ vegan $ | ^ are _ vegan $ | ^ is _ organic $ | ^ are _ organic $",
+        "^ is ... vegan $ | ^ are ... vegan $ | ^ is ... organic $ | ^ are ... organic $",
     ),
-    (Attribute(Other), 72, "^ is _ vegetarian $ | ^ are _ vegetarian $ | ^ is _ halal $"),
-    (Attribute(Other), 72, "^ is _ kosher $ | how much alcohol | alcohol content"),
+    (Attribute(Other), 72, "^ is ... vegetarian $ | ^ are ... vegetarian $ | ^ is ... halal $"),
+    (Attribute(Other), 72, "^ is ... kosher $ | how much alcohol | alcohol content"),
     (Promotions, 70, "on sale | on offer | offer | offers | deal | deals | promotion* | promo*"),
-    (Promotions, 70, "discount* | specials | on special | reduced | coupon* | bargain* | savings"),
+    (
+        Promotions,
+        70,
+        "discount* | specials | on special | reduced $ | is reduced | are reduced | coupon* | bargain* | savings",
+    ),
     (Attribute(Size), 65, "what size* | how big | how heavy | how large | size of | weigh*"),
     (Attribute(Size), 65, "how many grams | how many liters | how many litres | how many ounces"),
     (Attribute(Size), 65, "weight of | pack size | package size | how many _ pack | which size*"),
@@ -39,7 +43,11 @@ pub(super) const PHRASES: &[Phrases] = &[
     (Attribute(Brand), 65, "brand of | who produces | what make"),
     (Stock, 66, "in stock | out of stock | sold out | any _ left | how many _ left"),
     (Stock, 66, "how many _ have"),
-    (Location, 64, "where | which aisle | what aisle | aisle | which shelf | located | location"),
+    (
+        Location,
+        64,
+        "where | wheres | which aisle | what aisle | aisle | which shelf | located | location",
+    ),
     (Location, 64, "can i find | do i find | how do i get to | whereabouts"),
     (Hours, 78, "opening hours | opening time* | business hours | store hours"),
     (Hours, 62, "what time | when _ open | when _ opens | when _ close | when _ closes | how late"),
@@ -59,4 +67,4 @@ pub(super) const PHRASES: &[Phrases] = &[
 
 pub(super) const NOISE: &str = "store shop market price prices cost costs pack packs product \
     products item items sku article currently right currently brand size sort kind type hello hi \
-    hey thanks thank which one ones between difference";
+    hey thanks thank whats wheres hows which one ones between difference";

@@ -27,8 +27,12 @@ pub(super) const PHRASES: &[Phrases] = &[
     (Attribute(Other), 72, "combien de sucre | combien de calories | combien de sel | calories"),
     (Attribute(Other), 72, "ingredient* | nutrition* | d ou vient | d ou viennent | origine"),
     (Attribute(Other), 72, "provenance | fabrique* en | ou _ fabrique* | combien de cafeine"),
-    (Attribute(Other), 72, "est _ vegan $ | sont _ vegan $ | est _ vegetarien* $ | est _ bio $"),
-    (Attribute(Other), 72, "sont _ bio $ | est _ halal $ | est _ casher $ | combien d alcool"),
+    (
+        Attribute(Other),
+        72,
+        "est ... vegan $ | sont ... vegan $ | est _ vegetarien* $ | est ... bio $",
+    ),
+    (Attribute(Other), 72, "sont ... bio $ | est _ halal $ | est _ casher $ | combien d alcool"),
     (
         Promotions,
         70,

@@ -20,9 +20,17 @@ pub(super) const PHRASES: &[Phrases] = &[
         72,
         "wo _ hergestellt | woher | herkunft | wo kommt _ her | wie viel koffein",
     ),
-    (Attribute(Other), 72, "^ ist _ vegan $ | ^ sind _ vegan $ | ^ ist _ bio $ | ^ sind _ bio $"),
-    (Attribute(Other), 72, "^ ist _ vegetarisch $ | ^ sind _ vegetarisch $ | ^ ist _ halal $"),
-    (Attribute(Other), 72, "^ ist _ koscher $ | alkoholgehalt | wie viel alkohol"),
+    (
+        Attribute(Other),
+        72,
+        "^ ist ... vegan $ | ^ sind ... vegan $ | ^ ist ... bio $ | ^ sind ... bio $",
+    ),
+    (
+        Attribute(Other),
+        72,
+        "^ ist ... vegetarisch $ | ^ sind ... vegetarisch $ | ^ ist ... halal $",
+    ),
+    (Attribute(Other), 72, "^ ist ... koscher $ | alkoholgehalt | wie viel alkohol"),
     (Promotions, 70, "angebot* | aktion* | rabatt* | reduziert* | sonderangebot* | gutschein*"),
     (Promotions, 70, "schnappchen | prospekt | im angebot | heruntergesetzt"),
     (

@@ -22,7 +22,7 @@ pub(super) const PHRASES: &[Phrases] = &[
     (
         Attribute(Other),
         72,
-        "^ es _ vegan* $ | ^ son _ vegan* $ | ^ es _ ecologic* $ | ^ es _ halal $",
+        "^ es ... vegan* $ | ^ son ... vegan* $ | ^ es _ ecologic* $ | ^ es _ halal $",
     ),
     (Attribute(Other), 72, "^ es _ vegetarian* $ | ^ son _ vegetarian* $ | ^ es _ kosher $"),
     (Promotions, 70, "oferta* | promocion* | descuento* | rebaja* | rebajad* | cupon*"),

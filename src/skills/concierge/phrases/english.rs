@@ -11,6 +11,14 @@ pub(super) const PHRASES: Phrases = Phrases {
         ),
         (Order, "my order | order number | order status | status of _ order | track* _ order"),
         (Order, "^ order ? $ | the order ? | our order | my delivery | my package | my parcel"),
+        (
+            WhoAreYou,
+            "who are you | what are you $ | are you _ robot | are you _ bot | are you human",
+        ),
+        (
+            WhoAreYou,
+            "are you real | are you an ai | your name | who am i talking to | are you _ person",
+        ),
         (Person, "talk to _ person | speak to _ person | real person | human | an employee"),
         (Person, "talk to somebody | talk to someone | speak to someone | speak with someone"),
         (Person, "somebody help me | someone help me | call somebody | call someone | get someone"),
@@ -19,14 +27,6 @@ pub(super) const PHRASES: Phrases = Phrases {
         (
             Person,
             "speak with _ person | talk with _ person | a sales assistant | need an assistant",
-        ),
-        (
-            WhoAreYou,
-            "who are you | what are you $ | are you _ robot | are you _ bot | are you human",
-        ),
-        (
-            WhoAreYou,
-            "are you real | are you an ai | your name | who am i talking to | are you _ person",
         ),
         (
             CanDo,

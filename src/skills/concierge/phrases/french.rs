@@ -24,7 +24,7 @@ pub(super) const PHRASES: Phrases = Phrases {
             "chose de moins cher | moins cher $ | un moins cher | une moins chere | trop cher",
         ),
         (Cheaper, "quelque chose de moins cher | alternative moins chere | plus economique"),
-        (Goes, "va bien avec | aller avec | va avec | accompagn* | avec quoi"),
+        (Goes, "va bien avec | aller avec | va avec | accompagner | pour accompagner | avec quoi"),
         (Diet, "je suis vegan* | je suis vegetarien* | je suis _ allergique | j ai une allergie"),
         (
             Diet,

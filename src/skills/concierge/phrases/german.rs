@@ -52,7 +52,7 @@ pub(super) const PHRASES: Phrases = Phrases {
     definite: "der die das den dem",
     idle: "etwas anderes andere anderen alternative alternativen stattdessen ahnlich ahnliches \
         bitte noch auch mal denn aus nehme nehm mochte will gern gerne nummer eine einen eines \
-        ja nein ok drin dran da sie er nur gleiche selbe",
+        steht stehen liegt liegen ja nein ok drin dran da sie er nur gleiche selbe",
     ordinals: [
         "erste ersten erster erstes",
         "zweite zweiten zweiter zweites",

@@ -20,7 +20,10 @@ pub(super) const PHRASES: Phrases = Phrases {
         (Other, "otra marca | otras marcas | algo similar | sustitut*"),
         (Cheaper, "algo mas barato | una mas barata | uno mas barato | ^ mas barato | muy caro"),
         (Cheaper, "algo mas economico | alternativa mas barata | demasiado caro | menos caro"),
-        (Goes, "combina con | va bien con | acompanar* | que mas necesito | va con"),
+        (
+            Goes,
+            "combina con | va bien con | acompanar | para acompanar | que mas necesito | va con",
+        ),
         (Diet, "soy vegan* | soy vegetarian* | soy _ alergic* | tengo _ alergia | soy celiac*"),
         (Diet, "soy intolerante | no como @ | no puedo comer @ | no tomo @"),
         (Thanks, "^ gracias | ^ muchas gracias | ^ vale gracias | ^ perfecto $ | ^ genial $"),

@@ -51,6 +51,8 @@ pub(super) struct Heard<'a> {
     pub(super) diets: &'a [String],
     /// Allergens that a profile says are avoided.
     pub(super) avoided: &'a [String],
+    /// The size of clothes that a profile has.
+    pub(super) size: Option<&'a str>,
     /// What was said before, the last one last, with who said it.
     pub(super) history: &'a [(Who, String)],
     /// By which a repeated call of an order system has no second effect.
@@ -153,7 +155,10 @@ impl Concierge {
         if let Some(by) = by {
             trail.pass(Step::Rule, Verdict::Passed, by).await;
         }
-        let diet = Diet::of(&memory.wishes, heard.diets, heard.avoided);
+        let diet = Diet {
+            size: heard.size.map(str::to_owned),
+            ..Diet::of(&memory.wishes, heard.diets, heard.avoided)
+        };
         if let Some(call) = chosen(&read, memory, &mut view) {
             let said = self.by_tool(call, &heard, &diet, memory, &mut view, trail).await;
             return Ok(self.finish(&heard, said, read.language, memory, view, trail).await);

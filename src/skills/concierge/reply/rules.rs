@@ -2,7 +2,7 @@
 
 use super::{Heard, Reply, Said};
 use crate::facts::UnixSeconds;
-use crate::skills::ask::Read;
+use crate::skills::ask::{Intent, Read};
 use crate::skills::concierge::Concierge;
 use crate::skills::concierge::desk::Why;
 use crate::skills::concierge::diet::Diet;
@@ -15,9 +15,14 @@ use crate::skills::concierge::trail::Trail;
 use crate::skills::concierge::turn::{Details, Handoff, Step, Verdict};
 use crate::skills::concierge::wording::{self, Line, Suggestion, suggest};
 use crate::skills::language::Language;
+use crate::skills::mood::{self, Trigger};
 use crate::skills::view::View;
 use crate::skills::words::fold;
 
+/// How angry a message may sound by its words before its meaning is looked at.
+const UNCLEAR_ANGER: f32 = 0.2;
+/// Words from which on a message may say how somebody feels.
+const MOODY_WORDS: usize = 4;
 /// Characters of what shows whose an order is.
 const MAX_PROOF_CHARS: usize = 40;
 
@@ -91,6 +96,9 @@ impl Concierge {
         if self.is_blocked(&read.text) {
             trail.pass(Step::Rule, Verdict::Refused, "blocked_topic").await;
             return Some(Said::lines("blocked", vec![wording::say(language, Line::Blocked)]));
+        }
+        if let Some(reason) = self.alarm(heard, read, memory).await {
+            return Some(self.person(reason, heard, memory, language, trail).await);
         }
         if let Some(said) = self.to_open(heard, read, memory, trail).await {
             return Some(said);
@@ -172,6 +180,40 @@ impl Concierge {
         }
     }
 
+    /// Why a person should take over, told from how a message sounds; none where one was called
+    /// already. Answers that did not help are counted elsewhere.
+    async fn alarm(
+        &self,
+        heard: &Heard<'_>,
+        read: &Read,
+        memory: &mut Memory,
+    ) -> Option<&'static str> {
+        let mut mood = mood::read(&read.text, read.language, None, 0);
+        // What a vector takes is spent where words leave it open.
+        let unclear = mood.trigger.is_none()
+            && (mood.anger > UNCLEAR_ANGER || read.intent() == Intent::Open)
+            && read.words.len() >= MOODY_WORDS;
+        if unclear && let Some(vector) = self.clerk.meaning.vector(&read.text, heard.deadline).await
+        {
+            mood = mood::read(&read.text, read.language, Some(&vector), 0);
+        }
+        memory.anger = mood.anger;
+        let trigger = mood.trigger.filter(|_| !memory.called)?;
+        // "Are you a real person?" asks who speaks.
+        let asks_who = phrases::of(read.language).cue(&read.words) == Some(Cue::WhoAreYou);
+        if asks_who && trigger == Trigger::WantsPerson {
+            return None;
+        }
+        Some(match trigger {
+            Trigger::Medical => "medical",
+            Trigger::AllergyRisk => "allergy_risk",
+            Trigger::Legal => "legal",
+            Trigger::WantsPerson => "wants_person",
+            Trigger::Anger => "anger",
+            Trigger::RepeatedFailure => return None,
+        })
+    }
+
     /// Calls a person, where one can be called.
     pub(super) async fn person(
         &self,
@@ -217,7 +259,7 @@ impl Concierge {
         let last = crate::privacy::redact(heard.text);
         let why = Why {
             reason: reason.to_owned(),
-            anger: 0.0,
+            anger: memory.anger,
             summary: summary(memory, &last, &mut view),
             suggested_replies: Vec::new(),
         };

@@ -89,7 +89,7 @@ impl House {
     }
 
     pub(super) fn of(built: Built) -> Self {
-        let facts = sample::shop();
+        let facts = sample::ageless_shop();
         let folder = TempDir::new().unwrap();
         let shoppers = Shoppers::open(folder.path(), ShoppersConfig::default()).unwrap();
         let mouths = Arc::new(Mouths(built.models));

@@ -243,3 +243,20 @@ async fn names_with_slots_or_orders_in_them_are_only_names() {
     let answer = house.say("How much is 3001?").await;
     assert!(answer.ends_with("costs $2.00.") && !answer.contains("8.50"), "{answer}");
 }
+
+#[tokio::test]
+async fn anger_and_danger_bring_a_person() {
+    for (said, reason) in [
+        ("This is outrageous, you liars, I am furious!", "anger"),
+        ("My son is having an allergic reaction after eating these cookies!", "allergy_risk"),
+        ("I will call my lawyer and sue you", "legal"),
+    ] {
+        let house = House::new();
+        let (_, details) = house.turn(said).await;
+        assert_eq!(
+            details.handoff.map(|handoff| handoff.reason).as_deref(),
+            Some(reason),
+            "{said}"
+        );
+    }
+}

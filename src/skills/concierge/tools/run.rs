@@ -53,7 +53,9 @@ fn search(query: &str, diet: &Diet, view: &mut View<'_>) -> Draft {
     let hits = view.find_with(&ask::query_of(&names), MAX_FOUND * 4, diet.filters());
     let mut found: Vec<_> = hits.into_iter().map(|hit| hit.product).collect();
     found.retain(|product| diet.allows(product) && view.reader.recalls_of(sku(product)).is_empty());
-    found.sort_by_key(|product| !certain.iter().any(|known| known == sku(product)));
+    found.sort_by_key(|product| {
+        (!certain.iter().any(|known| known == sku(product)), !diet.fits(product))
+    });
     found.truncate(MAX_FOUND);
     if found.is_empty() {
         return line(Outcome::NotFound, Line::NothingFound, view);

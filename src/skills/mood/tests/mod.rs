@@ -3,6 +3,7 @@
 use super::*;
 
 mod english;
+mod figures;
 mod french;
 mod german;
 mod spanish;

@@ -8,6 +8,7 @@ use crate::cache::Failure;
 use crate::engine::{Form, Sampling, Scope};
 use crate::facts::search::Search;
 use crate::facts::{Facts, Product, Seen, Table, UnixSeconds};
+use crate::shoppers::SubjectId;
 use crate::skills::answer::Answer;
 use crate::skills::ask::{self, Draft, Read};
 use crate::skills::chat::Message;
@@ -36,6 +37,8 @@ pub(super) struct Asking {
     /// The end of the conversation, and what was before it in short.
     before: Option<prompt::Before>,
     diet: Diet,
+    /// Whose words it has.
+    subject: Option<SubjectId>,
     deadline: Instant,
     /// With whom the beginning of its prompt is shared.
     scope: Scope,
@@ -76,6 +79,7 @@ impl Concierge {
             blocked: self.clerk.settings.now().blocked_terms.clone(),
             before: before.filter(|_| !alone),
             diet: diet.clone(),
+            subject: heard.conversation.map(|conversation| conversation.subject),
             deadline: heard.deadline,
             scope: if alone { heard.scope.of_prompts() } else { Scope::Public },
         }
@@ -91,6 +95,7 @@ impl Concierge {
         let clerk = &self.clerk;
         let blocked = asking.blocked(speaker);
         let template = prompt::template(&asking.house);
+        let asked_by = Arc::clone(asking);
         let wanted = || {
             let terms = Terms {
                 skill: SKILL,
@@ -111,7 +116,8 @@ impl Concierge {
             let terms = blocked.clone();
             let plan = move || asking.plan(&facts, &search, &terms);
             let progress = tokio::sync::watch::Sender::default();
-            Wanted { ask, speaker, deadline: heard.deadline, progress, plan }
+            let witnessed = clerk.witnessed(asked_by.subject());
+            Wanted { ask, speaker, deadline: heard.deadline, progress, witnessed, plan }
         };
         let about = (SKILL, asking.read.intent().name());
         let Some(answer) = clerk.told(about, asking.language(), wanted).await? else {
@@ -130,6 +136,11 @@ impl Concierge {
 impl Asking {
     pub(super) fn language(&self) -> Language {
         self.read.language
+    }
+
+    /// Whose words it has.
+    pub(super) fn subject(&self) -> Option<SubjectId> {
+        self.subject
     }
 
     /// Whether nothing of the conversation has a part in it.

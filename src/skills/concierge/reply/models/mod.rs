@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::{Heard, Reply, SKILL, Said};
 use crate::cache::Failure;
-use crate::facts::UnixSeconds;
+use crate::facts::{Product, Seen, UnixSeconds};
 use crate::skills::ask::{self, Draft, Outcome, Read};
 use crate::skills::concierge::Concierge;
 use crate::skills::concierge::diet::Diet;
@@ -31,6 +31,12 @@ use crate::skills::voice::Speaker;
 use asking::Asking;
 pub use asking::Prompted;
 
+/// Products that are looked at for what may help, and that are told.
+const MAX_LOOKED_AT: usize = 60;
+const MAX_RELATED: usize = 4;
+/// The share of a question's words, in percent, and the cosine from which on a product may help.
+const NEAR_PERCENT: usize = 50;
+const ALIKE: f32 = 0.45;
 /// Products that a model may name in a tool.
 const MAX_NAMED: usize = 8;
 
@@ -75,7 +81,7 @@ impl Concierge {
                 return Ok(reply);
             }
         }
-        let said = self.related(&read, &mut view, trail).await;
+        let said = self.related(&read, diet, &mut view, trail).await;
         Ok(self.finish(heard, said, language, memory, view, trail).await)
     }
 
@@ -114,9 +120,15 @@ impl Concierge {
     }
 
     /// What is said where no model can say more: what fits the question's words, if anything does.
-    async fn related(&self, read: &Read, view: &mut View<'_>, trail: &mut Trail) -> Said {
+    async fn related(
+        &self,
+        read: &Read,
+        diet: &Diet,
+        view: &mut View<'_>,
+        trail: &mut Trail,
+    ) -> Said {
         trail.begin(Step::Search, "related").await;
-        let products = ask::retrieved(read, view);
+        let products = fitting(read, diet, view);
         let draft = ask::warned(ask::related(&products, view), view);
         let verdict = if products.is_empty() { Verdict::Refused } else { Verdict::Partly };
         let reason = if products.is_empty() { "nothing_related" } else { "related" };
@@ -164,6 +176,25 @@ impl Concierge {
         let reply = self.told(answer, language, products, Vec::new(), None, trail);
         Ok(Some(Reply { prompt: Some(prompted), ..reply }))
     }
+}
+
+/// The products that a question is about, or that fit some of its words or its meaning, of those that
+/// the shopper may have.
+fn fitting(read: &Read, diet: &Diet, view: &mut View<'_>) -> Vec<Seen<Product>> {
+    if !read.meant.is_empty() {
+        return ask::retrieved(read, view);
+    }
+    let names = read.names();
+    let query = ask::query_of(&names);
+    if query.is_empty() {
+        return Vec::new();
+    }
+    let mut hits = view.find_with(&query, MAX_LOOKED_AT, diet.filters());
+    hits.retain(|hit| {
+        let alike = hit.cosine.is_some_and(|cosine| cosine >= ALIKE);
+        (alike || ask::share(&names, &hit.product) >= NEAR_PERCENT) && diet.allows(&hit.product)
+    });
+    hits.into_iter().take(MAX_RELATED).map(|hit| hit.product).collect()
 }
 
 /// The model, where it may be asked: it is there, speaks the language, is trusted with conversations,

@@ -16,6 +16,7 @@ use crate::skills::making::{ATTEMPTS, ENDS, Order, form, sampling, tidy};
 use crate::skills::view::View;
 use crate::skills::voice::{Silence, Speaker, Utterance};
 use crate::skills::wanted::template_digest;
+use crate::skills::witness::{Inputs, Making, Said};
 
 impl Concierge {
     /// Has the model speak; each sentence is told as soon as it may be. Where the first may not, it is
@@ -46,6 +47,16 @@ impl Concierge {
                 continue;
             }
             let prompt = prompted(&plan.order, attempt);
+            let template = template_digest(&super::prompt::template(asking.house()));
+            let made = clerk.witness.made(&Making {
+                skill: SKILL,
+                subject: asking.subject(),
+                model: (speaker.name(), speaker.digest()),
+                template_digest: &template,
+                refused: &spoken.refused,
+                read: &plan.record.read,
+                said: spoken.said.as_ref(),
+            });
             let kept = Kept {
                 text: plan.order.whole(&spoken.text),
                 cited: plan.cited,
@@ -53,8 +64,9 @@ impl Concierge {
                 seed: Some(prompt.sampling.seed),
                 refused: refused.clone(),
                 read: plan.record.read.clone(),
+                made,
             };
-            let by = (speaker, template_digest(&super::prompt::template(asking.house())));
+            let by = (speaker, template);
             let about = (SKILL, asking.intent());
             let bound = clerk.bound(about, kept, by, asking.language(), Status::BYPASS);
             let Some(answer) = bound else { return Ok(Err("facts_changed".to_owned())) };
@@ -79,6 +91,8 @@ struct Spoken {
     /// Without: as it was told.
     told: String,
     refused: Vec<checks::Refused>,
+    /// What the model was asked, and all that was heard of it.
+    said: Option<Said>,
 }
 
 async fn speak(
@@ -96,12 +110,17 @@ async fn speak(
         scope: order.scope,
         deadline: order.deadline,
     };
+    let said = Said { inputs: Inputs::of(&utterance), text: String::new(), whole: false };
     let mut speech = speaker.say(utterance).await?;
     let (mut heard, mut spoken) = (String::new(), Spoken::default());
+    let said = spoken.said.insert(said);
     loop {
         let chunk = speech.next().await.transpose()?;
         let over = chunk.is_none();
-        push(&mut heard, &chunk.map(|chunk| chunk.text).unwrap_or_default());
+        let more = chunk.map(|chunk| chunk.text).unwrap_or_default();
+        said.text.push_str(&more);
+        said.whole = over;
+        push(&mut heard, &more);
         let whole = if over { tidy(&heard, true) } else { sentences(&heard).to_owned() };
         if whole.len() > spoken.text.len() {
             let faults = checks::check(&whole, &order.ground, order.language, &order.wording);

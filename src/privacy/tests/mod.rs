@@ -1,5 +1,8 @@
 use super::*;
 
+mod measured;
+mod people;
+
 /// What a text becomes.
 fn check(text: &str, redacted: &str) {
     assert_eq!(redact(text), redacted, "{text}: {:?}", find(text));
@@ -21,6 +24,7 @@ fn addresses_of_people_are_taken_out_and_the_sentence_stays() {
         ("01711234567@web.de", "<EMAIL_ADDRESS>"),
         ("x@y.co.uk?", "<EMAIL_ADDRESS>?"),
         ("<ops@example.org>", "<<EMAIL_ADDRESS>>"),
+        ("a@b.de-0171 1234567", "<EMAIL_ADDRESS>-<PHONE_NUMBER>"),
         ("order 5: o'brien@example.ie please", "order 5: <EMAIL_ADDRESS> please"),
     ] {
         check(text, redacted);
@@ -74,6 +78,7 @@ fn phone_numbers_are_taken_out_as_people_write_them() {
         ("Appelez le 612345678", "Appelez le <PHONE_NUMBER>"),
         ("Llámame al 612345678", "Llámame al <PHONE_NUMBER>"),
         ("Tel.: 5551234", "Tel.: <PHONE_NUMBER>"),
+        ("0171 1234567,0172 1234567", "<PHONE_NUMBER>,<PHONE_NUMBER>"),
     ] {
         check(text, redacted);
     }
@@ -262,14 +267,34 @@ fn several_in_one_text_are_found_in_order() {
 fn long_texts_take_time_in_proportion() {
     let time = |text: &str| {
         let start = std::time::Instant::now();
-        let found = find(text).len();
-        (start.elapsed(), found)
+        assert!(find(text).len() <= text.len());
+        start.elapsed()
     };
-    for unit in ["1", "1 ", "@", "a@", "+", "(", "::", "0171 ", "4111 ", "DE89", "1.", "a.b@c."] {
+    for unit in [
+        "my name is ",
+        "i live in A ",
+        "born 1 ",
+        "a://b@",
+        "12 A St ",
+        "Calle A ",
+        "1",
+        "1 ",
+        "@",
+        "a@",
+        "+",
+        "(",
+        "::",
+        "0171 ",
+        "4111 ",
+        "DE89",
+        "1.",
+        "a.b@c.",
+    ] {
         let (short, long) = (unit.repeat(1000), unit.repeat(20_000));
-        let ((once, _), (twenty, _)) = (time(&short).min(time(&short)), time(&long));
-        let limit = once * 100 + std::time::Duration::from_millis(50);
-        assert!(twenty < limit, "{unit}: {once:?}, and {twenty:?} for twenty times as much");
+        // A busy machine may lengthen some rounds; what is not linear is too long in all of them.
+        let rounds: Vec<_> = (0..8).map(|_| (time(&short), time(&long))).collect();
+        let limit = |once: std::time::Duration| once * 100 + std::time::Duration::from_millis(50);
+        assert!(rounds.iter().any(|&(once, twenty)| twenty < limit(once)), "{unit}: {rounds:?}");
     }
 }
 

@@ -1,0 +1,120 @@
+//! `endcap audit`: the records of generated answers.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use clap::Subcommand;
+use reqwest::Method;
+use serde_json::Value;
+
+use super::arguments::Common;
+use super::output;
+use super::place::Place;
+use crate::audit::Audit;
+
+const EXAMPLES: &str = "\
+Examples:
+  endcap audit verify                         the chain of a running server
+  endcap audit verify --file audit.redb       a copy, or that of a server that is stopped
+  endcap audit show 1c9e…                     the `answer_id` of an answer
+  endcap audit replay 1c9e…                   asks the same model the same once more
+
+All but `verify --file` ask a running server with an admin token, in ENDCAP_TOKEN.";
+
+/// What to do with records.
+#[derive(Debug, Subcommand)]
+#[command(after_help = EXAMPLES)]
+pub(super) enum AuditCommand {
+    /// Recompute the chain of records; exit code 1 where one was changed, removed or added
+    Verify {
+        /// A file that no server has open, instead of a running server's
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Show the record of an answer, and what was asked and told where that can still be opened
+    Show {
+        /// Its id
+        id: String,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Make an answer's text again and compare; exit code 1 where it differs or cannot be made
+    Replay {
+        /// Its id
+        id: String,
+        /// As one JSON object
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+impl AuditCommand {
+    pub(super) async fn run(self, common: &Common) -> anyhow::Result<()> {
+        let sources = common.sources();
+        match self {
+            Self::Verify { file: Some(file), .. } => {
+                let verified = Audit::verify_file(&file)
+                    .with_context(|| format!("looking at {}", file.display()))?;
+                let fault = verified.fault.map(|fault| fault.to_string());
+                told(fault.as_deref(), verified.first, verified.last, &verified.head)
+            }
+            Self::Verify { file: None, place } => {
+                let path = "/store/v1/audit/chain";
+                let chain = place.ask(&sources, Method::GET, path, None).await?;
+                let number = |field: &str| chain.get(field).and_then(Value::as_u64);
+                let fault = chain.get("fault").and_then(Value::as_str);
+                let (first, last) = (number("first"), number("last"));
+                let (first, last) = first.zip(last).context("the server tells no chain")?;
+                told(fault, first, last, text(&chain, "head"))
+            }
+            Self::Show { id, place } => {
+                let path = format!("/store/v1/audit/answers/{id}");
+                output::json(&place.ask(&sources, Method::GET, &path, None).await?)
+            }
+            Self::Replay { id, json, place } => {
+                let path = format!("/store/v1/audit/answers/{id}/replay");
+                let outcome = place.ask(&sources, Method::POST, &path, None).await?;
+                if json {
+                    output::json(&outcome)?;
+                }
+                replayed(&outcome, !json)
+            }
+        }
+    }
+}
+
+fn told(fault: Option<&str>, first: u64, last: u64, head: &str) -> anyhow::Result<()> {
+    match fault {
+        Some(fault) => bail!("the chain is not as it was written: {fault}"),
+        None if last == 0 => Ok(output::line("no record yet")?),
+        None => {
+            let text = format!("records {first} to {last} are as they were written: {head}");
+            Ok(output::line(&text)?)
+        }
+    }
+}
+
+fn replayed(outcome: &Value, tell: bool) -> anyhow::Result<()> {
+    match text(outcome, "outcome") {
+        "same" if tell => {
+            let (model, then) = (text(outcome, "model"), text(outcome, "then"));
+            Ok(output::line(&format!("{model} says the same, byte for byte: {then}"))?)
+        }
+        "same" => Ok(()),
+        "differs" => bail!(
+            "{} says something else now\nthen: {}\nnow:  {}",
+            text(outcome, "model"),
+            text(outcome, "then"),
+            text(outcome, "now")
+        ),
+        _ => bail!("it cannot be made again: {}", text(outcome, "why")),
+    }
+}
+
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value.get(field).and_then(Value::as_str).unwrap_or_default()
+}
