@@ -146,6 +146,8 @@ const checks = {
     await desk.type("I am sorry. I am on my way to you.");
     await desk.press("Enter");
     await kiosk.sees(".said.associate", "I am on my way to you.");
+    // Nothing but what is said may move, however much of it there is.
+    assert.equal(await kiosk.value("document.querySelector('.dock').getBoundingClientRect().bottom"), 1920);
     await kiosk.accessible("associate answers");
     await kiosk.tabTo("#text");
     await kiosk.type("Thank you, I wait here.");

@@ -10,7 +10,7 @@ const FLAGS = [
   "--no-first-run", "--no-proxy-server", "--remote-debugging-pipe", "--autoplay-policy=user-gesture-required",
 ];
 /** Until something is on a page, in milliseconds. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 30_000;
 const AXE = readFileSync(new URL("../clients/node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 /** Keys by name: code, number, and the text that they type. */

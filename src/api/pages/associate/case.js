@@ -184,7 +184,8 @@ export class Case {
   }
 
   #end() {
-    requestAnimationFrame(() => one(".history", this.#place)?.lastElementChild?.scrollIntoView({ block: "end" }));
+    const list = one(".history", this.#place);
+    requestAnimationFrame(() => list?.scrollTo({ top: list.scrollHeight }));
   }
 }
 

@@ -16,6 +16,8 @@ export class Conversation extends EventTarget {
   #heard = new Set();
   #line = null;
   #going = null;
+  /** Answers that came by the other line while their own was still being made. */
+  #early = [];
 
   /** Whether an answer is on its way. */
   get busy() {
@@ -67,6 +69,7 @@ export class Conversation extends EventTarget {
       if (fault.name !== "AbortError") await this.#failed(fault);
     } finally {
       this.#going = null;
+      for (const turn of this.#early.splice(0)) this.#take(turn);
       this.#tell("over", {});
     }
   }
@@ -101,7 +104,8 @@ export class Conversation extends EventTarget {
     this.#heard.clear();
     this.#line = new Line(`${PATH}/${id}/events`, ["turn", "stage", "ended"], {
       heard: (name, data) => {
-        if (name === "turn") this.#take(data);
+        if (name === "turn" && this.busy && data.speaker !== "shopper") this.#early.push(data);
+        else if (name === "turn") this.#take(data);
         else if (name === "stage") this.#enter(data.stage, data.position);
         else this.#end();
       },

@@ -4,8 +4,6 @@ import { all, el, sign } from "../shared/dom.js";
 import { known, language, say } from "../shared/words.js";
 import { rail } from "./labels.js";
 
-const FOLLOW = { block: "start", behavior: "smooth" };
-
 export class Exchanges {
   #list;
   #chosen;
@@ -118,9 +116,17 @@ export class Exchanges {
     return part;
   }
 
+  /** Brings it into view from its beginning on, without moving anything but the list. */
   #follow(element) {
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    requestAnimationFrame(() => element.scrollIntoView(still ? { block: "start" } : FOLLOW));
+    requestAnimationFrame(() => {
+      const scroller = this.#list.closest("main");
+      const [frame, part] = [scroller.getBoundingClientRect(), element.getBoundingClientRect()];
+      const begin = part.top - frame.top;
+      const below = part.bottom - frame.bottom;
+      const way = element === this.#exchange ? begin : Math.min(begin, Math.max(0, below));
+      scroller.scrollBy({ top: way, behavior: still ? "auto" : "smooth" });
+    });
   }
 }
 

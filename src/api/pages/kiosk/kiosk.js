@@ -31,8 +31,6 @@ const text = one("#text");
 let quiet = false;
 /** Set where the shopper chose a language; else the box goes by their words. */
 let chosen = null;
-/** What the box says of itself, in the conversation's language. */
-let disclosure = null;
 
 // ---- what the shopper does
 
@@ -54,9 +52,7 @@ async function ready() {
   try {
     // The greeting is shown; who listens hears the answer.
     quiet = true;
-    const view = await conversation.begin(language());
-    disclosure = view.disclosure ?? null;
-    stand(conversation.stage, conversation.position);
+    await conversation.begin(language());
     enter();
     return true;
   } catch (fault) {
@@ -124,7 +120,6 @@ function leave() {
   live.leave();
   exchanges.clear();
   profile.clear();
-  disclosure = null;
   suggest([]);
   stand("assistant");
   one("#told").replaceChildren();
@@ -154,7 +149,7 @@ function stand(stage, position = null) {
   shown(line, human);
   line.replaceChildren(sign(stage === "waiting" ? "clock" : "person"), el("span", { text: human ? words : "" }));
   one("#person").disabled = human;
-  one("#disclosed").textContent = stage === "associate" ? say("disclosure.associate") : disclosure ?? say("welcome.disclosure");
+  one("#disclosed").textContent = say(stage === "associate" ? "disclosure.associate" : "welcome.disclosure");
 }
 
 /** Says it to who listens instead of looking. */
