@@ -6,7 +6,7 @@ const DAY_S: u64 = 24 * 60 * 60;
 
 fn main() {
     // Where nothing of this changes the day stays what it was, which is as certain.
-    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=src/build.rs");
     println!("cargo::rerun-if-changed=Cargo.toml");
     println!("cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH");
     #[allow(clippy::disallowed_methods, reason = "a build has no settings but its environment")]
