@@ -146,7 +146,8 @@ fn is_named(file: &Path) -> bool {
         parents.into_iter().chain([beside]).filter_map(|p| std::fs::read_to_string(p).ok());
     let text: String = parents.collect();
     let named = format!("mod {stem};");
-    ["build", "lib", "main", "rten_side"].contains(&stem) || text.lines().any(|line| line.ends_with(&named))
+    ["build", "lib", "main", "rten_side"].contains(&stem)
+        || text.lines().any(|line| line.ends_with(&named))
 }
 
 #[test]

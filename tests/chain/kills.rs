@@ -124,7 +124,7 @@ impl World {
                 }
             }
             _ => {
-                let order = json!({"target": PLACE, "name": "cache.purge", "expires_in_s": 600});
+                let order = json!({"target": PLACE, "name": "cache.purge", "expires_in_s": 120});
                 if let Some(answer) = send("commands", order).await {
                     let id = answer["ids"][0].as_str().unwrap();
                     self.granted.commands.push(id.to_owned());
