@@ -239,10 +239,13 @@ fn sample(count: usize) -> (Vec<Value>, Vec<Value>) {
     let lines = sample::lines(UnixSeconds::now(), Zone::System).unwrap();
     let lines: Vec<Value> =
         lines.split(|byte| *byte == b'\n').filter_map(|l| serde_json::from_slice(l).ok()).collect();
-    let of = |table: &'static str| lines.iter().filter(move |line| line["table"] == table);
-    let products: Vec<Value> = of("products").take(count).cloned().collect();
-    let is_sold = |price: &&Value| products.iter().any(|product| product["id"] == price["id"]);
-    let prices = of("prices").filter(is_sold).cloned().collect();
+    let of = |table: &'static str| {
+        let lines = lines.iter().filter(move |line| line["table"] == table);
+        lines.map(|line| json!({ "id": line["id"], "fact": line["fact"] }))
+    };
+    let products: Vec<Value> = of("products").take(count).collect();
+    let is_sold = |price: &Value| products.iter().any(|product| product["id"] == price["id"]);
+    let prices = of("prices").filter(is_sold).collect();
     (products, prices)
 }
 
