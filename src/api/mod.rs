@@ -33,6 +33,7 @@ mod blocked;
 mod choice;
 mod encoder;
 mod error;
+mod feed;
 mod inference;
 mod json;
 mod meaning;

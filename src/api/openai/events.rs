@@ -1,20 +1,15 @@
 //! Answers as server-sent events.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
-use std::time::Duration;
 
-use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
+use axum::response::sse::Event;
 use futures_util::stream::unfold;
 use serde::Serialize;
 
 use super::answers::{Answers, Said};
-use crate::api::error;
+use crate::api::{error, feed};
 use crate::http::{Problem, RequestId};
-
-/// While nothing is to be said, a comment shows that the line is alive.
-const COMMENT_PERIOD: Duration = Duration::from_secs(15);
 
 /// How chunks of answers become events.
 pub(super) trait Transcript: Send + 'static {
@@ -38,14 +33,9 @@ pub(super) fn respond(
     let telling = Telling::new(answers, transcript, id, prompt);
     let events = unfold(telling, |mut telling| async move {
         let data = telling.next().await?;
-        Some((Ok::<_, Infallible>(Event::default().data(data)), telling))
+        Some((Event::default().data(data), telling))
     });
-    let comments = KeepAlive::new().interval(COMMENT_PERIOD);
-    let mut response = Sse::new(events).keep_alive(comments).into_response();
-    // Proxies that gather answers before they pass them on are asked not to.
-    let direct = axum::http::HeaderValue::from_static("no");
-    response.headers_mut().insert("x-accel-buffering", direct);
-    response
+    feed::respond(events)
 }
 
 struct Telling<T> {
@@ -138,7 +128,7 @@ mod tests {
     }
 
     async fn wire(script: Vec<Result<Chunk, Failure>>) -> String {
-        let answers = scripted(vec![script], Duration::from_secs(60));
+        let answers = scripted(vec![script], std::time::Duration::from_secs(60));
         let response = respond(answers, Plain, Some(RequestId::new()), "messages");
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         let bytes = response.into_body().collect().await.unwrap().to_bytes();

@@ -3,6 +3,7 @@
 use axum::routing::on;
 
 use super::{Asked, Content, Route, RouteMethod, of};
+use crate::api::feed::FOLLOW;
 use crate::api::store::conversations::views::TurnView;
 use crate::api::store::desk::{act, correct, events, look, presence, views};
 use crate::http::Access;
@@ -84,7 +85,7 @@ pub(super) static ROUTES: &[Route] = &[
         access: Access::Associate,
         summary: "What happens at the desk, as it happens",
         handler: |filter| on(filter, events::follow),
-        query: events::FOLLOW,
+        query: FOLLOW,
         request: None,
         response: Content::Events(of::<events::DeskEvent>),
     },

@@ -3,6 +3,7 @@
 use axum::routing::on;
 
 use super::{Asked, Content, Route, RouteMethod, of};
+use crate::api::feed::FOLLOW;
 use crate::api::store::facts::{AnyFact, FactEntry, batch, changes, one, table};
 use crate::facts::Change;
 use crate::http::Access;
@@ -25,7 +26,7 @@ pub(super) static ROUTES: &[Route] = &[
         access: Access::ClientOrFeed,
         summary: "Facts that change, as they change",
         handler: |filter| on(filter, changes::follow),
-        query: changes::FOLLOW,
+        query: FOLLOW,
         request: None,
         response: Content::Events(of::<changes::FactEvent>),
     },

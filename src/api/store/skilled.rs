@@ -1,12 +1,11 @@
 //! What answers of skills have in common on the wire.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue};
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
@@ -17,7 +16,7 @@ use tokio::sync::watch;
 use crate::api::openai::cached;
 use crate::api::service::Service;
 use crate::api::shelf::Manner;
-use crate::api::{error, records};
+use crate::api::{error, feed, records};
 use crate::cache::{Policy, Scope, ScopeId};
 use crate::facts::Table;
 use crate::http::{Identity, Problem, RequestId};
@@ -27,11 +26,6 @@ use crate::skills::clerk::Wishes;
 
 /// How old the oldest facts are that an answer stands on, in seconds.
 const FACTS_AGE: HeaderName = HeaderName::from_static("x-endcap-facts-age");
-/// While nothing is to be said, a comment shows that the line is alive.
-pub(super) const COMMENT_PERIOD: Duration = Duration::from_secs(15);
-/// Proxies that gather answers before they pass them on are asked not to.
-pub(super) const NO_BUFFERING: [(HeaderName, HeaderValue); 1] =
-    [(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"))];
 /// Bytes of a shopper's name.
 const MAX_SHOPPER_BYTES: usize = 200;
 
@@ -247,9 +241,7 @@ pub(super) fn streamed<T: Serialize + Send + 'static>(
     id: Option<RequestId>,
 ) -> Response {
     let telling = Telling { made: made.fuse().boxed(), progress, id };
-    let events = tell(telling).map(|data| Ok::<_, Infallible>(Event::default().data(data)));
-    let comments = KeepAlive::new().interval(COMMENT_PERIOD);
-    (NO_BUFFERING, Sse::new(events).keep_alive(comments)).into_response()
+    feed::respond(tell(telling).map(|data| Event::default().data(data)))
 }
 
 struct Telling<T> {

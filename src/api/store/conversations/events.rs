@@ -1,12 +1,10 @@
 //! What happens in a conversation, as it happens: what an associate says, who answers, its end.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{Path, State};
-use axum::response::sse::{self, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
+use axum::response::{Response, sse};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use schemars::JsonSchema;
@@ -15,8 +13,8 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::views::TurnView;
 use super::{now, seen};
+use crate::api::feed;
 use crate::api::service::Service;
-use crate::api::store::skilled::{COMMENT_PERIOD, NO_BUFFERING};
 use crate::http::{Identity, Problem};
 use crate::shoppers::{ConversationId, Event, Events, Stage};
 
@@ -57,9 +55,7 @@ pub(in crate::api) async fn follow(
     let stage = seen(&service, &id.to_string(), identity.as_ref())?.stage;
     let first = stream::iter([ConversationEvent::Stage { stage }]);
     let told = first.chain(happening(service, id, events));
-    let told = told.map(|event| Ok::<_, Infallible>(event.event()));
-    let comments = KeepAlive::new().interval(COMMENT_PERIOD);
-    Ok((NO_BUFFERING, Sse::new(told).keep_alive(comments)).into_response())
+    Ok(feed::respond(told.map(|event| event.event())))
 }
 
 fn happening(

@@ -1,11 +1,10 @@
 //! A message, answered whole or while the answer is made.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{Path, State};
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use futures_util::future::BoxFuture;
@@ -18,9 +17,10 @@ use tokio::sync::mpsc;
 use super::own;
 use super::views::TurnView;
 use crate::api::error::of_concierge;
+use crate::api::feed;
 use crate::api::json::Asked;
 use crate::api::service::Service;
-use crate::api::store::skilled::{self, COMMENT_PERIOD, NO_BUFFERING};
+use crate::api::store::skilled;
 use crate::http::{Identity, Problem, RequestId};
 use crate::shoppers::Turn;
 use crate::skills::concierge::{ConciergeError, Message, Telling};
@@ -118,9 +118,7 @@ pub(in crate::api) async fn message(
     let (sender, told) = mpsc::channel(TOLD_AHEAD);
     let work = async move { service.concierge.hear(&id, message, Some(sender)).await };
     let making = Making { work: work.boxed(), told, id: request_id.map(|Extension(id)| id) };
-    let events = tell(making).map(Ok::<_, Infallible>);
-    let comments = KeepAlive::new().interval(COMMENT_PERIOD);
-    Ok((NO_BUFFERING, Sse::new(events).keep_alive(comments)).into_response())
+    Ok(feed::respond(tell(making)))
 }
 
 /// An answer in the making.

@@ -1,15 +1,12 @@
 //! What happens at the desk, as it happens: `GET /store/v1/desk/events`.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Extension;
 use axum::extract::{Request, State};
-use axum::http::HeaderName;
-use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
+use axum::response::sse::Event;
 use futures_util::stream::unfold;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -18,22 +15,11 @@ use tokio::time::{Instant, sleep_until};
 
 use super::associate;
 use super::views::HandoffView;
-use crate::api::query::Query;
-use crate::api::routes::QueryField;
+use crate::api::feed::{self, EventId, LOOK_PERIOD};
 use crate::api::service::Service;
 use crate::api::store::conversations::views::TurnView;
-use crate::api::store::skilled::{COMMENT_PERIOD, NO_BUFFERING};
 use crate::desk::{Associate, Desk, Listening, State as Presence, Told};
 use crate::http::{Identity, Problem, Role, Stage};
-
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// How soon a listener sees that the server is about to stop, or that its token counts no more.
-const LOOK_PERIOD: Duration = Duration::from_secs(1);
-
-pub(in crate::api) const FOLLOW: &[QueryField] = &[QueryField {
-    name: "after",
-    about: "An event's id, to go on behind it; as the header Last-Event-ID, which counts for more",
-}];
 
 /// What an event carries.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -79,18 +65,15 @@ pub(in crate::api) async fn follow(
     Extension(identity): Extension<Option<Identity>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let query = Query::parse(request.uri().query(), FOLLOW)?;
-    let header = request.headers().get(LAST_EVENT_ID).and_then(|value| value.to_str().ok());
-    let last = header.filter(|text| !text.is_empty()).or(query.text("after"));
+    let last = EventId::last(&request)?;
     let who = associate(identity.as_ref())?;
     let role = identity.map(|identity| identity.role);
     let listener = Listener::begin(service, who, role, last)?;
     let events = unfold(listener, |mut listener| async move {
         let event = listener.next().await?;
-        Some((Ok::<_, Infallible>(event), listener))
+        Some((event, listener))
     });
-    let comments = KeepAlive::new().interval(COMMENT_PERIOD);
-    Ok((NO_BUFFERING, Sse::new(events).keep_alive(comments)).into_response())
+    Ok(feed::respond(events))
 }
 
 impl Listener {
@@ -98,10 +81,9 @@ impl Listener {
         service: Arc<Service>,
         who: Associate,
         role: Option<Role>,
-        last: Option<&str>,
+        last: Option<EventId>,
     ) -> Result<Self, Problem> {
         let desk = service.desk()?.clone();
-        let last = last.map(parse_id).transpose()?;
         let told = desk.told();
         let seen = *told.borrow();
         let present = (role == Some(Role::Associate)).then(|| desk.listen(&who));
@@ -112,7 +94,7 @@ impl Listener {
             Self { service, desk, who, sees_all, seen, pending, told, deadline, _present: present };
         match last {
             None => listener.start("begin"),
-            Some((origin, seen)) if origin == listener.desk.origin() => listener.seen = seen,
+            Some(id) if id.origin == listener.desk.origin() => listener.seen = id.number,
             Some(_) => listener.start("reset"),
         }
         Ok(listener)
@@ -166,8 +148,8 @@ impl Listener {
     }
 
     fn push(&mut self, name: &'static str, number: u64, event: &DeskEvent) {
-        let id = format!("{:x}-{number}", self.desk.origin());
-        match Event::default().event(name).id(id).json_data(event) {
+        let id = EventId { origin: self.desk.origin(), number };
+        match Event::default().event(name).id(id.to_string()).json_data(event) {
             Ok(event) => self.pending.push_back(event),
             Err(error) => tracing::error!(%error, "an event of the desk could not be told"),
         }
@@ -188,15 +170,4 @@ fn shown(told: Told, seen_by: &str) -> (&'static str, DeskEvent) {
         }
         Told::Presence { name, state, .. } => ("presence", DeskEvent::Presence { name, state }),
     }
-}
-
-/// The start and the number of an event's id.
-fn parse_id(text: &str) -> Result<(u64, u64), Problem> {
-    let parts = text.split_once('-').and_then(|(origin, number)| {
-        Some((u64::from_str_radix(origin, 16).ok()?, number.parse().ok()?))
-    });
-    parts.ok_or_else(|| {
-        let message = "that is not the id of an event of this feed";
-        Problem::invalid(message).param("after").code("invalid_value")
-    })
 }
