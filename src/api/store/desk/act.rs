@@ -12,7 +12,7 @@ use super::{associate, blocking, parse};
 use crate::api::json::Asked;
 use crate::api::service::Service;
 use crate::api::store::conversations::views::TurnView;
-use crate::desk::Outcome;
+use crate::desk::{Associate, Desk, DeskError, Handoff, HandoffId, Outcome};
 use crate::http::{Identity, Problem};
 
 /// Nothing is asked for beside the path: `{}`.
@@ -58,6 +58,18 @@ pub(in crate::api) enum Closing {
     Left,
 }
 
+/// Does this as the associate who asks, and shows that one the handoff.
+async fn act(
+    service: &Service,
+    identity: Option<&Identity>,
+    id: &str,
+    act: impl FnOnce(&Desk, HandoffId, &Associate) -> Result<Handoff, DeskError> + Send + 'static,
+) -> Result<Json<HandoffView>, Problem> {
+    let (who, id) = (associate(identity)?, parse(id)?);
+    let work = move |desk: &Desk| Ok(HandoffView::of(act(desk, id, &who)?, &who.id));
+    blocking(service.desk()?, work).await.map(Json)
+}
+
 /// `POST /store/v1/desk/handoffs/{id}/acknowledge`.
 pub(in crate::api) async fn acknowledge(
     State(service): State<Arc<Service>>,
@@ -65,10 +77,7 @@ pub(in crate::api) async fn acknowledge(
     Path(id): Path<String>,
     Asked(Nothing {}): Asked<Nothing>,
 ) -> Result<Json<HandoffView>, Problem> {
-    let (who, id) = (associate(identity.as_ref())?, parse(&id)?);
-    let seen_by = who.id.clone();
-    let handoff = blocking(service.desk()?, move |desk| desk.acknowledge(id, &who)).await?;
-    Ok(Json(HandoffView::of(handoff, &seen_by)))
+    act(&service, identity.as_ref(), &id, Desk::acknowledge).await
 }
 
 /// `POST /store/v1/desk/handoffs/{id}/claim`.
@@ -78,10 +87,7 @@ pub(in crate::api) async fn claim(
     Path(id): Path<String>,
     Asked(Nothing {}): Asked<Nothing>,
 ) -> Result<Json<HandoffView>, Problem> {
-    let (who, id) = (associate(identity.as_ref())?, parse(&id)?);
-    let seen_by = who.id.clone();
-    let handoff = blocking(service.desk()?, move |desk| desk.claim(id, &who)).await?;
-    Ok(Json(HandoffView::of(handoff, &seen_by)))
+    act(&service, identity.as_ref(), &id, Desk::claim).await
 }
 
 /// `POST /store/v1/desk/handoffs/{id}/reply`.
@@ -92,7 +98,7 @@ pub(in crate::api) async fn reply(
     Asked(ReplyRequest { text, language }): Asked<ReplyRequest>,
 ) -> Result<Json<TurnView>, Problem> {
     let (who, id) = (associate(identity.as_ref())?, parse(&id)?);
-    let say = move |desk: &crate::desk::Desk| desk.reply(id, &who, &text, language.as_deref());
+    let say = move |desk: &Desk| desk.reply(id, &who, &text, language.as_deref());
     Ok(Json(blocking(service.desk()?, say).await?.into()))
 }
 
@@ -103,10 +109,8 @@ pub(in crate::api) async fn hand_back(
     Path(id): Path<String>,
     Asked(HandBackRequest { note }): Asked<HandBackRequest>,
 ) -> Result<Json<HandoffView>, Problem> {
-    let (who, id) = (associate(identity.as_ref())?, parse(&id)?);
-    let seen_by = who.id.clone();
-    let back = move |desk: &crate::desk::Desk| desk.hand_back(id, &who, note.as_deref());
-    Ok(Json(HandoffView::of(blocking(service.desk()?, back).await?, &seen_by)))
+    let back = move |desk: &Desk, id, who: &Associate| desk.hand_back(id, who, note.as_deref());
+    act(&service, identity.as_ref(), &id, back).await
 }
 
 /// `POST /store/v1/desk/handoffs/{id}/close`.
@@ -116,13 +120,11 @@ pub(in crate::api) async fn close(
     Path(id): Path<String>,
     Asked(CloseRequest { outcome }): Asked<CloseRequest>,
 ) -> Result<Json<HandoffView>, Problem> {
-    let (who, id) = (associate(identity.as_ref())?, parse(&id)?);
-    let seen_by = who.id.clone();
     let outcome = match outcome {
         Closing::Solved => Outcome::Solved,
         Closing::NotSolved => Outcome::NotSolved,
         Closing::Left => Outcome::Left,
     };
-    let close = move |desk: &crate::desk::Desk| desk.close(id, &who, outcome);
-    Ok(Json(HandoffView::of(blocking(service.desk()?, close).await?, &seen_by)))
+    let close = move |desk: &Desk, id, who: &Associate| desk.close(id, who, outcome);
+    act(&service, identity.as_ref(), &id, close).await
 }
