@@ -1,9 +1,12 @@
-//! A model for tests of what is done with models.
+//! Models for tests of what is done with models.
+
+use std::sync::Arc;
+use std::time::Instant;
 
 use futures_util::future::{BoxFuture, ready};
 use futures_util::{FutureExt as _, StreamExt as _};
 
-use super::voice::{Silence, Speaker, Speech, Utterance};
+use super::voice::{Meaning, Silence, Speaker, Speech, Utterance, Voice};
 use crate::engine::{Chunk, EngineError, FinishReason, Usage};
 
 /// What a double says when it is asked.
@@ -63,5 +66,39 @@ impl Speaker for Double {
             futures_util::stream::iter([Ok(chunk)]).boxed()
         });
         ready(said).boxed()
+    }
+}
+
+/// The models that there are, by name; the first is the usual one.
+pub(super) type Models = Vec<(&'static str, Arc<Double>)>;
+
+/// Who speaks where there are these models.
+pub(super) struct Mouths(pub(super) Models);
+
+impl Voice for Mouths {
+    fn speaker<'a>(
+        &'a self,
+        model: Option<&'a str>,
+        _: Instant,
+    ) -> BoxFuture<'a, Option<Arc<dyn Speaker>>> {
+        ready(self.at_hand(model)).boxed()
+    }
+
+    fn at_hand(&self, model: Option<&str>) -> Option<Arc<dyn Speaker>> {
+        let found = self.0.iter().find(|(name, _)| model.is_none_or(|model| model == *name));
+        found.map(|(_, double)| Arc::<Double>::clone(double) as Arc<dyn Speaker>)
+    }
+}
+
+/// No encoder.
+pub(super) struct Unlearned;
+
+impl Meaning for Unlearned {
+    fn vector<'a>(&'a self, _: &'a str, _: Instant) -> BoxFuture<'a, Option<Arc<[f32]>>> {
+        ready(None).boxed()
+    }
+
+    fn is_at_hand(&self) -> bool {
+        true
     }
 }

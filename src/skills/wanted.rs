@@ -274,9 +274,9 @@ mod tests {
     use crate::skills::chat::TemplateError;
     use crate::skills::clerk::{ClerkParts, Settings, SkillError};
     use crate::skills::copy::{CopyError, CopyOrder, Kind, Length, Tone};
-    use crate::skills::double::Double;
+    use crate::skills::double::{Double, Unlearned};
     use crate::skills::sample;
-    use crate::skills::voice::{Meaning, Voice};
+    use crate::skills::voice::Voice;
     use crate::skills::witness::{NotAsked, Said, Witness};
     use crate::telemetry::{CacheMetrics, SkillMetrics};
 
@@ -321,18 +321,6 @@ mod tests {
         }
         fn at_hand(&self, _: Option<&str>) -> Option<Arc<dyn Speaker>> {
             None
-        }
-    }
-
-    /// No encoder.
-    struct Unlearned;
-
-    impl Meaning for Unlearned {
-        fn vector<'a>(&'a self, _: &'a str, _: Instant) -> BoxFuture<'a, Option<Arc<[f32]>>> {
-            ready(None).boxed()
-        }
-        fn is_at_hand(&self) -> bool {
-            true
         }
     }
 

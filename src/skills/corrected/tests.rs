@@ -1,42 +1,12 @@
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
 use serde_json::json;
-use std::time::Instant;
 
 use super::*;
 use crate::cache::{Cache, Config};
 use crate::facts::{Facts, Table};
 use crate::skills::clerk::{ClerkParts, Settings};
+use crate::skills::double::{Mouths, Unlearned};
 use crate::skills::sample;
-use crate::skills::voice::{Meaning, Speaker, Voice};
 use crate::telemetry::{CacheMetrics, SkillMetrics};
-
-/// Nobody speaks and nobody understands.
-struct Nobody;
-
-impl Voice for Nobody {
-    fn speaker<'a>(
-        &'a self,
-        _: Option<&'a str>,
-        _: Instant,
-    ) -> BoxFuture<'a, Option<Arc<dyn Speaker>>> {
-        std::future::ready(None).boxed()
-    }
-
-    fn at_hand(&self, _: Option<&str>) -> Option<Arc<dyn Speaker>> {
-        None
-    }
-}
-
-impl Meaning for Nobody {
-    fn vector<'a>(&'a self, _: &'a str, _: Instant) -> BoxFuture<'a, Option<Arc<[f32]>>> {
-        std::future::ready(None).boxed()
-    }
-
-    fn is_at_hand(&self) -> bool {
-        false
-    }
-}
 
 fn clerk() -> (Facts, Clerk) {
     let facts = sample::ageless_shop();
@@ -44,8 +14,8 @@ fn clerk() -> (Facts, Clerk) {
         search: Arc::new(sample::search(&facts)),
         cache: Cache::in_memory(Config::default(), facts.clone(), CacheMetrics::default()),
         facts: facts.clone(),
-        voice: Arc::new(Nobody),
-        meaning: Arc::new(Nobody),
+        voice: Arc::new(Mouths(Vec::new())),
+        meaning: Arc::new(Unlearned),
         settings: Settings::default().into(),
         metrics: SkillMetrics::default(),
     });

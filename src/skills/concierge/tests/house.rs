@@ -3,8 +3,6 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, ready};
 use tempfile::TempDir;
 
 use super::super::*;
@@ -14,40 +12,10 @@ use crate::shoppers::{
     Consent, Conversation, ConversationId, Owner, ProfileFields, Shoppers, ShoppersConfig, Turn,
 };
 use crate::skills::clerk::{ClerkParts, Settings};
-use crate::skills::double::Double;
+pub(super) use crate::skills::double::Models;
+use crate::skills::double::{Mouths, Unlearned};
 use crate::skills::sample;
-use crate::skills::voice::{Meaning, Speaker, Voice};
 use crate::telemetry::{CacheMetrics, SkillMetrics};
-
-/// The models that there are, by name; the first is the usual one.
-pub(super) type Models = Vec<(&'static str, Arc<Double>)>;
-
-struct Mouths(Models);
-
-impl Voice for Mouths {
-    fn speaker<'a>(
-        &'a self,
-        model: Option<&'a str>,
-        _: Instant,
-    ) -> BoxFuture<'a, Option<Arc<dyn Speaker>>> {
-        ready(self.at_hand(model)).boxed()
-    }
-
-    fn at_hand(&self, model: Option<&str>) -> Option<Arc<dyn Speaker>> {
-        let found = self.0.iter().find(|(name, _)| model.is_none_or(|model| model == *name));
-        found.map(|(_, double)| Arc::<Double>::clone(double) as Arc<dyn Speaker>)
-    }
-}
-
-impl Meaning for Mouths {
-    fn vector<'a>(&'a self, _: &'a str, _: Instant) -> BoxFuture<'a, Option<Arc<[f32]>>> {
-        ready(None).boxed()
-    }
-
-    fn is_at_hand(&self) -> bool {
-        true
-    }
-}
 
 /// A desk that notes who was called, or cannot be reached.
 #[derive(Default)]
@@ -92,13 +60,12 @@ impl House {
         let facts = sample::ageless_shop();
         let folder = TempDir::new().unwrap();
         let shoppers = Shoppers::open(folder.path(), ShoppersConfig::default()).unwrap();
-        let mouths = Arc::new(Mouths(built.models));
         let clerk = Clerk::new(ClerkParts {
             search: Arc::new(sample::search(&facts)),
             cache: Cache::in_memory(Config::default(), facts.clone(), CacheMetrics::default()),
             facts: facts.clone(),
-            voice: Arc::<Mouths>::clone(&mouths),
-            meaning: mouths,
+            voice: Arc::new(Mouths(built.models)),
+            meaning: Arc::new(Unlearned),
             settings: Settings::default().into(),
             metrics: SkillMetrics::default(),
         });
