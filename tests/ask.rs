@@ -6,14 +6,6 @@ use crate::support::{Answer, Ask, Server};
 
 const ASK: &str = "/store/v1/ask";
 const COPY: &str = "/store/v1/copy";
-const FACTS: &str = "/store/v1/facts";
-
-fn put(server: &Server, fact: &str, value: Value) {
-    let body = value.to_string().into_bytes();
-    let ask = Ask::raw("PUT", &format!("{FACTS}/{fact}"), body);
-    let answer = server.ask(ask.header("content-type", "application/json"));
-    assert!([200, 201].contains(&answer.status), "{fact}: {}", answer.text());
-}
 
 /// A shop with a milk, a coffee that is on offer and a soup that is recalled.
 fn shop() -> Server {
@@ -27,24 +19,24 @@ fn shop() -> Server {
             "allergens": { "contains": ["milk"] },
         })
     };
-    put(&server, "products/1001", product("Meadow Whole Milk", "dairy/milk"));
-    put(&server, "products/1004", product("Monte Roast Coffee", "drinks/coffee"));
-    put(&server, "products/1008", product("Garden Tomato Soup", "canned/soup"));
+    server.put("products/1001", product("Meadow Whole Milk", "dairy/milk"));
+    server.put("products/1004", product("Monte Roast Coffee", "drinks/coffee"));
+    server.put("products/1008", product("Garden Tomato Soup", "canned/soup"));
     for (sku, amount) in [("1001", 3.49), ("1004", 8.5), ("1008", 4.25)] {
-        put(&server, &format!("prices/{sku}"), json!({ "amount": amount, "currency": "USD" }));
+        server.put(&format!("prices/{sku}"), json!({ "amount": amount, "currency": "USD" }));
     }
     let offer = json!({
         "titles": { "en": "Coffee week" },
         "categories": ["drinks/coffee"],
         "offer": { "percent_off": 20 },
     });
-    put(&server, "promotions/coffee-week", offer);
+    server.put("promotions/coffee-week", offer);
     let recall = json!({
         "skus": ["1008"],
         "reasons": { "en": "Glass may be in it" },
         "since": "2026-01-01T00:00:00Z",
     });
-    put(&server, "recalls/r1", recall);
+    server.put("recalls/r1", recall);
     server
 }
 
@@ -68,7 +60,7 @@ fn a_price_is_told_from_facts_and_changes_with_them() {
     assert!(price["revision"].as_u64().unwrap() > 0 && price["age_s"].is_u64(), "{price}");
     assert_eq!(answer.header("cache-status"), Some("endcap; fwd=bypass"));
     assert!(answer.header("x-endcap-facts-age").is_some());
-    put(&server, "prices/1001", json!({ "amount": 2.99, "currency": "USD" }));
+    server.put("prices/1001", json!({ "amount": 2.99, "currency": "USD" }));
     let (body, _) = asked(&server, "How much is the whole milk?");
     assert_eq!(body["answer"], "Meadow Whole Milk (1 gal) costs $2.99.");
     let metric = server.metric("endcap_skill_answers_total", "step=\"template\"");
@@ -104,8 +96,7 @@ fn what_no_rule_knows_goes_to_the_model_once_and_is_kept() {
     let fresh = Ask::post(ASK, &json!({ "question": question }));
     let fresh = server.ask(fresh.header("cache-control", "no-cache"));
     assert!(!fresh.header("cache-status").unwrap().contains("hit"));
-    put(
-        &server,
+    server.put(
         "recalls/r2",
         json!({
             "skus": ["1004"],
@@ -137,7 +128,7 @@ fn what_is_asked_often_is_made_again_before_somebody_asks_for_it() {
         "category": "drinks/coffee",
         "allergens": { "contains": ["milk", "nuts"] },
     });
-    put(&server, "products/1004", coffee);
+    server.put("products/1004", coffee);
     for (path, maker, body) in [(ASK, "ask", &question), (COPY, "copy", &order)] {
         let made = format!("maker=\"{maker}\",outcome=\"made\"");
         server.wait_for("endcap_cache_night_total", &made, |made| made == 1.0);
@@ -177,7 +168,7 @@ fn copy_keeps_its_text_when_a_price_changes() {
     assert_eq!(first.status, 200, "{}", first.text());
     let body = first.json();
     assert_eq!(body["citations"], json!(["1001"]));
-    put(&server, "prices/1001", json!({ "amount": 2.99, "currency": "USD" }));
+    server.put("prices/1001", json!({ "amount": 2.99, "currency": "USD" }));
     let second = server.ask(Ask::post(COPY, &order));
     assert!(second.header("cache-status").unwrap().contains("hit"), "{}", second.text());
     let (old, new) = (body["text"].as_str().unwrap(), second.json());

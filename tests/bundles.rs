@@ -11,7 +11,7 @@ use endcap_testing::bundles;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Ask, MODEL, Server, data, endcap, stderr, stdout};
-use endcap::protocol::documents::{Artefact, Bundle, Check, PartKind, TrialRules};
+use endcap::protocol::documents::{Artefact, Bundle, Check, PartKind};
 use endcap::protocol::{List, Text};
 
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -147,15 +147,7 @@ fn bundle(id: &str, parts: &[Source]) -> Bundle {
         contains: List::default(),
         lacks: List::default(),
     };
-    let trial = TrialRules {
-        shadow_s: 0,
-        trial_s: 1,
-        probation_s: 1,
-        min_requests: 5,
-        max_errors_per_mille: 100,
-        max_latency_percent: 100_000,
-        checks: List::new(vec![check]).unwrap(),
-    };
+    let trial = bundles::trial(vec![check]);
     bundles::bundle(id, ALIAS, parts.iter().map(part).collect(), trial)
 }
 

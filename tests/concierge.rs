@@ -6,13 +6,6 @@ use crate::support::{Ask, Server};
 
 const CONVERSATIONS: &str = "/store/v1/conversations";
 
-pub(crate) fn put(server: &Server, fact: &str, value: Value) {
-    let body = value.to_string().into_bytes();
-    let ask = Ask::raw("PUT", &format!("/store/v1/facts/{fact}"), body);
-    let answer = server.ask(ask.header("content-type", "application/json"));
-    assert!([200, 201].contains(&answer.status), "{fact}: {}", answer.text());
-}
-
 /// A shop with two oat drinks, of which one is sold out, and a coffee.
 fn shop() -> Server {
     let server = Server::start();
@@ -31,10 +24,10 @@ pub(crate) fn stock(server: &Server) {
             "names": { "en": name }, "category": category, "size": { "text": "1 qt" },
             "allergens": { "contains": [] }, "attributes": { "vegan": true },
         });
-        put(server, &format!("products/{sku}"), product);
-        put(server, &format!("prices/{sku}"), json!({ "amount": amount, "currency": "USD" }));
+        server.put(&format!("products/{sku}"), product);
+        server.put(&format!("prices/{sku}"), json!({ "amount": amount, "currency": "USD" }));
         let stock = json!({ "band": band, "location": { "aisle": "7" } });
-        put(server, &format!("stock/{sku}"), stock);
+        server.put(&format!("stock/{sku}"), stock);
     }
 }
 
@@ -73,7 +66,7 @@ fn a_shopper_asks_follows_up_and_is_offered_another() {
         text.contains("sold out") && text.contains("Hill Oat Drink (1 qt) for $2.79"),
         "{text}"
     );
-    put(&server, "prices/1002", json!({ "amount": 1.99, "currency": "USD" }));
+    server.put("prices/1002", json!({ "amount": 1.99, "currency": "USD" }));
     let turn = say(&server, &conversation, "how much is that one?");
     assert!(turn["text"].as_str().unwrap().contains("$1.99"), "{turn}");
     let whole = server.ask(Ask::get(&conversation)).json();
@@ -134,14 +127,13 @@ fn a_profile_is_kept_with_consent_and_used() {
     assert_eq!((refused.status, refused.json()["error"]["param"].clone()), (400, json!("consent")));
     let kept = put_profile(json!({ "consent": true, "avoid_allergens": ["milk"] }));
     assert_eq!(kept.json()["avoid_allergens"], json!(["milk"]), "{}", kept.text());
-    put(
-        &server,
+    server.put(
         "products/1009",
         json!({
             "names": { "en": "Meadow Cream" }, "allergens": { "contains": ["milk"] },
         }),
     );
-    put(&server, "prices/1009", json!({ "amount": 3, "currency": "USD" }));
+    server.put("prices/1009", json!({ "amount": 3, "currency": "USD" }));
     let turn = say(&server, &conversation, "How much is the Meadow cream?");
     assert_eq!(turn["text"], "Meadow Cream costs $3.00. Meadow Cream contains milk.");
     assert_eq!(server.ask(Ask::raw("DELETE", &path, Vec::new())).status, 200);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::concierge::{put, stock};
+use crate::concierge::stock;
 use crate::support::{Answer, Ask, Server, admin, endcap, stdout};
 
 const CONVERSATIONS: &str = "/store/v1/conversations";
@@ -214,7 +214,7 @@ fn what_an_associate_puts_right_is_answered_until_its_facts_change() {
     assert_eq!(right["pinned"], true, "{right}");
     let another = begin(&server, &kiosk);
     assert_eq!(say(&server, &kiosk, &another, question)["text"], better);
-    put(&server, "prices/1004", json!({ "amount": 9.25, "currency": "USD" }));
+    server.put("prices/1004", json!({ "amount": 9.25, "currency": "USD" }));
     let after = say(&server, &kiosk, &another, question);
     assert!(after["text"].as_str().unwrap().contains("$9.25"), "{after}");
     let kept = endcap()

@@ -2,19 +2,12 @@
 
 use std::process::Command;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{Ask, Server, admin, root, stderr, stdout};
+use crate::support::{Server, admin, root, stderr, stdout};
 
 /// Checks that must have gone well at least.
 const CHECKS: usize = 16;
-
-fn put(server: &Server, fact: &str, value: Value) {
-    let body = value.to_string().into_bytes();
-    let ask = Ask::raw("PUT", &format!("/store/v1/facts/{fact}"), body);
-    let answer = server.ask(ask.header("content-type", "application/json"));
-    assert!([200, 201].contains(&answer.status), "{fact}: {}", answer.text());
-}
 
 /// A shop with a milk, a soup that is sold out, and one like it that is not.
 fn shop() -> Server {
@@ -26,14 +19,13 @@ fn shop() -> Server {
         ("1009", "Harvest Tomato Soup", "canned/soup", 2.45, "plenty", "3"),
     ] {
         let brand = name.split(' ').next();
-        put(
-            &server,
+        server.put(
             &format!("products/{sku}"),
             json!({ "names": { "en": name }, "category": category, "brand": brand }),
         );
-        put(&server, &format!("prices/{sku}"), json!({ "amount": price, "currency": "USD" }));
+        server.put(&format!("prices/{sku}"), json!({ "amount": price, "currency": "USD" }));
         let stock = json!({ "band": band, "location": { "aisle": aisle, "bay": "3" } });
-        put(&server, &format!("stock/{sku}"), stock);
+        server.put(&format!("stock/{sku}"), stock);
     }
     server
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use endcap_protocol::List;
 use endcap_protocol::documents::{
-    Artefact, Bundle, BundleFile, Part, PartKind, Requires, TrialRules,
+    Artefact, Bundle, BundleFile, Check, Part, PartKind, Requires, TrialRules,
 };
 
 /// A part with these files.
@@ -43,5 +43,19 @@ pub fn bundle(id: &str, alias: &str, parts: Vec<Part>, trial: TrialRules) -> Bun
         },
         trial,
         alias: alias.parse().unwrap(),
+    }
+}
+
+/// A trial of seconds with these checks, slow as it may be.
+#[must_use]
+pub fn trial(checks: Vec<Check>) -> TrialRules {
+    TrialRules {
+        shadow_s: 0,
+        trial_s: 1,
+        probation_s: 1,
+        min_requests: 5,
+        max_errors_per_mille: 100,
+        max_latency_percent: 100_000,
+        checks: List::new(checks).unwrap(),
     }
 }

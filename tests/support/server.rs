@@ -106,6 +106,14 @@ impl Server {
         ask.send(self.address())
     }
 
+    /// Puts a fact in through its door.
+    pub(crate) fn put(&self, fact: &str, value: serde_json::Value) {
+        let body = value.to_string().into_bytes();
+        let ask = Ask::raw("PUT", &format!("/store/v1/facts/{fact}"), body);
+        let answer = self.ask(ask.header("content-type", "application/json"));
+        assert!([200, 201].contains(&answer.status), "{fact}: {}", answer.text());
+    }
+
     /// `127.0.0.1:PORT`.
     pub(crate) fn address(&self) -> &str {
         self.url.split("//").nth(1).unwrap()

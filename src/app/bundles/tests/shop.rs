@@ -155,15 +155,7 @@ pub(super) fn one(kind: PartKind, name: &str, contents: &str) -> Files_ {
 /// A bundle of these parts with a trial of seconds and a check that every answer passes.
 pub(super) fn bundle(id: &str, parts: &[Files_]) -> Bundle {
     let part = |(kind, name, files): &Files_| bundles::part(*kind, name, files);
-    let trial = TrialRules {
-        shadow_s: 0,
-        trial_s: 1,
-        probation_s: 1,
-        min_requests: 5,
-        max_errors_per_mille: 100,
-        max_latency_percent: 100_000,
-        checks: List::new(vec![check(&[])]).unwrap(),
-    };
+    let trial = bundles::trial(vec![check(&[])]);
     bundles::bundle(id, ALIAS, parts.iter().map(part).collect(), trial)
 }
 
