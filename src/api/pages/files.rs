@@ -23,7 +23,7 @@ macro_rules! files {
 }
 
 pub(super) static FILES: &[File] = files! {
-    "shared": "look.css" "parts.css" "api.js" "choices.js" "comfort.js" "dom.js" "keep.js" "pairing.js"
+    "common": "look.css" "parts.css" "api.js" "choices.js" "comfort.js" "dom.js" "keep.js" "pairing.js"
         "words.js" "worker.js";
     "kiosk": "kiosk.css" "labels.css" "conversation.js" "exchanges.js" "keyboard.js" "kiosk.js" "labels.js" "live.js"
         "patience.js" "profile.js" "receipt.js" "sheets.js" "voice.js";

@@ -1,11 +1,11 @@
 // The associates' page: joins its parts.
 
-import { change, comfort, fromBrowser } from "../shared/comfort.js";
-import { choices } from "../shared/choices.js";
-import { one, opened, shown, sign } from "../shared/dom.js";
-import { keep } from "../shared/keep.js";
-import { device, pair, unpair } from "../shared/pairing.js";
-import { LANGUAGES, language, preferred, say, speak } from "../shared/words.js";
+import { change, comfort, fromBrowser } from "../common/comfort.js";
+import { choices } from "../common/choices.js";
+import { one, opened, shown, sign } from "../common/dom.js";
+import { keep } from "../common/keep.js";
+import { device, pair, unpair } from "../common/pairing.js";
+import { LANGUAGES, language, preferred, say, speak } from "../common/words.js";
 import * as bell from "./bell.js";
 import { Case } from "./case.js";
 import { Desk } from "./desk.js";

@@ -1,6 +1,6 @@
 // Rings: a chime made here, a buzz where the device can, and the title that others tabs show.
 
-import { comfort } from "../shared/comfort.js";
+import { comfort } from "../common/comfort.js";
 
 /** Notes of the chime in hertz, and when each begins in seconds. */
 const CHIME = [[659.3, 0], [880, 0.18], [1318.5, 0.36]];

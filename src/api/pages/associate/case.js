@@ -1,9 +1,9 @@
 // One request: why, what was said, and the answer.
 
-import { Refused } from "../shared/api.js";
-import { choices } from "../shared/choices.js";
-import { el, one, opened, shown, sign } from "../shared/dom.js";
-import { known, say } from "../shared/words.js";
+import { Refused } from "../common/api.js";
+import { choices } from "../common/choices.js";
+import { el, one, opened, shown, sign } from "../common/dom.js";
+import { known, say } from "../common/words.js";
 import { correct } from "./correction.js";
 import { place, reason } from "./inbox.js";
 

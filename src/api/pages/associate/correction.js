@@ -1,8 +1,8 @@
 // Teaches the assistant a better answer.
 
-import { Refused } from "../shared/api.js";
-import { one, opened } from "../shared/dom.js";
-import { say } from "../shared/words.js";
+import { Refused } from "../common/api.js";
+import { one, opened } from "../common/dom.js";
+import { say } from "../common/words.js";
 
 /** Asks for a better text of this turn and tells the box; gives whether it took it. */
 export async function correct(desk, conversation, turn) {

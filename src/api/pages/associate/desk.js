@@ -1,6 +1,6 @@
 // The desk as this handheld knows it: requests, who has them, and whether its owner is there.
 
-import { ask, Line } from "../shared/api.js";
+import { ask, Line } from "../common/api.js";
 
 const PATH = "/store/v1/desk";
 const EVENTS = ["ring", "claimed", "turn", "closed", "escalated", "presence", "begin", "reset"];

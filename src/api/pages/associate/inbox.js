@@ -1,7 +1,7 @@
 // The list of requests.
 
-import { el, one, shown, sign } from "../shared/dom.js";
-import { known, LANGUAGES, language, say } from "../shared/words.js";
+import { el, one, shown, sign } from "../common/dom.js";
+import { known, LANGUAGES, language, say } from "../common/words.js";
 
 const ORDER = { waiting: 0, claimed: 1, closed: 2 };
 /** Closed ones that are still listed. */

@@ -1,6 +1,6 @@
 // One conversation with the box: what is said and heard, and nothing of how it looks.
 
-import { ask, askEvents, Line, Refused } from "../shared/api.js";
+import { ask, askEvents, Line, Refused } from "../common/api.js";
 
 const KEPT = "endcap.conversation";
 const PATH = "/store/v1/conversations";

@@ -1,7 +1,7 @@
 // What was asked and what was answered, one exchange under the other.
 
-import { all, el, sign } from "../shared/dom.js";
-import { known, language, say } from "../shared/words.js";
+import { all, el, sign } from "../common/dom.js";
+import { known, language, say } from "../common/words.js";
 import { rail } from "./labels.js";
 
 export class Exchanges {

@@ -1,8 +1,8 @@
 // A keyboard on the screen, for kiosks whose system has none.
 
-import { change, comfort } from "../shared/comfort.js";
-import { all, el, one, shown, sign } from "../shared/dom.js";
-import { language, say } from "../shared/words.js";
+import { change, comfort } from "../common/comfort.js";
+import { all, el, one, shown, sign } from "../common/dom.js";
+import { language, say } from "../common/words.js";
 
 const ROWS = {
   en: ["1234567890", "qwertyuiop", "asdfghjkl'", "zxcvbnm-?"],

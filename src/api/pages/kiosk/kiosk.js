@@ -1,11 +1,11 @@
 // The shoppers' page: joins its parts.
 
-import { Refused } from "../shared/api.js";
-import { change, comfort, fromAddress, settle } from "../shared/comfort.js";
-import { el, one, opened, shown, sign } from "../shared/dom.js";
-import { keep } from "../shared/keep.js";
-import { device, pair } from "../shared/pairing.js";
-import { fill, LANGUAGES, language, preferred, say, speak } from "../shared/words.js";
+import { Refused } from "../common/api.js";
+import { change, comfort, fromAddress, settle } from "../common/comfort.js";
+import { el, one, opened, shown, sign } from "../common/dom.js";
+import { keep } from "../common/keep.js";
+import { device, pair } from "../common/pairing.js";
+import { fill, LANGUAGES, language, preferred, say, speak } from "../common/words.js";
 import { Conversation } from "./conversation.js";
 import { Exchanges } from "./exchanges.js";
 import { Keyboard } from "./keyboard.js";

@@ -1,7 +1,7 @@
 // Products as labels on the edge of a shelf.
 
-import { el, sign } from "../shared/dom.js";
-import { known, say } from "../shared/words.js";
+import { el, sign } from "../common/dom.js";
+import { known, say } from "../common/words.js";
 
 /** How much is there, in the page's words where they have some. */
 export function stock(product) {

@@ -1,8 +1,8 @@
 // Keeps labels true while they are looked at: what changes in the shop changes on them.
 
-import { Line } from "../shared/api.js";
-import { all, el, one } from "../shared/dom.js";
-import { language, say } from "../shared/words.js";
+import { Line } from "../common/api.js";
+import { all, el, one } from "../common/dom.js";
+import { language, say } from "../common/words.js";
 import { stock } from "./labels.js";
 
 const LEVELS = { out: "out", low: "low", some: "in_stock", plenty: "in_stock" };

@@ -1,8 +1,8 @@
 // Ends a conversation that somebody left, and warns them before (WCAG 2.2.1).
 
-import { comfort } from "../shared/comfort.js";
-import { one, opened } from "../shared/dom.js";
-import { say } from "../shared/words.js";
+import { comfort } from "../common/comfort.js";
+import { one, opened } from "../common/dom.js";
+import { say } from "../common/words.js";
 
 /** Choices of the time limit, in seconds; 0 is none. */
 export const LIMITS_S = [60, 120, 300, 600, 0];

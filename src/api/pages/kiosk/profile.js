@@ -1,9 +1,9 @@
 // What a shopper tells of themselves, if they want: kept by the box for this conversation, with consent.
 
-import { choices, ticked } from "../shared/choices.js";
-import { one, opened, shown } from "../shared/dom.js";
-import { language, say } from "../shared/words.js";
-import { Refused } from "../shared/api.js";
+import { choices, ticked } from "../common/choices.js";
+import { one, opened, shown } from "../common/dom.js";
+import { language, say } from "../common/words.js";
+import { Refused } from "../common/api.js";
 
 const DIETS = ["vegan", "vegetarian", "gluten_free", "lactose_free", "halal", "kosher"];
 const ALLERGENS = ["gluten", "milk", "eggs", "nuts", "peanuts", "soy", "fish", "crustaceans", "sesame"];

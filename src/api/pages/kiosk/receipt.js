@@ -1,7 +1,7 @@
 // Shows what was erased.
 
-import { el, one, opened } from "../shared/dom.js";
-import { known, language, say } from "../shared/words.js";
+import { el, one, opened } from "../common/dom.js";
+import { known, language, say } from "../common/words.js";
 
 function row(name, value) {
   return el("div", {}, el("dt", { text: name }), el("dd", { text: value }));

@@ -1,9 +1,9 @@
 // The sheet in which a shopper sets how the page looks, speaks and waits.
 
-import { change, comfort } from "../shared/comfort.js";
-import { choices } from "../shared/choices.js";
-import { one, opened, shown } from "../shared/dom.js";
-import { LANGUAGES, language, say } from "../shared/words.js";
+import { change, comfort } from "../common/comfort.js";
+import { choices } from "../common/choices.js";
+import { one, opened, shown } from "../common/dom.js";
+import { LANGUAGES, language, say } from "../common/words.js";
 import { LIMITS_S } from "./patience.js";
 import { onVoices, voiceOf } from "./voice.js";
 

@@ -2,9 +2,9 @@
 //
 // A browser's other voices send the text to somebody's servers; they are never used.
 
-import { comfort } from "../shared/comfort.js";
-import { shown } from "../shared/dom.js";
-import { language } from "../shared/words.js";
+import { comfort } from "../common/comfort.js";
+import { shown } from "../common/dom.js";
+import { language } from "../common/words.js";
 
 /** Until a caption goes, where nobody reads aloud: for so many milliseconds for each letter. */
 const MS_PER_LETTER = 70;

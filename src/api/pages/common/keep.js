@@ -1,6 +1,6 @@
 // Has the browser keep this page, where it may: over TLS or on the box itself.
 
-const WORKER = "/pages/shared/worker.js";
+const WORKER = "/pages/common/worker.js";
 
 export async function keep(scope) {
   if (!("serviceWorker" in navigator)) return;
