@@ -1,11 +1,11 @@
 //! What facts, index and vectors are said to take, beside what the allocator hands out for them.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
-use std::process::Command;
-
 use endcap::facts::search::{Search, Vectorised};
 use endcap::facts::{Batch, Change, Fact, Facts, FactsConfig, Table, UnixSeconds, sample};
 use serde_json::{Value, json};
+
+use crate::support::alone;
 
 /// Numbers of a vector, as MiniLM has them.
 const WIDTH: usize = 384;
@@ -169,8 +169,8 @@ fn measure_shop(measured: &mut Measured) {
 }
 
 #[test]
-#[ignore = "wants a process of its own; the other test gives it one"]
-fn what_the_heap_grows_by() {
+#[ignore = "the other test gives it a process of its own"]
+fn in_a_process_of_its_own() {
     let mut measured = Measured::default();
     Table::ALL.into_iter().for_each(|table| measure_table(table, &mut measured));
     measure_shop(&mut measured);
@@ -179,12 +179,6 @@ fn what_the_heap_grows_by() {
 
 #[test]
 fn what_is_counted_for_facts_index_and_vectors_is_what_they_take() {
-    let name = [module_path!().rsplit("::").next().unwrap(), "what_the_heap_grows_by"].join("::");
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", &name, "--nocapture", "--test-threads=1"])
-        .output()
-        .unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && told.contains("its vectors"), "{told}");
-    eprintln!("{told}");
+    let told = alone(module_path!(), &[]);
+    assert!(told.contains("its vectors"), "{told}");
 }

@@ -8,6 +8,7 @@ use endcap::engine::{Config, EngineError, Model, Request, Sampling, Scope};
 use rand::{RngExt, SeedableRng};
 
 use crate::engine::{Counts, load, source, tokens, wait_until};
+use crate::support::alone;
 
 /// How requests ended.
 #[derive(Debug, Default)]
@@ -110,9 +111,19 @@ fn stress(duration: Duration) {
     assert!(late < early + early / 10 + 4096, "memory grows: {early} KiB, then {late} KiB");
 }
 
+/// For how many seconds, as a process of its own is told.
+const SECONDS: &str = "ENDCAP_STRESS_SECONDS";
+
+#[test]
+#[ignore = "the other tests give it a process of its own"]
+fn in_a_process_of_its_own() {
+    let seconds = std::env::var_os(SECONDS).unwrap();
+    stress(Duration::from_secs_f64(seconds.to_str().unwrap().parse().unwrap()));
+}
+
 #[test]
 fn twice_the_capacity_with_readers_that_leave() {
-    stress(Duration::from_secs(20));
+    alone(module_path!(), &[(SECONDS, "20")]);
 }
 
 /// `ENDCAP_STRESS_MINUTES` says for how long; 10 without it.
@@ -121,5 +132,5 @@ fn twice_the_capacity_with_readers_that_leave() {
 fn twice_the_capacity_with_readers_that_leave_for_long() {
     let minutes = std::env::var_os("ENDCAP_STRESS_MINUTES");
     let minutes = minutes.map_or(10.0, |m| m.to_str().unwrap().parse::<f64>().unwrap());
-    stress(Duration::from_secs_f64(minutes * 60.0));
+    alone(module_path!(), &[(SECONDS, &(minutes * 60.0).to_string())]);
 }

@@ -39,6 +39,22 @@ pub(crate) fn endcap() -> Command {
     command
 }
 
+/// Runs a module's test `in_a_process_of_its_own`, which is ignored otherwise: what it measures of its
+/// process is then not of other tests. What it told.
+pub(crate) fn alone(module_path: &str, settings: &[(&str, &str)]) -> String {
+    let module = module_path.rsplit("::").next().unwrap();
+    let name = format!("{module}::in_a_process_of_its_own");
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", &name, "--nocapture", "--test-threads=1"])
+        .envs(settings.iter().copied())
+        .output()
+        .unwrap();
+    let told = stderr(&output);
+    assert!(output.status.success() && stdout(&output).contains("1 passed"), "{told}");
+    eprintln!("{told}");
+    told
+}
+
 /// Runs the binary to its end.
 pub(crate) fn run(arguments: &[&str]) -> Output {
     endcap().args(arguments).output().unwrap()
