@@ -45,6 +45,7 @@ mod shelf;
 mod shop;
 mod speed;
 mod stress;
+mod supervisor;
 mod support;
 mod texts;
 mod tidy;
