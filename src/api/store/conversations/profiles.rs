@@ -66,7 +66,7 @@ pub(in crate::api) async fn keep(
         let kept = service.concierge.shoppers().keep_profile(request.fields(), consent, now());
         kept.map_err(ConciergeError::Shoppers)
     });
-    Ok((StatusCode::CREATED, Json(ProfileView::from(kept.await?))).into_response())
+    Ok((StatusCode::CREATED, Json(ProfileView::made(kept.await?))).into_response())
 }
 
 /// `DELETE /store/v1/profiles/{id}`: whoever has the id may.
