@@ -1,6 +1,6 @@
 -- Answers of assistants that associates put right, as boxes sent them: examples to learn from.
 CREATE TABLE examples (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    id INTEGER PRIMARY KEY,
     place TEXT NOT NULL,
     -- Which file of the box's counted it; a box with another disk counts anew.
     origin TEXT NOT NULL,
