@@ -183,8 +183,9 @@ async fn mark(
     newest: u64,
 ) -> Result<u64, HqError> {
     let upsert = "INSERT INTO example_marks (place, origin, last, at_ms) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (place, origin) DO UPDATE SET at_ms = excluded.at_ms, last =
-           CASE WHEN excluded.last > example_marks.last THEN excluded.last ELSE example_marks.last END
+         ON CONFLICT (place, origin) DO UPDATE SET at_ms = excluded.at_ms,
+           last = CASE WHEN excluded.last > example_marks.last
+             THEN excluded.last ELSE example_marks.last END
          RETURNING last";
     let (last,): (i64,) = sqlx::query_as(upsert)
         .bind(place)
