@@ -72,6 +72,10 @@ impl Hq {
         Self { child, folder, url, token, _mosquitto: mosquitto, _stdout: stdout }
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn authority(&self) -> std::path::PathBuf {
         self.folder.path().join("authority.pem")
     }

@@ -21,6 +21,13 @@ pub(in crate::api) struct QrView {
     text: String,
 }
 
+/// An id as a shopper shows it: typed in groups, or as a code says it.
+pub(in crate::api) fn shown(text: &str) -> String {
+    let text = text.trim().to_ascii_uppercase();
+    let text = text.strip_prefix(BEFORE).unwrap_or(&text);
+    text.chars().filter(|c| !matches!(c, ' ' | '-')).collect::<String>().to_ascii_lowercase()
+}
+
 /// Modules that stay light around a code.
 const QUIET: i32 = 4;
 
@@ -55,6 +62,15 @@ fn row(code: &QrCode, y: i32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_is_known_however_it_is_shown() {
+        let id = "00112233445566778899aabbccddeeff";
+        let groups = "0011-2233 4455 6677-8899 AABB ccdd EEFF";
+        for text in [id, groups, &format!(" ENDCAP:{}", id.to_ascii_uppercase())] {
+            assert_eq!(shown(text), id, "{text}");
+        }
+    }
 
     #[test]
     fn the_path_has_the_modules_of_the_code_and_nothing_else() {
