@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::clock::now;
-use super::database::{Transaction, commit};
+use super::database::{Transaction, commit, overwriting};
 use super::error::HqError;
 use super::rows::{from_json, int, to_json, uint};
 use super::service::Hq;
@@ -116,6 +116,10 @@ impl Hq {
         for example in &sent.examples {
             keep(&mut change, &place, &sent.origin, example).await?;
         }
+        let erases = !sent.erased.is_empty();
+        if erases {
+            overwriting(&mut change, true).await?;
+        }
         for number in &sent.erased {
             let delete = "DELETE FROM examples WHERE place = $1 AND origin = $2 AND number = $3";
             sqlx::query(delete)
@@ -126,10 +130,16 @@ impl Hq {
                 .await
                 .map_err(HqError::database("erasing an example"))?;
         }
+        if erases {
+            overwriting(&mut change, false).await?;
+        }
         let newest = sent.examples.iter().map(|example| example.number).max();
         let last = mark(&mut change, &place, &sent.origin, newest.unwrap_or(0)).await?;
         bound(&mut change, &place).await?;
         commit(change).await?;
+        if erases {
+            self.database.fold_in().await?;
+        }
         Ok(Taken { last })
     }
 
