@@ -32,6 +32,7 @@ use super::shelf::{Lease, Lent, Ports, Shelf, Wanted};
 use super::store::acts::Acts;
 use super::store::config::Settings;
 use super::store::line::LineView;
+use super::streams::Streams;
 use super::voice::ShelfVoice;
 
 /// Prompts below this are rendered and tokenised in place: it takes less than changing threads.
@@ -316,6 +317,7 @@ pub struct Service {
     pub(super) settings: Arc<dyn Settings>,
     pub(super) acts: Arc<dyn Acts>,
     pub(super) meaning: Meaning,
+    pub(super) streams: Streams,
     /// What the shop decides about its skills.
     skills: Live,
     blocked: Blocked,
@@ -352,6 +354,7 @@ impl Service {
             ConciergeParts { clerk: Arc::clone(&clerk), shoppers, house, orders, desk, auditor };
         Self {
             meaning: Meaning::new(Arc::clone(&parts.shelf)),
+            streams: Streams::default(),
             shelf: parts.shelf,
             facts: parts.facts,
             clerk,

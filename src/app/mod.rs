@@ -120,7 +120,7 @@ pub async fn run(
     let pairing = Arc::new(Pairing::new(Arc::clone(&tokens)));
     let skills = Live::from(config.skills.clone());
     let mut conversations = conversations::open(&config).await?;
-    let desk = desk::open(&config, conversations.shoppers.clone()).await?;
+    let desk = desk::open(&config, conversations.shoppers.clone(), metrics.desk().clone()).await?;
     conversations.desk = Some(desk::caller(&desk));
     beside.spawn(desk.clone().run());
     let looked_at = line::LookedAt {

@@ -13,7 +13,9 @@ use super::levels::Levels;
 use super::notes::Notes;
 use super::opened::Opened;
 use super::renewal::Renewal;
-use super::{LookedAt, feedback, follow, keep, receipts, settings, telemetry, until, view, watch};
+use super::{
+    LookedAt, examples, feedback, follow, keep, receipts, settings, telemetry, until, view, watch,
+};
 use crate::api::{LineView, Settings};
 use crate::config::Config;
 use crate::protocol::UnixMillis;
@@ -74,6 +76,12 @@ impl Begun {
         let (notes, writer) = Notes::new(store.clone(), Arc::clone(&metrics));
         notes.event("server.started", [("version", env!("CARGO_PKG_VERSION").into())]);
         tasks.spawn(writer);
+        let examples = examples::Examples {
+            desk: desk.clone(),
+            identity: config.line.identity.clone(),
+            hq: resolved.hq.clone(),
+        };
+        tasks.spawn(until(stop.clone(), examples.run()));
         tasks.spawn(until(stop.clone(), feedback::tell(desk, notes.clone())));
         let receipts = receipts::Receipts {
             store: store.clone(),

@@ -6,6 +6,7 @@
 
 mod asking;
 mod choose;
+mod hearing;
 mod prompt;
 mod speak;
 
@@ -150,7 +151,7 @@ impl Concierge {
     ) -> Result<Option<Reply>, Failure> {
         let told = match asking.stands_alone() {
             true => self.kept(asking, speaker, heard).await?,
-            false => self.streamed(asking, speaker, trail).await?,
+            false => self.streamed(asking, speaker, heard, trail).await?,
         };
         let (answer, prompted, streamed) = match told {
             Ok(told) => told,
