@@ -48,6 +48,7 @@ pub mod routes;
 mod service;
 pub mod shelf;
 mod store;
+mod tagger;
 mod text;
 mod vision;
 mod voice;

@@ -32,6 +32,7 @@ use super::shelf::{Lease, Lent, Ports, Shelf, Wanted};
 use super::store::acts::Acts;
 use super::store::config::Settings;
 use super::store::line::LineView;
+use super::tagger::ShelfTagger;
 use super::voice::ShelfVoice;
 
 /// Prompts below this are rendered and tokenised in place: it takes less than changing threads.
@@ -343,6 +344,7 @@ impl Service {
             settings: parts.skills.clone(),
             metrics: parts.metrics.skills().clone(),
         });
+        let clerk = clerk.tagged_by(Arc::new(ShelfTagger::new(Arc::clone(&parts.shelf))));
         let clerk = Arc::new(match &records {
             Some(records) => clerk.before(Arc::<Records>::clone(records)),
             None => clerk,
