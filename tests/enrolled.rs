@@ -15,7 +15,7 @@ use crate::support::{Ask, Server, data, endcap, root, stderr, stdout};
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Headquarters, with the broker beside it.
-struct Hq {
+pub(crate) struct Hq {
     child: Child,
     folder: tempfile::TempDir,
     url: String,
@@ -48,7 +48,7 @@ fn mosquitto(hq: &Path) -> Mosquitto {
 }
 
 impl Hq {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path();
         let token = done(endcap().args(["hq", "init", "--admin", "Ada", "--at"]).arg(at));
@@ -72,17 +72,21 @@ impl Hq {
         Self { child, folder, url, token, _mosquitto: mosquitto, _stdout: stdout }
     }
 
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     fn authority(&self) -> std::path::PathBuf {
         self.folder.path().join("authority.pem")
     }
 
-    fn done(&self, arguments: &[&str]) -> String {
+    pub(crate) fn done(&self, arguments: &[&str]) -> String {
         let mut command = endcap();
         command.arg("hq").args(arguments).env("ENDCAP_HQ_TOKEN", &self.token);
         done(command.env("ENDCAP_HQ", &self.url).env("ENDCAP_HQ_AUTHORITY", self.authority()))
     }
 
-    fn enroll(&self, data: &Path, claim: &str) -> std::process::Output {
+    pub(crate) fn enroll(&self, data: &Path, claim: &str) -> std::process::Output {
         let mut command = endcap();
         command.args(["enroll", "--hq", &self.url, "--authority"]).arg(self.authority());
         command.env("ENDCAP_CLAIM", claim).arg("--data").arg(data).output().unwrap()

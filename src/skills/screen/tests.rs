@@ -109,9 +109,8 @@ fn asked(question: &str) -> Asked {
 
 #[tokio::test]
 async fn an_answer_to_words_with_a_name_in_them_is_kept_for_nobody() {
-    let speaker = Double::saying(|_| {
-        Ok(r#"{"answer":"Meadow Whole Milk goes well with roast coffee."}"#.to_owned())
-    });
+    let speaker =
+        Double::saying(|_| Ok("Meadow Whole Milk goes well with roast coffee.".to_owned()));
     let clerk = clerk(Knows(&["Anna"], &[]), speaker);
     for (question, hits) in [
         ("Which milk goes well with the roast coffee that Anna drinks?", [false, false]),
