@@ -37,6 +37,7 @@ mod onnx_nodes;
 mod packs;
 mod pages;
 mod perplexity;
+mod privacy;
 mod questions;
 mod records;
 mod reference;

@@ -49,6 +49,7 @@ mod service;
 pub mod shelf;
 mod store;
 mod streams;
+mod tagger;
 mod text;
 mod vision;
 mod voice;

@@ -33,6 +33,7 @@ use super::store::acts::Acts;
 use super::store::config::Settings;
 use super::store::line::LineView;
 use super::streams::Streams;
+use super::tagger::ShelfTagger;
 use super::voice::ShelfVoice;
 
 /// Prompts below this are rendered and tokenised in place: it takes less than changing threads.
@@ -345,6 +346,7 @@ impl Service {
             settings: parts.skills.clone(),
             metrics: parts.metrics.skills().clone(),
         });
+        let clerk = clerk.tagged_by(Arc::new(ShelfTagger::new(Arc::clone(&parts.shelf))));
         let clerk = Arc::new(match &records {
             Some(records) => clerk.before(Arc::<Records>::clone(records)),
             None => clerk,
