@@ -52,14 +52,8 @@ impl Provision {
     #[must_use]
     pub fn to_bytes(&self) -> [u8; Self::BYTES] {
         let Identity { store, device, class } = &self.identity;
-        let parts: [&[u8]; 6] = [
-            &MAGIC,
-            &[class.number()],
-            &ZEROS,
-            store,
-            device,
-            self.public_keys.as_flattened(),
-        ];
+        let parts: [&[u8]; 6] =
+            [&MAGIC, &[class.number()], &ZEROS, store, device, self.public_keys.as_flattened()];
         let sum = crc32(&parts).to_le_bytes();
         let mut bytes = [0; Self::BYTES];
         let all = parts.into_iter().flatten().chain(&sum);
