@@ -44,7 +44,7 @@ impl<F: NorFlash, V: Verify> Device<F, V> {
         let mut slots = Slots::new(flash)?;
         let mut buffer = [0; MAX_BLOCK_BYTES];
         let started = slots.start(&identity, &keys, &mut buffer, settings)?;
-        let session = Session::new(identity, started.running, started.floor, started.failed);
+        let session = Session::new(identity, &started);
         Ok(Self { identity, keys, slots, session, buffer, trial_ticks: 0 })
     }
 

@@ -199,3 +199,20 @@ fn noise_on_a_line_costs_the_frame_that_it_is_in() {
     }
     assert_eq!(heard, 2);
 }
+
+#[test]
+fn another_block_of_the_version_that_runs_is_not_taken_for_it() {
+    let mut counterpart = Counterpart::new();
+    counterpart.want(5);
+    let (flash, _) = settle(blank(), &mut counterpart);
+    // As a box that was set up anew and counts from the beginning may make it.
+    let mut settings = crate::support::settings(Class::ShelfLabel);
+    settings.common.ask_every_s = 77;
+    let identity = identity(Class::ShelfLabel);
+    let key = crate::support::key();
+    let other = firmware_config::seal::seal(&settings, &identity, 5, &key).unwrap();
+    let mut anew = Counterpart::new();
+    anew.want_block(other);
+    settle(flash, &mut anew);
+    assert_eq!(anew.host.standing(), Standing::BelowFloor(5));
+}

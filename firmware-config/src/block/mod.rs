@@ -92,6 +92,8 @@ pub struct Block<'b> {
 pub struct Opened {
     /// The block's version.
     pub version: u32,
+    /// Its check sum.
+    pub crc: u32,
     /// What the device is told.
     pub settings: Settings,
 }
@@ -126,7 +128,8 @@ impl<'b> Block<'b> {
         if !keys.verify(self.signed, self.signature) {
             return Err(Refusal::Forged);
         }
-        Ok(Opened { version: self.header.version, settings: self.unverified()? })
+        let Header { version, crc, .. } = self.header;
+        Ok(Opened { version, crc, settings: self.unverified()? })
     }
 
     /// What it says, believed or not: for those who look at blocks.

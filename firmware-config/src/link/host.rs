@@ -109,14 +109,17 @@ impl Host {
         if let Some(refusal) = misfit(hello, desired) {
             return Standing::Refused(refusal);
         }
-        let Status { running, floor, complete, refused } = hello.status;
-        let version = desired.offer.version;
+        let Status { running, crc, floor, complete, refused } = hello.status;
+        let Offer { version, crc: wanted, .. } = desired.offer;
         match running {
-            Running::Confirmed(runs) if runs == version => return Standing::InStep,
-            Running::Trial(runs) if runs == version => return Standing::OnTrial,
+            Running::Confirmed(runs) if (runs, crc) == (version, wanted) => {
+                return Standing::InStep;
+            }
+            Running::Trial(runs) if (runs, crc) == (version, wanted) => return Standing::OnTrial,
             _ if complete == Some(version) => return Standing::OnTrial,
             _ => {}
         }
+        let floor = floor.max(running.version());
         match refused {
             Some((of, why)) if of == version && self.is_over(why) => Standing::Refused(why),
             _ if version <= floor => Standing::BelowFloor(floor),

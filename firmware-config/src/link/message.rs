@@ -61,6 +61,8 @@ pub struct Hello {
 pub struct Status {
     /// What it runs.
     pub running: Running,
+    /// That block's check sum, which tells two blocks of one version apart; 0 for none.
+    pub crc: u32,
     /// Versions up to this one are not taken.
     pub floor: u32,
     /// A block that is complete and runs after the next start.

@@ -3,7 +3,7 @@
 use super::message::{Hello, Message, Offer, Status};
 use crate::block::{MIN_SCHEMA, SCHEMA};
 use crate::limits::{MAX_BLOCK_BYTES, MAX_WORD_BYTES};
-use crate::{Identity, Refusal, Running};
+use crate::{Identity, Refusal, Running, Started};
 
 /// Ticks without a new piece after which a block is not waited for any longer.
 const MAX_SILENT_TICKS: u8 = 30;
@@ -53,9 +53,10 @@ struct Receiving {
 impl Session {
     /// After a start that found this.
     #[must_use]
-    pub fn new(identity: Identity, running: Running, floor: u32, failed: Option<u32>) -> Self {
+    pub fn new(identity: Identity, started: &Started) -> Self {
+        let Started { running, crc, floor, failed } = *started;
         let refused = failed.map(|version| (version, Refusal::Failed));
-        let status = Status { running, floor, complete: None, refused };
+        let status = Status { running, crc, floor, complete: None, refused };
         let (is_known, is_settled) = (false, false);
         Self { identity, status, receiving: None, refused: None, is_known, is_settled }
     }

@@ -80,6 +80,8 @@ impl<E: fmt::Debug> core::error::Error for SlotsError<E> {}
 pub struct Started {
     /// What runs.
     pub running: Running,
+    /// That block's check sum, 0 for none.
+    pub crc: u32,
     /// Versions up to this one are never taken again.
     pub floor: u32,
     /// The version that was given up, if the other slot still holds it.

@@ -37,12 +37,14 @@ impl<F: NorFlash> Slots<F> {
         let failed = [newer, older].into_iter().find(|slot| slot.marks.stage == Stage::Failed);
         let mut started = Started {
             running: Running::Nothing,
+            crc: 0,
             floor: self.floor,
             failed: failed.map(|slot| slot.marks.version),
         };
         for (slot, other) in [(newer, older), (older, newer)] {
             if let Some(opened) = self.open(slot, identity, keys, buffer)? {
                 *settings = Some(opened.settings);
+                started.crc = opened.crc;
                 started.running = self.run(slot, other)?;
                 break;
             }
