@@ -225,6 +225,23 @@ impl Firmware {
         Ok(frame)
     }
 
+    /// What HQ said last of profiles.
+    pub fn of_hq(&self) -> Result<Option<String>, FirmwareError> {
+        self.0.store.of_hq()
+    }
+
+    /// Keeps what HQ says of profiles, for as long as it says nothing else.
+    pub fn keep_of_hq(&self, text: Option<&str>) -> Result<(), FirmwareError> {
+        if self.of_hq()?.as_deref() == text { Ok(()) } else { self.0.store.keep_of_hq(text) }
+    }
+
+    /// Whether a device is to be told something that it does not have.
+    #[must_use]
+    pub fn is_behind(&self, name: &DeviceName) -> bool {
+        let devices = self.devices_now();
+        devices.get(name).is_some_and(|device| device.host.standing() == Standing::Behind)
+    }
+
     /// The device of this digest, if it is one of the store's.
     pub(super) fn named(&self, digest: &[u8; 16]) -> Option<DeviceName> {
         let devices = self.devices_now();

@@ -13,6 +13,9 @@ const FILE: &str = "firmware.redb";
 const CACHE_BYTES: usize = 1 << 20;
 /// By the device's name. A block says itself which version it is of.
 const BLOCKS: TableDefinition<&str, &[u8]> = TableDefinition::new("blocks");
+/// What others said that must hold while they say nothing: HQ's profiles.
+const SAID: TableDefinition<&str, &str> = TableDefinition::new("said");
+const OF_HQ: &str = "hq";
 
 pub(super) struct Store(Database);
 
@@ -23,6 +26,7 @@ impl Store {
         let database = builder.create(folder.join(FILE)).during("opening the devices' blocks")?;
         let write = database.begin_write().during("opening the devices' blocks")?;
         write.open_table(BLOCKS).during("opening the devices' blocks")?;
+        write.open_table(SAID).during("opening the devices' blocks")?;
         write.commit().during("opening the devices' blocks")?;
         Ok(Self(database))
     }
@@ -40,6 +44,28 @@ impl Store {
             }
         }
         Ok(blocks)
+    }
+
+    /// HQ's profiles, as they were kept.
+    pub(super) fn of_hq(&self) -> Result<Option<String>, FirmwareError> {
+        let act = "reading HQ's profiles";
+        let read = self.0.begin_read().during(act)?;
+        let table = read.open_table(SAID).during(act)?;
+        Ok(table.get(OF_HQ).during(act)?.map(|text| text.value().to_owned()))
+    }
+
+    /// Keeps HQ's profiles, or that it has none.
+    pub(super) fn keep_of_hq(&self, text: Option<&str>) -> Result<(), FirmwareError> {
+        let act = "keeping HQ's profiles";
+        let write = self.0.begin_write().during(act)?;
+        {
+            let mut table = write.open_table(SAID).during(act)?;
+            match text {
+                Some(text) => drop(table.insert(OF_HQ, text).during(act)?),
+                None => drop(table.remove(OF_HQ).during(act)?),
+            }
+        }
+        write.commit().during(act)
     }
 
     /// These blocks instead of those that there were of the same devices, and none of devices that are

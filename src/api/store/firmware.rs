@@ -8,9 +8,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
-use firmware_config::link::{Frame, Standing, Status};
 use firmware_config::limits::MAX_FRAME_BYTES;
-use firmware_config::Running;
+use firmware_config::link::{Frame, Standing, Status};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -66,9 +65,9 @@ impl From<DeviceState> for SmallDeviceView {
                 ("below_floor", Some(format!("it takes no version up to {floor}")))
             }
         };
-        let heard = state.heard_ms.map(|ms| {
-            UnixSeconds(i64::try_from(ms / 1000).unwrap_or(i64::MAX)).to_string()
-        });
+        let heard = state
+            .heard_ms
+            .map(|ms| UnixSeconds(i64::try_from(ms / 1000).unwrap_or(i64::MAX)).to_string());
         Self {
             name: state.name.to_string(),
             class: state.class.name(),
@@ -126,21 +125,22 @@ pub(in crate::api) async fn bound(
     Ok(Json(BoundView { store: firmware.store().to_owned(), public_key }))
 }
 
-/// The name of the device that asks: a token of role device is for the device it was given to.
+/// The name of the device that asks. A token of role device is for the device it was given to, and others
+/// do not exist for it.
 fn own_name(id: &str, asker: Option<&Identity>) -> Result<DeviceName, Problem> {
     let own = asker.and_then(|asker| asker.device.as_ref()).map(|device| device.name.as_str());
     let is_device = asker.is_some_and(|asker| asker.role == Role::Device);
+    let unknown = || refused(FirmwareError::Unknown(id.chars().take(60).collect()));
     if is_device && own != Some(id) {
-        let message = "a device's token is for the messages of that device, under its own name";
-        return Err(Problem::new(StatusCode::FORBIDDEN, Kind::PermissionError, message)
-            .code("another_device"));
+        return Err(unknown());
     }
-    DeviceName::parse(id).map_err(|_| refused(FirmwareError::Unknown(id.to_owned())))
+    DeviceName::parse(id).map_err(|_| unknown())
 }
 
 fn of(service: &Service) -> Result<&Firmware, Problem> {
     service.firmware.as_ref().ok_or_else(|| {
-        let message = "this box has no small devices; [firmware] of its configuration names a store";
+        let message =
+            "this box has no small devices; [firmware] of its configuration names a store";
         Problem::new(StatusCode::NOT_FOUND, Kind::InvalidRequestError, message)
             .code("no_small_devices")
     })
@@ -159,6 +159,8 @@ fn refused(error: FirmwareError) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use firmware_config::Running;
+
     use super::*;
     use crate::http::Device;
 
