@@ -21,6 +21,7 @@ use endcap_cache as cache;
 use endcap_desk as desk;
 use endcap_engine as engine;
 use endcap_facts as facts;
+use endcap_firmware as firmware;
 use endcap_http as http;
 use endcap_privacy as privacy;
 use endcap_shoppers as shoppers;

@@ -5,6 +5,7 @@ use crate::audit::AuditError;
 use crate::desk::DeskError;
 use crate::facts::FactsError;
 use crate::facts::search::SearchError;
+use crate::firmware::FirmwareError;
 use crate::hq::HqError;
 use crate::hq::server::ServeError;
 use crate::http::HttpError;
@@ -48,6 +49,9 @@ pub enum AppError {
     /// The desk cannot be opened.
     #[error("opening the desk")]
     Desk(#[from] DeskError),
+    /// What small devices should run cannot be kept.
+    #[error("opening what small devices should run")]
+    Firmware(#[from] FirmwareError),
     /// Records of answers cannot be kept.
     #[error("opening the records of answers")]
     Audit(#[from] AuditError),

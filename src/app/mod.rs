@@ -21,6 +21,7 @@ mod conversations;
 mod desk;
 mod discovery;
 mod error;
+mod firmware;
 mod headquarters;
 mod line;
 mod memory;
@@ -34,7 +35,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -123,6 +124,8 @@ pub async fn run(
     let desk = desk::open(&config, conversations.shoppers.clone(), metrics.desk().clone()).await?;
     conversations.desk = Some(desk::caller(&desk));
     beside.spawn(desk.clone().run());
+    let small = firmware::open(&config).await?;
+    let (profiles, of_hq) = watch::channel(None);
     let looked_at = line::LookedAt {
         metrics: Arc::clone(&metrics),
         facts: facts.clone(),
@@ -132,7 +135,8 @@ pub async fn run(
         tokens: Arc::clone(&tokens),
         desk: desk.clone(),
         pairing: Arc::clone(&pairing),
-        in_force: InForce { skills: skills.clone(), cache: cache.clone(), levels },
+        firmware: small.as_ref().map(|small| small.firmware.clone()),
+        in_force: InForce { skills: skills.clone(), cache: cache.clone(), levels, profiles },
     };
     let line = Line::start(&config, looked_at).await;
     let shoppers = conversations.shoppers.clone();
@@ -161,7 +165,11 @@ pub async fn run(
         acts: line.acts(),
         conversations,
         desk: Some(desk),
+        firmware: small.as_ref().map(|small| small.firmware.clone()),
     });
+    if let Some(small) = small {
+        beside.spawn(small.run(of_hq));
+    }
     let idle = only_these(Arc::clone(&shelf));
     beside.spawn(cache.clone().work_at_night(service.maker(), idle));
     let router = api::router(Arc::new(service));
