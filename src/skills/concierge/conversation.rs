@@ -128,6 +128,7 @@ impl Concierge {
             diets: fields.map_or(&[], |fields| &fields.diet),
             avoided: fields.map_or(&[], |fields| &fields.avoid_allergens),
             size: fields.and_then(|fields| fields.size.as_deref()),
+            style: fields.and_then(|fields| fields.style.as_deref()),
             history: &history,
             key,
             scope: scope(&conversation.owner),
