@@ -12,13 +12,13 @@ use super::memory::Memory;
 use super::reply::{Heard, Reply, Who};
 use super::trail::Trail;
 use super::turn::{Details, Telling};
+use super::wording;
 use crate::cache::{Failure, Scope, ScopeId};
 use crate::facts::UnixSeconds;
 use crate::shoppers::{
     Conversation, ConversationId, NewTurn, Owner, ProfileId, ShoppersError, Speaker, Stage, Turn,
 };
 use crate::skills::language::Language;
-use crate::skills::wording::disclosure;
 
 /// Turns of the conversation that a model may be told of.
 const MAX_HISTORY: usize = 12;
@@ -72,8 +72,8 @@ impl Concierge {
         let code = language.map(|language| language.code().to_owned());
         let begun = self.shoppers.begin(owner, code, profile, now)?;
         let language = self.language_of(&begun, language);
-        let details =
-            Details { disclosure: disclosure(language, false).to_owned(), ..Details::default() };
+        let disclosure = wording::speaks(language).to_owned();
+        let details = Details { disclosure, ..Details::default() };
         let greeting = NewTurn {
             speaker: Speaker::Assistant,
             text: self.greeting(language),

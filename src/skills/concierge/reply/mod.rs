@@ -290,6 +290,7 @@ impl Concierge {
             route: std::mem::take(&mut trail.route),
             tools: std::mem::take(&mut trail.tools),
             disclosure: answer.disclosure.to_owned(),
+            generated: answer.provenance.step == answer::Step::Model,
             stale: stale.map(|of| of.table.to_string()).collect(),
             answer_id: None,
             handoff: call,

@@ -116,6 +116,20 @@ pub(super) fn say(language: Language, line: Line<'_>) -> String {
     write(line)
 }
 
+/// That a machine speaks, to be shown from the beginning on.
+pub(super) fn speaks(language: Language) -> &'static str {
+    language.pick([
+        "You are talking with a machine, the shop's digital assistant. Its answers come from the \
+         shop's data and may be worded by AI.",
+        "Sie sprechen mit einer Maschine, dem digitalen Assistenten des Geschäfts. Ihre Antworten \
+         kommen aus den Daten des Geschäfts und können von einer KI formuliert sein.",
+        "Está hablando con una máquina, el asistente digital de la tienda. Sus respuestas proceden de \
+         los datos de la tienda y pueden estar redactadas por IA.",
+        "Vous parlez à une machine, l’assistant numérique du magasin. Ses réponses proviennent des \
+         données du magasin et peuvent être rédigées par une IA.",
+    ])
+}
+
 /// What may be asked next, as a shopper would say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Suggestion {
