@@ -46,6 +46,7 @@ mod shop;
 mod speed;
 mod stress;
 mod support;
+mod talks;
 mod texts;
 mod tidy;
 mod vision;
