@@ -49,6 +49,7 @@ mod speed;
 mod stress;
 mod supervisor;
 mod support;
+mod talks;
 mod texts;
 mod tidy;
 mod vision;

@@ -21,14 +21,14 @@ use tokio::sync::watch;
 pub(super) use compose::{Draft, Outcome, sku, warned};
 pub use intent::{Aspect, Intent};
 pub(super) use prompt::{facts as told_facts, known};
-pub(super) use resolve::{by_sku, query as query_of, share};
+pub(super) use resolve::{by_sku, query as query_of, same, share};
 
 use super::answer::{Answer, Step};
 use super::checks::{Refused, Wording};
 use super::clerk::{Clerk, Wishes, unspoken};
 use super::fitness::is_fit;
 use super::language::Language;
-use super::making::{Order, Progress};
+use super::making::{Kind, Order, Progress};
 use super::screen::Screened;
 use super::view::{Meanings, View};
 use super::voice::Speaker;
@@ -353,6 +353,7 @@ fn plan(
         deadline,
         before: warned.sentences.join(" "),
         fallback,
+        kind: Kind::Text,
     };
     Plan { order, cited, record: view.reader.finish() }
 }

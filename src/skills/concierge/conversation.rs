@@ -12,6 +12,7 @@ use super::memory::Memory;
 use super::reply::{Heard, Reply, Who};
 use super::trail::Trail;
 use super::turn::{Details, Telling};
+use super::wording;
 use crate::cache::{Failure, Scope, ScopeId};
 use crate::facts::UnixSeconds;
 use crate::shoppers::{
@@ -19,7 +20,6 @@ use crate::shoppers::{
 };
 use crate::skills::language::Language;
 use crate::skills::screen::Screened;
-use crate::skills::wording::disclosure;
 
 /// Turns of the conversation that a model may be told of.
 const MAX_HISTORY: usize = 12;
@@ -73,8 +73,8 @@ impl Concierge {
         let code = language.map(|language| language.code().to_owned());
         let begun = self.shoppers.begin(owner, code, profile, now)?;
         let language = self.language_of(&begun, language);
-        let details =
-            Details { disclosure: disclosure(language, false).to_owned(), ..Details::default() };
+        let disclosure = wording::speaks(language).to_owned();
+        let details = Details { disclosure, ..Details::default() };
         let greeting = NewTurn {
             speaker: Speaker::Assistant,
             text: self.greeting(language),
@@ -134,6 +134,7 @@ impl Concierge {
             diets: fields.map_or(&[], |fields| &fields.diet),
             avoided: fields.map_or(&[], |fields| &fields.avoid_allergens),
             size: fields.and_then(|fields| fields.size.as_deref()),
+            style: fields.and_then(|fields| fields.style.as_deref()),
             history: &history,
             key,
             scope: scope(&conversation.owner),

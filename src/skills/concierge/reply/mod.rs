@@ -2,10 +2,13 @@
 //!
 //! Rules go before facts, facts before models, and each step leaves its reason in the route.
 
+mod both;
 mod facts;
 mod models;
+mod occasions;
 mod orders;
 mod rules;
+mod sections;
 
 pub use models::Prompted;
 
@@ -15,7 +18,7 @@ use super::Concierge;
 use super::cards::{cards, citations};
 use super::diet::Diet;
 use super::memory::{Memory, Open};
-use super::phrases;
+use super::phrases::{self, Cue};
 use super::refer::{Referred, refer};
 use super::tools::chosen::chosen;
 use super::tools::{Call, run::run};
@@ -32,6 +35,7 @@ use crate::skills::language::Language;
 use crate::skills::making::ENDS;
 use crate::skills::screen::Screened;
 use crate::skills::view::View;
+use crate::skills::words::words;
 
 /// The skill's name in settings, keys and metrics.
 pub(in crate::skills) const SKILL: &str = "concierge";
@@ -56,6 +60,8 @@ pub(super) struct Heard<'a> {
     pub(super) avoided: &'a [String],
     /// The size of clothes that a profile has.
     pub(super) size: Option<&'a str>,
+    /// What a profile says is liked.
+    pub(super) style: Option<&'a str>,
     /// What was said before, the last one last, with who said it.
     pub(super) history: &'a [(Who, String)],
     /// By which a repeated call of an order system has no second effect.
@@ -160,16 +166,32 @@ impl Concierge {
         }
         let diet = Diet {
             size: heard.size.map(str::to_owned),
+            style: words(heard.style.unwrap_or_default())
+                .into_iter()
+                .map(|word| word.folded)
+                .collect(),
             ..Diet::of(&memory.wishes, heard.diets, heard.avoided)
         };
-        if let Some(call) = chosen(&read, memory, &mut view) {
+        let call = chosen(&read, memory, &mut view);
+        let goes = phrases::of(read.language).has(Cue::Goes, &read.words);
+        let mut idea = goes || wants_ideas(&read);
+        if let Some(call) = call {
+            let goes = matches!(call, Call::Complements { .. });
             let said = self.by_tool(call, &heard, &diet, memory, &mut view, trail).await;
+            // What no list of pairs knows, a model may.
+            if said.helped || !goes {
+                return Ok(self.finish(&heard, said, read.language, memory, view, trail).await);
+            }
+            idea = true;
+        }
+        let said = match idea {
+            true => self.by_occasion(&read, &diet, &mut view, trail).await,
+            false => self.by_facts(&heard, &mut read, &diet, memory, &mut view, trail).await,
+        };
+        if let Some(said) = said {
             return Ok(self.finish(&heard, said, read.language, memory, view, trail).await);
         }
-        if let Some(said) = self.by_facts(&heard, &mut read, &diet, &mut view, trail).await {
-            return Ok(self.finish(&heard, said, read.language, memory, view, trail).await);
-        }
-        self.by_model(&heard, read, &diet, memory, view, trail).await
+        self.by_model(&heard, read, (&diet, idea), memory, view, trail).await
     }
 
     /// Tells what a person put right.
@@ -271,6 +293,7 @@ impl Concierge {
             route: std::mem::take(&mut trail.route),
             tools: std::mem::take(&mut trail.tools),
             disclosure: answer.disclosure.to_owned(),
+            generated: answer.provenance.step == answer::Step::Model,
             stale: stale.map(|of| of.table.to_string()).collect(),
             answer_id: None,
             handoff: call,
@@ -308,6 +331,13 @@ impl Concierge {
         said.draft.sentences.extend(person.draft.sentences);
         said.call = person.call;
     }
+}
+
+/// Whether products for something are wanted, and nothing that facts have of a certain one.
+fn wants_ideas(read: &Read) -> bool {
+    let open =
+        matches!(read.intent(), Intent::Open | Intent::Stock | Intent::About | Intent::Location);
+    open && phrases::of(read.language).has(Cue::Idea, &read.words)
 }
 
 /// The message in the language whose phrase it is, where no word of it tells the language: "Hallo".
