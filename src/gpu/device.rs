@@ -4,13 +4,13 @@
 //! another. Nothing here waits without a limit.
 
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::adapter::{Adapter, Software, best, needed_limits};
 use crate::GpuError;
+use crate::adapter::{Adapter, Software, best, needed_limits};
 
 /// What a device may have and how long it may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +54,18 @@ struct Inner {
     used_bytes: AtomicU64,
     /// What it died of.
     fault: Arc<Mutex<Option<GpuError>>>,
+    /// Whether it only pretends to work, for tests of what follows.
+    hangs: AtomicBool,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Closing a device waits for its work, without a limit. One that hangs is never closed.
+        let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*fault, Some(GpuError::Hung(_))) {
+            std::mem::forget((self.device.clone(), self.queue.clone()));
+        }
+    }
 }
 
 /// A buffer that counts against its device's budget as long as it is there.
@@ -87,8 +99,8 @@ impl Device {
             .map_err(|error| refused(error.to_string()))?;
         let fault = Arc::new(Mutex::new(None));
         watch(&device, &fault);
-        let used_bytes = AtomicU64::new(0);
-        let inner = Inner { device, queue, adapter: described, limits, used_bytes, fault };
+        let (used_bytes, hangs) = (AtomicU64::new(0), AtomicBool::new(false));
+        let inner = Inner { device, queue, adapter: described, limits, used_bytes, fault, hangs };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -134,6 +146,11 @@ impl Device {
         self.inner.device.destroy();
         let _polled = self.inner.device.poll(wgpu::PollType::Poll);
         self.die(GpuError::Lost("it was taken away".to_owned()));
+    }
+
+    /// From now on nothing that it is given comes to an end, as where a driver hangs.
+    pub fn hang(&self) {
+        self.inner.hangs.store(true, Ordering::Relaxed);
     }
 
     /// A buffer of `bytes`, rounded up to whole words; `what` names it where there is no room.
@@ -199,6 +216,10 @@ impl Device {
 
     fn wait(&self) -> Result<(), GpuError> {
         let patience = self.inner.limits.patience;
+        if self.inner.hangs.load(Ordering::Relaxed) {
+            std::thread::sleep(patience);
+            return Err(self.die(GpuError::Hung(patience)));
+        }
         let wait = wgpu::PollType::Wait { submission_index: None, timeout: Some(patience) };
         match self.inner.device.poll(wait) {
             Ok(_) => self.alive(),
@@ -229,7 +250,8 @@ impl Device {
             Some(Err(error)) => return Err(self.die(GpuError::Lost(error.to_string()))),
             None => return Err(self.die(GpuError::Hung(self.inner.limits.patience))),
         }
-        let view = slice.get_mapped_range().map_err(|error| GpuError::Internal(error.to_string()))?;
+        let view =
+            slice.get_mapped_range().map_err(|error| GpuError::Internal(error.to_string()))?;
         let all: Vec<u32> = view
             .chunks_exact(4)
             .take(words)

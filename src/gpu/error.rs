@@ -20,7 +20,9 @@ pub enum GpuError {
         why: String,
     },
     /// There is too little memory on the device, or it may not have more.
-    #[error("{what} takes {bytes} bytes, and {free_bytes} of {budget_bytes} are free on the device")]
+    #[error(
+        "{what} takes {bytes} bytes, and {free_bytes} of {budget_bytes} are free on the device"
+    )]
     Memory {
         /// What was to be there.
         what: String,

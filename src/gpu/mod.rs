@@ -21,14 +21,20 @@
 extern crate self as gpu;
 
 mod adapter;
+mod decoder;
 mod device;
 mod error;
 mod graph;
 mod kernels;
+mod plan;
+#[cfg(test)]
+mod tests;
 mod weights;
 
 pub use adapter::{Adapter, Kind, Software, adapters};
+pub use decoder::{Decoder, Need, Results, Row};
 pub use device::{Device, Limits};
 pub use error::GpuError;
 pub use graph::{Attention, Graph, MatrixId, Operation, Product, Rotary, ValueId};
+pub use plan::Capacity;
 pub use weights::{BLOCK, Form, Numbers, Offset, TILE, Tiles, Weights, Width};

@@ -43,7 +43,10 @@ pub(super) fn groups(form: &Form) -> Vec<Group> {
             Width::Eight => (four / 4, format!("vec4<f32>(unpack4xI8({{}}.{}))", word(four % 4))),
             Width::Half => {
                 let (a, b) = (word(four % 2 * 2), word(four % 2 * 2 + 1));
-                (four / 2, format!("vec4<f32>(unpack2x16float({{}}.{a}), unpack2x16float({{}}.{b}))"))
+                (
+                    four / 2,
+                    format!("vec4<f32>(unpack2x16float({{}}.{a}), unpack2x16float({{}}.{b}))"),
+                )
             }
             Width::Single => (four, "bitcast<vec4<f32>>({})".to_owned()),
         };

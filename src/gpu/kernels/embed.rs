@@ -71,7 +71,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {{
             let weights = group.weights(form, &quad, &format!("s{part}"), &format!("m{part}"));
             // A row may end inside its last block.
             if four * 4 + (blocks - 1) * BLOCK >= self.width {
-                text += &format!("    if (block + 1u < {blocks}u) {{ out[at + {four}u] = {weights}; }}\n");
+                text += &format!(
+                    "    if (block + 1u < {blocks}u) {{ out[at + {four}u] = {weights}; }}\n"
+                );
             } else {
                 text += &format!("    out[at + {four}u] = {weights};\n");
             }

@@ -43,11 +43,6 @@ pub(crate) struct Variant {
 }
 
 impl Variant {
-    /// Bytes that its invocations share.
-    pub(crate) const fn shared_bytes(&self) -> usize {
-        self.rows * self.tiles * self.slices * TILE * 4
-    }
-
     /// Workgroups for a matrix of `tiles` tiles and so many rows.
     pub(crate) const fn groups(&self, tiles: usize, rows: usize) -> [u32; 3] {
         [tiles.div_ceil(self.tiles) as u32, rows.div_ceil(self.rows) as u32, 1]
@@ -88,10 +83,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             count = self.rows.count(),
         );
         self.begin(&mut text, variant);
-        let _infallible = writeln!(
-            text,
-            "    for (var block = slice; block < {blocks}u; block += {slices}u) {{"
-        );
+        let _infallible =
+            writeln!(text, "    for (var block = slice; block < {blocks}u; block += {slices}u) {{");
         self.block(&mut text, variant);
         text += "    }\n";
         for (tile, row) in pairs(variant) {

@@ -13,7 +13,7 @@ mod norm;
 mod pick;
 mod rotate;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,8 +26,8 @@ pub(crate) use norm::Norm;
 pub(crate) use pick::Pick;
 pub(crate) use rotate::{PAGE_TOKENS, Rotate, Turning};
 
-use crate::device::{Buffer, Device};
 use crate::GpuError;
+use crate::device::{Buffer, Device};
 
 /// What a step changes: rows, wanted rows, pieces in which attention looks at a sequence, and how
 /// many numbers a row of the page table has.

@@ -79,7 +79,9 @@ impl Setup {
             page += pages as u32;
             rows.extend((before..before + new).flat_map(|at| [0, at as u32, table as u32, 0]));
             let width = kv_heads * head_size;
-            past.push((0..before).map(|_| [(); 2].map(|()| halves(chance.floats(width)))).collect());
+            past.push(
+                (0..before).map(|_| [(); 2].map(|()| halves(chance.floats(width)))).collect(),
+            );
         }
         let tokens = rows.len() / 4;
         let stride = 2 + (heads + 2 * kv_heads) * head_size;
@@ -91,10 +93,6 @@ impl Setup {
             Self { case, x, rows, tables, pages: vec![0x7c00_7c00; words], cos, sin, past };
         setup.fill();
         setup
-    }
-
-    fn row(&self, at: usize) -> (usize, usize) {
-        (self.rows[at * 4 + 1] as usize, self.rows[at * 4 + 2] as usize)
     }
 
     /// Places of a key's number and a value's number: word and whether it is the upper half.

@@ -4,7 +4,7 @@
 //! there is none.
 
 mod attention;
-mod matrix;
+pub(crate) mod matrix;
 mod products;
 mod rows;
 
@@ -114,7 +114,7 @@ fn floats(words: &[u32]) -> Vec<f32> {
 }
 
 /// Fails where a number is further from its reference than [`TOLERANCE`].
-fn near(have: &[f32], want: &[f32], what: &str) {
+pub(crate) fn near(have: &[f32], want: &[f32], what: &str) {
     assert_eq!(have.len(), want.len(), "{what}");
     let largest = want.iter().fold(1e-3f32, |most, w| most.max(w.abs()));
     for (at, (have, want)) in have.iter().zip(want).enumerate() {

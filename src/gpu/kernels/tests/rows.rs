@@ -9,8 +9,7 @@ fn rows_are_normalised() {
         let (from, stride, out_stride) = (4, width + 12, width + 3);
         let mut chance = Chance::new(width as u64);
         let (x, gain) = (chance.floats(rows * stride), chance.floats(width));
-        let norm =
-            Norm { rows: Rows::Wanted, width, from, stride, out_stride, epsilon: 1e-5 };
+        let norm = Norm { rows: Rows::Wanted, width, from, stride, out_stride, epsilon: 1e-5 };
         let buffers = [
             (Norm::X, bits(&x)),
             (Norm::GAIN, bits(&gain)),
