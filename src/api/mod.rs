@@ -49,6 +49,8 @@ pub mod routes;
 mod service;
 pub mod shelf;
 mod store;
+mod streams;
+mod tagger;
 mod text;
 mod vision;
 mod voice;

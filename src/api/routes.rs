@@ -457,6 +457,16 @@ static ROUTES: &[Route] = &[
     },
     Route {
         method: RouteMethod::Post,
+        path: "/store/v1/text/tag",
+        access: Access::Client,
+        summary: "Names, places and the like in texts",
+        handler: |filter| on(filter, text::tag::answer),
+        query: &[],
+        request: Some(Asked::Json(of::<text::tag::TagRequest>)),
+        response: Content::Json(of::<text::tag::TextTags>),
+    },
+    Route {
+        method: RouteMethod::Post,
         path: "/store/v1/vision/classify",
         access: Access::Client,
         summary: "What a picture shows",

@@ -33,6 +33,8 @@ use super::shelf::{Lease, Lent, Ports, Shelf, Wanted};
 use super::store::acts::Acts;
 use super::store::config::Settings;
 use super::store::line::LineView;
+use super::streams::Streams;
+use super::tagger::ShelfTagger;
 use super::voice::ShelfVoice;
 
 /// Prompts below this are rendered and tokenised in place: it takes less than changing threads.
@@ -320,6 +322,7 @@ pub struct Service {
     pub(super) settings: Arc<dyn Settings>,
     pub(super) acts: Arc<dyn Acts>,
     pub(super) meaning: Meaning,
+    pub(super) streams: Streams,
     /// What the shop decides about its skills.
     skills: Live,
     blocked: Blocked,
@@ -347,6 +350,7 @@ impl Service {
             settings: parts.skills.clone(),
             metrics: parts.metrics.skills().clone(),
         });
+        let clerk = clerk.tagged_by(Arc::new(ShelfTagger::new(Arc::clone(&parts.shelf))));
         let clerk = Arc::new(match &records {
             Some(records) => clerk.before(Arc::<Records>::clone(records)),
             None => clerk,
@@ -356,6 +360,7 @@ impl Service {
             ConciergeParts { clerk: Arc::clone(&clerk), shoppers, house, orders, desk, auditor };
         Self {
             meaning: Meaning::new(Arc::clone(&parts.shelf)),
+            streams: Streams::default(),
             shelf: parts.shelf,
             facts: parts.facts,
             clerk,

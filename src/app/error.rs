@@ -66,11 +66,6 @@ pub enum AppError {
     /// The order system cannot be asked as configured.
     #[error("asking the order system: {0}")]
     Connector(String),
-    /// There is nothing to serve.
-    #[error(
-        "no model is installed; `endcap models pull NAME` fetches one, `endcap demo` the default"
-    )]
-    NoModels,
     /// A model that must be there before the first answer cannot be loaded.
     #[error("loading {name}: {why}; models.load = \"demand\" serves the others meanwhile")]
     Load {

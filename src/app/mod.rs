@@ -28,8 +28,10 @@ mod memory;
 mod recalls;
 mod shelf;
 mod signals;
+mod supervisor;
 mod vectors;
 
+use std::fmt;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -70,6 +72,15 @@ pub struct Started {
     pub models: Vec<String>,
 }
 
+impl fmt::Display for Started {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.models.as_slice() {
+            [] => write!(f, "serving facts, and no model yet, on {}", self.url),
+            models => write!(f, "serving {} on {}", models.join(", "), self.url),
+        }
+    }
+}
+
 /// Serves until a signal, then drains. `announce` is called once, when everything is loaded.
 pub async fn run(
     config: Config,
@@ -80,6 +91,8 @@ pub async fn run(
     let levels = telemetry::start(config.log.format, &config.log.filter, Some(warn))?;
     let stop = CancellationToken::new();
     signals::watch(stop.clone())?;
+    let _watched = supervisor::watch(stop.clone());
+    supervisor::status("taking facts and models into memory");
     let listener = Listener::bind(config.server.clone()).await?;
     let metrics = Arc::new(Metrics::new());
     let facts = open_facts(&config).await?;
@@ -108,7 +121,7 @@ pub async fn run(
     let pairing = Arc::new(Pairing::new(Arc::clone(&tokens)));
     let skills = Live::from(config.skills.clone());
     let mut conversations = conversations::open(&config).await?;
-    let desk = desk::open(&config, conversations.shoppers.clone()).await?;
+    let desk = desk::open(&config, conversations.shoppers.clone(), metrics.desk().clone()).await?;
     conversations.desk = Some(desk::caller(&desk));
     beside.spawn(desk.clone().run());
     let small = firmware::open(&config).await?;
@@ -161,6 +174,7 @@ pub async fn run(
     beside.spawn(cache.clone().work_at_night(service.maker(), idle));
     let router = api::router(Arc::new(service));
     announce(&started);
+    supervisor::ready(&started.to_string());
     tracing::info!(url = started.url, models = started.models.len(), "serving");
     if let Some(told) = told {
         beside.spawn(discovery::announce(told, stop.clone()));

@@ -147,6 +147,11 @@ fn shown(headers: &HeaderMap) -> Result<&str, Problem> {
     }
     match cookie::token(headers) {
         Some(token) if cookie::is_same_origin(headers) => Ok(token),
+        Some(_) if cookie::is_untold(headers) => Err(Problem::unauthenticated(
+            "this browser does not say which page asks, as none does that got the page over plain HTTP \
+             from another machine: open it over https:// (README, Devices: TLS that browsers trust)",
+        )
+        .code("insecure_page")),
         Some(_) => Err(Problem::unauthenticated(
             "a device's cookie counts only for what a page of this server asks for",
         )
@@ -295,6 +300,24 @@ mod tests {
             let found = Access::Client.check(&map, &tokens);
             let told = found.map_or_else(|problem| problem.status().as_u16(), |_| 200);
             assert_eq!(told, status, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_that_came_over_plain_http_from_elsewhere_is_told_what_to_do() {
+        let tokens = Tokens::in_memory().with_fixed("a-client", Role::Client, "fixed");
+        let cookie = ("cookie", "endcap_device=a-client");
+        for (more, code) in
+            [(None, "insecure_page"), (Some(("sec-fetch-site", "cross-site")), "cross_origin")]
+        {
+            let headers = [Some(cookie), more].into_iter().flatten().map(|(name, value)| {
+                (axum::http::HeaderName::from_static(name), HeaderValue::from_static(value))
+            });
+            let problem = Access::Client.check(&headers.collect(), &tokens).unwrap_err();
+            let body = serde_json::to_value(problem.body()).unwrap();
+            assert_eq!(body["code"], code, "{body}");
+            let says = body["message"].as_str().unwrap();
+            assert_eq!(says.contains("https://"), more.is_none(), "{says}");
         }
     }
 }

@@ -14,7 +14,8 @@ use super::notes::Notes;
 use super::opened::Opened;
 use super::renewal::Renewal;
 use super::{
-    LookedAt, feedback, follow, keep, receipts, settings, small, telemetry, until, view, watch,
+    LookedAt, examples, feedback, follow, keep, receipts, settings, small, telemetry, until, view,
+    watch,
 };
 use crate::api::{LineView, Settings};
 use crate::config::Config;
@@ -86,6 +87,12 @@ impl Begun {
         let (notes, writer) = Notes::new(store.clone(), Arc::clone(&metrics));
         notes.event("server.started", [("version", env!("CARGO_PKG_VERSION").into())]);
         tasks.spawn(writer);
+        let examples = examples::Examples {
+            desk: desk.clone(),
+            identity: config.line.identity.clone(),
+            hq: resolved.hq.clone(),
+        };
+        tasks.spawn(until(stop.clone(), examples.run()));
         tasks.spawn(until(stop.clone(), feedback::tell(desk, notes.clone())));
         if let Some(firmware) = firmware.clone() {
             tasks.spawn(until(stop.clone(), small::tell(firmware, notes.clone())));

@@ -8,6 +8,8 @@ mod acts;
 mod again;
 mod begun;
 mod commands;
+mod door;
+mod examples;
 mod feedback;
 mod follow;
 mod handed;
