@@ -24,7 +24,7 @@ fn what_is_signed_is_believed_by_its_key_and_by_no_other() {
         assert!(other.to_string().contains("no believed key signed it"), "{other}");
     }
     let cut = out.join("cut.block");
-    std::fs::write(&cut, &read_block(&out.join("label-1.block")).unwrap()[..200]).unwrap();
+    std::fs::write(&cut, &read_block(&out.join("label-1.block")).unwrap()[..100]).unwrap();
     assert!(inspect::inspect(&cut, None).unwrap_err().to_string().contains("check sum"));
     assert_eq!(rendered(&[profiles.clone()], &of(Some("label-1"))).unwrap().len(), 1);
     assert!(rendered(&[profiles], &of(Some("label-2"))).is_err());
