@@ -97,6 +97,21 @@ impl Hq {
         command.env("ENDCAP_CLAIM", claim).arg("--data").arg(data).output().unwrap()
     }
 
+    /// What a box measured, as HQ's door tells it.
+    fn measured(&self, place: &str) -> String {
+        let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
+        let pem = std::fs::read(self.authority()).unwrap();
+        let authority = reqwest::Certificate::from_pem(&pem).unwrap();
+        let url = format!("{}/hq/v1/tenants/main/telemetry?place={place}", self.url);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let client =
+                reqwest::Client::builder().add_root_certificate(authority).build().unwrap();
+            let answer = client.get(url).bearer_auth(&self.token).send().await.unwrap();
+            answer.text().await.unwrap()
+        })
+    }
+
     /// The data folder of a box that has just enrolled.
     pub(crate) fn new_box(
         &self,
@@ -159,6 +174,49 @@ fn a_box_is_in_step_after_the_commands_of_the_readme() {
     hq.done(&["cmd", "store-1/box-a", "cache.purge", "--wait", "--expires", "60"]);
     let node = hq.status()["nodes"][0].clone();
     assert_eq!(node["presence"], "online", "{node}");
+}
+
+#[test]
+fn small_devices_follow_hqs_profiles_and_hq_is_told_how_they_stand() {
+    let hq = Hq::start();
+    hq.done(&["stores", "set", "store-1", "--title", "High Street"]);
+    let claim = hq.done(&["enroll-token", "store-1", "box-a"]);
+    let data = data();
+    assert!(hq.enroll(data.path(), claim.trim()).status.success());
+    let (own, chain) = (data.path().join("own.toml"), data.path().join("chain.toml"));
+    std::fs::write(&own, "[device.label-17]\nclass = \"shelf_label\"\nzone = \"produce\"\n")
+        .unwrap();
+    let named = own.to_str().unwrap().to_owned();
+    let settings = [
+        ("ENDCAP_LINE_MAX_RETRY_S", "2"),
+        ("ENDCAP_LINE_TELEMETRY_S", "1"),
+        ("ENDCAP_FIRMWARE_STORE", "main/store-1"),
+        ("ENDCAP_FIRMWARE_PROFILES", &named),
+    ];
+    let server = Server::start_in(data, &settings);
+    let block = || {
+        let answer = server.ask(Ask::get("/store/v1/devices/label-17/block"));
+        let parsed = firmware_config::Block::parse(&answer.body).ok();
+        parsed.and_then(|block| block.unverified().ok())
+    };
+    until("the store's profiles are not applied", &server, || block().is_some());
+    std::fs::write(&chain, "[zone.produce.common]\nask_every_s = 77\n").unwrap();
+    let set = |path: &Path| {
+        let named = format!("device_profiles=@{}", path.display());
+        hq.done(&["config", "set", "store-1/box-a", &named]);
+    };
+    set(&chain);
+    let asks = || block().map(|settings| settings.common.ask_every_s);
+    until("HQ's profiles did not come", &server, || asks() == Some(77));
+    // What no device could be told is named to HQ, and what was told before goes on.
+    std::fs::write(&chain, "[zone.produce.common]\nask_evry_s = 78\n").unwrap();
+    set(&chain);
+    let told = || hq.status()["nodes"][0].to_string();
+    until("HQ is not told of the fault", &server, || told().contains("ask_evry_s"));
+    assert_eq!(asks(), Some(77));
+    until("HQ does not know the devices", &server, || {
+        hq.measured("main/store-1/box-a").contains(r#""small_devices_unheard":1"#)
+    });
 }
 
 #[test]

@@ -45,6 +45,7 @@ mod settings;
 mod sharing;
 mod shelf;
 mod shop;
+mod small_devices;
 mod speed;
 mod stress;
 mod supervisor;

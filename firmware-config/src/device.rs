@@ -1,11 +1,13 @@
 //! A device: two slots, a session, and what joins them.
 
+use core::borrow::BorrowMut;
+
 use embedded_storage::nor_flash::NorFlash;
 
 use crate::limits::MAX_BLOCK_BYTES;
 use crate::link::{Act, Message, Session};
 use crate::slots::Buffer;
-use crate::{Identity, Refusal, Running, Settings, Slots, SlotsError, Verify};
+use crate::{Block, Identity, Refusal, Running, Settings, Slots, SlotsError, Verify};
 
 /// Ticks in which the box must be heard of a block on trial.
 const MAX_TRIAL_TICKS: u16 = 120;
@@ -23,27 +25,41 @@ pub enum Next {
 
 /// The device's side of everything: a start, and messages of the box.
 #[derive(Debug, Clone)]
-pub struct Device<F, V> {
+pub struct Device<F, V, B = Buffer> {
     identity: Identity,
     keys: V,
     slots: Slots<F>,
     session: Session,
-    buffer: Buffer,
+    buffer: B,
     trial_ticks: u16,
 }
 
 impl<F: NorFlash, V: Verify> Device<F, V> {
-    /// Starts with what the flash has. A block on trial has one start less afterwards. What it says
-    /// goes to `settings`; where there is no block, they stay as they are.
+    /// Starts with what the flash has, and with a buffer of its own. What the block says goes to
+    /// `settings`; where there is none, they stay as they are.
     pub fn start(
         flash: F,
         identity: Identity,
         keys: V,
         settings: &mut Option<Settings>,
     ) -> Result<Self, SlotsError<F::Error>> {
+        let take = |block: &Block<'_>| *settings = block.unverified().ok();
+        Self::start_in([0; MAX_BLOCK_BYTES], flash, identity, keys, take)
+    }
+}
+
+impl<F: NorFlash, V: Verify, B: BorrowMut<Buffer>> Device<F, V, B> {
+    /// Starts with what the flash has. A block on trial has one start less afterwards. Of what runs,
+    /// `take` takes what the device has room for; where nothing does, it is not called.
+    pub fn start_in(
+        mut buffer: B,
+        flash: F,
+        identity: Identity,
+        keys: V,
+        take: impl FnOnce(&Block<'_>),
+    ) -> Result<Self, SlotsError<F::Error>> {
         let mut slots = Slots::new(flash)?;
-        let mut buffer = [0; MAX_BLOCK_BYTES];
-        let started = slots.start(&identity, &keys, &mut buffer, settings)?;
+        let started = slots.start(&identity, &keys, buffer.borrow_mut(), take)?;
         let session = Session::new(identity, &started);
         Ok(Self { identity, keys, slots, session, buffer, trial_ticks: 0 })
     }
@@ -121,7 +137,7 @@ impl<F: NorFlash, V: Verify> Device<F, V> {
         self.slots.write(u32::from(offset), data).map_err(|_| Refusal::Unwritable)?;
         let Some(bytes) = last_of else { return Ok(()) };
         let Self { slots, identity, keys, buffer, .. } = self;
-        let finished = slots.finish(version, u32::from(bytes), identity, keys, buffer);
+        let finished = slots.finish(version, u32::from(bytes), identity, keys, buffer.borrow_mut());
         finished.map_err(|_| Refusal::Unwritable)?
     }
 

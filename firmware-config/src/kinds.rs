@@ -64,6 +64,13 @@ macro_rules! at_most {
 
         impl MaxBytes for $name {
             const MAX_BYTES: usize = <$type as MaxBytes>::MAX_BYTES;
+
+            fn skip(bytes: &mut &[u8]) -> Option<()> {
+                let before = *bytes;
+                <$type as MaxBytes>::skip(bytes)?;
+                let written = before.get(..before.len() - bytes.len())?;
+                postcard::from_bytes::<Self>(written).ok().map(drop)
+            }
         }
     )+};
 }

@@ -44,7 +44,7 @@ mod sizes;
 mod slots;
 mod trust;
 
-pub use block::{Block, Header, Identity, MIN_SCHEMA, Opened, Refusal, SCHEMA};
+pub use block::{Block, Header, Identity, MIN_SCHEMA, Refusal, SCHEMA};
 pub use device::{Device, Next};
 pub use kinds::{List, Minute, NotInRange, Percent, Text};
 pub use provision::Provision;
@@ -54,7 +54,7 @@ pub use settings::{
     Transport, Window,
 };
 pub use sizes::MaxBytes;
-pub use slots::{Running, Slots, SlotsError, Started};
+pub use slots::{Buffer, Running, Slots, SlotsError, Started};
 #[cfg(feature = "ed25519")]
 pub use trust::Keys;
 pub use trust::Verify;

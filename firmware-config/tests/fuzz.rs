@@ -42,7 +42,7 @@ fn blocks() {
     bolero::check!().with_iterations(4000).with_type::<Damage>().for_each(|damage| {
         let bytes = damaged(&valid, damage);
         let opened = Block::parse(&bytes)
-            .and_then(|block| block.open(&identity(Class::ShelfLabel), &keys()));
+            .and_then(|block| block.check(&identity(Class::ShelfLabel), &keys()));
         assert_eq!(opened.is_ok(), bytes == valid);
     });
 }
@@ -56,9 +56,19 @@ fn settings() {
     bolero::check!().with_iterations(8000).with_type::<(u8, Damage)>().for_each(
         |(seed, damage)| {
             let bytes = damaged(&seeds[usize::from(*seed) % seeds.len()], damage);
-            if let Ok((settings, _)) = postcard::take_from_bytes::<Settings>(&bytes) {
+            let mut rest = bytes.as_slice();
+            let stepped_over = Settings::skip(&mut rest).map(|()| rest.len());
+            let read = postcard::take_from_bytes::<Settings>(&bytes).ok();
+            // What a device steps over without making it can be made of it, and so can no other.
+            if stepped_over.is_some() {
+                assert_eq!(stepped_over, read.as_ref().map(|(_, rest)| rest.len()), "{bytes:?}");
+            }
+            if let Some((settings, rest)) = read {
                 let written = firmware_config::seal::body(&settings).unwrap();
                 assert_eq!(postcard::from_bytes::<Settings>(&written), Ok(settings));
+                if bytes.starts_with(&written) {
+                    assert_eq!(stepped_over, Some(rest.len()), "{bytes:?}");
+                }
             }
         },
     );

@@ -93,8 +93,11 @@ fn show(view: &Value) -> anyhow::Result<()> {
     let settings = view.get("settings").and_then(Value::as_array).context("no settings")?;
     let wide = settings.iter().map(|setting| text(setting, "name").len()).max().unwrap_or(0);
     for setting in settings {
+        let are_profiles = text(setting, "name") == "device_profiles";
         let value = match setting.get("value") {
+            None | Some(Value::Null) if are_profiles => "none".to_owned(),
             None | Some(Value::Null) => "not limited".to_owned(),
+            Some(Value::String(text)) if are_profiles => format!("{} bytes of TOML", text.len()),
             Some(Value::String(text)) => text.clone(),
             Some(value) => value.to_string(),
         };

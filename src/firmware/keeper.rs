@@ -157,7 +157,8 @@ impl Firmware {
         let block = kept.and_then(|kept| Block::parse(kept).ok());
         let keys = firmware_config::Keys::new(&[self.public_key()]);
         let says_so = block.as_ref().is_some_and(|block| {
-            block.open(&identity, &keys).is_ok_and(|opened| opened.settings == rendered.settings)
+            let is_believed = block.check(&identity, &keys).is_ok();
+            is_believed && block.unverified().is_ok_and(|settings| settings == rendered.settings)
         });
         match (kept, says_so) {
             (Some(kept), true) => Ok((kept.clone(), false)),

@@ -5,7 +5,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{HEADER_BYTES, MAX_BLOCK_BYTES, SIGNATURE_BYTES};
-use crate::{Class, Settings, Verify};
+use crate::{Class, Common, MaxBytes, Own, Settings, Verify};
 
 mod crc;
 mod header;
@@ -87,17 +87,6 @@ pub struct Block<'b> {
     signature: &'b [u8; SIGNATURE_BYTES],
 }
 
-/// What a device may believe.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Opened {
-    /// The block's version.
-    pub version: u32,
-    /// Its check sum.
-    pub crc: u32,
-    /// What the device is told.
-    pub settings: Settings,
-}
-
 impl<'b> Block<'b> {
     /// Takes bytes apart that are exactly one block.
     pub fn parse(bytes: &'b [u8]) -> Result<Self, Refusal> {
@@ -122,24 +111,43 @@ impl<'b> Block<'b> {
         &self.header
     }
 
-    /// What it says to this device, if a believed key signed it.
-    pub fn open(&self, identity: &Identity, keys: &impl Verify) -> Result<Opened, Refusal> {
+    /// Whether this device may believe it: it is for it, a believed key signed it, and it can be read.
+    pub fn check(&self, identity: &Identity, keys: &impl Verify) -> Result<(), Refusal> {
         self.check_binding(identity)?;
         if !keys.verify(self.signed, self.signature) {
             return Err(Refusal::Forged);
         }
-        let Header { version, crc, .. } = self.header;
-        Ok(Opened { version, crc, settings: self.unverified()? })
+        self.check_body()
+    }
+
+    fn check_body(&self) -> Result<(), Refusal> {
+        let mut rest = self.body;
+        let own = Common::skip(&mut rest).and_then(|()| {
+            let own = rest;
+            Own::skip(&mut rest).map(|()| own)
+        });
+        // Its first byte is the number of the class.
+        let fits = own.and_then(|own| own.first()) == Some(&self.header.class);
+        if rest.is_empty() && fits { Ok(()) } else { Err(Refusal::Unreadable) }
+    }
+
+    /// What devices of every class are told, believed or not; for a device that has no room for all.
+    pub fn common(&self) -> Result<Common, Refusal> {
+        let read = postcard::take_from_bytes(self.body);
+        read.map(|(common, _)| common).map_err(|_| Refusal::Unreadable)
+    }
+
+    /// What its class is told, believed or not; for a device that has no room for all.
+    pub fn own(&self) -> Result<Own, Refusal> {
+        let mut rest = self.body;
+        Common::skip(&mut rest).ok_or(Refusal::Unreadable)?;
+        postcard::from_bytes(rest).map_err(|_| Refusal::Unreadable)
     }
 
     /// What it says, believed or not: for those who look at blocks.
     pub fn unverified(&self) -> Result<Settings, Refusal> {
-        let (settings, rest) =
-            postcard::take_from_bytes::<Settings>(self.body).map_err(|_| Refusal::Unreadable)?;
-        if !rest.is_empty() || settings.own.class().number() != self.header.class {
-            return Err(Refusal::Unreadable);
-        }
-        Ok(settings)
+        self.check_body()?;
+        Ok(Settings { common: self.common()?, own: self.own()? })
     }
 
     fn check_binding(&self, identity: &Identity) -> Result<(), Refusal> {

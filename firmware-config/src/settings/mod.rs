@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{MAX_BODY_BYTES, MAX_ENDPOINTS, MAX_NAME_BYTES, MAX_WINDOWS};
-use crate::sizes::{MaxBytes, choices, structs};
+use crate::sizes::{MaxBytes, choices, skip_choice, structs};
 use crate::{List, Text};
 
 mod gateway;
@@ -142,10 +142,25 @@ impl MaxBytes for Own {
         larger(Kiosk::MAX_BYTES, Mirror::MAX_BYTES),
         larger(Handheld::MAX_BYTES, larger(ShelfLabel::MAX_BYTES, SensorGateway::MAX_BYTES)),
     );
+
+    fn skip(bytes: &mut &[u8]) -> Option<()> {
+        match Class::of_number(u8::try_from(skip_choice(bytes, Class::ALL.len())?).ok()?)? {
+            Class::Kiosk => Kiosk::skip(bytes),
+            Class::Mirror => Mirror::skip(bytes),
+            Class::Handheld => Handheld::skip(bytes),
+            Class::ShelfLabel => ShelfLabel::skip(bytes),
+            Class::SensorGateway => SensorGateway::skip(bytes),
+        }
+    }
 }
 
 impl MaxBytes for Settings {
     const MAX_BYTES: usize = Common::MAX_BYTES + Own::MAX_BYTES;
+
+    fn skip(bytes: &mut &[u8]) -> Option<()> {
+        Common::skip(bytes)?;
+        Own::skip(bytes)
+    }
 }
 
 // What is largest in everything still fits, so a block can always be made of settings.

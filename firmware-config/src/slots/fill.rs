@@ -42,11 +42,11 @@ impl<F: NorFlash> Slots<F> {
         keys: &impl Verify,
         buffer: &mut Buffer,
     ) -> Result<Result<(), Refusal>, SlotsError<F::Error>> {
-        let opened = match self.load(self.spare, bytes as usize, identity, keys, buffer)? {
-            Ok(opened) => opened,
+        let read = match self.load(self.spare, bytes as usize, identity, keys, buffer)? {
+            Ok(block) => block.header().version,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        if opened.version != version || version <= self.floor {
+        if read != version || version <= self.floor {
             return Ok(Err(Refusal::Old));
         }
         self.mark(self.spare, Mark::Complete { bytes, floor: self.floor }, version)?;

@@ -17,7 +17,7 @@ use core::fmt;
 use embedded_storage::nor_flash::NorFlash;
 
 use crate::limits::{MAX_BLOCK_BYTES, MAX_WORD_BYTES};
-use crate::{Block, Identity, Opened, Refusal, Verify};
+use crate::{Block, Identity, Refusal, Verify};
 
 mod fill;
 mod layout;
@@ -89,7 +89,7 @@ pub struct Started {
 }
 
 /// The bytes of one block, in memory.
-pub(crate) type Buffer = [u8; MAX_BLOCK_BYTES];
+pub type Buffer = [u8; MAX_BLOCK_BYTES];
 
 // Blocks are read and written in whole words.
 const _: () = assert!(MAX_BLOCK_BYTES.is_multiple_of(MAX_WORD_BYTES));
@@ -148,18 +148,18 @@ impl<F: NorFlash> Slots<F> {
     }
 
     /// What a slot holds, verified; the inner error tells why it is not believed.
-    fn load(
+    fn load<'b>(
         &mut self,
         which: Which,
         bytes: usize,
         identity: &Identity,
         keys: &impl Verify,
-        buffer: &mut Buffer,
-    ) -> Result<Result<Opened, Refusal>, SlotsError<F::Error>> {
+        buffer: &'b mut Buffer,
+    ) -> Result<Result<Block<'b>, Refusal>, SlotsError<F::Error>> {
         let whole_words = bytes.next_multiple_of(MAX_WORD_BYTES);
         let Some(words) = buffer.get_mut(..whole_words) else { return Ok(Err(Refusal::TooLarge)) };
         self.flash.read(Layout::<F>::block_of(which), words).map_err(SlotsError::Flash)?;
         let block = buffer.get(..bytes).ok_or(Refusal::TooLarge).and_then(Block::parse);
-        Ok(block.and_then(|block| block.open(identity, keys)))
+        Ok(block.and_then(|block| block.check(identity, keys).map(|()| block)))
     }
 }

@@ -6,7 +6,7 @@ use super::layout::Which;
 use super::marks::{Mark, Marks, Stage};
 use super::{Buffer, Running, Slots, SlotsError, Started, Trial};
 use crate::limits::MAX_TRIES;
-use crate::{Identity, Opened, Settings, Verify};
+use crate::{Block, Identity, Verify};
 
 #[derive(Debug, Clone, Copy)]
 struct Slot {
@@ -16,13 +16,13 @@ struct Slot {
 
 impl<F: NorFlash> Slots<F> {
     /// Finds what to run: what is on trial and may be tried once more, else the newest confirmed
-    /// block that is whole, else nothing. What it says goes to `settings`.
+    /// block that is whole, else nothing. Whoever wants to know what it says takes it here.
     pub(crate) fn start(
         &mut self,
         identity: &Identity,
         keys: &impl Verify,
         buffer: &mut Buffer,
-        settings: &mut Option<Settings>,
+        take: impl FnOnce(&Block<'_>),
     ) -> Result<Started, SlotsError<F::Error>> {
         let first = self.look(Which::First)?;
         let second = self.look(Which::Second)?;
@@ -42,10 +42,10 @@ impl<F: NorFlash> Slots<F> {
             failed: failed.map(|slot| slot.marks.version),
         };
         for (slot, other) in [(newer, older), (older, newer)] {
-            if let Some(opened) = self.open(slot, identity, keys, buffer)? {
-                *settings = Some(opened.settings);
-                started.crc = opened.crc;
+            if let Some(block) = self.open(slot, identity, keys, buffer)? {
                 started.running = self.run(slot, other)?;
+                started.crc = block.header().crc;
+                take(&block);
                 break;
             }
         }
@@ -63,13 +63,13 @@ impl<F: NorFlash> Slots<F> {
     }
 
     /// A slot's block, if it may run and is whole.
-    fn open(
+    fn open<'b>(
         &mut self,
         slot: Slot,
         identity: &Identity,
         keys: &impl Verify,
-        buffer: &mut Buffer,
-    ) -> Result<Option<Opened>, SlotsError<F::Error>> {
+        buffer: &'b mut Buffer,
+    ) -> Result<Option<Block<'b>>, SlotsError<F::Error>> {
         let Marks { stage, version, bytes, .. } = slot.marks;
         let may_run = match stage {
             Stage::Confirmed => true,
@@ -79,8 +79,8 @@ impl<F: NorFlash> Slots<F> {
         if !may_run {
             return Ok(None);
         }
-        let opened = self.load(slot.which, bytes as usize, identity, keys, buffer)?;
-        Ok(opened.ok().filter(|opened| opened.version == version))
+        let block = self.load(slot.which, bytes as usize, identity, keys, buffer)?;
+        Ok(block.ok().filter(|block| block.header().version == version))
     }
 
     /// Runs a slot's block, and says where the next block goes then.

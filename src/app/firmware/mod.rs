@@ -79,19 +79,27 @@ fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
 }
 
 fn apply(firmware: &Firmware, file: Option<&Path>, hq: OfHq) -> Result<usize, FirmwareError> {
-    let of_hq = match hq {
-        Some(said) => {
-            firmware.keep_of_hq(said.as_deref())?;
-            said
-        }
-        // Until the line is begun, what HQ said last holds.
-        None => firmware.of_hq()?,
-    };
-    let mut profiles = Profiles::parse(of_hq.as_deref().unwrap_or_default())?;
+    let mut profiles = of_hq(firmware, hq)?;
     if let Some(path) = file {
         profiles = profiles.under(Profiles::parse(&read(path)?)?);
     }
     firmware.apply(&profiles)
+}
+
+/// What HQ says of profiles. Until the line is begun, and while it says nothing that can be done, what it
+/// said last holds.
+fn of_hq(firmware: &Firmware, said: OfHq) -> Result<Profiles, FirmwareError> {
+    match said.map(|said| (Profiles::parse(said.as_deref().unwrap_or_default()), said)) {
+        Some((Ok(profiles), said)) => {
+            firmware.keep_of_hq(said.as_deref())?;
+            Ok(profiles)
+        }
+        Some((Err(error), _)) => {
+            tracing::error!(%error, "HQ's profiles of small devices are not followed");
+            Profiles::parse(firmware.of_hq()?.as_deref().unwrap_or_default())
+        }
+        None => Profiles::parse(firmware.of_hq()?.as_deref().unwrap_or_default()),
+    }
 }
 
 /// A document, or as much of it as shows that it is too large.

@@ -24,6 +24,13 @@ fn what_hq_said_last_holds_until_it_says_something_else() {
     let again = Firmware::open(folder.path(), "acme/0042").unwrap();
     assert_eq!(apply(&again, Some(&path), None).unwrap(), 0, "the line is not begun yet");
     assert_eq!(asks_every(&again), 600);
+    let faulty = Some(Some("[chain.common]\nask_evry_s = 1\n".to_owned()));
+    assert_eq!(
+        apply(&again, Some(&path), faulty).unwrap(),
+        0,
+        "what cannot be done is not followed"
+    );
+    assert_eq!(asks_every(&again), 600);
     assert_eq!(apply(&again, Some(&path), Some(None)).unwrap(), 1, "HQ has none any more");
     assert_eq!(asks_every(&again), 300);
 }

@@ -87,7 +87,7 @@ pub(super) fn honour(document: &mut ConfigDoc) -> Vec<Unmet> {
     // What of them fits together with the store's own is seen when they are applied.
     let profiles = document.device_profiles.as_ref().map(|text| Profiles::parse(text));
     if let Some(Err(error)) = profiles {
-        document.device_profiles = None;
+        // They stay in the document: without them devices would lose what HQ's last good ones said.
         unmet.push(Unmet { setting: "device_profiles".to_owned(), why: error.to_string() });
     }
     unmet

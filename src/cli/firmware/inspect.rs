@@ -34,5 +34,5 @@ fn believed(block: &Block<'_>, key: &[u8; 32]) -> Result<(), Refusal> {
     let header = block.header();
     let class = Class::of_number(header.class).ok_or(Refusal::OtherClass)?;
     let identity = Identity { store: header.store, device: header.device, class };
-    block.open(&identity, &Keys::new(&[*key])).map(drop)
+    block.check(&identity, &Keys::new(&[*key]))
 }

@@ -15,7 +15,7 @@ fn what_is_signed_is_believed_by_its_key_and_by_no_other() {
     let (profiles, key) = (folder.path().join("profiles.toml"), folder.path().join("key"));
     let out = folder.path().join("blocks");
     std::fs::write(&profiles, PROFILES).unwrap();
-    sign(&[profiles.clone()], &of(None), &key, 7, &out).unwrap();
+    sign(std::slice::from_ref(&profiles), &of(None), &key, 7, &out).unwrap();
     let public = firmware::read_or_make_key(&key).unwrap().verifying_key().to_bytes();
     for name in ["label-1", "mirror-1"] {
         let file = out.join(format!("{name}.block"));
@@ -24,10 +24,10 @@ fn what_is_signed_is_believed_by_its_key_and_by_no_other() {
         assert!(other.to_string().contains("no believed key signed it"), "{other}");
     }
     let cut = out.join("cut.block");
-    std::fs::write(&cut, &read_block(&out.join("label-1.block")).unwrap()[..200]).unwrap();
+    std::fs::write(&cut, &read_block(&out.join("label-1.block")).unwrap()[..100]).unwrap();
     assert!(inspect::inspect(&cut, None).unwrap_err().to_string().contains("check sum"));
-    assert_eq!(rendered(&[profiles.clone()], &of(Some("label-1"))).unwrap().len(), 1);
-    assert!(rendered(&[profiles], &of(Some("label-2"))).is_err());
+    assert_eq!(rendered(std::slice::from_ref(&profiles), &of(Some("label-1"))).unwrap().len(), 1);
+    assert!(rendered(std::slice::from_ref(&profiles), &of(Some("label-2"))).is_err());
 }
 
 #[test]

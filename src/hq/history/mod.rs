@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use read::HistoryRow;
 
 /// Values that are kept, by the names that boxes give them.
-pub const KEPT: [&str; 29] = [
+pub const KEPT: [&str; 32] = [
     "answer_mean_ms",
     "answers_completed",
     "answers_failed",
@@ -45,6 +45,9 @@ pub const KEPT: [&str; 29] = [
     "requests",
     "requests_failed",
     "shoppers_answered",
+    "small_devices",
+    "small_devices_in_step",
+    "small_devices_refused",
     "token_gap_mean_us",
     "tokens_input",
     "tokens_output",

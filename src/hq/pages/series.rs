@@ -26,7 +26,7 @@ pub(super) enum Unit {
 }
 
 /// Every value that is drawn, in order.
-pub(super) const SERIES: [Series; 16] = [
+pub(super) const SERIES: [Series; 17] = [
     series("Writing speed", "Speed", Unit::TokensPerSecond, speed),
     series("First token", "Speed", Unit::Milliseconds, |t| mean(t, "first_token_mean_ms")),
     series("Whole answer", "Speed", Unit::Milliseconds, |t| mean(t, "answer_mean_ms")),
@@ -42,6 +42,7 @@ pub(super) const SERIES: [Series; 16] = [
     series("Answers from the cache", "Data", Unit::Percent, hits),
     series("Age of the facts", "Data", Unit::Seconds, |t| most(t, "facts_age_s")),
     series("Waiting for the line", "Data", Unit::Bytes, |t| most(t, "outbox_bytes")),
+    series("Small devices out of step", "Data", Unit::Count, out_of_step),
     series("Free on the disk", "Box", Unit::Bytes, |t| least(t, "disk_free_bytes")),
     series("Memory of the program", "Box", Unit::Bytes, |t| most(t, "memory_bytes")),
     series("Processor", "Box", Unit::Percent, processor),
@@ -54,6 +55,11 @@ const fn series(
     of: fn(&Totals) -> Option<f64>,
 ) -> Series {
     Series { title, group, unit, of }
+}
+
+/// Labels, scanners and sensors that do not run what they should; nothing of a box that has none.
+fn out_of_step(totals: &Totals) -> Option<f64> {
+    Some(mean(totals, "small_devices")? - mean(totals, "small_devices_in_step")?)
 }
 
 fn mean(totals: &Totals, name: &str) -> Option<f64> {

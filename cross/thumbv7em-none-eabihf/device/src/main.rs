@@ -14,8 +14,9 @@ mod stack;
 mod unverified;
 
 use cortex_m_rt::entry;
+use firmware_config::limits::MAX_BLOCK_BYTES;
 use firmware_config::link::{Frame, Line, Message};
-use firmware_config::{Device, Next, Provision, Running, Settings};
+use firmware_config::{Block, Buffer, Device, Next, Provision, Running};
 
 use clock::Clock;
 use file_flash::FileFlash;
@@ -30,26 +31,29 @@ fn main() -> ! {
     stack::paint();
     let mut serial = Serial::open();
     let mut clock = Clock::start();
+    let mut buffer = [0; MAX_BLOCK_BYTES];
     loop {
-        run(&mut serial, &mut clock);
+        run(&mut serial, &mut clock, &mut buffer);
     }
 }
 
 /// From a start to the next.
-fn run(serial: &mut Serial, clock: &mut Clock) {
-    let mut provision = [0; Provision::BYTES];
-    host::read_file(c"identity.bin", &mut provision);
-    let Some(provision) = Provision::parse(&provision) else { host::fail("no identity") };
+fn run(serial: &mut Serial, clock: &mut Clock, buffer: &mut Buffer) {
+    let provision = provision();
     let flash = FileFlash::open(c"flash.bin");
-    let mut settings = None;
+    let mut asks_every_s = 0;
     #[cfg(feature = "ed25519")]
     let keys = provision.keys();
     #[cfg(not(feature = "ed25519"))]
     let keys = unverified::Engine;
-    let Ok(mut device) = Device::start(flash, provision.identity, keys, &mut settings) else {
+    // A label would take its layouts here, into the memory of its display.
+    let take = |block: &Block<'_>| {
+        asks_every_s = block.common().map_or(0, |common| common.ask_every_s);
+    };
+    let Ok(mut device) = Device::start_in(buffer, flash, provision.identity, keys, take) else {
         host::fail("the flash cannot be used")
     };
-    tell(device.running(), settings.as_ref());
+    tell(device.running(), asks_every_s);
     let mut running = device.running();
     let mut line = Line::default();
     let (mut next, mut wait_s) = (Next::Say, 0);
@@ -72,12 +76,13 @@ fn run(serial: &mut Serial, clock: &mut Clock) {
         wait_s = u32::from(heard.is_some() && next == Next::Rest);
         if device.running() != running {
             running = device.running();
-            tell(running, settings.as_ref());
+            tell(running, asks_every_s);
             host::say("stack bytes", stack::used());
         }
     }
 }
 
+#[inline(never)]
 fn speak(serial: &mut Serial, message: &Message<'_>) {
     if let Ok(frame) = Frame::new(message) {
         let _ = frame.send(|bytes| {
@@ -87,13 +92,20 @@ fn speak(serial: &mut Serial, message: &Message<'_>) {
     }
 }
 
-fn tell(running: Running, settings: Option<&Settings>) {
+#[inline(never)]
+fn provision() -> Provision {
+    let mut bytes = [0; Provision::BYTES];
+    host::read_file(c"identity.bin", &mut bytes);
+    Provision::parse(&bytes).unwrap_or_else(|| host::fail("no identity"))
+}
+
+fn tell(running: Running, asks_every_s: u32) {
     match running {
         Running::Nothing => host::say("runs nothing", 0),
         Running::Confirmed(version) => host::say("runs confirmed", version),
         Running::Trial(version) => host::say("runs trial", version),
     }
-    if let Some(settings) = settings {
-        host::say("asks every", settings.common.ask_every_s);
+    if running != Running::Nothing {
+        host::say("asks every", asks_every_s);
     }
 }
