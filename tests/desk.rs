@@ -28,7 +28,7 @@ pub(crate) fn pair(server: &Server, code: &str, name: &str) -> Answer {
 }
 
 /// A new device's token and id.
-fn device(server: &Server, class: &str, role: &str) -> (String, String) {
+pub(crate) fn device(server: &Server, class: &str, role: &str) -> (String, String) {
     let paired = pair(server, &code(server, class, role), &format!("{class} of a test"));
     assert_eq!(paired.status, 200, "{}", paired.text());
     let text = |value: &Value| value.as_str().unwrap().to_owned();

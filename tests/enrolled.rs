@@ -80,6 +80,10 @@ impl Hq {
         self.folder.path().join("authority.pem")
     }
 
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// What a command of a person at HQ prints, which must go well.
     pub(crate) fn done(&self, arguments: &[&str]) -> String {
         let mut command = endcap();
@@ -87,7 +91,7 @@ impl Hq {
         done(command.env("ENDCAP_HQ", &self.url).env("ENDCAP_HQ_AUTHORITY", self.authority()))
     }
 
-    fn enroll(&self, data: &Path, claim: &str) -> std::process::Output {
+    pub(crate) fn enroll(&self, data: &Path, claim: &str) -> std::process::Output {
         let mut command = endcap();
         command.args(["enroll", "--hq", &self.url, "--authority"]).arg(self.authority());
         command.env("ENDCAP_CLAIM", claim).arg("--data").arg(data).output().unwrap()

@@ -407,6 +407,8 @@ mod tests {
         metrics.cache().answered("chat", "exact");
         metrics.skills().answered("ask", "template");
         metrics.skills().refused("copy", "money");
+        metrics.skills().screened("absent");
+        metrics.skills().found("PERSON");
         metrics.cache().saved("chat", Duration::from_secs(90), 30, 700);
         metrics.cache().gone("outdated", 3);
         metrics.cache().kept(5, 4096, 8192);
@@ -451,6 +453,8 @@ mod tests {
             "endcap_cache_night_total{maker=\"ask\",outcome=\"made\"} 1",
             "endcap_skill_answers_total{skill=\"ask\",step=\"template\"} 1",
             "endcap_skill_refused_total{skill=\"copy\",reason=\"money\"} 1",
+            "endcap_privacy_texts_total{tagged=\"absent\"} 1",
+            "endcap_privacy_found_total{entity=\"PERSON\"} 1",
             "endcap_cache_memory_bytes 4096",
             "endcap_inference_duration_seconds_count{gen_ai_request_model=\"mask\"} 1",
             "endcap_inference_runs_total{gen_ai_request_model=\"mask\"} 1",

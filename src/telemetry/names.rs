@@ -81,6 +81,10 @@ pub enum Metric {
     SkillAnswers,
     /// Generated texts that checks refused, by reason.
     SkillRefused,
+    /// Texts that were looked through for personal data, by who looked.
+    PrivacyTexts,
+    /// Personal data that was taken out of what is kept, by entity.
+    PrivacyFound,
     /// Conversations that are not over.
     Conversations,
     /// Profiles that are kept.
@@ -187,7 +191,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 87] = [
+    pub const ALL: [Self; 89] = [
         Self::TimeToFirstToken,
         Self::TimePerOutputToken,
         Self::GenerationDuration,
@@ -224,6 +228,8 @@ impl Metric {
         Self::CachePackEpoch,
         Self::SkillAnswers,
         Self::SkillRefused,
+        Self::PrivacyTexts,
+        Self::PrivacyFound,
         Self::Conversations,
         Self::Profiles,
         Self::Subjects,
@@ -436,6 +442,16 @@ impl Metric {
                 "endcap_skill_refused",
                 None,
                 "Generated texts that were not said, by the check that refused them",
+            ),
+            Self::PrivacyTexts => (
+                "endcap_privacy_texts",
+                None,
+                "Texts looked through for personal data, and whether a model tagged their words",
+            ),
+            Self::PrivacyFound => (
+                "endcap_privacy_found",
+                None,
+                "Personal data that was taken out of what is kept, by entity",
             ),
             Self::CacheMaking => {
                 ("endcap_cache_making", None, "Answers that are being made through the cache")

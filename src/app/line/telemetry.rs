@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::notes::Notes;
+use super::{notes::Notes, small};
 use crate::facts::{Facts, UnixSeconds};
+use crate::firmware::Firmware;
 use crate::protocol::{Fields, Message, Name, Stream, Telemetry, UnixMillis, Value};
 use crate::telemetry::{Metrics, Sums};
 
@@ -17,13 +18,14 @@ const MESSAGES: &str = "/store/v1/conversations/{id}/messages";
 pub(super) struct Measured {
     pub(super) metrics: Arc<Metrics>,
     pub(super) facts: Facts,
+    pub(super) firmware: Option<Firmware>,
     /// The folder on whose disk everything lies.
     pub(super) folder: PathBuf,
 }
 
 /// Tells HQ of each span of time what was measured in it.
 pub(super) async fn run(measured: Measured, notes: Notes, every: Duration) {
-    let Measured { metrics, facts, folder } = measured;
+    let Measured { metrics, facts, firmware, folder } = measured;
     let started = Instant::now();
     let (mut from, mut before) = (UnixMillis::now(), Sums::of(&metrics));
     let mut revision = facts.status().revision.0;
@@ -33,6 +35,7 @@ pub(super) async fn run(measured: Measured, notes: Notes, every: Duration) {
         let mut values = differences(&before, &after);
         values.push(("uptime_s", started.elapsed().as_secs_f64()));
         values.extend(free_bytes(&folder).map(|free| ("disk_free_bytes", free)));
+        values.extend(firmware.iter().flat_map(small::counts));
         let ages = feed_ages(&facts);
         // What was heard of longest ago tells how old an answer may be.
         let oldest = ages

@@ -19,8 +19,19 @@ pub(in crate::api) struct Begun {
     pub(super) stage: Stage,
     /// That a machine speaks, to be shown at all times.
     pub(super) disclosure: String,
+    /// The same for programs.
+    pub(super) assistant: Assistant,
     /// What is said first.
     pub(super) greeting: TurnView,
+}
+
+/// Who speaks until an associate does.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::api) struct Assistant {
+    /// It is one, and no person.
+    pub(super) machine: bool,
+    /// What the chain calls it.
+    pub(super) name: Option<String>,
 }
 
 /// A conversation as it is now.

@@ -13,7 +13,7 @@ use crate::skills::checks;
 use crate::skills::concierge::Concierge;
 use crate::skills::concierge::reply::{Heard, SKILL};
 use crate::skills::concierge::trail::Trail;
-use crate::skills::making::{ATTEMPTS, ENDS, Order, form, sampling, tidy};
+use crate::skills::making::{ATTEMPTS, ENDS, Order, sampling, tidy};
 use crate::skills::view::View;
 use crate::skills::voice::{Silence, Speaker, Utterance};
 use crate::skills::witness::{End, Inputs, Said};
@@ -75,7 +75,7 @@ async fn speak(
 ) -> Result<(), Silence> {
     let utterance = Utterance {
         messages: order.messages.clone(),
-        form: Some(form(&order.ground)),
+        form: Some(order.form()),
         sampling: sampling(&order.sampling, attempt),
         max_tokens: order.max_tokens,
         scope: order.scope,
