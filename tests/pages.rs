@@ -66,9 +66,7 @@ fn a_shopper_asks_gets_angry_and_a_person_answers() {
     assert!(told.matches("ok ").count() >= CHECKS, "{told}");
 }
 
-/// `certutil` is of the package `libnss3-tools`.
 #[test]
-#[ignore = "needs certutil"]
 fn a_browser_that_trusts_the_shops_authority_stays_paired_over_tls() {
     let folder = tempfile::tempdir().unwrap();
     let files = crate::desk::shop_authority(folder.path());
