@@ -128,6 +128,7 @@ fn a_profile_is_kept_with_consent_and_used() {
     assert_eq!((refused.status, refused.json()["error"]["param"].clone()), (400, json!("consent")));
     let kept = put_profile(json!({ "consent": true, "avoid_allergens": ["milk"] }));
     assert_eq!(kept.json()["avoid_allergens"], json!(["milk"]), "{}", kept.text());
+    assert_eq!(server.ask(Ask::get(&conversation)).json()["profile"], true);
     server.put(
         "products/1009",
         json!({
@@ -140,4 +141,41 @@ fn a_profile_is_kept_with_consent_and_used() {
     assert_eq!(server.ask(Ask::raw("DELETE", &path, Vec::new())).status, 200);
     let turn = say(&server, &conversation, "How much is the Meadow cream?");
     assert_eq!(turn["text"], "Meadow Cream costs $3.00.");
+}
+
+#[test]
+fn a_profile_that_was_kept_is_brought_into_another_conversation_by_its_code() {
+    let server = shop();
+    let wanted = json!({ "consent": true, "avoid_allergens": ["milk"] });
+    let kept = server.ask(Ask::post("/store/v1/profiles", &wanted));
+    assert_eq!(kept.status, 201, "{}", kept.text());
+    let (kept, id) = (kept.json(), kept.json()["id"].as_str().unwrap().to_owned());
+    assert_eq!(kept["qr"]["text"], format!("ENDCAP:{}", id.to_uppercase()), "{kept}");
+    let conversation = begin(&server);
+    let path = format!("{conversation}/profile");
+    let bring = |code: &str| server.ask(Ask::post(&path, &json!({ "profile": code })));
+    for wrong in ["", "x", "00000000000000000000000000000000"] {
+        assert_eq!(bring(wrong).status, 404, "{wrong}");
+    }
+    let put = |fields: Value| {
+        let ask = Ask::raw("PUT", &path, fields.to_string().into_bytes());
+        server.ask(ask.header("content-type", "application/json"))
+    };
+    assert_eq!(put(json!({ "consent": true, "diet": ["vegan"] })).status, 200);
+    let brought = bring(&kept["qr"]["text"].as_str().unwrap().replace("EF", "ef"));
+    assert_eq!(brought.json()["avoid_allergens"], json!(["milk"]), "{}", brought.text());
+    assert!(brought.json().get("qr").is_none(), "it is shown once");
+    let now = server.ask(Ask::get(&path)).json();
+    assert_eq!((&now["id"], &now["diet"]), (&json!(id), &Value::Null), "in place of the other");
+    server.wait_for("endcap_profiles", "", |count| (count - 1.0).abs() < 0.5);
+    // What goes with the conversation is erased with it; what outlives it stays.
+    server.ask(Ask::raw("DELETE", &conversation, Vec::new()));
+    let another = begin(&server);
+    let again = Ask::post(&format!("{another}/profile"), &json!({ "profile": id }));
+    assert_eq!(server.ask(again).status, 200);
+    assert_eq!(
+        server.ask(Ask::raw("DELETE", &format!("/store/v1/profiles/{id}"), Vec::new())).status,
+        200
+    );
+    assert_eq!(bring(&id).status, 404);
 }

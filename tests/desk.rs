@@ -296,3 +296,49 @@ fn a_kiosk_that_calls_and_calls_leaves_others_a_place_at_the_desk_and_in_convers
     assert!(server.metric("endcap_handoffs_waiting", "") >= 1.0);
     server.wait_for("endcap_handoffs_total", "reason=\"wants_person\"", |count| count > 15.5);
 }
+
+/// What a server needs to speak TLS, in a folder: an authority of the shop's own, and the box's certificate.
+pub(crate) fn shop_authority(folder: &std::path::Path) -> [(&'static str, String); 2] {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign];
+    params.distinguished_name.push(rcgen::DnType::CommonName, "High Street shop");
+    let authority = params.self_signed(&key).unwrap();
+    std::fs::write(folder.join("shop-ca.pem"), authority.pem()).unwrap();
+    let issuer = rcgen::Issuer::new(params, key);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(vec!["endcap.local".to_owned()]).unwrap();
+    let made = params.signed_by(&key, &issuer).unwrap();
+    let [certificate, file] = ["box.pem", "box.key"].map(|name| folder.join(name));
+    std::fs::write(&certificate, made.pem()).unwrap();
+    std::fs::write(&file, key.serialize_pem()).unwrap();
+    let text = |path: std::path::PathBuf| path.to_str().unwrap().to_owned();
+    [("ENDCAP_SERVER_TLS_CERTIFICATE", text(certificate)), ("ENDCAP_SERVER_TLS_KEY", text(file))]
+}
+
+/// A code for a kiosk, by the command that somebody types on the box, which knows its own certificate.
+pub(crate) fn code_on_the_box(server: &Server, files: &[(&str, String)]) -> std::process::Output {
+    let mut command = endcap();
+    command.args(["devices", "code", "--class", "kiosk", "--data"]).arg(server.data());
+    command.env("ENDCAP_TOKEN", admin()).env("ENDCAP_SERVER_LISTEN", server.address());
+    command.envs(files.iter().map(|(name, value)| (name, value))).output().unwrap()
+}
+
+#[test]
+fn on_the_box_commands_know_its_server_by_its_own_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = shop_authority(folder.path());
+    let settings: Vec<(&str, &str)> = files.iter().map(|(name, at)| (*name, at.as_str())).collect();
+    let server = Server::start_with(&settings);
+    assert!(server.url.starts_with("https://"), "{}", server.url);
+    let made = code_on_the_box(&server, &files);
+    assert!(made.status.success(), "{made:?}");
+    assert_eq!(stdout(&made).trim().len(), 9, "{made:?}");
+    let other = tempfile::tempdir().unwrap();
+    let refused = code_on_the_box(&server, &shop_authority(other.path()));
+    assert!(!refused.status.success(), "a server with another certificate is another's");
+    let mut named = endcap();
+    named.args(["devices", "list", "--server", &server.url]).env("ENDCAP_TOKEN", admin());
+    assert!(!named.output().unwrap().status.success(), "nobody vouches for it");
+}

@@ -30,6 +30,7 @@ mod hq;
 mod live;
 mod models;
 mod output;
+mod pinned;
 mod place;
 mod progress;
 mod run;

@@ -1,5 +1,7 @@
 //! A running server, asked over HTTP.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
@@ -9,7 +11,9 @@ use serde_json::Value;
 use tokio_rustls::rustls;
 
 use super::context::{Context, Known};
+use super::pinned;
 use crate::config::{self, Sources};
+use crate::http;
 
 /// Until a server takes the connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -19,10 +23,13 @@ const TIMEOUT: Duration = Duration::from_secs(600);
 /// Where the server is and who asks.
 #[derive(Debug, Args)]
 pub(super) struct Place {
-    /// Address of the server [default: that of a running demo, else http:// and the configured
-    /// server.listen]
+    /// Address of the server [default: that of a running demo, else the configured server.listen, over
+    /// TLS where a certificate is configured]
     #[arg(long, value_name = "URL")]
     server: Option<String>,
+    /// Believe this authority only (PEM), where --server is https
+    #[arg(long, value_name = "FILE", env = "ENDCAP_AUTHORITY", requires = "server")]
+    authority: Option<PathBuf>,
     /// An admin token; better in ENDCAP_TOKEN, as others can see a command's arguments. A running
     /// demo's is known
     #[arg(long)]
@@ -50,7 +57,22 @@ impl Place {
         complete: impl FnOnce(RequestBuilder) -> RequestBuilder,
     ) -> anyhow::Result<Value> {
         let (url, token) = self.address(sources, path)?;
-        exchange(&client(None)?, Some(&token), method, &url, complete).await
+        exchange(&self.client(sources)?, Some(&token), method, &url, complete).await
+    }
+
+    /// A client that knows the server, where it speaks TLS.
+    fn client(&self, sources: &Sources) -> anyhow::Result<Client> {
+        if let Some(path) = &self.authority {
+            let pem = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+            return client(Some(&pem));
+        }
+        if self.server.is_none()
+            && self.context(sources)?.server.is_none()
+            && let Some(tls) = config::load(sources)?.server.tls
+        {
+            return client_with(&pinned::config(&tls.certificate)?);
+        }
+        client(None)
     }
 
     /// What is known of a running demo, where no other server is named.
@@ -70,7 +92,7 @@ impl Place {
         let (server, known) = match (&self.server, self.context(sources)?.server) {
             (Some(server), _) => (server.clone(), None),
             (None, Some(Known { url, token })) => (url, Some(token)),
-            (None, None) => (format!("http://{}", config::load(sources)?.server.listen), None),
+            (None, None) => (own(&config::load(sources)?.server), None),
         };
         let token = self.token.as_deref().or(sources.token()).or(known.as_deref()).context(
             "an admin token is needed, in ENDCAP_TOKEN; `endcap token create --role admin` makes one",
@@ -87,7 +109,7 @@ impl Place {
         path: &str,
     ) -> anyhow::Result<reqwest::Response> {
         let (url, token) = self.address(sources, path)?;
-        let request = client(None)?.get(&url).bearer_auth(token);
+        let request = self.client(sources)?.get(&url).bearer_auth(token);
         let answer = request.send().await.with_context(|| format!("asking {url}"))?;
         if answer.status().is_success() {
             return Ok(answer);
@@ -96,6 +118,20 @@ impl Place {
         let text = answer.text().await.with_context(|| format!("reading from {url}"))?;
         Err(refused(&url, status, &text))
     }
+}
+
+/// The address of this box's server, as the box itself reaches it.
+fn own(server: &http::Config) -> String {
+    let scheme = if server.tls.is_some() { "https" } else { "http" };
+    let mut listen = server.listen;
+    if listen.ip().is_unspecified() {
+        let near: IpAddr = match listen.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        };
+        listen.set_ip(near);
+    }
+    format!("{scheme}://{listen}")
 }
 
 /// A request with this body, or with none.

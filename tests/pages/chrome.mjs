@@ -56,9 +56,10 @@ export class Chrome {
     return new Promise((done, refuse) => this.#waiting.set(id, { done, refuse }));
   }
 
-  /** A page of a browser that knows nothing of the others. */
-  async page(url, { name, width, height, dark = false, scale = 1, before = null }) {
-    const { browserContextId } = await this.send("Target.createBrowserContext");
+  /** A page of a browser that knows nothing of the others; or of the one that is somebody's `own`, as pages are
+   * installed in no other. */
+  async page(url, { name, width, height, dark = false, scale = 1, before = null, own = false }) {
+    const { browserContextId } = own ? {} : await this.send("Target.createBrowserContext");
     const { targetId } = await this.send("Target.createTarget", { url: "about:blank", browserContextId });
     const { sessionId } = await this.send("Target.attachToTarget", { targetId, flatten: true });
     const page = new Page(name, (method, params) => this.send(method, params, sessionId));

@@ -25,6 +25,29 @@ fn what_a_model_said_and_who_saw_it_is_in_the_chain_and_can_be_made_again() {
 }
 
 #[test]
+fn an_answer_that_was_cut_says_so_and_is_compared_as_far_as_it_was_heard() {
+    let audit = audit(AuditConfig::default());
+    for (end, whole, more) in [
+        ("left", false, true),
+        ("failed", false, true),
+        ("check", false, true),
+        ("length", true, false),
+    ] {
+        let mut cut = making(None, "It is 2 % fat. It goes with");
+        cut.said = cut.said.map(|said| Said { end: end.to_owned(), whole, ..said });
+        let made = audit.made(cut).unwrap();
+        let given = audit.given(giving(None, Some(made), "It is 2 % fat.")).unwrap();
+        let shown = audit.show(&given).unwrap();
+        assert_eq!(shown.made.unwrap()["said"]["end"], end);
+        let again = audit.replayable(&given).unwrap().unwrap();
+        assert_eq!(again.whole, whole, "{end}");
+        assert!(again.is("It is 2 % fat. It goes with"), "{end}: the same bytes");
+        assert_eq!(again.is("It is 2 % fat. It goes with tea."), more, "{end}");
+        assert!(!again.is("It is 2 % fat. It suits"), "{end}");
+    }
+}
+
+#[test]
 fn what_cannot_be_made_again_says_why() {
     let audit = audit(AuditConfig::default());
     let why = |giving| audit.replayable(&audit.given(giving).unwrap()).unwrap().unwrap_err();

@@ -245,11 +245,14 @@ async function begin() {
   one("#person").addEventListener("click", () => ask(say("person.ask")));
   one("#forget").addEventListener("click", forget);
   one("#voice").addEventListener("click", () => change({ voice: !comfort().voice }));
+  // What was typed before would have gone nowhere.
+  one("#dock").inert = false;
   await paired();
   quiet = true;
-  if (await conversation.resume()) {
+  const resumed = await conversation.resume();
+  if (resumed) {
     enter();
-    await profile.recall(conversation);
+    if (resumed.profile) await profile.recall(conversation);
   }
   quiet = false;
   patience.begin();

@@ -63,6 +63,7 @@ pub(in crate::api) async fn show(
         id: found.id.to_string(),
         stage: found.stage,
         language: found.language,
+        profile: found.profile.is_some(),
         turns: found.turns.into_iter().map(Into::into).collect(),
     }))
 }

@@ -42,6 +42,8 @@ pub(in crate::api) struct ConversationView {
     #[schemars(with = "String")]
     pub(super) stage: Stage,
     pub(super) language: Option<String>,
+    /// Whether the shopper agreed to have something known.
+    pub(super) profile: bool,
     /// The last turns, oldest first.
     pub(super) turns: Vec<TurnView>,
 }
