@@ -134,7 +134,14 @@ impl Concierge {
                 Made::Nothing => {}
             }
         }
-        let said = self.related(&read, diet, &mut view, trail).await;
+        let kinds = match idea {
+            true => self.by_kinds(&read, diet, &mut view, trail).await,
+            false => None,
+        };
+        let said = match kinds {
+            Some(said) => said,
+            None => self.related(&read, diet, &mut view, trail).await,
+        };
         Ok(self.finish(heard, said, language, memory, view, trail).await)
     }
 
