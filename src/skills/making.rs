@@ -11,7 +11,7 @@ use super::chat::Message;
 use super::checks::{self, Ground, Refused, Wording};
 use super::language::Language;
 use super::voice::{Silence, Speaker, Utterance};
-use super::witness::{Inputs, Said};
+use super::witness::{End, Inputs, Said};
 use crate::engine::{FinishReason, Form, Sampling, Scope, Usage};
 
 /// How often a model may try.
@@ -154,7 +154,8 @@ pub(super) async fn make(
             tokens += 1;
             progress.send_replace(told(tokens));
         }
-        let said = Said { inputs, text, whole: true };
+        let end = if cut { End::Length } else { End::Stop };
+        let said = Said { inputs, text, end };
         let (text, faults) = order.judge(&said.text, cut);
         if faults.is_empty() {
             let text = order.whole(&text);

@@ -19,6 +19,7 @@ use crate::shoppers::{
     Conversation, ConversationId, NewTurn, Owner, ProfileId, ShoppersError, Speaker, Stage, Turn,
 };
 use crate::skills::language::Language;
+use crate::skills::screen::Screened;
 
 /// Turns of the conversation that a model may be told of.
 const MAX_HISTORY: usize = 12;
@@ -94,23 +95,27 @@ impl Concierge {
         listener: Option<mpsc::Sender<Telling>>,
     ) -> Result<Turn, ConciergeError> {
         let _busy = self.busy(id)?;
-        let now = now();
-        let conversation = self.shoppers.conversation(id, now)?;
+        let conversation = self.shoppers.conversation(id, now())?;
+        let screened = self.clerk.screen(&message.text, message.deadline).await;
         match conversation.stage {
             Stage::Closed => return Err(ConciergeError::Closed),
             Stage::Associate => {
                 let spoken = self.language_of(&conversation, message.language);
-                return Ok(self.shoppers.append(id, said(&message.text, spoken), now)?);
+                return Ok(self.shoppers.append(
+                    id,
+                    said(&message.text, &screened, spoken),
+                    now(),
+                )?);
             }
             Stage::Assistant | Stage::Waiting => {}
         }
-        self.answer(&conversation, message, listener).await
+        self.answer(&conversation, (message, &screened), listener).await
     }
 
     async fn answer(
         &self,
         conversation: &Conversation,
-        message: Message,
+        (message, screened): (Message, &Screened),
         listener: Option<mpsc::Sender<Telling>>,
     ) -> Result<Turn, ConciergeError> {
         let (id, now) = (&conversation.id, now());
@@ -123,6 +128,7 @@ impl Concierge {
         let key = format!("{:x}-{}", seed_of(conversation), conversation.turns.len());
         let heard = Heard {
             text: &message.text,
+            screened,
             language: message.language,
             spoken,
             diets: fields.map_or(&[], |fields| &fields.diet),
@@ -137,18 +143,18 @@ impl Concierge {
         };
         // The shopper's words are there before the answer, for whoever reads along.
         if !super::reply::has_card_number(&message.text) {
-            self.shoppers.append(id, said(&message.text, spoken), now)?;
+            self.shoppers.append(id, said(&message.text, screened, spoken), now)?;
         }
         let mut trail = Trail::new(listener);
         let reply = self.reply(heard, &mut memory, &mut trail).await?;
-        self.keep(conversation, &message, reply, &memory)
+        self.keep(conversation, screened, reply, &memory)
     }
 
     /// Keeps what was answered and what the conversation has in mind.
     fn keep(
         &self,
         conversation: &Conversation,
-        message: &Message,
+        screened: &Screened,
         reply: Reply,
         memory: &Memory,
     ) -> Result<Turn, ConciergeError> {
@@ -158,7 +164,7 @@ impl Concierge {
             (Some(auditor), Some(answer)) => auditor.answered(
                 conversation,
                 Answered {
-                    question: &crate::privacy::redact(&message.text),
+                    question: screened.text(),
                     text: &text,
                     answer,
                     prompt: prompt.as_ref(),
@@ -217,10 +223,12 @@ fn named(code: &str) -> Option<Language> {
     Language::ALL.into_iter().find(|language| language.code() == short)
 }
 
-fn said(text: &str, language: Language) -> NewTurn {
+/// What a shopper said, as it may be kept. One with the number of a card is refused by who keeps it.
+fn said(text: &str, screened: &Screened, language: Language) -> NewTurn {
+    let kept = if crate::privacy::has_card(text) { text } else { screened.text() };
     NewTurn {
         speaker: Speaker::Shopper,
-        text: text.to_owned(),
+        text: kept.to_owned(),
         language: language.code().to_owned(),
         details: None,
     }

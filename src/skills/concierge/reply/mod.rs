@@ -27,12 +27,13 @@ use super::turn::{Details, Handoff, Step, Verdict};
 use super::wording::{self, Suggestion, suggest};
 use crate::cache::{Failure, Scope};
 use crate::facts::UnixSeconds;
-use crate::privacy::{self, Entity};
+use crate::privacy;
 use crate::shoppers::Conversation;
 use crate::skills::answer::{self, Answer};
 use crate::skills::ask::{Draft, Intent, Outcome, Read};
 use crate::skills::language::Language;
 use crate::skills::making::ENDS;
+use crate::skills::screen::Screened;
 use crate::skills::view::View;
 use crate::skills::words::words;
 
@@ -47,6 +48,8 @@ const MAX_SUGGESTIONS: usize = 4;
 pub(super) struct Heard<'a> {
     /// As it was typed.
     pub(super) text: &'a str,
+    /// What of it may be kept.
+    pub(super) screened: &'a Screened,
     /// The language that the client says it is in.
     pub(super) language: Option<Language>,
     /// The conversation's language so far.
@@ -154,7 +157,7 @@ impl Concierge {
         if let Some(said) = self.by_rule(&heard, &read, memory, trail).await {
             return Ok(self.finish(&heard, said, read.language, memory, view, trail).await);
         }
-        if let Some(answer) = clerk.corrected(&read.text, read.language).await {
+        if let Some(answer) = clerk.corrected(heard.screened.text(), read.language).await {
             return Ok(self.put_right(answer, read.language, memory, trail).await);
         }
         let Referred { mut read, by } = refer(read, memory, &mut view);
@@ -355,7 +358,7 @@ fn found_or_not(draft: &Draft) -> &'static str {
 
 /// Whether a text has the number of a payment card.
 pub(super) fn has_card_number(text: &str) -> bool {
-    privacy::find(text).iter().any(|found| found.entity == Entity::CreditCard)
+    privacy::has_card(text)
 }
 
 /// A text as it is told: sentence by sentence, with the space behind each. A point within an amount

@@ -282,11 +282,10 @@ impl Concierge {
         let language = self.clerk.settings.now().language;
         let (clerk, now) = (&self.clerk, UnixSeconds::now());
         let mut view = View::open(&clerk.facts, &clerk.search, language, now);
-        let last = crate::privacy::redact(heard.text);
         let why = Why {
             reason: reason.to_owned(),
             anger: memory.anger,
-            summary: summary(memory, &last, &mut view),
+            summary: summary(memory, heard.screened.text(), &mut view),
             suggested_replies: Vec::new(),
         };
         match desk.hand_off(conversation, why) {

@@ -13,6 +13,7 @@ use crate::skills::answer::Answer;
 use crate::skills::ask::{self, Draft, Read};
 use crate::skills::chat::Message;
 use crate::skills::checks::Wording;
+use crate::skills::clerk::Wishes;
 use crate::skills::concierge::Concierge;
 use crate::skills::concierge::diet::Diet;
 use crate::skills::concierge::memory::Memory;
@@ -106,7 +107,7 @@ impl Concierge {
                 language: asking.language(),
                 blocked: &blocked,
                 scope: heard.scope,
-                wishes: crate::skills::clerk::Wishes::default(),
+                wishes: if heard.screened.is_named() { Wishes::NONE } else { Wishes::default() },
             };
             let seed = asking.seed();
             let old = asking.view(&clerk.facts, &clerk.search).is_old(Table::Prices);

@@ -7,6 +7,7 @@
 mod asking;
 mod choose;
 mod examples;
+mod hearing;
 mod ideas;
 mod prompt;
 mod speak;
@@ -259,7 +260,7 @@ impl Concierge {
     ) -> Result<Option<Reply>, Failure> {
         let told = match asking.stands_alone() {
             true => self.kept(asking, speaker, heard).await?,
-            false => self.streamed(asking, speaker, trail).await?,
+            false => self.streamed(asking, speaker, heard, trail).await?,
         };
         let (answer, prompted, streamed) = match told {
             Ok(told) => told,

@@ -1,0 +1,68 @@
+//! Root-mean-square normalisation: `x / sqrt(mean(x²) + epsilon) * gain`.
+
+use super::{Kernel, Rows, STEP, storage};
+
+/// A workgroup for each row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Norm {
+    pub(crate) rows: Rows,
+    pub(crate) width: usize,
+    /// Where a row begins in a row of the input's buffer, and how long that is.
+    pub(crate) from: usize,
+    pub(crate) stride: usize,
+    pub(crate) out_stride: usize,
+    pub(crate) epsilon: f32,
+}
+
+/// Binding numbers.
+impl Norm {
+    pub(crate) const X: usize = 2;
+    pub(crate) const GAIN: usize = 3;
+    pub(crate) const OUT: usize = 4;
+}
+
+const THREADS: usize = 64;
+
+impl Norm {
+    pub(crate) fn kernel(&self) -> Kernel {
+        let Self { width, from, stride, out_stride, epsilon, .. } = self;
+        let mut text = STEP.to_owned();
+        text += &storage(Self::X, "read", "x", "f32");
+        text += &storage(Self::GAIN, "read", "gain", "f32");
+        text += &storage(Self::OUT, "read_write", "out", "f32");
+        text += &format!(
+            "var<workgroup> sums: array<f32, {THREADS}>;
+@compute @workgroup_size({THREADS})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) at: u32) {{
+    let row = min(group.x, {count} - 1u);
+    let start = row * {stride}u + {from}u;
+    var sum = 0.0;
+    for (var i = at; i < {width}u; i += {THREADS}u) {{
+        let v = x[start + i];
+        sum = fma(v, v, sum);
+    }}
+    sums[at] = sum;
+    for (var half = {half}u; half > 0u; half = half / 2u) {{
+        workgroupBarrier();
+        if (at < half) {{
+            sums[at] += sums[at + half];
+        }}
+    }}
+    workgroupBarrier();
+    let scale = 1.0 / sqrt(sums[0] / {width}.0 + {epsilon:?});
+    for (var i = at; i < {width}u; i += {THREADS}u) {{
+        out[row * {out_stride}u + i] = x[start + i] * scale * gain[i];
+    }}
+}}
+",
+            count = self.rows.count(),
+            half = THREADS / 2,
+        );
+        Kernel { name: "norm", text }
+    }
+
+    /// Workgroups for so many rows.
+    pub(crate) fn groups(rows: usize) -> [u32; 3] {
+        [rows as u32, 1, 1]
+    }
+}

@@ -1,0 +1,90 @@
+//! What works on rows alone.
+
+use super::*;
+use crate::kernels::{Best, CHUNK, Norm, Pick, Rows};
+
+#[test]
+fn rows_are_normalised() {
+    for (width, rows) in [(64, 1), (576, 3), (50, 7), (1000, 2)] {
+        let (from, stride, out_stride) = (4, width + 12, width + 3);
+        let mut chance = Chance::new(width as u64);
+        let (x, gain) = (chance.floats(rows * stride), chance.floats(width));
+        let norm = Norm { rows: Rows::Wanted, width, from, stride, out_stride, epsilon: 1e-5 };
+        let buffers = [
+            (Norm::X, bits(&x)),
+            (Norm::GAIN, bits(&gain)),
+            (Norm::OUT, vec![0; rows * out_stride]),
+        ];
+        let uniforms = [[0, rows as u32, 1, 0], [0; 4]];
+        let out = run(&norm.kernel(), &buffers, uniforms, Norm::groups(rows), &[Norm::OUT]);
+        let mut want = vec![0.0; rows * out_stride];
+        for row in 0..rows {
+            let x = &x[row * stride + from..][..width];
+            let mean = x.iter().map(|v| f64::from(v * v)).sum::<f64>() / width as f64;
+            let scale = 1.0 / (mean + 1e-5).sqrt();
+            for at in 0..width {
+                want[row * out_stride + at] = (f64::from(x[at] * gain[at]) * scale) as f32;
+            }
+        }
+        near(&floats(&out[0])[..want.len()], &want, &format!("{rows} rows of {width}"));
+    }
+}
+
+#[test]
+fn wanted_rows_are_picked() {
+    for (width, wanted) in [(64, vec![2]), (100, vec![0, 3, 3, 1]), (3, vec![4, 0])] {
+        let (from, stride, out_stride) = (1, width + 5, width + 2);
+        let x = Chance::new(5).floats(5 * stride);
+        let pick = Pick { width, from, stride, out_stride };
+        let many = wanted.len();
+        let buffers = [
+            (Pick::X, bits(&x)),
+            (Pick::WANTED, wanted.clone()),
+            (Pick::OUT, vec![0; many * out_stride]),
+        ];
+        let uniforms = [[5, many as u32, 1, 0], [0; 4]];
+        let out = run(&pick.kernel(), &buffers, uniforms, pick.groups(many), &[Pick::OUT]);
+        for (row, &from_row) in wanted.iter().enumerate() {
+            let have = floats(&out[0][row * out_stride..][..width]);
+            assert_eq!(have, &x[from_row as usize * stride + from..][..width]);
+        }
+    }
+}
+
+/// The tokens of both kernels, one after the other.
+fn best(logits: &[f32], vocabulary: usize, rows: usize) -> Vec<u32> {
+    let best = Best { vocabulary, stride: vocabulary };
+    let uniforms = [[0, rows as u32, 1, 0], [0; 4]];
+    let found = vec![0; rows * best.chunks() * 2];
+    let buffers = [(Best::FROM, bits(logits)), (Best::OUT, found)];
+    let groups = best.chunk_groups(rows);
+    let found = run(&best.chunk_kernel(), &buffers, uniforms, groups, &[Best::OUT]);
+    let buffers = [(Best::FROM, found[0].clone()), (Best::OUT, vec![0; rows])];
+    let groups = Best::row_groups(rows);
+    let tokens = run(&best.row_kernel(), &buffers, uniforms, groups, &[Best::OUT]);
+    tokens[0][..rows].to_vec()
+}
+
+#[test]
+fn the_best_token_is_the_first_of_the_largest() {
+    for vocabulary in [5, 64, CHUNK, CHUNK + 1, 3 * CHUNK + 77] {
+        let mut logits = Chance::new(vocabulary as u64).floats(3 * vocabulary);
+        let last = vocabulary - 1;
+        logits[last] = 7.0;
+        logits[vocabulary + 1] = 9.0;
+        logits[vocabulary + last] = 9.0;
+        logits[2 * vocabulary..].fill(f32::NEG_INFINITY);
+        assert_eq!(best(&logits, vocabulary, 3), [last as u32, 1, 0], "{vocabulary} tokens");
+    }
+}
+
+#[test]
+fn a_row_with_what_is_no_number_has_no_best_token() {
+    for at in [0, 1, CHUNK, CHUNK + 99] {
+        let mut logits = Chance::new(1).floats(2 * (CHUNK + 100));
+        logits[at] = f32::NAN;
+        let tokens = best(&logits, CHUNK + 100, 2);
+        assert_eq!(tokens[0], u32::MAX);
+        assert!(tokens[1] < CHUNK as u32 + 100);
+    }
+}

@@ -1,0 +1,40 @@
+//! Decoders on whatever graphics processor is there.
+//!
+//! [`adapters`] lists what the machine has, [`Device::open`] takes the best that may serve. A
+//! [`Graph`] says what a decoder computes, in a handful of operations whose rows are tokens;
+//! [`Decoder::new`] puts its weights on the device once and makes every kernel and binding that a
+//! step needs. [`Decoder::step`] then writes a few numbers, runs one list of kernels, and reads back
+//! a token for each row that wants one, or its logits.
+//!
+//! Kernels are WGSL and get along with what every device has: no 16-bit floats, no subgroups, 16 KiB
+//! that a workgroup shares, 256 invocations, 128 MiB of a buffer at once.
+//!
+//! **Invariants**
+//! - A row's results depend on its own sequence alone.
+//! - Nothing waits for a device without a limit, and no buffer is outside its device's budget.
+//! - A device that failed once says so for ever; nothing that it computed after that is given out.
+//!
+//! **Not here**: which tokens to compute when, which page belongs to whom, what the packages' formats
+//! are, and what to do when the device is gone (the engine).
+
+// A room's paths are the same wherever they are written.
+extern crate self as gpu;
+
+mod adapter;
+mod decoder;
+mod device;
+mod error;
+mod graph;
+mod kernels;
+mod plan;
+#[cfg(test)]
+mod tests;
+mod weights;
+
+pub use adapter::{Adapter, Kind, Software, adapters};
+pub use decoder::{Decoder, Need, Results, Row};
+pub use device::{Device, Limits};
+pub use error::GpuError;
+pub use graph::{Attention, Graph, MatrixId, Operation, Product, Rotary, ValueId};
+pub use plan::Capacity;
+pub use weights::{BLOCK, Form, Numbers, Offset, TILE, Tiles, Weights, Width};
