@@ -8,12 +8,12 @@ use futures_util::stream::once;
 use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::voice::{Meaning, Silence, Speaker, Speech, Utterance, Voice};
-use crate::engine::{Chunk, EngineError, FinishReason, Usage};
+use crate::engine::{Chunk, EngineError, FinishReason, Form, Usage};
 
 /// What a double says when it is asked.
 type Says = Box<dyn Fn(Utterance) -> Result<String, Silence> + Send + Sync>;
 
-/// What a double does when it has said its text.
+/// What a double does when it has said its text; what is in a form is always whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum After {
     /// It has come to its end.
@@ -75,15 +75,17 @@ impl Speaker for Double {
     }
 
     fn say(&self, utterance: Utterance) -> BoxFuture<'_, Result<Speech, Silence>> {
+        let formed = matches!(utterance.form, Some(Form::JsonSchema(_)));
+        let after = if formed { After::Stops } else { self.after };
         let said = (self.says)(utterance).map(|text| {
             let usage = Usage { prompt_tokens: 1, completion_tokens: 1, cached_tokens: 0 };
-            let finish = match self.after {
+            let finish = match after {
                 After::Stops => Some((FinishReason::Stop, usage)),
                 After::IsCut => Some((FinishReason::Length, usage)),
                 After::Fails | After::Waits => None,
             };
             let said = futures_util::stream::iter([Ok(Chunk { text, tokens: Vec::new(), finish })]);
-            match self.after {
+            match after {
                 After::Stops | After::IsCut => said.boxed(),
                 After::Fails => said.chain(once(ready(Err(EngineError::Deadline)))).boxed(),
                 After::Waits => said.chain(futures_util::stream::pending()).boxed(),

@@ -62,7 +62,6 @@ impl Order {
     /// What a model said as it is kept, and what is wrong with it.
     fn judge(&self, said: &str, cut: bool) -> (String, Vec<Refused>) {
         match self.kind {
-            Kind::Formed(_) if cut => (String::new(), vec![Refused::Length]),
             Kind::Formed(_) => (said.trim().to_owned(), Vec::new()),
             Kind::Text => {
                 let text = tidy(said, cut);

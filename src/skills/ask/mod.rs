@@ -306,6 +306,14 @@ pub(super) fn named(names: &[String], view: &mut View<'_>) -> Vec<String> {
     products.iter().map(|product| sku(product).to_owned()).collect()
 }
 
+/// Whether a word is what some product is, as `chicken`, and not which one of its kind, as `hot`.
+pub(super) fn is_kind(name: &str, view: &mut View<'_>) -> bool {
+    let names = [name.to_owned()];
+    let skus = named(&names, view);
+    let products: Vec<_> = skus.iter().filter_map(|sku| view.reader.product(sku)).collect();
+    resolve::say_what(&names, &products)
+}
+
 /// Reads what a model is told, and says what it is to make of it.
 fn plan(
     facts: &Facts,

@@ -50,8 +50,8 @@ pub(super) fn allergens(question: &Question<'_>, view: &mut View<'_>) -> Draft {
     }
 }
 
-/// Products that are looked for by a name that says what they are free of, as "lactose-free milk". What
-/// is declared to contain it all the same is none of them; milk is, where lactose was taken out of it.
+/// Products that are looked for by a name that says that lactose was taken out of them: they contain
+/// milk, and are what is wanted.
 fn by_name(question: &Question<'_>, view: &mut View<'_>) -> Option<Draft> {
     if !looks_for(question) || !question.meant.is_empty() {
         return None;
@@ -61,19 +61,15 @@ fn by_name(question: &Question<'_>, view: &mut View<'_>) -> Option<Draft> {
     let asking = question.understood.asking.iter().copied().filter(|at| !names_it(at));
     let asking: Vec<usize> = asking.collect();
     let names = resolve::naming(question.words, &asking, question.understood.language);
-    let of_lactose = names.iter().any(|name| LACTOSE.iter().any(|part| name.starts_with(part)));
-    let feared: BTreeSet<Allergen> =
-        names.iter().filter_map(|name| allergens::named(name)).collect();
+    if !names.iter().any(|name| LACTOSE.iter().any(|part| name.starts_with(part))) {
+        return None;
+    }
     let mut products = match resolve::resolve(&names, view) {
         Resolved::One(product) => vec![product],
         Resolved::Several(products, _) => products,
         _ => return None,
     };
-    products.retain(|product| {
-        let held = product.allergens.as_ref().map(|held| &held.contains);
-        let holds = |allergen: &Allergen| held.is_some_and(|held| held.contains(allergen));
-        says_so(product, &names) && (of_lactose || !feared.iter().any(holds))
-    });
+    products.retain(|product| says_so(product, &names));
     let count = products.len();
     products.truncate(MAX_NAMED);
     if products.is_empty() {

@@ -21,7 +21,11 @@ pub(super) const PHRASES: &[Phrases] = &[
     (Compare, 75, "lowest price | least expensive | best price | better price"),
     (Attribute(Other), 72, "how much sugar | how much protein | how much fat | how much salt"),
     (Attribute(Other), 72, "how many calories | calorie* | nutrition* | ingredient* | made of"),
-    (Attribute(Other), 72, "where _ made | where _ from | origin | made in | how much caffeine"),
+    (
+        Attribute(Other),
+        72,
+        "where _ made | where _ from $ | where _ come/comes from | origin | made in | how much caffeine",
+    ),
     (
         Attribute(Other),
         72,

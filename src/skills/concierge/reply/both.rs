@@ -25,11 +25,11 @@ impl Concierge {
         trail: &mut Trail,
     ) -> Option<Said> {
         let (first, then) = parts(read)?;
+        let taken = trail.route.len();
         let mut first = refer(first, memory, view).read;
         let mut said = self.of_facts(heard, &mut first, diet, view, trail).await?;
         if said.draft.outcome != Outcome::Answered {
-            trail.route.clear();
-            trail.tools.clear();
+            trail.route.truncate(taken);
             return None;
         }
         let mut known = memory.clone();

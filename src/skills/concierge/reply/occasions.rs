@@ -1,7 +1,7 @@
 //! What people usually take for an occasion or a dish: known by heart, so that no model is asked.
 
 use super::Said;
-use crate::skills::ask::{Outcome, Read};
+use crate::skills::ask::{self, Outcome, Read};
 use crate::skills::concierge::Concierge;
 use crate::skills::concierge::diet::Diet;
 use crate::skills::concierge::tools::Call;
@@ -16,6 +16,8 @@ use crate::skills::words::fold;
 const OCCASIONS: &str = include_str!("../tools/occasions.txt");
 /// Products from which on it is a suggestion.
 const LEAST: usize = 2;
+/// Kinds of products that are looked for in the words of a wish.
+const MAX_KINDS: usize = 3;
 
 impl Concierge {
     /// Products for an occasion that everybody knows; none where the words name no such, or the shop
@@ -37,6 +39,37 @@ impl Concierge {
         trail.used(&call, super::found_or_not(&draft)).await;
         trail.end(Step::Search, Verdict::Answered, "occasion");
         let suggestions = vec![Suggestion::Where, Suggestion::Allergens];
+        Some(Said { suggestions, ..Said::of("ideas", draft) })
+    }
+}
+
+impl Concierge {
+    /// Products of the kinds that the words of a wish name, where nobody can say what else would do;
+    /// none where they name none.
+    pub(super) async fn by_kinds(
+        &self,
+        read: &Read,
+        diet: &Diet,
+        view: &mut View<'_>,
+        trail: &mut Trail,
+    ) -> Option<Said> {
+        let mut kinds = read.names();
+        kinds.retain(|name| ask::is_kind(name, view));
+        kinds.truncate(MAX_KINDS);
+        let call = match kinds.as_slice() {
+            [] => return None,
+            [only] => Call::SearchProducts { query: only.clone() },
+            _ => Call::SuggestProducts { find: kinds },
+        };
+        trail.begin(Step::Search, "kinds").await;
+        let draft = run(&call, &diet.and_asked(&read.words), view).unwrap_or_default();
+        trail.used(&call, super::found_or_not(&draft)).await;
+        if draft.outcome != Outcome::Answered {
+            trail.end(Step::Search, Verdict::Passed, "kinds");
+            return None;
+        }
+        trail.end(Step::Search, Verdict::Answered, "kinds");
+        let suggestions = vec![Suggestion::Where, Suggestion::Person];
         Some(Said { suggestions, ..Said::of("ideas", draft) })
     }
 }

@@ -17,7 +17,7 @@ const MAX_AISLES: usize = 3;
 const LEAST_PERCENT: usize = 10;
 /// Words that say that a section is meant.
 const SECTION: &str = "section department area counter aisle abteilung bereich theke seccion \
-    departamento rayon stand";
+    departamento rayon stand stehen steht liegt liegen encuentran encuentra trouvent";
 /// Sections as they are called in other languages, folded, with their English name.
 const NAMES: &str = "\
     obst gemuse frutas verduras verdura fruits legumes vegetables > produce\n\

@@ -13,6 +13,7 @@ use crate::skills::double::{After, Double};
 use crate::skills::voice::Utterance;
 use crate::skills::witness::{End, Making, Said, Witness};
 
+const CHOICE: &str = "\"answer\"";
 const FIRST: &str = "Monte Roast Coffee is a fine roast.";
 
 /// Whoever keeps records: what models said, and what was told to whom.
@@ -26,7 +27,8 @@ struct Notebook {
 impl Witness for Notebook {
     fn made(&self, making: &Making<'_>) -> Option<String> {
         let mut made = self.made.lock().unwrap();
-        made.extend(making.said.cloned());
+        // That it chose to answer is no answer.
+        made.extend(making.said.filter(|said| said.text != CHOICE).cloned());
         Some(made.len().to_string())
     }
 }
@@ -45,7 +47,7 @@ impl Auditor for Notebook {
 fn house(after: After) -> (House, Arc<Notebook>) {
     let double = Double::saying(|utterance: Utterance| {
         let chooses = matches!(utterance.form, Some(Form::JsonSchema(_)));
-        Ok(if chooses { "\"answer\"".to_owned() } else { format!("{FIRST} It goes with") })
+        Ok(if chooses { CHOICE.to_owned() } else { format!("{FIRST} It goes with") })
     });
     let large = Arc::new(Double { weights: 1_500_000_000, after, ..double });
     let notebook = Arc::new(Notebook::default());

@@ -2,7 +2,7 @@
 
 use crate::facts::search::Filters;
 use crate::facts::{Attribute, Product, Seen};
-use crate::skills::ask::{named, sku};
+use crate::skills::ask::{named, same, sku};
 use crate::skills::concierge::diet::Diet;
 use crate::skills::view::View;
 use crate::skills::words::{fold, words};
@@ -13,6 +13,14 @@ const ATTRIBUTE: &str = "goes_with";
 const PAIRS: &str = include_str!("goes_with.txt");
 /// As many as are offered.
 const OFFERED: usize = 3;
+
+/// Words that say how something is, and not what.
+const HOW: &str = "red white fresh dry dried light strong sparkling grated sliced chopped shredded \
+    ground canned frozen unsalted salted sweet mixed bell cherry green black baby lean boneless whole \
+    plain large small hot cold warm crispy spicy mild vegan vegetarian veggie organic homemade grilled \
+    roasted smoked assorted soft cooked instant";
+/// Words of what is for animals, which is offered only where they are named.
+const ANIMALS: &str = "cat cats dog dogs pet pets bird kitten puppy";
 
 /// One product, in stock and allowed, of each thing that goes with this one.
 pub(in crate::skills::concierge) fn goes_with(
@@ -32,6 +40,34 @@ pub(in crate::skills::concierge) fn goes_with(
         found.extend(one_of(&words, Some(product), diet, view));
     }
     found
+}
+
+/// Whether a product is called by English words in English, and is for no animal that they do not name;
+/// one without an English name by its other names.
+fn is_called(names: &[String], product: &Product) -> bool {
+    let english = own_words(product);
+    if english.is_empty() {
+        return true;
+    }
+    let animal = |word: &str| ANIMALS.split_ascii_whitespace().any(|known| known == word);
+    let asks = names.iter().any(|name| animal(name));
+    let all = names.iter().all(|name| english.iter().any(|word| same(name, word)));
+    all && (asks || !english.iter().any(|word| animal(word)))
+}
+
+/// Whether the last of the words is what the product is, and not what is in it.
+fn is_kind(names: &[String], product: &Product) -> bool {
+    let english = own_words(product);
+    names.last().zip(english.last()).is_some_and(|(name, word)| same(name, word))
+}
+
+/// The words of a product's English name, without its size.
+fn own_words(product: &Product) -> Vec<String> {
+    let english = crate::skills::language::Language::English.own_text(&product.names);
+    let size = product.size.as_ref().map_or("", |size| size.text.as_str());
+    let name = english.unwrap_or_default();
+    let name = name.strip_suffix(size).unwrap_or(name);
+    words(name).into_iter().map(|word| word.folded).collect()
 }
 
 /// What goes with a product by its category and its English name; the longest word that fits says it.
@@ -60,8 +96,9 @@ pub(in crate::skills::concierge) fn each_of(
         let product = one_of(kind, None, diet, view);
         // "Fresh mozzarella" is looked for as mozzarella where there is no fresh one.
         let product = product.or_else(|| {
-            let (_, plain) = kind.split_once(' ')?;
-            one_of(plain, None, diet, view)
+            let (how, plain) = kind.split_once(' ')?;
+            let only_how = HOW.split_ascii_whitespace().any(|known| known == how);
+            only_how.then(|| one_of(plain, None, diet, view)).flatten()
         });
         let is_new = |product: &Seen<Product>| products.iter().all(|had| sku(had) != sku(product));
         let product = product.filter(is_new);
@@ -79,9 +116,10 @@ pub(in crate::skills::concierge) fn one_of(
     view: &mut View<'_>,
 ) -> Option<Seen<Product>> {
     let names: Vec<String> = words(wanted).into_iter().map(|word| word.folded).collect();
-    let by_sku = view.reader.product(wanted).map(|found| sku(&found).to_owned());
+    let own_sku = view.reader.product(wanted).map(|found| sku(&found).to_owned());
+    let by_sku = own_sku.is_some();
     let filters = Filters { in_stock: true, ..diet.filters() };
-    let meant = by_sku.map_or_else(|| named(&names, view), |sku| vec![sku]);
+    let meant = own_sku.map_or_else(|| named(&names, view), |sku| vec![sku]);
     let there: Vec<String> = view
         .find_with(wanted, 50, filters)
         .into_iter()
@@ -92,9 +130,10 @@ pub(in crate::skills::concierge) fn one_of(
         let Some(other) = view.reader.product(found) else { continue };
         let fits = product.is_none_or(|product| sku(&other) != sku(product))
             && diet.allows(&other)
+            && (by_sku || is_called(&names, &other))
             && view.reader.recalls_of(found).is_empty();
         fitting.extend(fits.then_some(other));
     }
-    fitting.sort_by_key(|product| diet.rank(product));
+    fitting.sort_by_key(|product| (!is_kind(&names, product), diet.rank(product)));
     fitting.into_iter().next()
 }

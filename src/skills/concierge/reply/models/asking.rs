@@ -163,6 +163,11 @@ impl Asking {
         &self.house
     }
 
+    /// The words that may name products.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.read.names()
+    }
+
     /// SKUs and names of the products that it is about for certain.
     pub(super) fn products(&self, view: &mut View<'_>) -> Vec<(String, String)> {
         let meant = match self.read.meant.as_slice() {

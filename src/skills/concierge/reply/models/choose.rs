@@ -18,6 +18,8 @@ use crate::skills::view::View;
 use crate::skills::voice::Speaker;
 use crate::skills::wanted::{Plan, Terms, Wanted, seed};
 
+/// As what choices are counted: they are no answers.
+const COUNTED_AS: &str = "concierge_choice";
 /// Tokens of a choice.
 const MAX_TOKENS: usize = 110;
 
@@ -94,7 +96,7 @@ impl Concierge {
             let speaker = Arc::clone(speaker);
             Wanted { ask, speaker, deadline: heard.deadline, progress, witnessed, plan }
         };
-        let about = (SKILL, "choice");
+        let about = (COUNTED_AS, "choice");
         let Some(answer) = clerk.told(about, asking.language(), wanted).await? else {
             return Ok(None);
         };

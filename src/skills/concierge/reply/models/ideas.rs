@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::asking::Asking;
 use super::choose::Chosen;
-use crate::facts::UnixSeconds;
+use crate::facts::search::Filters;
+use crate::facts::{Product, Seen, UnixSeconds};
 use crate::skills::answer::{Answer, Kept, Step};
 use crate::skills::ask;
 use crate::skills::checks::{self, Ground, Wording};
@@ -22,6 +23,9 @@ use crate::skills::voice::Speaker;
 use crate::skills::wanted::template_digest;
 use crate::skills::words::words;
 
+/// Products of an answer, and those that are looked at for one.
+const MAX_PRODUCTS: usize = 4;
+const LOOKED_AT: usize = 50;
 /// Characters and words of a sentence of a model's own.
 const MAX_SAY_CHARS: usize = 160;
 const MIN_SAY_WORDS: usize = 3;
@@ -40,7 +44,9 @@ impl Concierge {
         let clerk = &self.clerk;
         let language = asking.language();
         let mut view = View::open(&clerk.facts, &clerk.search, language, UnixSeconds::now());
-        let products = each_of(&idea.find, diet, &mut view);
+        let mut products = each_of(&idea.find, diet, &mut view);
+        products.splice(0..0, self.named_besides(asking, &products, diet, &mut view));
+        products.truncate(MAX_PRODUCTS);
         if products.is_empty() {
             return None;
         }
@@ -65,6 +71,37 @@ impl Concierge {
         };
         let by = (speaker, template_digest(&template));
         clerk.bound((SKILL, "ideas"), kept, by, language, chosen.answer.status.clone())
+    }
+}
+
+impl Concierge {
+    /// A product of the first kind that the shopper named and the model forgot: wine, where wine for
+    /// something was wanted.
+    fn named_besides(
+        &self,
+        asking: &Asking,
+        products: &[Seen<Product>],
+        diet: &Diet,
+        view: &mut View<'_>,
+    ) -> Option<Seen<Product>> {
+        let kind = asking.names().into_iter().find(|name| ask::is_kind(name, view))?;
+        let has = |product: &Seen<Product>| ask::share(std::slice::from_ref(&kind), product) == 100;
+        if products.iter().any(has) {
+            return None;
+        }
+        let filters = Filters { in_stock: true, ..diet.filters() };
+        let there: Vec<String> = view
+            .find_with(&kind, LOOKED_AT, filters)
+            .into_iter()
+            .map(|hit| ask::sku(&hit.product).to_owned())
+            .collect();
+        let meant = ask::named(&[kind], view);
+        let mut meant = meant.into_iter().filter(|sku| there.contains(sku));
+        meant.find_map(|sku| {
+            let product = view.reader.product(&sku)?;
+            let fits = diet.allows(&product) && view.reader.recalls_of(&sku).is_empty();
+            fits.then_some(product)
+        })
     }
 }
 

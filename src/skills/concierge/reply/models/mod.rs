@@ -135,7 +135,14 @@ impl Concierge {
                 Made::Nothing => {}
             }
         }
-        let said = self.related(&read, diet, &mut view, trail).await;
+        let kinds = match idea {
+            true => self.by_kinds(&read, diet, &mut view, trail).await,
+            false => None,
+        };
+        let said = match kinds {
+            Some(said) => said,
+            None => self.related(&read, diet, &mut view, trail).await,
+        };
         Ok(self.finish(heard, said, language, memory, view, trail).await)
     }
 
@@ -151,7 +158,7 @@ impl Concierge {
         memory: &mut Memory,
         trail: &mut Trail,
     ) -> Result<Made, Failure> {
-        let menu = wanted.menu(trust(&**speaker, SKILL) == Trust::Speaking, number(heard.text));
+        let menu = wanted.menu(speaks(speaker, asking.language()), number(heard.text));
         let chosen = self.chosen(asking, &menu, &wanted.wishes, speaker, heard).await?;
         let Some(chosen) = chosen else {
             trail.end(step, Verdict::Failed, "no_choice");
@@ -320,6 +327,13 @@ fn fitting(read: &Read, diet: &Diet, view: &mut View<'_>) -> Vec<Seen<Product>> 
     hits.into_iter().take(MAX_RELATED).map(|hit| hit.product).collect()
 }
 
+/// Whether a model is trusted with sentences of its own: where its card names the skill in all its
+/// languages, and else in English, which models of that size have learnt best.
+fn speaks(speaker: &Arc<dyn Speaker>, language: Language) -> bool {
+    let stated = !speaker.skills().is_empty();
+    trust(&**speaker, SKILL) == Trust::Speaking && (stated || language == Language::English)
+}
+
 /// The model, where it may be asked: it is there, speaks the language, is trusted with conversations,
 /// and was not asked already.
 fn able(
@@ -333,8 +347,8 @@ fn able(
         return Err("language");
     }
     // One that cannot be trusted with a sentence knows what goes together.
-    let least = if idea { Trust::Choosing } else { Trust::Speaking };
-    if trust(&*speaker, SKILL) < least {
+    let fit = trust(&*speaker, SKILL) > Trust::Nothing;
+    if !fit || !idea && !speaks(&speaker, read.language) {
         return Err("unfit");
     }
     if asked == Some(speaker.name()) {
