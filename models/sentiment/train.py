@@ -26,12 +26,19 @@ from cues import LANGUAGES, SKILLS, cues
 
 HERE = Path(__file__).parent
 SEED, FOLDS = 11, 5
-COUNTS = {"train": {"en": 2400, "de": 1200, "es": 1200, "fr": 1200}, "test": {"en": 400, "de": 200, "es": 200, "fr": 200}}
+COUNTS = {"train": {"en": 2400, "de": 2400, "es": 2400, "fr": 1800}, "test": {"en": 400, "de": 200, "es": 200, "fr": 200}}
 # How much a message counts whose label is a model's.
 GENERATED_WEIGHT = 0.2
 DECAY, MIX_DECAY = 3.0, 1.0
-# Share of calm messages that may be taken for angry ones, of those that no fold has seen.
-FALSE_ALARMS = 0.015
+# Whole messages by hand, by how the set is called.
+SETS = {"by hand": "hand.tsv", "by hand, second": "second.tsv"}
+# By these the skill tells whether vectors are of the encoder that the head was trained on.
+PROBES = ["Nobody helped me, I am furious.", "Wo finde ich die Hafermilch?"]
+# Share of messages in a shop's chat that are angry, as probabilities are told for; a guess until a shop counts its own.
+PRIOR = 0.05
+# Share of calm messages that may be taken for angry ones, of those that no fold has seen; and of those after an answer
+# that did not help.
+FALSE_ALARMS, AFTER_FAILURE = 0.015, 0.1
 
 
 def parts():
@@ -141,12 +148,26 @@ def auc(y, score):
     return (ranks[up].sum() - up.sum() * (up.sum() + 1) / 2) / (up.sum() * (~up).sum())
 
 
+def logit(p):
+    return np.log(p / (1 - p))
+
+
+def shift(share):
+    """What a logit of a mixture with this share of angry messages lacks where the share is PRIOR."""
+    return logit(PRIOR) - logit(share)
+
+
 def figures(y, p, fetched):
-    """Accuracy at one half, AUC, expected calibration error, Brier score; shares of angry and of calm ones that fetch a person."""
+    """Balanced accuracy where the odds are even, AUC; calibration error and Brier score of a mixture with PRIOR angry ones;
+    shares of angry and of calm ones that fetch a person."""
+    even = p >= PRIOR
+    accuracy = (even[y == 1].mean() + (~even[y == 0]).mean()) / 2
+    weight = np.where(y == 1, PRIOR / y.mean(), (1 - PRIOR) / (1 - y.mean()))
+    weight /= weight.sum()
     bins = np.minimum((p * 10).astype(int), 9)
-    ece = sum(abs(p[bins == b].sum() - y[bins == b].sum()) for b in range(10)) / len(y)
+    ece = sum(abs((weight * (p - y))[bins == b].sum()) for b in range(10))
     found, false = fetched[y == 1].mean(), fetched[y == 0].mean()
-    return f"{((p >= 0.5) == y).mean():.3f} | {auc(y, p):.3f} | {ece:.3f} | {((p - y) ** 2).mean():.3f} | {found:.3f} | {false:.3f}"
+    return f"{accuracy:.2f} | {auc(y, p):.2f} | {ece:.3f} | {(weight * (p - y) ** 2).sum():.3f} | {found:.2f} | {false:.2f}"
 
 
 def main():
@@ -177,34 +198,44 @@ def main():
         ones = np.ones(of.sum())
         both = logistic(np.hstack([signs[of], logits[of, None]]), y[of], ones, MIX_DECAY, [False] * 5)
         alone = logistic(signs[of], y[of], ones, MIX_DECAY, [False] * 4)
+        both[-1] += shift(y[of].mean())
+        alone[-1] += shift(y[of].mean())
         mixes["with_vector"][language] = [round(v, 4) for v in [both[-1], *both[:-1]]]
         mixes["words_alone"][language] = [round(v, 4) for v in [alone[-1], *alone[:-1], 0.0]]
         probabilities[of] = sigmoid(np.hstack([signs[of], logits[of, None]]) @ both[:-1] + both[-1])
     calm = np.sort(probabilities[own & (y == 0)])
-    threshold = round(float(max(0.6, calm[int(len(calm) * (1 - FALSE_ALARMS))])), 2)
-    head = {"weights": [round(w, 4) for w in beta[:-1]], "bias": round(beta[-1], 4), **mixes, "threshold": threshold}
+    least = lambda share: round(float(calm[int(len(calm) * (1 - share))]), 3)
+    threshold = least(FALSE_ALARMS)
+    probes = [{"text": text, "vector": [round(v, 3) for v in vector]} for text, vector in zip(PROBES, encode(PROBES))]
+    head = {"probes": probes, "weights": [round(w, 4) for w in beta[:-1]], "bias": round(beta[-1], 4), **mixes,
+            "threshold": threshold, "after_failure": least(AFTER_FAILURE)}
     (SKILLS / "mood/head.json").write_text(json.dumps(head, separators=(",", ":")) + "\n")
-    print("unseen tones:", figures(y[own], probabilities[own], (probabilities[own] >= threshold) | lost_patience(signs[own])), "threshold", threshold)
+    print("unseen tones:", figures(y[own], probabilities[own], (probabilities[own] >= threshold) | lost_patience(signs[own])), "threshold", threshold, "after failure", head["after_failure"])
+    for language in LANGUAGES:
+        of = own & (languages == language)
+        print("unseen tones", language, figures(y[of], probabilities[of], (probabilities[of] >= threshold) | lost_patience(signs[of])))
 
     held = [("composed", language, label, text) for language in LANGUAGES for text, label, _ in messages("test", language, COUNTS["test"][language])]
-    hand = [line.split("\t") for line in (HERE / "hand.tsv").read_text().splitlines()]
-    held += [("by hand", language, int(label), text) for language, label, text in hand]
+    for kind, name in SETS.items():
+        rows = [line.split("\t") for line in (HERE / name).read_text().splitlines()]
+        held += [(kind, language, int(label), text) for language, label, text in rows]
     vectors = encode([row[3] for row in held])
     weights = np.array(head["weights"])
-    logit = vectors @ weights + head["bias"]
+    vector_logit = vectors @ weights + head["bias"]
     with (HERE / "test.tsv").open("w") as out:
-        for (kind, language, label, text), value in zip(held, logit):
+        for (kind, language, label, text), value in zip(held, vector_logit):
             signs, _ = cues(text, language)
             out.write(f"{kind}\t{language}\t{label}\t{value:.4f}\t{''.join(map(str, signs))}\t{text}\n")
-    examples = [{"text": held[at][3], "logit": round(float(logit[at]), 4), "vector": [round(v, 5) for v in vectors[at]]} for at in [0, 500, len(held) - 1]]
+    examples = [{"text": held[at][3], "logit": round(float(vector_logit[at]), 4), "vector": [round(v, 5) for v in vectors[at]]} for at in [0, 500, len(held) - 1]]
     (HERE / "vectors.json").write_text(json.dumps(examples) + "\n")
 
     vader = SentimentIntensityAnalyzer()
     score = lambda texts: np.array([-vader.polarity_scores(text)["compound"] for text in texts])
     train = own & (languages == "en")
     platt = logistic(score(np.array(texts)[train])[:, None], y[train], np.ones(train.sum()), 1e-3)
-    print("| set | language | messages | by | accuracy | AUC | ECE | Brier | found | false alarms |")
-    for kind in ["composed", "by hand"]:
+    platt[-1] += shift(y[train].mean())
+    print("| set | language | messages | by | balanced accuracy | AUC | ECE | Brier | found | false alarms |")
+    for kind in ["composed", *SETS]:
         for language in LANGUAGES:
             of = [at for at, row in enumerate(held) if row[:2] == (kind, language)]
             label = np.array([held[at][2] for at in of])
@@ -213,7 +244,7 @@ def main():
             heard = lost_patience(np.array(signs))
             sums = lambda mix, last: sigmoid(mix[:, 0] + (np.array(signs) * mix[:, 1:5]).sum(1) + mix[:, 5] * last)
             start = f"| {kind} | {language} | {len(of)}"
-            for by, name, last in [("words and meaning", "with_vector", np.round(logit[of], 4)), ("words alone", "words_alone", 0)]:
+            for by, name, last in [("words and meaning", "with_vector", np.round(vector_logit[of], 4)), ("words alone", "words_alone", 0)]:
                 p = sums(mix(name), last)
                 print(f"{start} | {by} | {figures(label, p, (p >= threshold) | heard)} |")
             if language == "en":
@@ -234,6 +265,10 @@ def elsewhere(folder, encode, head, score):
     bad = [(text(row), 1) for row in reviews if row["rating"] in ["2", "2.0", "4", "4.0"] and text(row)]
     good = [(text(row), 0) for row in reviews if row["rating"] in ["10", "10.0"] and text(row)]
     sets["rental reviews"] = rng.sample(bad, 500) + rng.sample(good, 500)
+    films = list(csv.DictReader(next(folder.rglob("*IMDB*.csv")).open()))
+    plain = lambda row: row["review"].replace("<br />", " ")
+    of = lambda mood: [(plain(row), int(mood == "negative")) for row in films if row["sentiment"] == mood]
+    sets["film reviews (IMDB)"] = rng.sample(of("negative"), 500) + rng.sample(of("positive"), 500)
     for name, rows in sets.items():
         vectors = encode([text[:600] for text, _ in rows])
         label = np.array([label for _, label in rows])

@@ -195,6 +195,10 @@ impl voice::Meaning for Meaning {
         .boxed()
     }
 
+    fn encoder(&self) -> Option<String> {
+        Meaning::encoder(self)
+    }
+
     fn is_at_hand(&self) -> bool {
         Meaning::is_at_hand(self)
     }

@@ -11,6 +11,11 @@ use super::{Entity, Found, find};
 /// Names that are added to a part at most, on each side.
 const MAX_GROWN: usize = 3;
 
+/// Places within a shop, and other words that a number follows there; a model takes "aisle 7" for a street.
+const IN_SHOPS: &str = "aisle aisles bay bays shelf shelves till tills counter floor size sizes number no \
+    gang regal fach kasse theke etage stock größe nummer nr pasillo estante caja mostrador planta talla número \
+    rayon allée étagère caisse comptoir étage taille numéro ean sku";
+
 /// All personal data of a text: what has a pattern or is announced, and what a model tagged beside it.
 /// Only people and places are taken from a model; a part that is not of the text is left.
 pub fn find_with(text: &str, tagged: &[Found]) -> Vec<Found> {
@@ -19,7 +24,7 @@ pub fn find_with(text: &str, tagged: &[Found]) -> Vec<Found> {
     for tagged in tagged {
         let grown = match tagged.entity {
             Entity::Person => grown(&said, &tagged.range, is_name),
-            Entity::Location => {
+            Entity::Location if is_place(text, &tagged.range) => {
                 grown(&said, &tagged.range, |word| is_name(word) || is_number(word))
             }
             _ => None,
@@ -63,6 +68,16 @@ fn grown(said: &Said<'_>, part: &Range<usize>, goes_on: fn(&str) -> bool) -> Opt
         first = before;
     }
     Some(said.word(first)?.range.start..said.word(last)?.range.end)
+}
+
+/// Whether a part has a name in it that is none of a place in a shop. Places in small letters are found
+/// where words announce them.
+fn is_place(text: &str, part: &Range<usize>) -> bool {
+    let words = text.get(part.clone()).unwrap_or_default().split(|c: char| !c.is_alphanumeric());
+    words.filter(|word| word.starts_with(char::is_uppercase)).any(|word| {
+        let lower = word.to_lowercase();
+        !IN_SHOPS.split_ascii_whitespace().any(|known| known == lower)
+    })
 }
 
 /// Whether a word is written as a name: a capital, then small letters.

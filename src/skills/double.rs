@@ -124,6 +124,10 @@ impl Meaning for Unlearned {
         ready(None).boxed()
     }
 
+    fn encoder(&self) -> Option<String> {
+        None
+    }
+
     fn is_at_hand(&self) -> bool {
         true
     }

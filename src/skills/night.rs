@@ -66,6 +66,9 @@ mod tests {
             assert!(!self.1, "nothing is loaded for the night shift");
             ready(None).boxed()
         }
+        fn encoder(&self) -> Option<String> {
+            None
+        }
         fn is_at_hand(&self) -> bool {
             !self.1
         }

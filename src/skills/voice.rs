@@ -82,6 +82,9 @@ pub trait Meaning: Send + Sync {
     /// The vector; none where no encoder is there, or it takes too long.
     fn vector<'a>(&'a self, text: &'a str, deadline: Instant) -> BoxFuture<'a, Option<Arc<[f32]>>>;
 
+    /// Who makes the vectors, by name and version; none where nobody does.
+    fn encoder(&self) -> Option<String>;
+
     /// Whether nothing has to be loaded for that; so it is where there is no encoder at all.
     fn is_at_hand(&self) -> bool;
 }

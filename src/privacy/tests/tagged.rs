@@ -44,6 +44,20 @@ fn a_name_is_taken_whole_where_the_model_saw_a_part_of_it() {
 }
 
 #[test]
+fn a_place_in_the_shop_is_no_place_where_somebody_lives() {
+    for (text, tagged) in [
+        ("It stands in aisle 7.", "aisle 7"),
+        ("Es steht in Gang 7 im Regal", "Gang 7"),
+        ("Está en el Pasillo 3", "Pasillo 3"),
+        ("nike in size 39 please", "size 39"),
+    ] {
+        assert_eq!(with(text, &[(Entity::Location, tagged)]), text);
+    }
+    let text = "I parked at Aisle Road 7";
+    assert_eq!(with(text, &[(Entity::Location, "Aisle Road 7")]), "I parked at <LOCATION>");
+}
+
+#[test]
 fn numbers_alone_and_what_models_know_no_better_are_left() {
     let text = "Nike in size 39, mail me 12 times";
     assert_eq!(with(text, &[(Entity::Location, "39"), (Entity::PhoneNumber, "12")]), text);

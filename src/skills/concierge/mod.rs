@@ -51,11 +51,14 @@ pub use orders::{
     Action, OrderCall, OrderLine, OrderReply, OrderState, Orders, OrdersError, Proof,
 };
 pub use reply::Prompted;
+#[cfg(test)]
+pub(super) use reply::is_unclear;
 pub use settings::House;
 pub use tools::{Call, ToolUse};
 pub use turn::{Card, Citation, Details, Handoff, InStock, Level, Passed, Step, Telling, Verdict};
 
 use super::clerk::Clerk;
+use super::mood::Trusted;
 use crate::shoppers::Shoppers;
 
 /// The shop's side of every conversation.
@@ -68,6 +71,8 @@ pub struct Concierge {
     auditor: Option<Arc<dyn Auditor>>,
     /// Conversations in which a message is being answered.
     busy: Mutex<BTreeSet<String>>,
+    /// Whose vectors tell moods.
+    trusted: Trusted,
 }
 
 /// What a [`Concierge`] is made of.
@@ -91,7 +96,8 @@ impl Concierge {
     pub fn new(parts: ConciergeParts) -> Self {
         let ConciergeParts { clerk, shoppers, house, orders, desk, auditor } = parts;
         let (house, busy) = (RwLock::new(Arc::new(house)), Mutex::default());
-        Self { clerk, shoppers, house, orders, desk, auditor, busy }
+        let trusted = Trusted::default();
+        Self { clerk, shoppers, house, orders, desk, auditor, busy, trusted }
     }
 
     /// Where conversations are kept.

@@ -145,7 +145,9 @@ impl Clerk {
         mut order: CopyOrder,
         progress: watch::Sender<Progress>,
     ) -> Result<Answer, CopyError> {
-        order.audience = order.audience.as_deref().map(crate::privacy::redact);
+        if let Some(audience) = order.audience.take() {
+            order.audience = Some(self.screen(&audience, order.deadline).await.text().to_owned());
+        }
         let now = UnixSeconds::now();
         let mut view = View::open(&self.facts, &self.search, order.language, now);
         subject(&order, &mut view)?;

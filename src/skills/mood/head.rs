@@ -15,6 +15,8 @@ const BUILT_IN: &str = include_str!("head.json");
 #[derive(Debug, Clone, PartialEq, Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Head {
+    /// Texts with their vectors, by which the encoder is known.
+    pub probes: Vec<Probe>,
     /// Of each number of a vector.
     weights: Vec<f32>,
     bias: f32,
@@ -24,6 +26,16 @@ pub(super) struct Head {
     words_alone: BTreeMap<Language, [f32; 6]>,
     /// From this probability on a person is fetched.
     pub threshold: f32,
+    /// The same after an answer that did not help.
+    pub after_failure: f32,
+}
+
+/// A text, and the vector that the head's encoder makes of it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Probe {
+    pub text: String,
+    pub vector: Vec<f32>,
 }
 
 impl Head {
@@ -42,7 +54,7 @@ impl Head {
         fits.then(|| self.bias + products.sum::<f32>())
     }
 
-    /// The probability of anger.
+    /// The probability of anger, where as many messages are angry as `models/sentiment` says.
     pub(super) fn anger(&self, language: Language, cues: Cues, meaning: Option<f32>) -> f32 {
         let mix = if meaning.is_some() { &self.with_vector } else { &self.words_alone };
         let [bias, strong, mild, shouted, marks, vector] =

@@ -17,6 +17,7 @@
 
 mod cues;
 mod head;
+mod meaning;
 mod phrases;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use super::language::Language;
 use cues::Cues;
 use head::Head;
+pub(in crate::skills) use meaning::Trusted;
 use phrases::Heard;
 
 /// Words of a text that are read.
@@ -33,8 +35,6 @@ pub const MAX_WORDS: usize = 256;
 
 /// So many answers in a row that did not help are a person's business.
 const FAILURES: u32 = 2;
-/// How sure anger must be for one failure to be enough.
-const ANGRY_AFTER_FAILURE: f32 = 0.5;
 
 /// How a text sounds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -78,8 +78,8 @@ pub enum Basis {
 /// Reads how a text sounds.
 ///
 /// `language` is the conversation's; where the text's own words tell another, its phrases count,
-/// too. `vector` is what the encoder that [`ENCODER`] names says of the text, of length 1; one of
-/// another size is not looked at. `failures` are the answers in a row that did not help.
+/// too. `vector` is what the head's encoder says of the text, of length 1 (`Trusted` tells
+/// whose vectors are); one of another size is not looked at. `failures` are the answers in a row that did not help.
 pub fn read(text: &str, language: Language, vector: Option<&[f32]>, failures: u32) -> Mood {
     let own = Language::of(text).unwrap_or(language);
     let mut heard = phrases::hear(text, own);
@@ -90,14 +90,11 @@ pub fn read(text: &str, language: Language, vector: Option<&[f32]>, failures: u3
     let meaning = vector.and_then(|vector| head.logit(vector));
     let anger = head.anger(own, Cues::of(text, &heard), meaning);
     let basis = if meaning.is_some() { Basis::WordsAndMeaning } else { Basis::Words };
-    Mood { anger, trigger: trigger(&heard, anger, head.threshold, failures), basis }
+    Mood { anger, trigger: trigger(&heard, anger, head, failures), basis }
 }
 
-/// The encoder whose vectors the head was trained on, as the catalogue calls it.
-pub const ENCODER: &str = "all-minilm-l6-v2";
-
-fn trigger(heard: &Heard, anger: f32, threshold: f32, failures: u32) -> Option<Trigger> {
-    let angry = (anger >= threshold || heard.has_lost_patience()).then_some(Trigger::Anger);
-    let failed = failures >= FAILURES || failures > 0 && anger >= ANGRY_AFTER_FAILURE;
+fn trigger(heard: &Heard, anger: f32, head: &Head, failures: u32) -> Option<Trigger> {
+    let angry = (anger >= head.threshold || heard.has_lost_patience()).then_some(Trigger::Anger);
+    let failed = failures >= FAILURES || failures > 0 && anger >= head.after_failure;
     heard.trigger.or(angry).or(failed.then_some(Trigger::RepeatedFailure))
 }

@@ -30,18 +30,20 @@ fn is_sold(text: &str, words: &[Word], found: &Found, view: &mut View<'_>) -> bo
     let touches =
         |word: &Word| word.range.start < found.range.end && found.range.start < word.range.end;
     let Some(first) = words.iter().position(touches) else { return false };
-    let count = words.iter().skip(first).take_while(|word| touches(word)).count();
+    let last = first + words.iter().skip(first).take_while(|word| touches(word)).count() - 1;
+    // A model may take a verb beside a name for a part of it.
+    let capital = |at: &usize| {
+        let word = words.get(*at).and_then(|word| text.get(word.range.clone()));
+        word.is_some_and(|word| word.starts_with(char::is_uppercase))
+    };
+    let first = (first..=last).find(capital).unwrap_or(first);
+    let last = (first..=last).rev().find(capital).unwrap_or(last);
     // A place may be one word of a product's name, as in "Parma ham", and so may what is written small.
     let small =
         !text.get(found.range.clone()).is_some_and(|part| part.contains(char::is_uppercase));
-    let name = Name {
-        words,
-        first,
-        last: first + count - 1,
-        alone: found.entity == Entity::Location || small,
-    };
+    let name = Name { words, first, last, alone: found.entity == Entity::Location || small };
     let from = first.saturating_sub(AROUND);
-    for (from, to) in [(first, name.last), (from, name.last + AROUND)] {
+    for (from, to) in [(first, last), (from, last + AROUND)] {
         let part = words.iter().skip(from).take(to + 1 - from);
         let mut query: String = part.map(|word| word.folded.as_str()).collect::<Vec<_>>().join(" ");
         let cut = query.char_indices().map(|(at, _)| at).find(|at| *at >= MAX_QUERY_BYTES);

@@ -189,15 +189,19 @@ export class Case {
   }
 }
 
+/** From these probabilities on a shopper is called so: those from which a person is fetched, and after a failure. */
+const ANGRY = 0.268;
+const ANNOYED = 0.069;
+
 /** How the shopper feels, in words beside the bar. */
 function temper(mood) {
   const anger = typeof mood === "number" ? mood : mood?.anger;
   if (typeof anger !== "number") return null;
-  const word = anger > 0.75 ? "angry" : anger > 0.4 ? "annoyed" : "calm";
+  const word = anger >= ANGRY ? "angry" : anger >= ANNOYED ? "annoyed" : "calm";
   return el(
     "p",
     { class: `temper ${word}` },
     el("span", { text: known(`mood.${word}`) ? say(`mood.${word}`) : word }),
-    el("meter", { min: "0", max: "1", low: "0.4", high: "0.75", optimum: "0", value: String(anger), "aria-label": say("mood") }),
+    el("meter", { min: "0", max: "1", low: String(ANNOYED), high: String(ANGRY), optimum: "0", value: String(anger), "aria-label": say("mood") }),
   );
 }

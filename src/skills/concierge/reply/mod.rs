@@ -11,6 +11,8 @@ mod rules;
 mod sections;
 
 pub use models::Prompted;
+#[cfg(test)]
+pub(in crate::skills) use rules::is_unclear;
 
 use std::time::Instant;
 

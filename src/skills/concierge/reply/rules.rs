@@ -16,12 +16,13 @@ use crate::skills::concierge::trail::Trail;
 use crate::skills::concierge::turn::{Details, Handoff, Step, Verdict};
 use crate::skills::concierge::wording::{self, Line, Suggestion, suggest};
 use crate::skills::language::Language;
-use crate::skills::mood::{self, Trigger};
+use crate::skills::mood::{self, Mood, Trigger};
 use crate::skills::view::View;
 use crate::skills::words::fold;
 
-/// How angry a message may sound by its words before its meaning is looked at.
-const UNCLEAR_ANGER: f32 = 0.2;
+/// How angry a message may sound by its words before its meaning is looked at: as one without any word of
+/// temper in it, which `models/sentiment` measures.
+const UNCLEAR_ANGER: f32 = 0.04;
 /// Words from which on a message may say how somebody feels.
 const MOODY_WORDS: usize = 4;
 /// Characters of what shows whose an order is.
@@ -216,10 +217,10 @@ impl Concierge {
     ) -> Option<&'static str> {
         let mut mood = mood::read(&read.text, read.language, None, 0);
         // What a vector takes is spent where words leave it open.
-        let unclear = mood.trigger.is_none()
-            && (mood.anger > UNCLEAR_ANGER || read.intent() == Intent::Open)
-            && read.words.len() >= MOODY_WORDS;
-        if unclear && let Some(vector) = self.clerk.meaning.vector(&read.text, heard.deadline).await
+        let unclear = is_unclear(&mood, read);
+        let meaning = &*self.clerk.meaning;
+        if unclear
+            && let Some(vector) = self.trusted.vector(meaning, &read.text, heard.deadline).await
         {
             mood = mood::read(&read.text, read.language, Some(&vector), 0);
         }
@@ -305,4 +306,12 @@ impl Concierge {
             !topic.is_empty() && folded.contains(&format!(" {topic} "))
         })
     }
+}
+
+/// Whether what a message means may tell more of how it sounds than its words do: where they are of
+/// somebody's temper, or no rule knows what they ask for.
+pub(in crate::skills) fn is_unclear(mood: &Mood, read: &Read) -> bool {
+    mood.trigger.is_none()
+        && (mood.anger > UNCLEAR_ANGER || read.intent() == Intent::Open)
+        && read.words.len() >= MOODY_WORDS
 }
