@@ -5,6 +5,8 @@ pub use endcap_cache as cache;
 pub use endcap_desk as desk;
 pub use endcap_engine as engine;
 pub use endcap_facts as facts;
+#[cfg(feature = "gpu")]
+pub use endcap_gpu as gpu;
 pub use endcap_hq as hq;
 pub use endcap_http as http;
 pub use endcap_packages as packages;

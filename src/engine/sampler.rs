@@ -41,6 +41,14 @@ impl Sampler {
         Self { sampling, random, seen, constraint }
     }
 
+    /// Whether it takes the token with the largest logit, whatever the others are.
+    pub(super) fn takes_the_best(&self) -> bool {
+        let s = &self.sampling;
+        let bent = s.repetition_penalty != 1.0 || s.presence_penalty != 0.0;
+        let free = s.logit_bias.is_empty() && self.constraint.is_none();
+        s.temperature <= 0.0 && !bent && s.frequency_penalty == 0.0 && free
+    }
+
     /// Chooses from `logits`, which it changes.
     pub(super) fn choose(
         &mut self,

@@ -3,7 +3,7 @@
 use crate::graph::Graph;
 use crate::kernels::{PAGE_TOKENS, SPLIT_KEYS};
 use crate::plan::{APART_ROWS, Capacity, Dispatch, Plan, Sizes, page_bytes};
-use crate::{Device, GpuError};
+use crate::{Device, GpuError, Tuning};
 
 /// A token to compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,9 +55,14 @@ struct Part {
 
 impl Decoder {
     /// Puts a graph on a device. Takes as long as the weights take to get there.
-    pub fn new(device: &Device, graph: &Graph<'_>, capacity: Capacity) -> Result<Self, GpuError> {
+    pub fn new(
+        device: &Device,
+        graph: &Graph<'_>,
+        capacity: Capacity,
+        tuning: Tuning,
+    ) -> Result<Self, GpuError> {
         let before = device.used_bytes();
-        let plan = Plan::new(device, graph, capacity)?;
+        let plan = Plan::new(device, graph, capacity, tuning)?;
         let bytes = device.used_bytes().saturating_sub(before);
         Ok(Self { device: device.clone(), plan, capacity, bytes })
     }

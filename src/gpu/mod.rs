@@ -29,6 +29,7 @@ mod kernels;
 mod plan;
 #[cfg(test)]
 mod tests;
+mod tuning;
 mod weights;
 
 pub use adapter::{Adapter, Kind, Software, adapters};
@@ -37,4 +38,5 @@ pub use device::{Device, Limits};
 pub use error::GpuError;
 pub use graph::{Attention, Graph, MatrixId, Operation, Product, Rotary, ValueId};
 pub use plan::Capacity;
+pub use tuning::Tuning;
 pub use weights::{BLOCK, Form, Numbers, Offset, TILE, Tiles, Weights, Width};

@@ -8,16 +8,16 @@ use std::sync::Arc;
 
 use self::memory::Memory;
 pub(crate) use self::memory::{APART_ROWS, page_bytes};
-use self::pieces::{Matrices, Piece};
+pub(crate) use self::pieces::{Matrices, Piece, TILES_IN_TURN};
 use self::values::{Place, Values};
-use crate::GpuError;
 use crate::device::{Buffer, Device};
 use crate::graph::{Attention, Graph, MatrixId, Operation, Product, ValueId};
 use crate::kernels::{
     Attend, Best, Bound, Embed, Join, Kernel, Linear, Norm, Pick, Pipelines, Rotate, Rows, Turning,
-    Variant, bind,
+    bind,
 };
 use crate::weights::Offset;
+use crate::{GpuError, Tuning};
 
 /// What a decoder has room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,26 +65,19 @@ pub(crate) struct Plan {
     _matrices: Matrices,
 }
 
-/// Rows up to which a variant is taken, the last for all others.
-///
-/// All have the same slices, so that a row's result does not depend on how many rows there are.
-const VARIANTS: [(usize, Variant); 3] = [
-    (1, Variant { rows: 1, tiles: 2, slices: 8 }),
-    (4, Variant { rows: 4, tiles: 2, slices: 8 }),
-    (usize::MAX, Variant { rows: 8, tiles: 4, slices: 8 }),
-];
-
 impl Plan {
     pub(crate) fn new(
         device: &Device,
         graph: &Graph<'_>,
         capacity: Capacity,
+        tuning: Tuning,
     ) -> Result<Self, GpuError> {
         let values = Values::of(graph)?;
         let memory = Memory::new(device, graph, &values, capacity)?;
         let mut maker = Maker {
             device,
             graph,
+            tuning,
             values: &values,
             memory: &memory,
             matrices: Matrices::default(),
@@ -110,6 +103,7 @@ impl Plan {
 struct Maker<'a> {
     device: &'a Device,
     graph: &'a Graph<'a>,
+    tuning: Tuning,
     values: &'a Values,
     memory: &'a Memory,
     matrices: Matrices,
@@ -288,7 +282,7 @@ impl Maker<'_> {
             };
             let place = self.place(piece, out.from)?;
             let mut least = 0;
-            for (most, variant) in VARIANTS {
+            for (most, variant) in self.tuning.variants() {
                 let mut bound = vec![
                     Bound::whole(1, &place),
                     Bound::whole(Linear::WORDS, &piece.words),

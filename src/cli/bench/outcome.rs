@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::rig::{Rig, Round};
 use crate::cli::output;
-use crate::engine::{Activation, Limits, Report};
+use crate::engine::{Accelerator, Activation, Limits, Report};
 use crate::units::Bytes;
 
 /// Cells of the longest bar.
@@ -45,6 +45,8 @@ pub(super) struct Shares {
 pub(super) struct Outcome {
     model: String,
     kernel: &'static str,
+    /// The graphics processor that computed; absent where the processor did.
+    device: Option<Accelerator>,
     threads: usize,
     activation: Activation,
     load_ms: f64,
@@ -130,6 +132,7 @@ impl Outcome {
         Self {
             model: rig.name().to_owned(),
             kernel: report.kernel,
+            device: report.device.clone(),
             threads: rig.threads(),
             activation: rig.config().activation,
             load_ms: ms(rig.load_time()),
@@ -168,10 +171,16 @@ impl Outcome {
         let activation = self.activation.name();
         let memory = self.peak_rss_mb.map(|mb| format!(", {mb:.0} MB of memory at most"));
         let mut lines = vec![
-            format!(
-                "{}: {} kernels, {} threads, {activation} activations",
-                self.model, self.kernel, self.threads
-            ),
+            match &self.device {
+                None => format!(
+                    "{}: {} kernels, {} threads, {activation} activations",
+                    self.model, self.kernel, self.threads
+                ),
+                Some(device) => format!(
+                    "{}: {} kernels on {} ({}, {})",
+                    self.model, self.kernel, device.name, device.kind, device.driver
+                ),
+            },
             format!(
                 "loaded in {:.0} ms, weights of {}{}",
                 self.load_ms,
@@ -253,6 +262,7 @@ mod tests {
     fn a_share_counts_weights_once_a_step_and_kv_for_each_stream() {
         let report = Report {
             kernel: "portable",
+            device: None,
             weight_bytes: 0,
             read_bytes_per_token: 1000,
             multiply_adds_per_token: 50,

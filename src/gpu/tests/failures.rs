@@ -50,7 +50,7 @@ fn a_device_that_takes_too_long_counts_as_hung() {
 fn what_does_not_fit_is_refused_with_its_figures_and_leaves_nothing_behind() {
     let model = Model::new(Shape::ALL[0]);
     let device = open(Limits { memory_bytes: 300_000, ..Limits::default() });
-    let outcome = Decoder::new(&device, &model.graph(), CAPACITY);
+    let outcome = Decoder::new(&device, &model.graph(), CAPACITY, Tuning::default());
     match outcome.map(|_| ()) {
         Err(GpuError::Memory { bytes, free_bytes, budget_bytes: 300_000, .. }) => {
             assert!(bytes > free_bytes && free_bytes <= 300_000);
