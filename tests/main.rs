@@ -28,6 +28,7 @@ mod facts;
 mod fleet;
 mod forms;
 mod fuzz;
+mod graphics;
 mod inference;
 mod line;
 mod memory;

@@ -16,7 +16,7 @@ use self::rig::{Rig, Round};
 use super::arguments::Common;
 use super::output;
 use crate::config;
-use crate::engine::{Activation, Backend, Limits};
+use crate::engine::{Activation, Backend, Limits, device_bandwidth};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -129,9 +129,10 @@ impl Bench {
         let peak_bytes = crate::telemetry::peak_memory_bytes();
         let asked = Asked { rounds: self.rounds, prompt, tokens, context };
         let mut outcome = Outcome::new(rig, &asked, peak_bytes, all);
-        // They are the processor's.
-        if !self.no_limits && rig.report().device.is_none() {
-            outcome.compare(rig, Limits::measure(rig.threads()));
+        match &rig.report().device {
+            _ if self.no_limits => {}
+            None => outcome.compare(rig, Limits::measure(rig.threads())),
+            Some(_) => outcome.compare_with_device(rig, device_bandwidth(&rig.config().graphics)),
         }
         Ok(outcome)
     }

@@ -39,7 +39,7 @@ mod text;
 mod tokenizer;
 
 pub use activation::Activation;
-pub use backend::{Accelerator, Backend, Graphics, accelerators};
+pub use backend::{Accelerator, Backend, Graphics, accelerators, device_bandwidth};
 pub use budget::{Budget, Holding};
 pub use constraint::{Constraint, ConstraintError, Form};
 pub use heap::{give_back_freed_memory, keep_few_arenas};
@@ -455,7 +455,7 @@ pub struct Report {
     pub context_tokens: usize,
     /// Tokens it knows.
     pub vocabulary: usize,
-    /// Nodes of the plan.
+    /// Nodes of the plan; on a device the kernels of a token.
     pub nodes: usize,
     /// How often each operator occurs in the plan.
     pub operators: Vec<(String, usize)>,

@@ -21,6 +21,7 @@
 extern crate self as gpu;
 
 mod adapter;
+mod bandwidth;
 mod decoder;
 mod device;
 mod error;

@@ -40,6 +40,15 @@ pub(super) struct Shares {
     pub(super) share_of_multiply_add_limit: f64,
 }
 
+/// What a graphics processor could do at most.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct DeviceLimits {
+    /// Bytes read and written together while a buffer is copied.
+    pub(super) copy_bytes_per_s: f64,
+    /// Bytes of weights and KV that decode of the first number of streams reads, of these.
+    pub(super) share_of_copy_limit: f64,
+}
+
 /// Everything that is told; the figures beside `results` are those of the first number of streams.
 #[derive(Debug, Serialize)]
 pub(super) struct Outcome {
@@ -50,6 +59,8 @@ pub(super) struct Outcome {
     threads: usize,
     activation: Activation,
     load_ms: f64,
+    /// Nodes of the plan; on a device the kernels of a token.
+    nodes: usize,
     prompt_tokens: usize,
     answer_tokens: usize,
     context_tokens: usize,
@@ -64,6 +75,8 @@ pub(super) struct Outcome {
     multiply_adds_per_token: u64,
     kv_bytes_per_token: u64,
     limits: Option<Limits>,
+    /// What the graphics processor moves while it copies, and the share of it that decode reads.
+    device_limits: Option<DeviceLimits>,
     results: Vec<Measured>,
 }
 
@@ -106,11 +119,15 @@ impl Measured {
         }
     }
 
-    fn compare(&mut self, report: &Report, products: u64, context: f64, limits: &Limits) {
+    /// Bytes that decode reads.
+    fn read_bytes_per_s(&self, report: &Report, context: f64) -> f64 {
         // The weights are read once a step, the keys and values of each stream for itself.
         let kv = report.kv_bytes_per_token as f64 * context * self.streams as f64;
-        let steps_per_s = self.decode_tokens_per_s_per_stream;
-        let read = steps_per_s * (report.read_bytes_per_token as f64 + kv);
+        self.decode_tokens_per_s_per_stream * (report.read_bytes_per_token as f64 + kv)
+    }
+
+    fn compare(&mut self, report: &Report, products: u64, context: f64, limits: &Limits) {
+        let read = self.read_bytes_per_s(report, context);
         let per_token = (report.multiply_adds_per_token * products) as f64;
         self.shares = Some(Shares {
             share_of_read_limit: read / limits.read_bytes_per_s,
@@ -136,6 +153,7 @@ impl Outcome {
             threads: rig.threads(),
             activation: rig.config().activation,
             load_ms: ms(rig.load_time()),
+            nodes: report.nodes,
             prompt_tokens: asked.prompt,
             answer_tokens: asked.tokens,
             context_tokens: asked.context,
@@ -149,6 +167,7 @@ impl Outcome {
             multiply_adds_per_token: report.multiply_adds_per_token,
             kv_bytes_per_token: report.kv_bytes_per_token,
             limits: None,
+            device_limits: None,
             results,
         }
     }
@@ -161,6 +180,16 @@ impl Outcome {
             result.compare(rig.report(), products, context, &limits);
         }
         self.limits = Some(limits);
+    }
+
+    /// [`Self::compare`] for what a graphics processor computed.
+    pub(super) fn compare_with_device(&mut self, rig: &Rig, copy_bytes_per_s: Option<f64>) {
+        let context = self.context_tokens as f64 + self.answer_tokens as f64 / 2.0;
+        let Some((first, copy_bytes_per_s)) = self.results.first().zip(copy_bytes_per_s) else {
+            return;
+        };
+        let share_of_copy_limit = first.read_bytes_per_s(rig.report(), context) / copy_bytes_per_s;
+        self.device_limits = Some(DeviceLimits { copy_bytes_per_s, share_of_copy_limit });
     }
 
     pub(super) fn print(&self) -> anyhow::Result<()> {
@@ -193,6 +222,14 @@ impl Outcome {
                 "this box: {:.1} GB/s read in order, {:.0} G multiply-adds/s",
                 limits.read_bytes_per_s / 1e9,
                 limits.multiply_adds_per_s / 1e9
+            )
+        }));
+        lines.extend(self.device_limits.map(|limits| {
+            format!(
+                "this device: {:.1} GB/s while it copies; decode of {} reads at {:.0} % of that",
+                limits.copy_bytes_per_s / 1e9,
+                self.results.first().map_or(0, |first| first.streams),
+                limits.share_of_copy_limit * 100.0
             )
         }));
         lines.push(format!(

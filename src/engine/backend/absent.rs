@@ -10,6 +10,10 @@ pub(super) fn accelerators(_: &Graphics) -> Vec<Accelerator> {
     Vec::new()
 }
 
+pub(super) fn bandwidth(_: &Graphics) -> Option<f64> {
+    None
+}
+
 pub(super) fn fault(_: &Plan) -> Option<String> {
     Some(ABSENT.to_owned())
 }

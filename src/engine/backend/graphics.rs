@@ -21,6 +21,12 @@ pub(super) fn accelerators(graphics: &Graphics) -> Vec<Accelerator> {
     gpu::adapters(software(graphics)).into_iter().map(accelerator).collect()
 }
 
+pub(super) fn bandwidth(graphics: &Graphics) -> Option<f64> {
+    let limits = gpu::Limits { software: software(graphics), ..gpu::Limits::default() };
+    let measured = gpu::Device::open(limits).and_then(|device| device.copy_bandwidth());
+    measured.map_err(|error| tracing::warn!(%error, "the device's bandwidth is not known")).ok()
+}
+
 pub(super) fn fault(plan: &Plan) -> Option<String> {
     plan.graph().err()
 }

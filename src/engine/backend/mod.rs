@@ -108,6 +108,12 @@ pub fn accelerators(graphics: &Graphics) -> Vec<Accelerator> {
     graphics::accelerators(graphics)
 }
 
+/// Bytes a second that the best graphics processor reads and writes together while it copies; none
+/// where none can serve.
+pub fn device_bandwidth(graphics: &Graphics) -> Option<f64> {
+    graphics::bandwidth(graphics)
+}
+
 /// Why no device can run a plan; none where its operations all have kernels.
 pub(super) fn fault(plan: &Plan) -> Option<String> {
     graphics::fault(plan)
