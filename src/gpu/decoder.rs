@@ -149,8 +149,8 @@ impl Decoder {
         let mut pass = encoder.begin_compute_pass(&Default::default());
         let last: &[Dispatch] = if need == Need::Best { &plan.best } else { &[] };
         for dispatch in plan.dispatches.iter().chain(last) {
-            let [x, y, z] = (dispatch.groups)(sizes);
-            if x * y * z > 0 {
+            let groups @ [x, y, z] = (dispatch.groups)(sizes);
+            if !groups.contains(&0) {
                 pass.set_pipeline(&dispatch.pipeline);
                 pass.set_bind_group(0, &dispatch.bound, &[]);
                 pass.dispatch_workgroups(x, y, z);

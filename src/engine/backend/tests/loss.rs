@@ -123,6 +123,24 @@ fn a_text_is_read_to_its_end_where_the_device_is_lost_before() {
 }
 
 #[test]
+fn a_device_that_is_back_runs_the_model_again() {
+    let mut decoder = decoder("gqa", &config(Backend::Gpu));
+    let tokens = tokens(6, 20);
+    let before = logits(&mut decoder, &tokens, 20);
+    assert_eq!(decoder.due(), None);
+    decoder.device().unwrap().lose();
+    let sequence = decoder.kv().open(Scope::Alone);
+    assert!(decoder.kv().reserve(sequence, 1));
+    let row = Row { sequence, position: 0, token: 1 };
+    assert!(matches!(decoder.step(&[row], &[0], Ask::Best), Err(StepError::Gone(_))));
+    decoder.leave().unwrap();
+    assert!(decoder.report(CONTEXT).device.is_none() && decoder.due().is_some());
+    decoder.return_to_device();
+    assert!(decoder.report(CONTEXT).device.is_some() && decoder.due().is_none());
+    assert_eq!(logits(&mut decoder, &tokens, 20), before);
+}
+
+#[test]
 fn a_model_that_fits_nowhere_any_more_says_so_to_everybody() {
     let config = config(Backend::Gpu);
     let budget = Budget::new(1 << 26);
