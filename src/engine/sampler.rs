@@ -224,6 +224,27 @@ mod tests {
     }
 
     #[test]
+    fn the_best_is_enough_only_where_nothing_bends_the_logits() {
+        let d = Sampling::default;
+        for (sampling, want) in [
+            (d(), true),
+            (Sampling { top_k: Some(3), top_p: 0.5, min_p: 0.1, seed: 9, ..d() }, true),
+            (Sampling { temperature: 0.1, ..d() }, false),
+            (Sampling { repetition_penalty: 1.1, ..d() }, false),
+            (Sampling { presence_penalty: -0.5, ..d() }, false),
+            (Sampling { frequency_penalty: 0.5, ..d() }, false),
+            (Sampling { logit_bias: vec![(1, 2.0)], ..d() }, false),
+        ] {
+            let mut sampler = Sampler::new(sampling.clone(), &[1], None);
+            assert_eq!(sampler.takes_the_best(), want, "{sampling:?}");
+            if want {
+                let logits = [0.5, 2.0, -1.0, 2.0];
+                assert_eq!(sampler.choose(&mut logits.to_vec(), None).unwrap().token, 1);
+            }
+        }
+    }
+
+    #[test]
     fn draws_follow_the_distribution_that_the_filters_leave() {
         let hot = Sampling { temperature: 1.0, ..Default::default() };
         let w = [4.0, 3.0, 2.0, 1.0];
