@@ -120,7 +120,7 @@ impl Decoder {
                 Need::Logits => self.unpad(&words, &mut logits),
             }
         }
-        if best.iter().any(|&token| token == NO_TOKEN) {
+        if best.contains(&NO_TOKEN) {
             return Err(GpuError::Internal("the model's logits are not numbers".to_owned()));
         }
         Ok(match need {

@@ -183,7 +183,7 @@ mod tests {
             let variants = tuning.variants();
             for (_, Variant { rows, tiles, slices }) in variants {
                 assert!(rows * tiles * slices * TILE * 4 <= 16 << 10, "{tuning:?}");
-                assert!(slices * TILE <= 256 && tiles % TILES_IN_TURN == 0, "{tuning:?}");
+                assert!(slices * TILE <= 256 && tiles.is_multiple_of(TILES_IN_TURN), "{tuning:?}");
                 assert_eq!(slices, variants[0].1.slices, "{tuning:?}: rows would not be the same");
             }
             assert!(variants.is_sorted_by_key(|(most, _)| *most) && variants[2].0 == usize::MAX);
