@@ -198,6 +198,7 @@ impl Maker<'_> {
             let place = self.place(piece, out.from)?;
             let mut least = 0;
             for (most, variant) in self.tuning.variants() {
+                let variant = variant.spread(piece.tiles, gated);
                 let mut bound = vec![
                     Bound::whole(1, &place),
                     Bound::whole(Linear::WORDS, &piece.words),
