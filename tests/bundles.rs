@@ -277,3 +277,17 @@ fn a_bundle_that_fails_what_the_shop_asks_is_reverted_and_headquarters_is_told_w
     }
     assert_eq!(said(&shop()), before);
 }
+
+#[test]
+fn a_box_without_a_model_gets_its_first_from_headquarters() {
+    let hq = Hq::start();
+    let data = hq.enrolled();
+    let model = model(data.path());
+    std::fs::remove_dir_all(data.path().join("models").join(MODEL)).unwrap();
+    let server = Server::start_in(data, &[("ENDCAP_LINE_MAX_RETRY_S", "1")]);
+    assert_eq!(server.ask(chat(question(), false)).status, 404);
+    hq.publish("first", std::slice::from_ref(&model), |_| {});
+    hq.deploy("first");
+    let (text, _) = said(&server.ask(chat(question(), false)));
+    assert!(!text.is_empty());
+}

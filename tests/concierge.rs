@@ -37,7 +37,8 @@ fn begin(server: &Server) -> String {
     let begun = answer.json();
     assert_eq!(begun["stage"], "assistant");
     assert_eq!(begun["greeting"]["speaker"], "assistant");
-    assert!(begun["disclosure"].as_str().unwrap().contains("shop's data"), "{begun}");
+    assert!(begun["disclosure"].as_str().unwrap().contains("with a machine"), "{begun}");
+    assert_eq!(begun["assistant"], json!({ "machine": true, "name": null }));
     format!("{CONVERSATIONS}/{}", begun["id"].as_str().unwrap())
 }
 

@@ -22,13 +22,13 @@ fn code(server: &Server, class: &str, role: &str) -> String {
     made.json()["code"].as_str().unwrap().to_owned()
 }
 
-fn pair(server: &Server, code: &str, name: &str) -> Answer {
+pub(crate) fn pair(server: &Server, code: &str, name: &str) -> Answer {
     let shown = json!({ "code": code, "name": name });
     server.ask(Ask::post("/store/v1/pair", &shown).anonymous())
 }
 
 /// A new device's token and id.
-fn device(server: &Server, class: &str, role: &str) -> (String, String) {
+pub(crate) fn device(server: &Server, class: &str, role: &str) -> (String, String) {
     let paired = pair(server, &code(server, class, role), &format!("{class} of a test"));
     assert_eq!(paired.status, 200, "{}", paired.text());
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -54,14 +54,14 @@ fn until(told: &Receiver<Value>, holds: impl Fn(&Value) -> bool) -> Value {
     }
 }
 
-fn say(server: &Server, token: &str, conversation: &str, text: &str) -> Value {
+pub(crate) fn say(server: &Server, token: &str, conversation: &str, text: &str) -> Value {
     let path = format!("{CONVERSATIONS}/{conversation}/messages");
     let answer = server.ask(Ask::post(&path, &json!({ "text": text })).token(token));
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer.json()
 }
 
-fn begin(server: &Server, token: &str) -> String {
+pub(crate) fn begin(server: &Server, token: &str) -> String {
     let begun = server.ask(Ask::post(CONVERSATIONS, &json!({ "language": "en" })).token(token));
     assert_eq!(begun.status, 201, "{}", begun.text());
     begun.json()["id"].as_str().unwrap().to_owned()
@@ -148,10 +148,17 @@ fn a_shopper_is_answered_by_a_person_and_handed_back() {
     for (token, status) in [(&kiosk, 403), (&ada, 200)] {
         assert_eq!(server.ask(Ask::get(&format!("{DESK}/handoffs")).token(token)).status, status);
     }
+    let looks = |token: &str| {
+        let whole = server.ask(Ask::get(&format!("{DESK}/handoffs/{id}")).token(token)).status;
+        (server.ask(Ask::get(&path).token(token)).status, whole)
+    };
+    assert_eq!([&ada, &ben].map(|token| looks(token)), [(200, 200); 2], "nobody has it yet");
+    assert_eq!(looks(&other), (404, 403), "another kiosk sees nothing");
     assert_eq!(act(&server, &ada, &id, "reply", json!({ "text": "Hi" })).status, 409);
     assert_eq!(act(&server, &ada, &id, "claim", json!({ "x": 1 })).status, 400);
     assert_eq!(act(&server, &ada, &id, "claim", json!({})).json()["mine"], true);
     assert_eq!(act(&server, &ben, &id, "claim", json!({})).status, 409);
+    assert_eq!((looks(&ada), looks(&ben)), ((200, 200), (404, 409)), "hers, and not his");
     let whole = server.ask(Ask::get(&format!("{DESK}/handoffs/{id}")).token(&ada)).json();
     assert!(!whole["summary"].as_str().unwrap().is_empty(), "{whole}");
     assert!(whole["history"].as_array().unwrap().len() >= 5, "{whole}");
@@ -164,6 +171,7 @@ fn a_shopper_is_answered_by_a_person_and_handed_back() {
     assert_eq!(act(&server, &ada, &id, "hand-back", json!({})).status, 200);
     until(&shopper, |event| event["stage"] == "assistant");
     until(&rings_ben, |event| event["stage"] == "closed");
+    assert_eq!(looks(&ada), (404, 404), "it is not handed to her any more");
     assert_eq!(act(&server, &ada, &id, "reply", json!({ "text": "Hi" })).status, 404);
     let turn = say(&server, &kiosk, &conversation, "How much is the roast coffee?");
     assert!(turn["text"].as_str().unwrap().contains("$8.50"), "{turn}");
@@ -225,4 +233,66 @@ fn what_an_associate_puts_right_is_answered_until_its_facts_change() {
     let kept: Value = serde_json::from_str(&stdout(&kept)).unwrap();
     assert_eq!(kept.as_array().unwrap().len(), 2, "both are examples");
     assert_eq!((&kept[1]["question"], &kept[1]["better"]), (&json!(question), &json!(better)));
+}
+
+#[test]
+fn a_device_follows_a_few_feeds_and_none_after_its_token_is_gone() {
+    let server = Server::start();
+    let (kiosk, id) = device(&server, "kiosk", "client");
+    let (other, _) = device(&server, "kiosk", "client");
+    let path = |token: &str| format!("{CONVERSATIONS}/{}/events", begin(&server, token));
+    let (mine, theirs) = (path(&kiosk), path(&other));
+    let open = |path: &str, token: &str| {
+        let mut stream = Ask::get(path).token(token).open(server.address());
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut stream, &mut line).unwrap();
+        let status = line.split(' ').nth(1).and_then(|status| status.parse::<u16>().ok());
+        (stream, status.unwrap_or_else(|| panic!("{line}")))
+    };
+    let mut held = Vec::new();
+    let refused = loop {
+        match open(&mine, &kiosk) {
+            (stream, 200) => held.push(stream),
+            (_, status) => break status,
+        }
+    };
+    assert_eq!((refused, held.len()), (429, 8));
+    assert_eq!(open(&theirs, &other).1, 200, "another device is not in its way");
+    drop(held);
+    let told = follow(&server, &mine, &kiosk);
+    until(&told, |event| event["stage"] == "assistant");
+    let revoked = server.ask(Ask::new("DELETE", &format!("/store/v1/devices/{id}")));
+    assert_eq!(revoked.status, 200);
+    let over = told.recv_timeout(PATIENCE);
+    assert!(matches!(over, Err(std::sync::mpsc::RecvTimeoutError::Disconnected)), "{over:?}");
+}
+
+#[test]
+fn a_kiosk_that_calls_and_calls_leaves_others_a_place_at_the_desk_and_in_conversation() {
+    let server = Server::start_with(&[
+        ("ENDCAP_DESK_MAX_OPEN", "4"),
+        ("ENDCAP_SHOPPERS_MAX_CONVERSATIONS", "10"),
+    ]);
+    let (spammer, _) = device(&server, "kiosk", "client");
+    let (other, _) = device(&server, "kiosk", "client");
+    let (ada, _) = device(&server, "handheld", "associate");
+    let rings = follow(&server, &format!("{DESK}/events"), &ada);
+    let mut spam = Vec::new();
+    for _ in 0..15 {
+        spam.push(begin(&server, &spammer));
+        say(&server, &spammer, &spam[spam.len() - 1], "I want to talk to a person");
+    }
+    let list = || server.ask(Ask::get(&format!("{DESK}/handoffs")).token(&ada)).json();
+    let open = list()["handoffs"].as_array().unwrap().len();
+    assert_eq!(open, 2, "{}", list());
+    let begun = begin(&server, &other);
+    let turn = say(&server, &other, &begun, "I want to talk to a person");
+    let id = turn["handoff"]["id"].as_str().unwrap_or_else(|| panic!("{turn}"));
+    until(&rings, |event| event["id"] == *id && event["stage"] == "waiting");
+    let is_there = |id: &&String| {
+        server.ask(Ask::get(&format!("{CONVERSATIONS}/{id}")).token(&spammer)).status == 200
+    };
+    assert_eq!(spam.iter().filter(is_there).count(), 9, "its own made room for the other's");
+    assert!(server.metric("endcap_handoffs_waiting", "") >= 1.0);
+    server.wait_for("endcap_handoffs_total", "reason=\"wants_person\"", |count| count > 15.5);
 }

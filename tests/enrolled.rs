@@ -15,11 +15,11 @@ use crate::support::{Ask, Server, data, endcap, root, stderr, stdout};
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Headquarters, with the broker beside it.
-struct Hq {
+pub(crate) struct Hq {
     child: Child,
     folder: tempfile::TempDir,
-    url: String,
-    token: String,
+    pub(crate) url: String,
+    pub(crate) token: String,
     _mosquitto: Mosquitto,
     _stdout: BufReader<ChildStdout>,
 }
@@ -48,7 +48,7 @@ fn mosquitto(hq: &Path) -> Mosquitto {
 }
 
 impl Hq {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path();
         let token = done(endcap().args(["hq", "init", "--admin", "Ada", "--at"]).arg(at));
@@ -72,20 +72,42 @@ impl Hq {
         Self { child, folder, url, token, _mosquitto: mosquitto, _stdout: stdout }
     }
 
-    fn authority(&self) -> std::path::PathBuf {
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn authority(&self) -> std::path::PathBuf {
         self.folder.path().join("authority.pem")
     }
 
-    fn done(&self, arguments: &[&str]) -> String {
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What a command of a person at HQ prints, which must go well.
+    pub(crate) fn done(&self, arguments: &[&str]) -> String {
         let mut command = endcap();
         command.arg("hq").args(arguments).env("ENDCAP_HQ_TOKEN", &self.token);
         done(command.env("ENDCAP_HQ", &self.url).env("ENDCAP_HQ_AUTHORITY", self.authority()))
     }
 
-    fn enroll(&self, data: &Path, claim: &str) -> std::process::Output {
+    pub(crate) fn enroll(&self, data: &Path, claim: &str) -> std::process::Output {
         let mut command = endcap();
         command.args(["enroll", "--hq", &self.url, "--authority"]).arg(self.authority());
         command.env("ENDCAP_CLAIM", claim).arg("--data").arg(data).output().unwrap()
+    }
+
+    /// The data folder of a box that has just enrolled.
+    pub(crate) fn new_box(
+        &self,
+        store: &str,
+        name: &str,
+        data: tempfile::TempDir,
+    ) -> tempfile::TempDir {
+        let claim = self.done(&["enroll-token", store, name]);
+        let enrolled = self.enroll(data.path(), claim.trim());
+        assert!(enrolled.status.success(), "{}", stderr(&enrolled));
+        data
     }
 
     fn status(&self) -> Value {
@@ -100,7 +122,8 @@ impl Drop for Hq {
     }
 }
 
-fn until(what: &str, server: &Server, holds: impl Fn() -> bool) {
+/// Waits until it holds.
+pub(crate) fn until(what: &str, server: &Server, holds: impl Fn() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < end, "{what}: {}", server.log());

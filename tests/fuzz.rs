@@ -296,6 +296,7 @@ fn door(models: Vec<Served>) -> axum::Router {
         line: tokio::sync::watch::channel(LineView::off()).1,
         settings: Arc::new(OwnSettings::default()),
         desk: None,
+        firmware: None,
         conversations: Conversations::alone(
             Shoppers::in_memory(ShoppersConfig::default()).unwrap(),
         ),

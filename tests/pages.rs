@@ -1,32 +1,44 @@
-//! What a shopper and an associate see, in a real browser against the real binary.
+//! What a shopper and an associate see, in a real browser against the real binary, which belongs to a real
+//! headquarters.
 
+use std::path::Path;
 use std::process::Command;
 
-use serde_json::json;
-
-use crate::support::{Server, admin, root, stderr, stdout};
+use crate::enrolled::{Hq, until};
+use crate::support::{Ask, Server, admin, data, root, stderr, stdout};
 
 /// Checks that must have gone well at least.
-const CHECKS: usize = 16;
+const CHECKS: usize = 24;
 
-/// A shop with a milk, a soup that is sold out, and one like it that is not.
-fn shop() -> Server {
-    let server = Server::start();
-    for (sku, name, category, price, band, aisle) in [
-        ("1001", "Meadow Whole Milk", "dairy/milk", 3.49, "plenty", "7"),
-        ("1002", "Meadow Skim Milk", "dairy/milk", 3.29, "some", "7"),
-        ("1008", "Garden Tomato Soup", "canned/soup", 2.25, "out", "3"),
-        ("1009", "Harvest Tomato Soup", "canned/soup", 2.45, "plenty", "3"),
-    ] {
-        let brand = name.split(' ').next();
-        server.put(
-            &format!("products/{sku}"),
-            json!({ "names": { "en": name }, "category": category, "brand": brand }),
-        );
-        server.put(&format!("prices/{sku}"), json!({ "amount": price, "currency": "USD" }));
-        let stock = json!({ "band": band, "location": { "aisle": aisle, "bay": "3" } });
-        server.put(&format!("stock/{sku}"), stock);
+/// A shop with a milk, a soup that is sold out, and one like it that is not: column by column.
+const TABLES: [(&str, &str); 3] = [
+    (
+        "products",
+        "sku,name.en,name.de,category,brand\n\
+         1001,Meadow Whole Milk,Meadow Vollmilch,dairy/milk,Meadow\n\
+         1002,Meadow Skim Milk,Meadow Magermilch,dairy/milk,Meadow\n\
+         1008,Garden Tomato Soup,,canned/soup,Garden\n\
+         1009,Harvest Tomato Soup,,canned/soup,Harvest\n",
+    ),
+    ("prices", "sku,amount,currency\n1001,3.49,USD\n1002,3.29,USD\n1008,2.25,USD\n1009,2.45,USD\n"),
+    (
+        "stock",
+        "sku,band,aisle,bay\n1001,plenty,7,3\n1002,some,7,3\n1008,out,3,3\n1009,plenty,3,3\n",
+    ),
+];
+
+/// The shop's box, which has its facts from headquarters.
+fn shop(hq: &Hq, folder: &Path) -> Server {
+    hq.done(&["stores", "set", "store-1", "--title", "High Street"]);
+    for (table, rows) in TABLES {
+        let file = folder.join(format!("{table}.csv"));
+        std::fs::write(&file, rows).unwrap();
+        hq.done(&["facts", "push", table, file.to_str().unwrap()]);
     }
+    let data = hq.new_box("store-1", "box-a", data());
+    let server = Server::start_in(data, &[("ENDCAP_LINE_MAX_RETRY_S", "2")]);
+    let stock = || server.ask(Ask::get("/store/v1/facts/stock/1009")).status;
+    until("the facts did not come", &server, || stock() == 200);
     server
 }
 
@@ -34,12 +46,18 @@ fn shop() -> Server {
 fn a_shopper_asks_gets_angry_and_a_person_answers() {
     let installed = root().join("tests/clients/node_modules/axe-core");
     assert!(installed.exists(), "the browser's tests are not installed; run tests/run once");
-    let server = shop();
+    let (hq, folder) = (Hq::start(), tempfile::tempdir().unwrap());
+    let server = shop(&hq, folder.path());
     let output = Command::new("node")
         .arg("check.mjs")
         .current_dir(root().join("tests/pages"))
         .env("ENDCAP_URL", &server.url)
         .env("ENDCAP_TOKEN", admin())
+        .env("ENDCAP_BINARY", env!("CARGO_BIN_EXE_endcap"))
+        .env("ENDCAP_HQ", &hq.url)
+        .env("ENDCAP_HQ_TOKEN", &hq.token)
+        .env("ENDCAP_HQ_AUTHORITY", hq.authority())
+        .env("ENDCAP_HQ_PID", hq.pid().to_string())
         .env("NO_PROXY", "127.0.0.1")
         .output()
         .unwrap();

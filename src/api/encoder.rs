@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::error::{of_engine, of_inference, out_of_range, over_limit};
 use super::service::ServedNetwork;
 use super::shelf::Lent;
-use crate::engine::{Array, ElementType, Inference, Port, TokenId};
+use crate::engine::{Array, ElementType, Inference, Placed, Port, TokenId};
 use crate::http::Problem;
 use crate::skills::heads::TextInput;
 
@@ -49,6 +49,13 @@ impl Encoder {
         let encode = |text: &String| tokenizer.encode_whole(text);
         let texts: Result<Vec<_>, _> = texts.iter().map(encode).collect();
         texts.map_err(|error| of_engine(error, INPUT))
+    }
+
+    /// The tokens of a text, each with its place.
+    pub(super) fn encode_placed(&self, text: &str) -> Result<Vec<Placed>, Problem> {
+        let tokenizer = self.served.tokenizer.as_ref();
+        let tokenizer = tokenizer.ok_or_else(|| self.fault("the package has no tokenizer"))?;
+        tokenizer.encode_placed(text).map_err(|error| of_engine(error, INPUT))
     }
 
     /// Whether the network takes these tokens.

@@ -70,6 +70,7 @@ fn content_of(asked: &Asked, generator: &mut SchemaGenerator) -> Value {
             let [media_type, ..] = super::store::facts::batch::MEDIA_TYPES;
             json!({ media_type: { "schema": { "type": "string" }, "x-line-schema": line } })
         }
+        Asked::Bytes => json!({ "application/octet-stream": bytes() }),
         Asked::Picture => {
             let file = json!({ "schema": { "type": "string", "format": "binary" } });
             let types = Format::ALL.map(|format| (format.media_type().to_owned(), file.clone()));
@@ -102,7 +103,7 @@ fn success(response: &Content, generator: &mut SchemaGenerator) -> Value {
     json!({ "description": "The answer", "content": content })
 }
 
-/// JSON with bytes behind it.
+/// Bytes, or JSON with bytes behind it.
 fn bytes() -> Value {
     json!({ "schema": { "type": "string", "format": "binary" } })
 }

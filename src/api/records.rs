@@ -31,7 +31,8 @@ impl Witness for Records {
                 inputs: serde_json::to_string(&said.inputs).ok()?.into(),
                 sampling: said.inputs.sampling(),
                 text: said.text.clone(),
-                whole: said.whole,
+                end: said.end.name().to_owned(),
+                whole: said.end.is_whole(),
             })
         });
         let made = self.0.made(audit::Making {

@@ -6,6 +6,7 @@ mod conversations;
 mod desk;
 mod devices;
 mod facts;
+mod firmware;
 
 use std::sync::Arc;
 
@@ -48,6 +49,8 @@ pub(super) enum Asked {
     Json(Described),
     /// JSON of this form, or such JSON with bytes behind it.
     JsonOrBinary(Described),
+    /// Bytes that are no text.
+    Bytes,
     /// A picture's file.
     Picture,
     /// A patch of a JSON object (RFC 7396).
@@ -139,6 +142,7 @@ pub fn all() -> impl Iterator<Item = &'static Route> {
         arrays::ROUTES,
         conversations::ROUTES,
         devices::ROUTES,
+        firmware::ROUTES,
         desk::ROUTES,
         audit::ROUTES,
         pages::ROUTES,
@@ -450,6 +454,16 @@ static ROUTES: &[Route] = &[
         query: &[],
         request: Some(Asked::Json(of::<text::classify::TextRequest>)),
         response: Content::Json(of::<text::classify::TextClassification>),
+    },
+    Route {
+        method: RouteMethod::Post,
+        path: "/store/v1/text/tag",
+        access: Access::Client,
+        summary: "Names, places and the like in texts",
+        handler: |filter| on(filter, text::tag::answer),
+        query: &[],
+        request: Some(Asked::Json(of::<text::tag::TagRequest>)),
+        response: Content::Json(of::<text::tag::TextTags>),
     },
     Route {
         method: RouteMethod::Post,

@@ -13,6 +13,7 @@ use crate::desk::Desk;
 use crate::engine::{EngineError, Model, Network, Sampling, TokenId, Tokenizer};
 use crate::facts::Facts;
 use crate::facts::search::Search;
+use crate::firmware::Firmware;
 use crate::http::{BodyLimits, Health, Pairing, Problem, Tokens};
 use crate::shoppers::Shoppers;
 use crate::skills::chat::ChatTemplate;
@@ -32,6 +33,8 @@ use super::shelf::{Lease, Lent, Ports, Shelf, Wanted};
 use super::store::acts::Acts;
 use super::store::config::Settings;
 use super::store::line::LineView;
+use super::streams::Streams;
+use super::tagger::ShelfTagger;
 use super::voice::ShelfVoice;
 
 /// Prompts below this are rendered and tokenised in place: it takes less than changing threads.
@@ -272,6 +275,8 @@ pub struct ServiceParts {
     pub conversations: Conversations,
     /// Where associates answer shoppers; none where nobody is called.
     pub desk: Option<Desk>,
+    /// What small devices should run; none where there are none.
+    pub firmware: Option<Firmware>,
 }
 
 /// What conversations need besides facts and models.
@@ -303,6 +308,7 @@ pub struct Service {
     pub(super) concierge: Concierge,
     pub(super) audit: Option<Audit>,
     pub(super) desk: Option<Desk>,
+    pub(super) firmware: Option<Firmware>,
     pub(super) limits: Limits,
     pub(super) body: BodyLimits,
     pub(super) request_timeout: Duration,
@@ -316,6 +322,7 @@ pub struct Service {
     pub(super) settings: Arc<dyn Settings>,
     pub(super) acts: Arc<dyn Acts>,
     pub(super) meaning: Meaning,
+    pub(super) streams: Streams,
     /// What the shop decides about its skills.
     skills: Live,
     blocked: Blocked,
@@ -343,6 +350,7 @@ impl Service {
             settings: parts.skills.clone(),
             metrics: parts.metrics.skills().clone(),
         });
+        let clerk = clerk.tagged_by(Arc::new(ShelfTagger::new(Arc::clone(&parts.shelf))));
         let clerk = Arc::new(match &records {
             Some(records) => clerk.before(Arc::<Records>::clone(records)),
             None => clerk,
@@ -352,12 +360,14 @@ impl Service {
             ConciergeParts { clerk: Arc::clone(&clerk), shoppers, house, orders, desk, auditor };
         Self {
             meaning: Meaning::new(Arc::clone(&parts.shelf)),
+            streams: Streams::default(),
             shelf: parts.shelf,
             facts: parts.facts,
             clerk,
             concierge: Concierge::new(concierge),
             audit,
             desk: parts.desk,
+            firmware: parts.firmware,
             skills: parts.skills,
             blocked: Blocked::default(),
             pictures: Arc::new(Semaphore::new(permits(parts.limits.max_picture_pixels as u64))),

@@ -7,12 +7,17 @@ use crate::config::Config;
 use crate::desk::{Call, Desk, DeskError};
 use crate::shoppers::{Conversation, Shoppers};
 use crate::skills::concierge;
+use crate::telemetry::DeskMetrics;
 
 /// Opens it, off the async threads.
-pub(super) async fn open(config: &Config, shoppers: Shoppers) -> Result<Desk, AppError> {
+pub(super) async fn open(
+    config: &Config,
+    shoppers: Shoppers,
+    metrics: DeskMetrics,
+) -> Result<Desk, AppError> {
     let (folder, settings) = (config.data_dir.clone(), config.desk.clone());
     let open = move || -> Result<Desk, AppError> {
-        let desk = Desk::open(&folder, shoppers.clone(), settings)?;
+        let desk = Desk::open(&folder, shoppers.clone(), settings, metrics)?;
         shoppers.reach(desk.reach());
         Ok(desk)
     };

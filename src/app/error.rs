@@ -5,6 +5,7 @@ use crate::audit::AuditError;
 use crate::desk::DeskError;
 use crate::facts::FactsError;
 use crate::facts::search::SearchError;
+use crate::firmware::FirmwareError;
 use crate::hq::HqError;
 use crate::hq::server::ServeError;
 use crate::http::HttpError;
@@ -48,6 +49,9 @@ pub enum AppError {
     /// The desk cannot be opened.
     #[error("opening the desk")]
     Desk(#[from] DeskError),
+    /// What small devices should run cannot be kept.
+    #[error("opening what small devices should run")]
+    Firmware(#[from] FirmwareError),
     /// Records of answers cannot be kept.
     #[error("opening the records of answers")]
     Audit(#[from] AuditError),
@@ -62,11 +66,6 @@ pub enum AppError {
     /// The order system cannot be asked as configured.
     #[error("asking the order system: {0}")]
     Connector(String),
-    /// There is nothing to serve.
-    #[error(
-        "no model is installed; `endcap models pull NAME` fetches one, `endcap demo` the default"
-    )]
-    NoModels,
     /// A model that must be there before the first answer cannot be loaded.
     #[error("loading {name}: {why}; models.load = \"demand\" serves the others meanwhile")]
     Load {

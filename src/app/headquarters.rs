@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{AppError, signals};
+use super::{AppError, signals, supervisor};
 use crate::hq::server::{self, ServerConfig, Started};
 use crate::telemetry::{self, LogFormat, Metrics};
 
@@ -18,6 +18,7 @@ pub async fn run_hq(
     telemetry::start(format, filter, None)?;
     let stop = CancellationToken::new();
     signals::watch(stop.clone())?;
+    let _watched = supervisor::watch(stop.clone());
     let stops = stop.clone();
     tokio::spawn(async move {
         over.await;
@@ -26,6 +27,7 @@ pub async fn run_hq(
     let metrics = Arc::new(Metrics::new().with_hq());
     let drained = server::serve(config, metrics, stop, |_, started| {
         announce(started);
+        supervisor::ready(&format!("serving HQ on {}", started.url));
         tracing::info!(url = started.url, "serving HQ");
     })
     .await?;

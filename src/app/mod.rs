@@ -21,18 +21,21 @@ mod conversations;
 mod desk;
 mod discovery;
 mod error;
+mod firmware;
 mod headquarters;
 mod line;
 mod memory;
 mod recalls;
 mod shelf;
 mod signals;
+mod supervisor;
 mod vectors;
 
+use std::fmt;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -69,6 +72,15 @@ pub struct Started {
     pub models: Vec<String>,
 }
 
+impl fmt::Display for Started {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.models.as_slice() {
+            [] => write!(f, "serving facts, and no model yet, on {}", self.url),
+            models => write!(f, "serving {} on {}", models.join(", "), self.url),
+        }
+    }
+}
+
 /// Serves until a signal, then drains. `announce` is called once, when everything is loaded.
 pub async fn run(
     config: Config,
@@ -79,6 +91,8 @@ pub async fn run(
     let levels = telemetry::start(config.log.format, &config.log.filter, Some(warn))?;
     let stop = CancellationToken::new();
     signals::watch(stop.clone())?;
+    let _watched = supervisor::watch(stop.clone());
+    supervisor::status("taking facts and models into memory");
     let listener = Listener::bind(config.server.clone()).await?;
     let metrics = Arc::new(Metrics::new());
     let facts = open_facts(&config).await?;
@@ -107,9 +121,11 @@ pub async fn run(
     let pairing = Arc::new(Pairing::new(Arc::clone(&tokens)));
     let skills = Live::from(config.skills.clone());
     let mut conversations = conversations::open(&config).await?;
-    let desk = desk::open(&config, conversations.shoppers.clone()).await?;
+    let desk = desk::open(&config, conversations.shoppers.clone(), metrics.desk().clone()).await?;
     conversations.desk = Some(desk::caller(&desk));
     beside.spawn(desk.clone().run());
+    let small = firmware::open(&config).await?;
+    let (profiles, of_hq) = watch::channel(None);
     let looked_at = line::LookedAt {
         metrics: Arc::clone(&metrics),
         facts: facts.clone(),
@@ -119,7 +135,8 @@ pub async fn run(
         tokens: Arc::clone(&tokens),
         desk: desk.clone(),
         pairing: Arc::clone(&pairing),
-        in_force: InForce { skills: skills.clone(), cache: cache.clone(), levels },
+        firmware: small.as_ref().map(|small| small.firmware.clone()),
+        in_force: InForce { skills: skills.clone(), cache: cache.clone(), levels, profiles },
     };
     let line = Line::start(&config, looked_at).await;
     let shoppers = conversations.shoppers.clone();
@@ -148,11 +165,16 @@ pub async fn run(
         acts: line.acts(),
         conversations,
         desk: Some(desk),
+        firmware: small.as_ref().map(|small| small.firmware.clone()),
     });
+    if let Some(small) = small {
+        beside.spawn(small.run(of_hq));
+    }
     let idle = only_these(Arc::clone(&shelf));
     beside.spawn(cache.clone().work_at_night(service.maker(), idle));
     let router = api::router(Arc::new(service));
     announce(&started);
+    supervisor::ready(&started.to_string());
     tracing::info!(url = started.url, models = started.models.len(), "serving");
     if let Some(told) = told {
         beside.spawn(discovery::announce(told, stop.clone()));

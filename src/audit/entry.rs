@@ -64,6 +64,9 @@ pub(super) struct SaidDigests {
     /// Of the inputs and of the text, under the salt that is sealed with them.
     pub(super) prompt_digest: String,
     pub(super) text_digest: String,
+    /// How it came to its end; older records do not say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) end: String,
     pub(super) whole: bool,
     pub(super) sampling: Value,
 }

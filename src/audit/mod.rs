@@ -41,4 +41,4 @@ pub use error::AuditError;
 pub use look::{NotReplayable, Opened, Replayable, Shown};
 pub use record::{AnswerId, Giving, Making, Said};
 pub use store::{Audit, Figures, Head};
-pub use verify::{Fault, Verified};
+pub use verify::{Fault, Noted, Verified};

@@ -45,6 +45,8 @@ pub struct Said {
     pub sampling: Value,
     /// Every byte that came of it.
     pub text: String,
+    /// How it came to its end: `stop`, `length`, `check`, `left`, `failed`.
+    pub end: String,
     /// Whether it was heard to its end. One that was not is the beginning of what it would have said.
     pub whole: bool,
 }

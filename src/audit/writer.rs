@@ -10,7 +10,7 @@ use redb::{ReadableTable, WriteTransaction};
 use super::entry::{Entry, Given, Made, SaidDigests, head_after};
 use super::error::{AuditError, During};
 use super::kept::{Kept, context};
-use super::record::{AnswerId, Giving, Making};
+use super::record::{AnswerId, Giving, Making, Said};
 use super::store::{Audit, Shared, end};
 use super::tables::{BY_SUBJECT, DAY, ENTRIES, HEADS, IDS, INPUTS, META};
 use crate::shoppers::{ShoppersError, SubjectId};
@@ -268,7 +268,8 @@ fn made(id: AnswerId, making: Making, at: u64) -> Draft {
     let kept = making.said.as_ref().and_then(Kept::of_said);
     let said = making.said.zip(kept.as_ref()).map(|(said, kept)| {
         let (prompt_digest, text_digest) = kept.digests();
-        SaidDigests { prompt_digest, text_digest, whole: said.whole, sampling: said.sampling }
+        let Said { sampling, end, whole, .. } = said;
+        SaidDigests { prompt_digest, text_digest, end, whole, sampling }
     });
     let Making { skill, subject, model, model_digest, template_digest, refused, facts, .. } =
         making;

@@ -14,6 +14,7 @@ use super::enroll::Enroll;
 use super::erase::Erase;
 use super::facts::FactsCommand;
 use super::feedback::FeedbackCommand;
+use super::firmware::FirmwareCommand;
 use super::hq::HqCommand;
 use super::live::{Live, Set, Unset};
 use super::models::ModelsCommand;
@@ -148,6 +149,11 @@ pub(super) enum Command {
     Devices {
         #[command(subcommand)]
         command: DevicesCommand,
+    },
+    /// Render, sign, look at and try what labels, scanners and sensors are told
+    FirmwareConfig {
+        #[command(subcommand)]
+        command: FirmwareCommand,
     },
     /// Check the configuration, show what is in force, lay settings over a running server's
     Config {

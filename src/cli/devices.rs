@@ -29,7 +29,7 @@ pub(super) enum DevicesCommand {
         /// Where it stands, as entrance
         #[arg(long)]
         zone: Option<String>,
-        /// What it may do: client or associate
+        /// What it may do: client, associate, or device for a label that only asks what it should run
         #[arg(long, default_value = "client")]
         role: Role,
         /// As one JSON object

@@ -81,7 +81,8 @@ async fn all(common: &Common, place: &Place) -> anyhow::Result<Vec<Value>> {
     }
 }
 
-fn shown(example: &Value) -> String {
+/// An example as people read it, on four lines.
+pub(super) fn shown(example: &Value) -> String {
     let text = |field| example.get(field).and_then(Value::as_str).unwrap_or_default();
     let number = example.get("number").and_then(Value::as_u64).unwrap_or_default();
     format!(

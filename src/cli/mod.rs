@@ -25,6 +25,7 @@ mod enroll;
 mod erase;
 mod facts;
 mod feedback;
+mod firmware;
 mod hq;
 mod live;
 mod models;
@@ -86,6 +87,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Config { command } => on_runtime(configuration::run(&common, command)).map(done),
         Command::Feedback { command } => on_runtime(command.run(&common)).map(done),
         Command::Devices { command } => on_runtime(command.run(&common)).map(done),
+        Command::FirmwareConfig { command } => on_runtime(command.run(&common)).map(done),
         Command::Token { command } => token::run(&common, command).map(done),
     }
 }

@@ -62,7 +62,11 @@ impl Place {
     }
 
     /// Where a path is, and who asks.
-    fn address(&self, sources: &Sources, path: &str) -> anyhow::Result<(String, String)> {
+    pub(super) fn address(
+        &self,
+        sources: &Sources,
+        path: &str,
+    ) -> anyhow::Result<(String, String)> {
         let (server, known) = match (&self.server, self.context(sources)?.server) {
             (Some(server), _) => (server.clone(), None),
             (None, Some(Known { url, token })) => (url, Some(token)),

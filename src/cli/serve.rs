@@ -72,9 +72,8 @@ pub(super) fn run(common: &Common, serve: &Serve) -> anyhow::Result<()> {
     }
     on_runtime(async {
         app::run(config, tokens, |started| {
-            let models = started.models.join(", ");
             // Whoever read the address may have closed the pipe; the server goes on.
-            let _ = output::line(&format!("serving {models} on {}", started.url));
+            let _ = output::line(&started.to_string());
         })
         .await
         .map_err(anyhow::Error::from)

@@ -9,6 +9,7 @@ use crate::units::Bytes;
 pub(super) const NAMES: &str = "\
 Settings: blocked_terms=a,b  default_language=de  cache.ask=off|exact|semantic (chat, copy, too)
   install_hours=22:00-05:00,…  wan_bytes_per_day=\"5 GiB\"  log_level=error|warn|info|debug
+  device_profiles=@FILE
 An empty list: blocked_terms=";
 
 /// A document of settings.
@@ -50,6 +51,12 @@ fn value(name: &str, text: &str) -> anyhow::Result<Value> {
         "install_hours" => Value::Array(listed().map(hours).collect::<anyhow::Result<_>>()?),
         "wan_bytes_per_day" => text.parse::<Bytes>()?.0.into(),
         "default_language" | "log_level" => text.into(),
+        "device_profiles" => match text.strip_prefix('@') {
+            Some(path) => {
+                std::fs::read_to_string(path).with_context(|| format!("reading {path}"))?.into()
+            }
+            None => bail!("profiles are named by their file, as device_profiles=@profiles.toml"),
+        },
         _ => bail!("`{name}` is no setting that changes while a server runs\n{NAMES}"),
     })
 }

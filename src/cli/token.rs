@@ -22,7 +22,7 @@ A running server takes up a change within a second or two.";
 pub(super) enum TokenCommand {
     /// Make a token; it is printed once and kept as a digest only
     Create {
-        /// What its holder may do: client, associate, feed, metrics or admin
+        /// What its holder may do: client, associate, device, feed, metrics or admin
         #[arg(long, default_value = "client")]
         role: Role,
         /// Whose it is, for people

@@ -19,6 +19,7 @@ mod desk;
 mod discovery;
 mod facts;
 mod fault;
+mod firmware;
 mod kinds;
 mod line;
 mod raw;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::raw::{Given, Reader};
 use super::{Connector, Setting, default_data_dir};
-use super::{concierge, desk, discovery, facts, kinds, line, shared, shoppers};
+use super::{concierge, desk, discovery, facts, firmware, kinds, line, shared, shoppers};
 use crate::api;
 use crate::api::shelf::Share;
 use crate::audit::AuditConfig;
@@ -15,6 +15,7 @@ use crate::cache::{self, Tiers};
 use crate::desk::DeskConfig;
 use crate::engine::{self, Activation, Backend, Graphics, KvType};
 use crate::facts::FactsConfig;
+use crate::firmware::FirmwareConfig;
 use crate::http::{self, BodyLimits, TlsFiles};
 use crate::protocol::documents::ConfigDoc;
 use crate::shoppers::ShoppersConfig;
@@ -54,6 +55,8 @@ pub struct Config {
     pub audit: AuditConfig,
     /// How associates are rung.
     pub desk: DeskConfig,
+    /// What small devices are bound to, where there are some.
+    pub firmware: Option<FirmwareConfig>,
     /// The name under which the box is found on the network; none where it is not announced.
     pub discovery: Option<String>,
     /// The line to HQ.
@@ -160,6 +163,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Config> {
         house: concierge::house(reader),
         connector: concierge::connector(reader),
         desk: desk::read(reader),
+        firmware: firmware::read(reader),
         shoppers: shoppers::shoppers(reader, &audit),
         audit,
         log: log(reader),

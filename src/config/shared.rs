@@ -10,13 +10,14 @@ use crate::protocol::{List, Text};
 use crate::skills::clerk;
 
 /// Settings of HQ's document, and those of the configuration that lie below them.
-pub(super) const NAMES: [(&str, &str); 9] = [
+pub(super) const NAMES: [(&str, &str); 10] = [
     ("blocked_terms", "skills.blocked_terms"),
     ("cache.ask", "cache.ask"),
     ("cache.chat", "cache.chat"),
     ("cache.concierge", "cache.concierge"),
     ("cache.copy", "cache.copy"),
     ("default_language", "skills.language"),
+    ("device_profiles", "firmware.profiles"),
     ("install_hours", "store.install_hours"),
     ("log_level", "log.filter"),
     ("wan_bytes_per_day", "line.wan_per_day"),
@@ -36,6 +37,8 @@ pub(super) fn read(
         install_hours: reader.read("store.install_hours", None, hours, show_hours),
         wan_bytes_per_day: bytes_or(reader, "line.wan_per_day", "no limit", 0..=1 << 50),
         log_level: None,
+        // Those of the file lie over HQ's, layer by layer, and not below.
+        device_profiles: None,
     }
 }
 

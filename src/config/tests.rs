@@ -159,7 +159,8 @@ fn what_hq_may_set_has_its_lowest_layer_in_the_file() {
     assert_eq!(config.below_hq, wanted);
     for name in Config::shared() {
         let setting = config.below(name).unwrap();
-        let default = ["cache.chat", "cache.concierge", "cache.copy", "log_level"];
+        let default =
+            ["cache.chat", "cache.concierge", "cache.copy", "device_profiles", "log_level"];
         let from_file = !default.contains(&name);
         assert_eq!(setting.origin == Origin::File, from_file, "{name}: {setting:?}");
     }

@@ -1,5 +1,7 @@
 //! What associates do with a handoff.
 
+use std::time::Duration;
+
 use super::error::DeskError;
 use super::handoff::{Associate, Handoff, HandoffId, Outcome, Stage};
 use super::phrases::Say;
@@ -20,6 +22,7 @@ impl Desk {
             _ => {}
         }
         let now_ms = now_ms();
+        self.0.people.acted(who, now_ms);
         let handoff = self.change(id, |handoff| {
             handoff.stage = Stage::Acknowledged;
             handoff.with = Some(who.clone());
@@ -32,6 +35,7 @@ impl Desk {
     /// Somebody answers from now on, whoever was on the way. The first one has it.
     pub fn claim(&self, id: HandoffId, who: &Associate) -> Result<Handoff, DeskError> {
         let now_ms = now_ms();
+        self.0.people.acted(who, now_ms);
         let mut other = false;
         let mut again = false;
         let handoff = self.change(id, |handoff| {
@@ -47,6 +51,8 @@ impl Desk {
             return Err(DeskError::Taken);
         }
         if !again {
+            let waited = Duration::from_millis(now_ms.saturating_sub(handoff.waiting_ms));
+            self.0.metrics.claimed(waited);
             self.or_left(id, self.passes_to(&handoff, shoppers::Stage::Associate, now_ms))?;
             self.or_left(id, self.say(&handoff, Say::Here, now_ms))?;
             self.0.board.tell(Told::Claimed(handoff.clone()));
@@ -64,6 +70,7 @@ impl Desk {
     ) -> Result<Turn, DeskError> {
         let text = checked("text", text)?;
         let handoff = self.own(id, who)?;
+        self.0.people.acted(who, now_ms());
         let language = language.or(handoff.language.as_deref()).unwrap_or("en").to_owned();
         let turn = NewTurn { speaker: Speaker::Associate, text, language, details: None };
         let said = self.0.shoppers.append(&handoff.conversation, turn, now_ms() / 1000);

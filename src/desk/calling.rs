@@ -15,6 +15,12 @@ use super::told::Told;
 
 /// How soon something that is due is seen.
 const LOOK: Duration = Duration::from_millis(200);
+/// How soon it is seen who has left, while nobody waits.
+const COUNT: Duration = Duration::from_secs(5);
+/// Of so many devices each may have as much open as any other, whatever one of them does.
+const DEVICES_AT_LEAST: usize = 8;
+/// What one device may have open, however little may be.
+const MIN_OF_A_DEVICE: usize = 2;
 
 impl Desk {
     /// Calls a person for a conversation; where one was called already, that one stays called.
@@ -29,6 +35,10 @@ impl Desk {
         now_ms: u64,
     ) -> Result<HandoffId, DeskError> {
         let events = self.0.shoppers.events(&about.id);
+        if let Some(same) = self.of_conversation(about) {
+            return Ok(same);
+        }
+        self.make_room(&about.owner.device, now_ms)?;
         let mut open = self.opened();
         let same = open.values().find(|open| open.handoff.conversation == about.id);
         if let Some(same) = same {
@@ -42,6 +52,7 @@ impl Desk {
             conversation: about.id,
             subject: about.subject,
             language: about.language.clone(),
+            device: about.owner.device.clone(),
             class: about.owner.class.clone(),
             zone: about.owner.zone.clone(),
             call,
@@ -53,23 +64,55 @@ impl Desk {
         self.write(|transaction| rows::put(transaction, &self.0.shoppers, &handoff))?;
         let id = handoff.id;
         tracing::info!(%id, reason = handoff.call.reason, "a person is called for a shopper");
+        self.0.metrics.called(&handoff.call.reason);
         open.insert(id, Open { handoff, events });
         drop(open);
         self.0.called.notify_one();
         Ok(id)
     }
 
+    fn of_conversation(&self, about: &Conversation) -> Option<HandoffId> {
+        let open = self.opened();
+        let same = open.values().find(|open| open.handoff.conversation == about.id);
+        same.map(|same| same.handoff.id)
+    }
+
+    /// One device has a part of what may be open. Where it has that, whoever waits there for longest has
+    /// left it to another, and goes on with the assistant.
+    fn make_room(&self, device: &str, now_ms: u64) -> Result<(), DeskError> {
+        let mut own = self.handoffs();
+        own.retain(|handoff| handoff.device == device);
+        if own.len() < (self.0.config.max_open / DEVICES_AT_LEAST).max(MIN_OF_A_DEVICE) {
+            return Ok(());
+        }
+        let waits = own.iter().find(|handoff| handoff.stage != Stage::Claimed);
+        let waits = waits.ok_or(DeskError::Full { open: own.len() })?;
+        let told = self.passes_to(waits, shoppers::Stage::Assistant, now_ms);
+        let told = told.and_then(|()| self.say(waits, Say::Back, now_ms));
+        match told {
+            Ok(()) | Err(DeskError::Left) => self.over(waits.id, Outcome::Left).map(drop),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Rings, tells and closes whatever is due, until it is dropped.
     pub async fn run(self) {
         loop {
+            self.count();
             if self.opened().is_empty() {
-                self.0.called.notified().await;
+                let _ = tokio::time::timeout(COUNT, self.0.called.notified()).await;
             }
             let desk = self.clone();
             // A panic in there was told by its thread.
             let _ = tokio::task::spawn_blocking(move || desk.tick(now_ms())).await;
             tokio::time::sleep(LOOK).await;
         }
+    }
+
+    /// Shows how many wait and who is there.
+    fn count(&self) {
+        let super::Figures { waiting, claimed, present } = self.figures();
+        self.0.metrics.standing(waiting, claimed, present);
     }
 
     /// Does what is due at this moment, milliseconds since 1970.
@@ -111,15 +154,11 @@ impl Desk {
     fn look_after(&self, id: HandoffId, now_ms: u64) -> Result<(), DeskError> {
         let handoff = self.handoff(id)?;
         let present = self.candidates(now_ms);
-        for deed in plan(&handoff, &present, &self.0.config, now_ms) {
+        let gone_ms = handoff.with.as_ref().map(|with| self.0.people.gone_ms(&with.id, now_ms));
+        for deed in plan(&handoff, &present, gone_ms, &self.0.config, now_ms) {
             match deed {
-                Deed::Forget => {
-                    self.change(id, |handoff| {
-                        handoff.stage = Stage::Waiting;
-                        handoff.with = None;
-                        handoff.ringing.acknowledged_ms = None;
-                    })?;
-                }
+                Deed::Forget => self.forget(id, now_ms)?,
+                Deed::Ring(_) if !self.may_ring(&handoff, now_ms) => {}
                 Deed::Ring(who) => self.ring(id, Some(who), present.len(), now_ms)?,
                 Deed::RingAll => self.ring(id, None, present.len(), now_ms)?,
                 Deed::Tell => {
@@ -127,6 +166,28 @@ impl Desk {
                     self.say(&told, Say::NobodyFree, now_ms)?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Whether the first ring for this shopper is not one of many from the same device.
+    fn may_ring(&self, handoff: &Handoff, now_ms: u64) -> bool {
+        let pause_ms = u64::try_from(self.0.config.ring_again.as_millis()).unwrap_or(u64::MAX);
+        handoff.ringing.last_ms.is_some() || self.0.pace.allows(&handoff.device, pause_ms, now_ms)
+    }
+
+    /// Whoever was on the way did not come, or answered and is gone.
+    fn forget(&self, id: HandoffId, now_ms: u64) -> Result<(), DeskError> {
+        let mut answered = false;
+        let waits = self.change(id, |handoff| {
+            answered = handoff.stage == Stage::Claimed;
+            handoff.stage = Stage::Waiting;
+            handoff.with = None;
+            handoff.ringing.acknowledged_ms = None;
+        })?;
+        if answered {
+            self.passes_to(&waits, shoppers::Stage::Waiting, now_ms)?;
+            self.say(&waits, Say::Again, now_ms)?;
         }
         Ok(())
     }
@@ -158,6 +219,7 @@ impl Desk {
             }
         }
         if first {
+            self.0.metrics.escalated();
             self.0.board.tell(Told::Escalated(handoff.clone()));
         }
         self.0.board.tell(Told::Ring { handoff, to: who });
@@ -206,6 +268,7 @@ impl Desk {
         all.remove(&id);
         drop(all);
         tracing::info!(%id, outcome = how.name(), "a handoff is over");
+        self.0.metrics.over(how.name());
         self.0.board.tell(Told::Closed(handoff.clone(), how));
         Ok(handoff)
     }

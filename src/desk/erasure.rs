@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::handoff::Outcome;
 use super::room::Desk;
-use super::rows::{self, FEEDBACK, HANDOFFS};
+use super::rows::{self, HANDOFFS};
 use super::shoppers::{Erased, Reach, SubjectId};
 
 impl Desk {
@@ -31,9 +31,10 @@ impl Reach for Erasing {
         let open = self.0.leave(subject);
         let erased = self.0.write(|transaction| {
             let handoffs = open + rows::erase(transaction, HANDOFFS, subject)?;
-            let feedback = rows::erase(transaction, FEEDBACK, subject)?;
+            let feedback = rows::erase_examples(transaction, subject)?;
             Ok(Erased { handoffs, feedback, ..Erased::default() })
         });
+        self.0.0.corrected.send_modify(|_| {});
         erased.map_err(|error| error.to_string())
     }
 

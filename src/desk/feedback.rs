@@ -7,7 +7,7 @@ use super::error::{DeskError, During};
 use super::handoff::Associate;
 use super::privacy;
 use super::room::{Desk, now_ms};
-use super::rows::{self, FEEDBACK};
+use super::rows::{self, ERASED, FEEDBACK};
 use super::shoppers::{Conversation, Speaker, SubjectId, Turn};
 
 const ACT: &str = "keeping an example";
@@ -66,6 +66,7 @@ impl Desk {
             }
             Ok(number)
         })?;
+        self.0.metrics.corrected();
         self.0.corrected.send_replace(number);
         Ok(Kept { number, example })
     }
@@ -88,6 +89,29 @@ impl Desk {
             }
         }
         Ok(kept)
+    }
+}
+
+impl Desk {
+    /// Numbers of examples that were erased and of which [`Self::erasure_is_told`] was not said yet, at
+    /// most so many.
+    pub fn erased_examples(&self, most: usize) -> Result<Vec<u64>, DeskError> {
+        let act = "reading what was erased";
+        let transaction = self.0.database.begin_read().during(act)?;
+        let table = transaction.open_table(ERASED).during(act)?;
+        let rows = table.iter().during(act)?.take(most);
+        rows.map(|row| Ok(row.during(act)?.0.value())).collect()
+    }
+
+    /// Whoever had these examples has erased them, too.
+    pub fn erasure_is_told(&self, numbers: &[u64]) -> Result<(), DeskError> {
+        self.write(|transaction| {
+            let mut table = transaction.open_table(ERASED).during(ACT)?;
+            for number in numbers {
+                table.remove(number).during(ACT)?;
+            }
+            Ok(())
+        })
     }
 }
 

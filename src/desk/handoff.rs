@@ -126,7 +126,10 @@ pub struct Handoff {
     pub subject: SubjectId,
     /// The shopper's language, where it is known.
     pub language: Option<String>,
-    /// What the shopper stands at, as `kiosk`.
+    /// Id of the token of the device that the shopper stands at.
+    #[serde(default)]
+    pub device: String,
+    /// What it is, as `kiosk`.
     pub class: String,
     /// Where.
     pub zone: Option<String>,
@@ -140,6 +143,14 @@ pub struct Handoff {
     pub with: Option<Associate>,
     /// How the ringing goes.
     pub(super) ringing: Ringing,
+}
+
+impl Handoff {
+    /// Whether what was said is this associate's to read: of whoever answers, or anybody's while nobody does.
+    pub fn is_for(&self, associate: &str) -> bool {
+        let with = self.with.as_ref().filter(|_| self.stage == Stage::Claimed);
+        with.is_none_or(|with| with.id == associate)
+    }
 }
 
 /// How the ringing of one handoff goes.

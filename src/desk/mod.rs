@@ -9,7 +9,10 @@
 //! **Invariants**
 //! - A handoff is one associate's at a time, and a conversation has at most one that is open.
 //! - Who has the fewest open ones is rung first, of those who is nearest, of those who was not rung for
-//!   the longest time. What nobody takes is rung on until the shopper leaves.
+//!   the longest time. What nobody takes is rung on until the shopper leaves; what somebody took who is
+//!   gone is rung for again.
+//! - One device rings no more often than one shopper would be rung for, and has a bounded part of what may
+//!   be open: it keeps no other shopper from a person.
 //! - Open handoffs and kept examples have limits. Both outlive a restart, sealed by their subject's key;
 //!   erasing the subject takes them away.
 //! - Nothing that a shopper or associate says is in a log line or an error.
@@ -20,6 +23,7 @@
 extern crate self as desk;
 use endcap_privacy as privacy;
 use endcap_shoppers as shoppers;
+use endcap_telemetry as telemetry;
 
 mod answering;
 mod calling;
@@ -28,6 +32,7 @@ mod erasure;
 mod error;
 mod feedback;
 mod handoff;
+mod pace;
 mod phrases;
 mod presence;
 mod room;

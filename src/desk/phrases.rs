@@ -5,6 +5,7 @@
 pub(super) enum Say {
     Here,
     NobodyFree,
+    Again,
     Back,
     Closed,
 }
@@ -18,6 +19,7 @@ pub(super) fn say(what: Say, language: Option<&str>) -> (&'static str, &'static 
             "Im Moment ist niemand frei. Sie können warten, es kommt jemand, sobald es geht, oder mich weiter fragen.",
             "de",
         ),
+        ("de", Say::Again) => ("Einen Moment bitte, ich rufe jemand anderen.", "de"),
         ("de", Say::Back) => ("Ab jetzt antwortet wieder der Assistent.", "de"),
         ("de", Say::Closed) => ("Das Gespräch ist beendet. Auf Wiedersehen!", "de"),
         ("fr", Say::Here) => ("Un membre de l’équipe est maintenant là pour vous.", "fr"),
@@ -25,6 +27,7 @@ pub(super) fn say(what: Say, language: Option<&str>) -> (&'static str, &'static 
             "Personne n’est libre pour le moment. Vous pouvez attendre, quelqu’un viendra dès que possible, ou continuer avec moi.",
             "fr",
         ),
+        ("fr", Say::Again) => ("Un instant, j’appelle quelqu’un d’autre.", "fr"),
         ("fr", Say::Back) => ("L’assistant vous répond de nouveau.", "fr"),
         ("fr", Say::Closed) => ("La conversation est terminée. Au revoir !", "fr"),
         ("es", Say::Here) => ("Una persona del equipo ya está con usted.", "es"),
@@ -32,6 +35,7 @@ pub(super) fn say(what: Say, language: Option<&str>) -> (&'static str, &'static 
             "Ahora mismo no hay nadie libre. Puede esperar, alguien vendrá en cuanto pueda, o seguir preguntándome.",
             "es",
         ),
+        ("es", Say::Again) => ("Un momento, llamo a otra persona.", "es"),
         ("es", Say::Back) => ("A partir de ahora responde de nuevo el asistente.", "es"),
         ("es", Say::Closed) => ("La conversación ha terminado. ¡Hasta luego!", "es"),
         (_, Say::Here) => ("A member of our team is with you now.", "en"),
@@ -39,6 +43,7 @@ pub(super) fn say(what: Say, language: Option<&str>) -> (&'static str, &'static 
             "Nobody is free right now. You can wait, and somebody will come as soon as possible, or go on asking me.",
             "en",
         ),
+        (_, Say::Again) => ("One moment please, I am calling somebody else.", "en"),
         (_, Say::Back) => ("The assistant answers you again from here on.", "en"),
         (_, Say::Closed) => ("This conversation is finished. Goodbye!", "en"),
     }

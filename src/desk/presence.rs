@@ -29,17 +29,26 @@ struct Known {
     state: State,
     /// Pages that listen.
     pages: u32,
+    /// When a page was there last, or something was done without one.
     left_ms: u64,
     rung_ms: u64,
 }
 
 /// Everybody who was there since the start.
-#[derive(Debug, Default)]
-pub(super) struct People(Mutex<BTreeMap<String, Known>>);
+#[derive(Debug)]
+pub(super) struct People {
+    known: Mutex<BTreeMap<String, Known>>,
+    since_ms: u64,
+}
 
 impl People {
+    /// Nobody yet, at this moment.
+    pub(super) fn since(since_ms: u64) -> Self {
+        Self { known: Mutex::default(), since_ms }
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<String, Known>) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn entry<T>(&self, of: &Associate, act: impl FnOnce(&mut Known) -> T) -> T {
@@ -74,6 +83,20 @@ impl People {
                 known.left_ms = now_ms;
             }
         });
+    }
+
+    /// This person did something, whether or not a page listens.
+    pub(super) fn acted(&self, who: &Associate, now_ms: u64) {
+        self.entry(who, |known| known.left_ms = known.left_ms.max(now_ms));
+    }
+
+    /// How long nothing was heard of this person: 0 while a page listens.
+    pub(super) fn gone_ms(&self, id: &str, now_ms: u64) -> u64 {
+        self.with(|all| match all.get(id) {
+            Some(known) if known.pages > 0 => 0,
+            Some(known) => now_ms.saturating_sub(known.left_ms.max(self.since_ms)),
+            None => now_ms.saturating_sub(self.since_ms),
+        })
     }
 
     /// Whether this person may be rung; whether that changed.

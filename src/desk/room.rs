@@ -11,9 +11,11 @@ use tokio::sync::watch;
 use super::config::DeskConfig;
 use super::error::{DeskError, During};
 use super::handoff::{Associate, Handoff, HandoffId};
+use super::pace::Pace;
 use super::presence::{Listening, People, State};
 use super::rows;
-use super::shoppers::{Events, Shoppers};
+use super::shoppers::{ConversationId, Events, Shoppers};
+use super::telemetry::DeskMetrics;
 use super::told::{Board, Missed, Told};
 
 const FILE: &str = "desk.redb";
@@ -30,7 +32,11 @@ pub(super) struct Shared {
     pub(super) config: DeskConfig,
     pub(super) open: Mutex<BTreeMap<HandoffId, Open>>,
     pub(super) people: Arc<People>,
+    pub(super) pace: Pace,
+    pub(super) metrics: DeskMetrics,
     pub(super) board: Board,
+    /// Of the file, whose numbers of examples are its own.
+    name: u64,
     /// Of this start, so that numbers of another are not taken for this one's.
     origin: u64,
     /// Number of the last example.
@@ -64,13 +70,19 @@ impl std::fmt::Debug for Desk {
 
 impl Desk {
     /// What is kept in a folder. Handoffs that were open are open again.
-    pub fn open(folder: &Path, shoppers: Shoppers, config: DeskConfig) -> Result<Self, DeskError> {
+    pub fn open(
+        folder: &Path,
+        shoppers: Shoppers,
+        config: DeskConfig,
+        metrics: DeskMetrics,
+    ) -> Result<Self, DeskError> {
         let act = "opening the desk's file";
         let mut builder = Database::builder();
         builder.set_cache_size(CACHE_BYTES);
         let database = builder.create(folder.join(FILE)).during(act)?;
         let transaction = database.begin_write().during(act)?;
         let (known, last) = rows::load(&transaction, &shoppers)?;
+        let name = rows::name(&transaction)?;
         transaction.commit().during(act)?;
         let open = known.into_iter().map(|handoff| {
             let events = shoppers.events(&handoff.conversation);
@@ -81,8 +93,11 @@ impl Desk {
             database,
             shoppers,
             config,
-            people: Arc::default(),
+            people: Arc::new(People::since(now_ms())),
+            pace: Pace::default(),
+            metrics,
             board: Board::new(),
+            name,
             origin: getrandom::u64().map_err(DeskError::Random)?,
             corrected: watch::Sender::new(last),
             called: tokio::sync::Notify::new(),
@@ -128,6 +143,14 @@ impl Desk {
         open.get(&id).map(|open| open.handoff.clone()).ok_or(DeskError::NotFound)
     }
 
+    /// Whether an associate may look at a shopper's conversation: while it waits for anybody, and while it
+    /// is this one's.
+    pub fn is_shown(&self, conversation: &ConversationId, to: &str) -> bool {
+        let open = self.opened();
+        let of = open.values().find(|open| open.handoff.conversation == *conversation);
+        of.is_some_and(|open| open.handoff.is_for(to))
+    }
+
     /// Names this start of the desk: numbers of what was told are its own.
     pub fn origin(&self) -> u64 {
         self.0.origin
@@ -138,7 +161,12 @@ impl Desk {
         self.0.board.count()
     }
 
-    /// The number of the last example, from moment to moment.
+    /// Names the file: numbers of examples are its own.
+    pub fn name(&self) -> u64 {
+        self.0.name
+    }
+
+    /// The number of the last example, whenever one came or was erased.
     pub fn corrected(&self) -> watch::Receiver<u64> {
         self.0.corrected.subscribe()
     }

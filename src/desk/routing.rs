@@ -24,14 +24,15 @@ pub(super) enum Deed {
     RingAll,
     /// The shopper is told that nobody is free.
     Tell,
-    /// Whoever was on the way did not come.
+    /// Whoever was on the way did not come, or answered and is gone.
     Forget,
 }
 
-/// What is due at this moment, in this order.
+/// What is due at this moment, in this order. `gone_ms` is how long nothing was heard of who has it.
 pub(super) fn plan(
     handoff: &Handoff,
     present: &[Candidate],
+    gone_ms: Option<u64>,
     config: &DeskConfig,
     now_ms: u64,
 ) -> Vec<Deed> {
@@ -47,6 +48,10 @@ pub(super) fn plan(
             if ringing.acknowledged_ms.is_some_and(|at| since(at) < 2 * ring_again) {
                 return deeds;
             }
+            deeds.push(Deed::Forget);
+        }
+        // A handheld whose battery is empty, or that was revoked, answers nobody.
+        Stage::Claimed if gone_ms.is_some_and(|gone| gone >= 2 * ring_again) => {
             deeds.push(Deed::Forget);
         }
         Stage::Claimed | Stage::Closed => return deeds,

@@ -15,6 +15,13 @@ pub(super) const HANDOFFS: TableDefinition<u64, ([u8; 16], &[u8])> =
 pub(super) const FEEDBACK: TableDefinition<u64, ([u8; 16], &[u8])> =
     TableDefinition::new("desk.feedback");
 
+/// Numbers of examples that were erased and of which HQ does not know that yet.
+pub(super) const ERASED: TableDefinition<u64, ()> = TableDefinition::new("desk.erased");
+/// What the file is called by whoever reads its numbers.
+const NAME: TableDefinition<&str, u64> = TableDefinition::new("desk.name");
+/// Erased numbers that are remembered; a box without HQ tells them nobody.
+const MAX_ERASED: u64 = 10_000;
+
 const WRITING: &str = "writing to the desk's file";
 const READING: &str = "reading the desk's file";
 
@@ -72,6 +79,7 @@ pub(super) fn load(
     let examples = transaction.open_table(FEEDBACK).during(WRITING)?;
     let last = examples.last().during(READING)?.map_or(0, |(key, _)| key.value());
     drop(examples);
+    transaction.open_table(ERASED).during(WRITING)?;
     let mut table = transaction.open_table(HANDOFFS).during(WRITING)?;
     let (mut known, mut gone) = (Vec::new(), Vec::new());
     for row in table.iter().during(READING)? {
@@ -91,6 +99,41 @@ pub(super) fn load(
         table.remove(row).during(WRITING)?;
     }
     Ok((known, last))
+}
+
+/// The file's name: drawn when it was made.
+pub(super) fn name(transaction: &WriteTransaction) -> Result<u64, DeskError> {
+    let mut table = transaction.open_table(NAME).during(WRITING)?;
+    if let Some(name) = table.get("file").during(READING)? {
+        return Ok(name.value());
+    }
+    let name = getrandom::u64().map_err(DeskError::Random)?;
+    table.insert("file", name).during(WRITING)?;
+    Ok(name)
+}
+
+/// Removes the examples of a subject, remembers their numbers, and says how many they were.
+pub(super) fn erase_examples(
+    transaction: &WriteTransaction,
+    subject: &SubjectId,
+) -> Result<u64, DeskError> {
+    let mut examples = transaction.open_table(FEEDBACK).during(WRITING)?;
+    let mut erased = transaction.open_table(ERASED).during(WRITING)?;
+    let mut numbers = Vec::new();
+    examples
+        .retain(|number, (of, _)| {
+            let theirs = of == subject.to_bytes();
+            numbers.extend(theirs.then_some(number));
+            !theirs
+        })
+        .during(WRITING)?;
+    for number in &numbers {
+        erased.insert(number, ()).during(WRITING)?;
+    }
+    while redb::ReadableTableMetadata::len(&erased).during(READING)? > MAX_ERASED {
+        erased.pop_first().during(WRITING)?;
+    }
+    Ok(numbers.len() as u64)
 }
 
 /// Removes the rows of a subject from a table, and says how many.

@@ -7,6 +7,7 @@ use super::routing::{Candidate, Deed, plan};
 use super::shoppers::{
     Conversation, NewTurn, Owner, Shoppers, ShoppersConfig, Speaker, Stage as Answers,
 };
+use super::telemetry::DeskMetrics;
 use super::*;
 
 const S: u64 = 1000;
@@ -24,7 +25,8 @@ fn config() -> DeskConfig {
 fn house() -> House {
     let folder = tempfile::tempdir().unwrap();
     let shoppers = Shoppers::open(folder.path(), ShoppersConfig::default()).unwrap();
-    let desk = Desk::open(folder.path(), shoppers.clone(), config()).unwrap();
+    let desk =
+        Desk::open(folder.path(), shoppers.clone(), config(), DeskMetrics::default()).unwrap();
     shoppers.reach(desk.reach());
     House { folder, shoppers, desk }
 }
@@ -44,8 +46,13 @@ fn call() -> Call {
 }
 
 impl House {
+    /// Somebody at a kiosk where nobody else stands.
     fn shopper(&self) -> Conversation {
-        let owner = Owner { device: "tok_k".into(), class: "kiosk".into(), zone: None };
+        self.shopper_at(&format!("tok_{}", HandoffId::new().unwrap()))
+    }
+
+    fn shopper_at(&self, device: &str) -> Conversation {
+        let owner = Owner { device: device.into(), class: "kiosk".into(), zone: None };
         self.shoppers.begin(owner, Some("en".into()), None, room::now_ms() / S).unwrap()
     }
 
@@ -121,7 +128,7 @@ fn handoffs_outlive_a_restart_and_nothing_of_them_is_in_clear() {
         std::fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
     }
     let shoppers = Shoppers::open(copy.path(), ShoppersConfig::default()).unwrap();
-    let desk = Desk::open(copy.path(), shoppers, config()).unwrap();
+    let desk = Desk::open(copy.path(), shoppers, config(), DeskMetrics::default()).unwrap();
     assert_eq!(desk.handoff(id).unwrap(), before);
     desk.reply(id, &ada, "Still here.", None).unwrap();
 }
@@ -144,6 +151,9 @@ fn a_shopper_who_is_erased_takes_handoff_and_examples_along() {
     assert_eq!(house.desk.handoffs(), []);
     let left = house.desk.examples(0, 10).unwrap();
     assert_eq!(left.iter().map(|kept| kept.number).collect::<Vec<_>>(), [2]);
+    assert_eq!(house.desk.erased_examples(10).unwrap(), [1], "until HQ knows");
+    house.desk.erasure_is_told(&[1]).unwrap();
+    assert!(house.desk.erased_examples(10).unwrap().is_empty());
 }
 
 #[test]
@@ -232,7 +242,7 @@ fn who_is_rung_first() {
         (vec![candidate("a", 0, None, 3), candidate("b", 0, Some("door"), 9)], "b"),
         (vec![candidate("a", 0, None, 3), candidate("b", 1, Some("door"), 0)], "a"),
     ] {
-        let deeds = plan(&waiting(Some("door"), Ringing::default()), &present, &config(), S);
+        let deeds = plan(&waiting(Some("door"), Ringing::default()), &present, None, &config(), S);
         assert_eq!(deeds, [Deed::Ring(first.into())], "{present:?}");
     }
 }
@@ -254,7 +264,7 @@ fn ringing_goes_on_to_others_then_to_all_and_the_shopper_is_told() {
         (told, 140, vec![Deed::RingAll]),
     ] {
         let handoff = waiting(None, ringing);
-        assert_eq!(plan(&handoff, &present, &config(), at_s * S), deeds, "{at_s} s");
+        assert_eq!(plan(&handoff, &present, None, &config(), at_s * S), deeds, "{at_s} s");
     }
 }
 
@@ -263,8 +273,8 @@ fn whoever_is_on_the_way_has_some_time_and_then_others_are_rung() {
     let ringing = Ringing { acknowledged_ms: Some(0), last_ms: Some(0), ..Ringing::default() };
     let handoff = Handoff { stage: Stage::Acknowledged, ..waiting(None, ringing) };
     let present = [candidate("a", 0, None, 0)];
-    assert_eq!(plan(&handoff, &present, &config(), 39 * S), []);
-    let later = plan(&handoff, &present, &config(), 40 * S);
+    assert_eq!(plan(&handoff, &present, None, &config(), 39 * S), []);
+    let later = plan(&handoff, &present, None, &config(), 40 * S);
     assert_eq!(later, [Deed::Forget, Deed::Ring("a".into())]);
     assert_eq!(config().ring_again, Duration::from_secs(20));
 }
@@ -282,4 +292,81 @@ fn who_missed_something_goes_on_behind_it_or_is_told_to_look_anew() {
     assert_eq!(desk.told_behind(600).unwrap(), []);
     assert_eq!(desk.told_behind(3), Err(Missed));
     assert_eq!(desk.told_behind(601), Err(Missed), "of another start");
+}
+
+#[test]
+fn a_device_that_calls_and_calls_rings_as_often_as_one_shopper_and_keeps_nobody_else_from_a_person()
+{
+    let house = house();
+    let ada = associate("ada");
+    let _page = house.desk.listen(&ada);
+    let now = room::now_ms();
+    let spammer = |at: u64| {
+        let shopper = house.shopper_at("tok_k");
+        let id = house.desk.hand_off_at(&shopper, call(), at).unwrap();
+        house.desk.tick(at);
+        (shopper, id)
+    };
+    let (first, _) = spammer(now);
+    for n in 1..8 {
+        spammer(now + n);
+    }
+    assert_eq!(house.rings().len(), 1, "one ring for the device");
+    assert_eq!(house.desk.handoffs().len(), 2, "as many as a device may have");
+    let left = house.look(&first);
+    assert_eq!(left.stage, Answers::Assistant, "whoever was left out goes on with the assistant");
+    let other = house.desk.hand_off_at(&house.shopper(), call(), now + 9).unwrap();
+    house.desk.tick(now + 9);
+    assert_eq!(house.rings().len(), 2, "another device rings at once");
+    house.desk.claim(other, &ada).unwrap();
+    house.desk.tick(now + 20 * S + 9);
+    assert!(house.rings().len() > 2, "and the first one again in its turn");
+}
+
+#[test]
+fn a_shopper_whose_associate_is_gone_is_rung_for_again() {
+    let house = house();
+    let (ada, ben) = (associate("ada"), associate("ben"));
+    let page = house.desk.listen(&ada);
+    let shopper = house.shopper();
+    let id = house.desk.hand_off(&shopper, call()).unwrap();
+    house.desk.claim(id, &ada).unwrap();
+    let now = room::now_ms();
+    house.desk.tick(now + 600 * S);
+    assert_eq!(house.desk.handoff(id).unwrap().stage, Stage::Claimed, "while the page is open");
+    drop(page);
+    let _other = house.desk.listen(&ben);
+    house.desk.tick(now + 39 * S);
+    assert_eq!(house.desk.handoff(id).unwrap().stage, Stage::Claimed, "it may come back");
+    house.desk.tick(now + 41 * S);
+    assert_eq!(house.desk.handoff(id).unwrap().stage, Stage::Waiting);
+    assert_eq!(house.rings().pop().unwrap().as_deref(), Some("ben"));
+    let after = house.look(&shopper);
+    assert_eq!(after.stage, Answers::Waiting);
+    assert_eq!(after.turns.last().unwrap().text, "One moment please, I am calling somebody else.");
+    assert!(matches!(house.desk.reply(id, &ada, "Hello?", None), Err(DeskError::Unclaimed)));
+}
+
+#[test]
+fn what_happens_at_the_desk_is_counted() {
+    let house = house();
+    let metrics = telemetry::Metrics::new();
+    let counted = metrics.desk().clone();
+    let folder = tempfile::tempdir().unwrap();
+    let desk = Desk::open(folder.path(), house.shoppers.clone(), config(), counted).unwrap();
+    let ada = associate("ada");
+    let shopper = house.shopper();
+    let id = desk.hand_off(&shopper, call()).unwrap();
+    desk.claim(id, &ada).unwrap();
+    desk.claim(id, &ada).unwrap();
+    desk.hand_back(id, &ada, None).unwrap();
+    let text = metrics.encode().unwrap();
+    for line in [
+        "endcap_handoffs_total{reason=\"wants_person\"} 1",
+        "endcap_handoff_claim_duration_seconds_count 1",
+        "endcap_handoffs_over_total{outcome=\"handed_back\"} 1",
+        "endcap_handoffs_escalated_total 0",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
 }

@@ -51,7 +51,7 @@ pub use network::{
     NetworkObserver, NetworkReport, NetworkSource, Port, Statistics, Total,
 };
 pub use probe::Probe;
-pub use tokenizer::Tokenizer;
+pub use tokenizer::{Placed, Tokenizer};
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! Text to tokens and back.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::Path;
 
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -21,6 +22,17 @@ pub struct Tokenizer {
     finder: AhoCorasick,
     /// What each token adds to a text; nothing for control tokens.
     bytes: Vec<Box<[u8]>>,
+}
+
+/// A token, and where it stands in its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// The token.
+    pub token: TokenId,
+    /// Bytes of the text; empty for tokens that begin or end a sequence.
+    pub range: Range<usize>,
+    /// Which word of the text it is of, as the tokeniser cuts words; none for those.
+    pub word: Option<u32>,
 }
 
 /// How token names stand for bytes.
@@ -97,6 +109,22 @@ impl Tokenizer {
         let encoding = encoding
             .map_err(|error| EngineError::Internal(format!("the tokenizer failed: {error}")))?;
         Ok(encoding.get_ids().to_vec())
+    }
+
+    /// The same tokens, each with its place in the text.
+    pub fn encode_placed(&self, text: &str) -> Result<Vec<Placed>, EngineError> {
+        let encoding = self.inner.encode(text, true);
+        let encoding = encoding
+            .map_err(|error| EngineError::Internal(format!("the tokenizer failed: {error}")))?;
+        let places = encoding.get_offsets().iter().zip(encoding.get_word_ids());
+        let tokens = encoding.get_ids().iter().zip(places);
+        // A place that is not between characters would be another one's fault: it is no place.
+        let within = |range: &Range<usize>| text.get(range.clone()).is_some();
+        let placed = tokens.map(|(&token, (&(start, end), &word))| {
+            let range = Some(start..end).filter(within).unwrap_or(0..0);
+            Placed { token, range, word }
+        });
+        Ok(placed.collect())
     }
 
     fn encode_text(&self, text: &str, tokens: &mut Vec<TokenId>) -> Result<(), EngineError> {
@@ -233,6 +261,24 @@ mod tests {
         assert_eq!(alphabet[&'Ġ'], b' ');
         assert_eq!(alphabet[&'Ċ'], b'\n');
         assert_eq!(alphabet[&'Ń'], 0xAD);
+    }
+
+    #[test]
+    fn a_token_knows_its_bytes_and_its_word() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let tokenizer = Tokenizer::load(&root.join("models/tiny/encoder/tokenizer.json")).unwrap();
+        let text = "Où est Milk, bread";
+        let placed = tokenizer.encode_placed(text).unwrap();
+        let tokens: Vec<_> = placed.iter().map(|placed| placed.token).collect();
+        assert_eq!(tokens, tokenizer.encode_whole(text).unwrap());
+        let words = |at: u32| {
+            let of = placed.iter().filter(|placed| placed.word == Some(at));
+            let ranges: Vec<_> = of.map(|placed| placed.range.clone()).collect();
+            &text[ranges[0].start..ranges[ranges.len() - 1].end]
+        };
+        assert_eq!([words(0), words(2), words(3), words(4)], ["Où", "Milk", ",", "bread"]);
+        let ends = placed.iter().filter(|placed| placed.word.is_none());
+        assert!(ends.clone().count() == 2 && ends.clone().all(|end| end.range.is_empty()));
     }
 
     #[test]

@@ -36,6 +36,7 @@ impl Hq {
             ("logs", keep.logs),
             ("audit", keep.audit),
             ("acts", keep.audit),
+            ("examples", keep.audit),
         ] {
             more |= self.tidy_table(table, age, now).await?;
         }

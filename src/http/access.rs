@@ -27,12 +27,14 @@ pub enum Role {
     Feed,
     /// A person of the shop with a handheld: may do what a client may, and answer shoppers.
     Associate,
+    /// A label, scanner or sensor: may ask what it should run.
+    Device,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 5] =
-        [Self::Admin, Self::Client, Self::Metrics, Self::Feed, Self::Associate];
+    pub const ALL: [Self; 6] =
+        [Self::Admin, Self::Client, Self::Metrics, Self::Feed, Self::Associate, Self::Device];
 
     /// Its name in files and on the command line.
     pub fn name(self) -> &'static str {
@@ -42,6 +44,7 @@ impl Role {
             Self::Metrics => "metrics",
             Self::Feed => "feed",
             Self::Associate => "associate",
+            Self::Device => "device",
         }
     }
 }
@@ -54,7 +57,7 @@ impl fmt::Display for Role {
 
 /// Text that names no role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a role; there are admin, client, metrics, feed and associate")]
+#[error("`{0}` is not a role; there are admin, client, metrics, feed, associate and device")]
 pub struct ParseRoleError(String);
 
 impl FromStr for Role {
@@ -79,6 +82,8 @@ pub enum Access {
     Associate,
     /// Feeds and admins.
     Feed,
+    /// Small devices and admins.
+    Device,
     /// Collectors and admins.
     Metrics,
     /// Admins.
@@ -110,6 +115,7 @@ impl Access {
             Self::ClientOrFeed => Some(&[Role::Client, Role::Associate, Role::Feed, Role::Admin]),
             Self::Associate => Some(&[Role::Associate, Role::Admin]),
             Self::Feed => Some(&[Role::Feed, Role::Admin]),
+            Self::Device => Some(&[Role::Device, Role::Admin]),
             Self::Metrics => Some(&[Role::Metrics, Role::Admin]),
             Self::Admin => Some(&[Role::Admin]),
         }
@@ -141,6 +147,11 @@ fn shown(headers: &HeaderMap) -> Result<&str, Problem> {
     }
     match cookie::token(headers) {
         Some(token) if cookie::is_same_origin(headers) => Ok(token),
+        Some(_) if cookie::is_untold(headers) => Err(Problem::unauthenticated(
+            "this browser does not say which page asks, as none does that got the page over plain HTTP \
+             from another machine: open it over https:// (README, Devices: TLS that browsers trust)",
+        )
+        .code("insecure_page")),
         Some(_) => Err(Problem::unauthenticated(
             "a device's cookie counts only for what a page of this server asks for",
         )
@@ -180,7 +191,8 @@ mod tests {
             .with_fixed("a-client", Role::Client, "fixed")
             .with_fixed("a-collector", Role::Metrics, "fixed")
             .with_fixed("a-feed", Role::Feed, "fixed")
-            .with_fixed("an-associate", Role::Associate, "fixed");
+            .with_fixed("an-associate", Role::Associate, "fixed")
+            .with_fixed("a-label", Role::Device, "fixed");
         let status = |access: Access, header: Option<&str>| {
             let headers = header
                 .map(|h| (AUTHORIZATION, HeaderValue::from_str(h).unwrap()))
@@ -191,17 +203,18 @@ mod tests {
                 Err(problem) => problem.status().as_u16(),
             }
         };
-        for (header, public, client, either, associate, feed, metrics, admin) in [
-            (None, 200, 401, 401, 401, 401, 401, 401),
-            (Some("Bearer nobody"), 200, 401, 401, 401, 401, 401, 401),
-            (Some("Bearer "), 200, 401, 401, 401, 401, 401, 401),
-            (Some("Basic the-admin"), 200, 401, 401, 401, 401, 401, 401),
-            (Some("Bearer a-client"), 200, 200, 200, 403, 403, 403, 403),
-            (Some("bearer a-client"), 200, 200, 200, 403, 403, 403, 403),
-            (Some("Bearer an-associate"), 200, 200, 200, 200, 403, 403, 403),
-            (Some("Bearer a-collector"), 200, 403, 403, 403, 403, 200, 403),
-            (Some("Bearer a-feed"), 200, 403, 200, 403, 200, 403, 403),
-            (Some("Bearer the-admin"), 200, 200, 200, 200, 200, 200, 200),
+        for (header, public, client, either, associate, feed, metrics, device, admin) in [
+            (None, 200, 401, 401, 401, 401, 401, 401, 401),
+            (Some("Bearer nobody"), 200, 401, 401, 401, 401, 401, 401, 401),
+            (Some("Bearer "), 200, 401, 401, 401, 401, 401, 401, 401),
+            (Some("Basic the-admin"), 200, 401, 401, 401, 401, 401, 401, 401),
+            (Some("Bearer a-client"), 200, 200, 200, 403, 403, 403, 403, 403),
+            (Some("bearer a-client"), 200, 200, 200, 403, 403, 403, 403, 403),
+            (Some("Bearer an-associate"), 200, 200, 200, 200, 403, 403, 403, 403),
+            (Some("Bearer a-collector"), 200, 403, 403, 403, 403, 200, 403, 403),
+            (Some("Bearer a-feed"), 200, 403, 200, 403, 200, 403, 403, 403),
+            (Some("Bearer a-label"), 200, 403, 403, 403, 403, 403, 200, 403),
+            (Some("Bearer the-admin"), 200, 200, 200, 200, 200, 200, 200, 200),
         ] {
             let table = [
                 (Access::Public, public),
@@ -210,6 +223,7 @@ mod tests {
                 (Access::Associate, associate),
                 (Access::Feed, feed),
                 (Access::Metrics, metrics),
+                (Access::Device, device),
                 (Access::Admin, admin),
             ];
             for (access, expected) in table {
@@ -286,6 +300,24 @@ mod tests {
             let found = Access::Client.check(&map, &tokens);
             let told = found.map_or_else(|problem| problem.status().as_u16(), |_| 200);
             assert_eq!(told, status, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_that_came_over_plain_http_from_elsewhere_is_told_what_to_do() {
+        let tokens = Tokens::in_memory().with_fixed("a-client", Role::Client, "fixed");
+        let cookie = ("cookie", "endcap_device=a-client");
+        for (more, code) in
+            [(None, "insecure_page"), (Some(("sec-fetch-site", "cross-site")), "cross_origin")]
+        {
+            let headers = [Some(cookie), more].into_iter().flatten().map(|(name, value)| {
+                (axum::http::HeaderName::from_static(name), HeaderValue::from_static(value))
+            });
+            let problem = Access::Client.check(&headers.collect(), &tokens).unwrap_err();
+            let body = serde_json::to_value(problem.body()).unwrap();
+            assert_eq!(body["code"], code, "{body}");
+            let says = body["message"].as_str().unwrap();
+            assert_eq!(says.contains("https://"), more.is_none(), "{says}");
         }
     }
 }

@@ -31,6 +31,11 @@ pub(super) fn is_same_origin(headers: &HeaderMap) -> bool {
     authority.is_some_and(|authority| text(&HOST) == Some(authority))
 }
 
+/// Whether a browser says nothing of the page that asks.
+pub(super) fn is_untold(headers: &HeaderMap) -> bool {
+    !headers.contains_key(&FETCH_SITE) && !headers.contains_key(ORIGIN)
+}
+
 /// The header that hands a browser its token. Where the page came over TLS it goes back over TLS only.
 pub fn device_cookie(token: &str, headers: &HeaderMap) -> Option<HeaderValue> {
     HeaderValue::from_str(&written(token, MAX_AGE_S, headers)).ok()

@@ -40,7 +40,7 @@ pub enum PairingError {
     #[error("{MAX_OPEN} codes are open, which is the limit; each ends within {} minutes", CODE_LIFE.as_secs() / 60)]
     TooMany,
     /// A role that no device has.
-    #[error("a device has the role client or associate, not {0}")]
+    #[error("a device has the role client, associate or device, not {0}")]
     Role(Role),
     /// It is not named as devices are.
     #[error(transparent)]
@@ -112,7 +112,7 @@ impl Pairing {
 
     fn offer_at(&self, offer: Offer, now: Instant) -> Result<Code, PairingError> {
         check_place(&offer.class, offer.zone.as_deref())?;
-        if !matches!(offer.role, Role::Client | Role::Associate) {
+        if !matches!(offer.role, Role::Client | Role::Associate | Role::Device) {
             return Err(PairingError::Role(offer.role));
         }
         let code = draw()?;

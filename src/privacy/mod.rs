@@ -9,15 +9,16 @@
 //! A shop's texts are full of numbers that are nobody's: SKUs, GTINs, prices, sizes, dates. So a
 //! card needs an issuer and Luhn's sum, an IBAN its country's length and its check digits, and a
 //! run of digits is a phone number only where it is written as one, or words before it say so. Names
-//! of people are told by the words before them alone ("my name is"), in English, German, French and
-//! Spanish: a name that nothing announces is not found. `models/privacy` measures how many are.
+//! of people are told by the words before them ("my name is"), in English, German, French and Spanish.
+//! A name that nothing announces is found by a model alone: whoever has one is a [`Tagger`], and
+//! [`find_with`] joins what it says. `models/privacy` measures how much is found with and without.
 //!
 //! **Invariants**
 //! - Time is linear in the text: what is looked at from one place has a bound.
 //! - Ranges are in order, do not overlap, and begin and end between characters.
 //! - Redacting twice changes nothing more.
 //!
-//! **Not here**: models that tag words; who may see what.
+//! **Not here**: the model that tags words; who may see what.
 
 // A room's paths are the same wherever they are written.
 extern crate self as privacy;
@@ -34,12 +35,17 @@ mod number;
 mod person;
 mod phone;
 mod said;
+mod tagged;
+mod tagger;
 #[cfg(test)]
 mod tests;
 mod url;
 
 use std::fmt;
 use std::ops::Range;
+
+pub use tagged::find_with;
+pub use tagger::{NoTagger, Tagger, Tagging, Untagged};
 
 /// What was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,9 +76,9 @@ pub enum Entity {
     UkNhs,
     /// A national insurance number of the United Kingdom.
     UkNino,
-    /// A name that words before it announce.
+    /// A name that words before it announce, or that a model tagged.
     Person,
-    /// Where somebody lives: a street with its number, or what words announce.
+    /// A place: a street with its number, what words announce, or what a model tagged.
     Location,
     /// A date that words before it call that of a birth.
     DateOfBirth,
@@ -103,7 +109,32 @@ impl Entity {
 }
 
 impl Entity {
-    /// Whether it is told by its own form, and not by the words before it.
+    /// All of them.
+    pub const ALL: [Self; 16] = [
+        Self::EmailAddress,
+        Self::PhoneNumber,
+        Self::CreditCard,
+        Self::IbanCode,
+        Self::IpAddress,
+        Self::Url,
+        Self::UsSsn,
+        Self::DeTaxId,
+        Self::FrNir,
+        Self::EsNif,
+        Self::EsNie,
+        Self::UkNhs,
+        Self::UkNino,
+        Self::Person,
+        Self::Location,
+        Self::DateOfBirth,
+    ];
+
+    /// The one that Presidio calls so.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|entity| entity.name() == name)
+    }
+
+    /// Whether it is told by its own form, and not by the words before it or by a model.
     pub fn has_pattern(self) -> bool {
         !matches!(self, Self::Person | Self::Location | Self::DateOfBirth)
     }
@@ -167,9 +198,14 @@ fn between(text: &str, found: &mut Vec<Found>, look: impl Fn(&str) -> Vec<Found>
 
 /// The text with `<EMAIL_ADDRESS>` and the like in place of what was found.
 pub fn redact(text: &str) -> String {
+    redact_found(text, &find(text))
+}
+
+/// The same for what is known to be found in this text: in order, without overlap.
+pub fn redact_found(text: &str, found: &[Found]) -> String {
     let mut redacted = String::with_capacity(text.len());
     let mut from = 0;
-    for Found { entity, range } in find(text) {
+    for Found { entity, range } in found {
         redacted.push_str(text.get(from..range.start).unwrap_or_default());
         redacted.push('<');
         redacted.push_str(entity.name());

@@ -38,6 +38,9 @@ pub const MAX_INDEX_BYTES: usize = 1 << 20;
 pub const MAX_PACK_INDEX_BYTES: usize = 8 << 20;
 /// Bytes of a config document.
 pub const MAX_CONFIG_BYTES: usize = 256 * 1024;
+
+/// Of profiles of small devices within a config document.
+pub const MAX_PROFILES_BYTES: usize = 128 * 1024;
 /// Bytes of a chunk of a file, as artefacts are made here.
 pub const CHUNK_BYTES: u32 = 1 << 20;
 /// Bytes of a chunk of a file that are still taken: a fetch holds one in memory.

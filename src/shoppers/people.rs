@@ -62,6 +62,34 @@ impl Shoppers {
         })
     }
 
+    /// Has a conversation go by a profile that outlives it, whose id the shopper shows. What was told in the
+    /// conversation before, and goes with it, is erased.
+    pub fn bring_profile(
+        &self,
+        conversation: &ConversationId,
+        profile: &ProfileId,
+        now: u64,
+    ) -> Result<Profile, ShoppersError> {
+        let brought = self.profile(profile, now)?;
+        if brought.of_session {
+            return Err(ShoppersError::NotFound { what: "profile" });
+        }
+        let row = conversation.row();
+        let before = self.write(Durability::Immediate, |transaction| {
+            let mut found = self.in_conversation(transaction, row, now)?;
+            let before = found.head.profile.replace(*profile);
+            talk::put(transaction, row, &found)?;
+            Ok(before)
+        })?;
+        let before = before.filter(|before| before != profile);
+        if let Some(before) = before.map(|id| self.known(&id)).transpose()?.flatten()
+            && before.of_session
+        {
+            self.erase_profile(&before.id, now)?;
+        }
+        Ok(brought)
+    }
+
     /// Has a conversation go on without a profile. One that goes with the conversation is erased;
     /// another stays, as other conversations may go by it.
     pub fn leave_profile(

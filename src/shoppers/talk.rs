@@ -1,5 +1,7 @@
 //! A conversation, from its first turn on.
 
+use std::collections::BTreeMap;
+
 use redb::{Durability, ReadableTable, ReadableTableMetadata, WriteTransaction};
 use sha2::{Digest, Sha256};
 
@@ -26,8 +28,8 @@ pub(super) struct Found {
 }
 
 impl Shoppers {
-    /// Begins a conversation. Where there are as many as may be, the device's own that was silent for
-    /// longest is ended; [`ShoppersError::Full`] where it has none.
+    /// Begins a conversation. Where there are as many as may be, one is ended: of the device that has the
+    /// most, the one that was silent for longest. [`ShoppersError::Full`] where each device has but one.
     pub fn begin(
         &self,
         owner: Owner,
@@ -73,16 +75,21 @@ impl Shoppers {
         if count()? < most {
             return Ok(());
         }
-        let mut own: Option<(u64, Row)> = None;
+        // By device: how many it has, and which of them was silent for longest.
+        let mut held: BTreeMap<Row, (usize, u64, Row)> = BTreeMap::new();
         for row in self.read()?.open_table(CONVERSATIONS).during(READING)?.iter().during(READING)? {
             let (row, value) = row.during(READING)?;
             let (_, heard, of, _) = value.value();
-            if of == device && own.is_none_or(|(oldest, _)| heard < oldest) {
-                own = Some((heard, row.value()));
+            let (count, oldest, silent) = held.entry(of).or_insert((0, heard, row.value()));
+            *count += 1;
+            if heard < *oldest {
+                (*oldest, *silent) = (heard, row.value());
             }
         }
-        let (_, row) = own.ok_or(ShoppersError::Full { what: "conversations", most })?;
-        self.close(row, now)
+        let most_held = held.iter().max_by_key(|(of, (count, ..))| (*count, **of == device));
+        let gives = most_held.filter(|(of, (count, ..))| **of == device || *count > 1);
+        let (_, (_, _, row)) = gives.ok_or(ShoppersError::Full { what: "conversations", most })?;
+        self.close(*row, now)
     }
 
     /// A conversation as it is now.

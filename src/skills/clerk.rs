@@ -15,6 +15,7 @@ use super::wording::{self, Say};
 use crate::cache::{Cache, Status};
 use crate::facts::search::Search;
 use crate::facts::{Facts, UnixSeconds};
+use crate::privacy::{NoTagger, Tagger};
 use crate::shoppers::SubjectId;
 use crate::telemetry::SkillMetrics;
 
@@ -48,6 +49,7 @@ pub struct Clerk {
     pub(super) settings: Live,
     pub(super) metrics: SkillMetrics,
     pub(super) witness: Arc<dyn Witness>,
+    pub(super) tagger: Arc<dyn Tagger>,
 }
 
 /// What a [`Clerk`] is made of.
@@ -77,6 +79,11 @@ pub struct Wishes {
     pub write: bool,
     /// How old a text made before may be.
     pub max_age: Option<Duration>,
+}
+
+impl Wishes {
+    /// Nothing of it.
+    pub const NONE: Self = Self { read: false, write: false, max_age: None };
 }
 
 impl Default for Wishes {
@@ -112,8 +119,14 @@ impl Clerk {
     /// Joins these parts.
     pub fn new(parts: ClerkParts) -> Self {
         let ClerkParts { facts, search, cache, voice, meaning, settings, metrics } = parts;
-        let witness = Arc::new(Nobody);
-        Self { facts, search, cache, voice, meaning, settings, metrics, witness }
+        let (witness, tagger) = (Arc::new(Nobody), Arc::new(NoTagger));
+        Self { facts, search, cache, voice, meaning, settings, metrics, witness, tagger }
+    }
+
+    /// The same, with somebody who tells names and places.
+    #[must_use]
+    pub fn tagged_by(self, tagger: Arc<dyn Tagger>) -> Self {
+        Self { tagger, ..self }
     }
 
     /// The same, with somebody who keeps records of what models say.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::future::{BoxFuture, ready};
+use futures_util::stream::once;
 use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::voice::{Meaning, Silence, Speaker, Speech, Utterance, Voice};
@@ -12,6 +13,19 @@ use crate::engine::{Chunk, EngineError, FinishReason, Usage};
 /// What a double says when it is asked.
 type Says = Box<dyn Fn(Utterance) -> Result<String, Silence> + Send + Sync>;
 
+/// What a double does when it has said its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum After {
+    /// It has come to its end.
+    Stops,
+    /// It has as many tokens as it may.
+    IsCut,
+    /// Its time is over.
+    Fails,
+    /// It goes on, some time.
+    Waits,
+}
+
 /// A model that says what a test has it say, each text at once.
 pub(super) struct Double {
     pub(super) digest: &'static str,
@@ -19,6 +33,7 @@ pub(super) struct Double {
     pub(super) lacks: Option<&'static str>,
     pub(super) skills: Vec<String>,
     pub(super) weights: u64,
+    pub(super) after: After,
     pub(super) says: Says,
 }
 
@@ -28,7 +43,8 @@ impl Double {
         says: impl Fn(Utterance) -> Result<String, Silence> + Send + Sync + 'static,
     ) -> Self {
         let says = Box::new(says);
-        Self { digest: "00", lacks: None, skills: Vec::new(), weights: u64::MAX, says }
+        let (skills, weights, after) = (Vec::new(), u64::MAX, After::Stops);
+        Self { digest: "00", lacks: None, skills, weights, after, says }
     }
 
     /// One that says nothing.
@@ -61,9 +77,17 @@ impl Speaker for Double {
     fn say(&self, utterance: Utterance) -> BoxFuture<'_, Result<Speech, Silence>> {
         let said = (self.says)(utterance).map(|text| {
             let usage = Usage { prompt_tokens: 1, completion_tokens: 1, cached_tokens: 0 };
-            let finish = Some((FinishReason::Stop, usage));
-            let chunk = Chunk { text, tokens: Vec::new(), finish };
-            futures_util::stream::iter([Ok(chunk)]).boxed()
+            let finish = match self.after {
+                After::Stops => Some((FinishReason::Stop, usage)),
+                After::IsCut => Some((FinishReason::Length, usage)),
+                After::Fails | After::Waits => None,
+            };
+            let said = futures_util::stream::iter([Ok(Chunk { text, tokens: Vec::new(), finish })]);
+            match self.after {
+                After::Stops | After::IsCut => said.boxed(),
+                After::Fails => said.chain(once(ready(Err(EngineError::Deadline)))).boxed(),
+                After::Waits => said.chain(futures_util::stream::pending()).boxed(),
+            }
         });
         ready(said).boxed()
     }

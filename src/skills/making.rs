@@ -11,7 +11,7 @@ use super::chat::Message;
 use super::checks::{self, Ground, Refused, Wording};
 use super::language::Language;
 use super::voice::{Silence, Speaker, Utterance};
-use super::witness::{Inputs, Said};
+use super::witness::{End, Inputs, Said};
 use crate::engine::{FinishReason, Form, Sampling, Scope, Usage};
 
 /// How often a model may try.
@@ -36,9 +36,42 @@ pub(super) struct Order {
     pub(super) before: String,
     /// What is said where nothing passes.
     pub(super) fallback: String,
+    /// What comes of it.
+    pub(super) kind: Kind,
+}
+
+/// What is made.
+#[derive(Debug, Clone, Default)]
+pub(super) enum Kind {
+    /// A text that is told: checked against its ground.
+    #[default]
+    Text,
+    /// Something in a form, that others make something of; what of it is told they check.
+    Formed(Form),
 }
 
 impl Order {
+    /// The form that the model keeps to.
+    pub(super) fn form(&self) -> Form {
+        match &self.kind {
+            Kind::Text => form(&self.ground),
+            Kind::Formed(form) => form.clone(),
+        }
+    }
+
+    /// What a model said as it is kept, and what is wrong with it.
+    fn judge(&self, said: &str, cut: bool) -> (String, Vec<Refused>) {
+        match self.kind {
+            Kind::Formed(_) if cut => (String::new(), vec![Refused::Length]),
+            Kind::Formed(_) => (said.trim().to_owned(), Vec::new()),
+            Kind::Text => {
+                let text = tidy(said, cut);
+                let faults = checks::check(&text, &self.ground, self.language, &self.wording);
+                (text, faults)
+            }
+        }
+    }
+
     /// A text with what is said before it.
     pub(super) fn whole(&self, text: &str) -> String {
         if self.before.is_empty() { text.to_owned() } else { format!("{} {text}", self.before) }
@@ -100,7 +133,7 @@ pub(super) async fn make(
         progress.send_replace(told(0));
         let utterance = Utterance {
             messages: order.messages.clone(),
-            form: Some(form(&order.ground)),
+            form: Some(order.form()),
             sampling,
             max_tokens: order.max_tokens,
             scope: order.scope,
@@ -121,9 +154,9 @@ pub(super) async fn make(
             tokens += 1;
             progress.send_replace(told(tokens));
         }
-        let said = Said { inputs, text, whole: true };
-        let text = tidy(&said.text, cut);
-        let faults = checks::check(&text, &order.ground, order.language, &order.wording);
+        let end = if cut { End::Length } else { End::Stop };
+        let said = Said { inputs, text, end };
+        let (text, faults) = order.judge(&said.text, cut);
         if faults.is_empty() {
             let text = order.whole(&text);
             let (step, seed, said) = (Step::Model, Some(seed), Some(said));
@@ -212,6 +245,7 @@ mod tests {
             deadline: Instant::now() + Duration::from_secs(60),
             before: String::new(),
             fallback: "Ask a colleague.".to_owned(),
+            kind: Kind::Text,
         }
     }
 

@@ -13,6 +13,7 @@
 //!
 //! **Invariants**
 //! - A prompt has only facts that a reader has seen, and questions without patterned personal data.
+//! - Nothing that a shopper said is kept but what passed a [`screen`].
 //! - No generated text is said that a check refused. It is made anew once, then replaced.
 //! - An amount of money in an answer is a fact of the moment at which the answer is given.
 //! - What people type passes a guard before a template sees it.
@@ -53,6 +54,7 @@ pub mod mood;
 mod night;
 mod pattern;
 pub mod pictures;
+pub mod screen;
 mod slots;
 mod view;
 pub mod voice;

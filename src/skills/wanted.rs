@@ -100,13 +100,14 @@ impl Clerk {
     ) -> Ask {
         let &Terms { skill, speaker, scope, wishes, .. } = terms;
         let policy = self.cache.policy(skill, speaker.name());
-        let recipe = (!scope.is_personal()).then(|| Recipe::of(skill, order));
+        let write = policy.write && wishes.write;
+        let recipe = (write && !scope.is_personal()).then(|| Recipe::of(skill, order));
         Ask {
             key,
             scope,
             policy: Policy {
                 read: policy.read && wishes.read,
-                write: policy.write && wishes.write,
+                write,
                 max_age: [policy.max_age, wishes.max_age].into_iter().flatten().min(),
                 ..policy
             },
@@ -427,7 +428,8 @@ mod tests {
             wishes: Wishes::default(),
             deadline: at_night(),
         };
-        let asked = clerk.ask(asked, watch::Sender::default()).await.unwrap();
+        let screened = clerk.screen(&asked.question, asked.deadline).await;
+        let asked = clerk.ask(asked, &screened, watch::Sender::default()).await.unwrap();
         for answer in [copied, asked] {
             assert!(!answer.text.is_empty());
             assert_eq!(answer.provenance.step, Step::Fallback);

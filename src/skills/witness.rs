@@ -55,8 +55,41 @@ pub struct Said {
     pub inputs: Inputs,
     /// Every byte that came of it, before anything was done to it.
     pub text: String,
-    /// Whether it was heard to its end.
-    pub whole: bool,
+    /// How it came to its end.
+    pub end: End,
+}
+
+/// How a text came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The model had said all.
+    Stop,
+    /// It had as many tokens as it might.
+    Length,
+    /// A check refused what came next, or its facts had changed.
+    Check,
+    /// Nobody listened any more.
+    Left,
+    /// The time was over, or the engine failed.
+    Failed,
+}
+
+impl End {
+    /// By which records call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Length => "length",
+            Self::Check => "check",
+            Self::Left => "left",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Whether all was heard that the model says to its inputs; else it is the beginning.
+    pub fn is_whole(self) -> bool {
+        matches!(self, Self::Stop | Self::Length)
+    }
 }
 
 /// For whom and before whom something is made.

@@ -12,6 +12,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use super::cache::CacheMetrics;
+use super::desk::DeskMetrics;
 use super::facts::FactsMetrics;
 use super::figures::{Conduct, ModelFigures, Tallies};
 use super::hq::HqMetrics;
@@ -140,6 +141,7 @@ pub struct Metrics {
     hq: Option<HqMetrics>,
     skills: SkillMetrics,
     kept: Kept,
+    desk: DeskMetrics,
     networks: NetworkFamilies,
     http: Histograms<HttpLabels>,
     http_active: Gauge,
@@ -204,6 +206,7 @@ impl Metrics {
         let line = LineMetrics::register(&mut registry);
         let skills = SkillMetrics::register(&mut registry);
         let kept = Kept::register(&mut registry);
+        let desk = DeskMetrics::register(&mut registry);
         let networks = NetworkFamilies::register(&mut registry, &models);
         let http = histograms(|| Histogram::new(HTTP_S));
         Metric::HttpDuration.register(&mut registry, http.clone());
@@ -231,6 +234,7 @@ impl Metrics {
             hq: None,
             skills,
             kept,
+            desk,
             networks,
             http,
             http_active,
@@ -286,6 +290,11 @@ impl Metrics {
     /// What is kept of shoppers and answers.
     pub fn kept(&self) -> &Kept {
         &self.kept
+    }
+
+    /// By which the desk reports.
+    pub fn desk(&self) -> &DeskMetrics {
+        &self.desk
     }
 
     /// By which skills report.
@@ -398,6 +407,8 @@ mod tests {
         metrics.cache().answered("chat", "exact");
         metrics.skills().answered("ask", "template");
         metrics.skills().refused("copy", "money");
+        metrics.skills().screened("absent");
+        metrics.skills().found("PERSON");
         metrics.cache().saved("chat", Duration::from_secs(90), 30, 700);
         metrics.cache().gone("outdated", 3);
         metrics.cache().kept(5, 4096, 8192);
@@ -407,6 +418,12 @@ mod tests {
         metrics.cache().at_night("ask", "made");
         metrics.cache().of_pack("copy");
         metrics.cache().packs(Some((3, 20)));
+        metrics.desk().called("anger");
+        metrics.desk().escalated();
+        metrics.desk().claimed(Duration::from_secs(8));
+        metrics.desk().over("solved");
+        metrics.desk().corrected();
+        metrics.desk().standing(2, 1, 3);
         metrics.facts().store(7, 4096);
         metrics.facts().table("prices", 12, Some(30));
         metrics.facts().refused("invalid");
@@ -436,6 +453,8 @@ mod tests {
             "endcap_cache_night_total{maker=\"ask\",outcome=\"made\"} 1",
             "endcap_skill_answers_total{skill=\"ask\",step=\"template\"} 1",
             "endcap_skill_refused_total{skill=\"copy\",reason=\"money\"} 1",
+            "endcap_privacy_texts_total{tagged=\"absent\"} 1",
+            "endcap_privacy_found_total{entity=\"PERSON\"} 1",
             "endcap_cache_memory_bytes 4096",
             "endcap_inference_duration_seconds_count{gen_ai_request_model=\"mask\"} 1",
             "endcap_inference_runs_total{gen_ai_request_model=\"mask\"} 1",

@@ -17,6 +17,7 @@ extern crate self as telemetry;
 use endcap_engine as engine;
 
 mod cache;
+mod desk;
 mod error;
 mod facts;
 mod figures;
@@ -36,6 +37,7 @@ mod sums;
 mod tap;
 
 pub use cache::CacheMetrics;
+pub use desk::DeskMetrics;
 pub use error::with_causes;
 pub use facts::FactsMetrics;
 pub use figures::{Conduct, ModelFigures};

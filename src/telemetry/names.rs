@@ -81,6 +81,10 @@ pub enum Metric {
     SkillAnswers,
     /// Generated texts that checks refused, by reason.
     SkillRefused,
+    /// Texts that were looked through for personal data, by who looked.
+    PrivacyTexts,
+    /// Personal data that was taken out of what is kept, by entity.
+    PrivacyFound,
     /// Conversations that are not over.
     Conversations,
     /// Profiles that are kept.
@@ -93,6 +97,22 @@ pub enum Metric {
     AuditInputs,
     /// Records since the start that could not be written.
     AuditLost,
+    /// Shoppers for whom a person was called, by reason.
+    Handoffs,
+    /// Handoffs that nobody took yet.
+    HandoffsWaiting,
+    /// Handoffs that somebody answers.
+    HandoffsClaimed,
+    /// Handoffs that nobody took for so long that all were rung.
+    HandoffsEscalated,
+    /// Handoffs that are over, by how they ended.
+    HandoffsOver,
+    /// How long shoppers waited until somebody answered them.
+    HandoffClaim,
+    /// Associates who may be rung.
+    Associates,
+    /// Answers that associates put right.
+    Corrections,
     /// Times of requests to networks.
     InferenceDuration,
     /// Runs of networks; requests that were joined share one.
@@ -171,7 +191,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 79] = [
+    pub const ALL: [Self; 89] = [
         Self::TimeToFirstToken,
         Self::TimePerOutputToken,
         Self::GenerationDuration,
@@ -208,12 +228,22 @@ impl Metric {
         Self::CachePackEpoch,
         Self::SkillAnswers,
         Self::SkillRefused,
+        Self::PrivacyTexts,
+        Self::PrivacyFound,
         Self::Conversations,
         Self::Profiles,
         Self::Subjects,
         Self::AuditRecords,
         Self::AuditInputs,
         Self::AuditLost,
+        Self::Handoffs,
+        Self::HandoffsWaiting,
+        Self::HandoffsClaimed,
+        Self::HandoffsEscalated,
+        Self::HandoffsOver,
+        Self::HandoffClaim,
+        Self::Associates,
+        Self::Corrections,
         Self::InferenceDuration,
         Self::InferenceRuns,
         Self::InferenceRows,
@@ -382,10 +412,46 @@ impl Metric {
             Self::AuditLost => {
                 ("endcap_audit_lost", None, "Records since the start that could not be written")
             }
+            Self::Handoffs => {
+                ("endcap_handoffs", None, "Shoppers for whom a person was called, by reason")
+            }
+            Self::HandoffsWaiting => {
+                ("endcap_handoffs_waiting", None, "Handoffs that nobody took yet")
+            }
+            Self::HandoffsClaimed => {
+                ("endcap_handoffs_claimed", None, "Handoffs that somebody answers")
+            }
+            Self::HandoffsEscalated => (
+                "endcap_handoffs_escalated",
+                None,
+                "Handoffs that nobody took for so long that all were rung",
+            ),
+            Self::HandoffsOver => {
+                ("endcap_handoffs_over", None, "Handoffs that are over, by how they ended")
+            }
+            Self::HandoffClaim => (
+                "endcap_handoff_claim_duration",
+                Some(Seconds),
+                "Time from the call for a person until one answers",
+            ),
+            Self::Associates => ("endcap_associates_present", None, "Associates who may be rung"),
+            Self::Corrections => {
+                ("endcap_corrections", None, "Answers of the assistant that associates put right")
+            }
             Self::SkillRefused => (
                 "endcap_skill_refused",
                 None,
                 "Generated texts that were not said, by the check that refused them",
+            ),
+            Self::PrivacyTexts => (
+                "endcap_privacy_texts",
+                None,
+                "Texts looked through for personal data, and whether a model tagged their words",
+            ),
+            Self::PrivacyFound => (
+                "endcap_privacy_found",
+                None,
+                "Personal data that was taken out of what is kept, by entity",
             ),
             Self::CacheMaking => {
                 ("endcap_cache_making", None, "Answers that are being made through the cache")

@@ -19,11 +19,23 @@ struct ReasonLabels {
     reason: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TaggedLabels {
+    tagged: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EntityLabels {
+    entity: &'static str,
+}
+
 /// What skills report. Clones count together.
 #[derive(Debug, Clone, Default)]
 pub struct SkillMetrics {
     answers: Family<StepLabels, Counter>,
     refused: Family<ReasonLabels, Counter>,
+    screened: Family<TaggedLabels, Counter>,
+    found: Family<EntityLabels, Counter>,
 }
 
 impl SkillMetrics {
@@ -31,6 +43,8 @@ impl SkillMetrics {
         let metrics = Self::default();
         Metric::SkillAnswers.register(registry, metrics.answers.clone());
         Metric::SkillRefused.register(registry, metrics.refused.clone());
+        Metric::PrivacyTexts.register(registry, metrics.screened.clone());
+        Metric::PrivacyFound.register(registry, metrics.found.clone());
         metrics
     }
 
@@ -42,5 +56,16 @@ impl SkillMetrics {
     /// A generated text was refused for this reason.
     pub fn refused(&self, skill: &'static str, reason: &'static str) {
         self.refused.get_or_create(&ReasonLabels { skill, reason }).inc();
+    }
+
+    /// A text was looked through for personal data: `tagged` where a model tagged its words, or why none
+    /// did.
+    pub fn screened(&self, tagged: &'static str) {
+        self.screened.get_or_create(&TaggedLabels { tagged }).inc();
+    }
+
+    /// An entity of this name was taken out of what is kept.
+    pub fn found(&self, entity: &'static str) {
+        self.found.get_or_create(&EntityLabels { entity }).inc();
     }
 }

@@ -57,14 +57,15 @@ export class Chrome {
   }
 
   /** A page of a browser that knows nothing of the others. */
-  async page(url, { name, width, height, dark = false, scale = 1 }) {
+  async page(url, { name, width, height, dark = false, scale = 1, before = null }) {
     const { browserContextId } = await this.send("Target.createBrowserContext");
     const { targetId } = await this.send("Target.createTarget", { url: "about:blank", browserContextId });
     const { sessionId } = await this.send("Target.attachToTarget", { targetId, flatten: true });
     const page = new Page(name, (method, params) => this.send(method, params, sessionId));
     this.#listeners.set(sessionId, (message) => page.heard(message));
     for (const domain of ["Page", "Runtime", "Log"]) await page.send(`${domain}.enable`);
-    await page.send("Emulation.setDeviceMetricsOverride", { width, height, deviceScaleFactor: scale, mobile: false });
+    await page.resize(width, height, scale);
+    if (before) await page.send("Page.addScriptToEvaluateOnNewDocument", { source: before });
     await page.prefer({ dark });
     await page.goto(url);
     return page;
@@ -99,6 +100,16 @@ export class Page {
 
   async goto(url) {
     await this.send("Page.navigate", { url });
+  }
+
+  async resize(width, height, scale = 1) {
+    await this.send("Emulation.setDeviceMetricsOverride", { width, height, deviceScaleFactor: scale, mobile: false });
+  }
+
+  /** What keeps a browser from installing it. */
+  async notInstallable() {
+    const { installabilityErrors } = await this.send("Page.getInstallabilityErrors");
+    return installabilityErrors.map((error) => error.errorId);
   }
 
   /** As the system of whoever looks is set. */

@@ -99,6 +99,34 @@ fn what_must_be_there_at_the_start_is_there_or_the_server_says_why_not() {
 }
 
 #[test]
+fn a_server_without_a_model_answers_from_facts_and_takes_up_the_first() {
+    let data = shelf();
+    let models = data.path().join("models");
+    let aside = tempfile::tempdir_in(data.path()).unwrap();
+    std::fs::rename(&models, aside.path().join("models")).unwrap();
+    let server = Server::start_in(data, &[]);
+    server.put("products/1", json!({ "names": { "en": "Meadow Milk" } }));
+    server.put("prices/1", json!({ "amount": 1.5, "currency": "USD" }));
+    let price = json!({ "question": "How much is the Meadow Milk?" });
+    let told = server.ask(Ask::post("/store/v1/ask", &price));
+    assert!(told.status == 200 && told.text().contains("$1.50"), "{}", told.text());
+    // What only a model could answer is answered all the same.
+    let open = json!({ "question": "What would you cook tonight?" });
+    let told = server.ask(Ask::post("/store/v1/ask", &open));
+    assert_eq!((told.status, &told.json()["provenance"]["generated"]), (200, &json!(false)));
+    let refused = server.ask(question("one"));
+    assert_eq!(
+        (refused.status, &refused.json()["error"]["code"]),
+        (404, &json!("model_not_found"))
+    );
+    assert_eq!(server.ask(Ask::get("/v1/models")).json()["data"], json!([]));
+    let folder = server.data().join("models");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::rename(aside.path().join("models/one"), folder.join("one")).unwrap();
+    ask(&server, "one");
+}
+
+#[test]
 fn the_one_used_longest_ago_makes_room_and_a_pinned_one_stays() {
     let server = Server::start_in(shelf(), &[ON_DEMAND, TIGHT]);
     for model in ["one", "two", "one", "large"] {

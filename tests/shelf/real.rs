@@ -50,6 +50,7 @@ fn question(name: &str, page: &[u8]) -> Option<Ask> {
         _ if name.contains("toxicity") => {
             Ask::post("/store/v1/text/classify", &json!({ "model": name, "input": text }))
         }
+        "rampart" => Ask::post("/store/v1/text/tag", &json!({ "model": name, "input": text })),
         _ if name.contains("minilm") => {
             Ask::post("/v1/embeddings", &json!({ "model": name, "input": [text, "Yes."] }))
         }

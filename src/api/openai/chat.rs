@@ -81,7 +81,9 @@ async fn found_or_made(
     let ask = cached::ask(service, &served, headers, &asked);
     let ticket = match service.cache.look(ask).await {
         Look::Answer(answer) | Look::Stale(answer, _) => return Ok(answer),
-        Look::Miss(ticket) if is_personal(&chat.messages) => ticket.past_the_cache(),
+        Look::Miss(ticket) if is_personal(service, &chat.messages, deadline).await => {
+            ticket.past_the_cache()
+        }
         Look::Miss(ticket) => ticket,
     };
     let prompt = match early {
@@ -97,9 +99,16 @@ async fn found_or_made(
     ticket.make(Arc::new(generate)).map_err(|failure| of_failure(failure, PROMPT))
 }
 
-/// Whether there is personal data in what is said. What was made of it is for nobody else.
-fn is_personal(messages: &[Message]) -> bool {
-    messages.iter().any(|message| !privacy::find(&message.content).is_empty())
+/// Whether there is personal data in what is said, as patterns tell it or, of what was said last, whoever
+/// tags words. What was made of it is for nobody else.
+async fn is_personal(service: &Service, messages: &[Message], deadline: Instant) -> bool {
+    if messages.iter().any(|message| !privacy::find(&message.content).is_empty()) {
+        return true;
+    }
+    match messages.last() {
+        Some(last) => service.clerk.screen(&last.content, deadline).await.is_named(),
+        None => false,
+    }
 }
 
 /// All choices, at the end of the answer.

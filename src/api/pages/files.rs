@@ -25,8 +25,8 @@ macro_rules! files {
 pub(super) static FILES: &[File] = files! {
     "common": "look.css" "parts.css" "api.js" "choices.js" "comfort.js" "dom.js" "keep.js" "pairing.js"
         "words.js" "worker.js";
-    "kiosk": "kiosk.css" "labels.css" "conversation.js" "exchanges.js" "keyboard.js" "kiosk.js" "labels.js" "live.js"
-        "patience.js" "profile.js" "receipt.js" "sheets.js" "voice.js";
+    "kiosk": "kiosk.css" "labels.css" "camera.js" "conversation.js" "exchanges.js" "keyboard.js" "kiosk.js" "labels.js" "live.js"
+        "pass.js" "patience.js" "profile.js" "receipt.js" "sheets.js" "voice.js";
     "associate": "associate.css" "associate.js" "bell.js" "case.js" "correction.js" "desk.js" "inbox.js"
         "associate.webmanifest";
     "words": "en.json" "de.json" "fr.json" "es.json";

@@ -21,6 +21,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
     trusted-types endcap-worker";
 /// What a page of ours never asks a browser for.
 const PERMISSIONS: &str = "camera=(), microphone=(), geolocation=(), payment=(), usb=()";
+/// The shoppers' page reads a code that is held before the camera, where somebody asks for it.
+const WITH_CAMERA: &str = "camera=(self), microphone=(), geolocation=(), payment=(), usb=()";
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const WORKER_ALLOWED: HeaderName = HeaderName::from_static("service-worker-allowed");
@@ -37,7 +39,9 @@ pub(in crate::api) struct FileList {
 }
 
 pub(in crate::api) async fn kiosk() -> Response {
-    page(files::KIOSK)
+    let mut response = page(files::KIOSK);
+    response.headers_mut().insert(PERMISSIONS_POLICY, HeaderValue::from_static(WITH_CAMERA));
+    response
 }
 
 pub(in crate::api) async fn associate() -> Response {

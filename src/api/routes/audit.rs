@@ -19,6 +19,16 @@ pub(super) static ROUTES: &[Route] = &[
         response: Content::Json(of::<audit::Chain>),
     },
     Route {
+        method: RouteMethod::Post,
+        path: "/store/v1/audit/chain",
+        access: Access::Admin,
+        summary: "Whether the chain has the heads that headquarters was told",
+        handler: |filter| on(filter, audit::compare),
+        query: &[],
+        request: Some(Asked::Json(of::<audit::ChainRequest>)),
+        response: Content::Json(of::<audit::Chain>),
+    },
+    Route {
         method: RouteMethod::Get,
         path: "/store/v1/audit/answers/{id}",
         access: Access::Admin,

@@ -58,6 +58,16 @@ pub(super) static ROUTES: &[Route] = &[
         response: Content::Events(of::<events::ConversationEvent>),
     },
     Route {
+        method: RouteMethod::Post,
+        path: "/store/v1/conversations/{id}/profile",
+        access: Access::Client,
+        summary: "Goes on by a profile that the shopper shows",
+        handler: |filter| on(filter, profiles::bring),
+        query: &[],
+        request: Some(Asked::Json(of::<profiles::BringRequest>)),
+        response: Content::Json(of::<views::ProfileView>),
+    },
+    Route {
         method: RouteMethod::Put,
         path: "/store/v1/conversations/{id}/profile",
         access: Access::Client,

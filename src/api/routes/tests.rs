@@ -17,13 +17,14 @@ use crate::shoppers::{Shoppers, ShoppersConfig};
 use crate::skills::clerk::Settings;
 use crate::telemetry::Metrics;
 
-const ROLES: [Option<Role>; 6] = [
+const ROLES: [Option<Role>; 7] = [
     None,
     Some(Role::Admin),
     Some(Role::Client),
     Some(Role::Metrics),
     Some(Role::Feed),
     Some(Role::Associate),
+    Some(Role::Device),
 ];
 
 /// A house with everything but a model.
@@ -51,6 +52,7 @@ fn house() -> (Router, Arc<Health>) {
         line: tokio::sync::watch::channel(LineView::off()).1,
         settings: Arc::new(OwnSettings::default()),
         desk: None,
+        firmware: None,
         conversations: Conversations::alone(
             Shoppers::in_memory(ShoppersConfig::default()).unwrap(),
         ),

@@ -72,11 +72,11 @@ pub(in crate::api) async fn answer(
     let delivery = Delivery { service, stream, id: id.map(|Extension(id)| id) };
     let make = |service: Arc<Service>, progress| {
         async move {
-            let question = crate::privacy::redact(&asked.question);
-            let answer = service.clerk.ask(asked, progress).await;
+            let screened = service.clerk.screen(&asked.question, asked.deadline).await;
+            let answer = service.clerk.ask(asked, &screened, progress).await;
             let answer = answer.map_err(|failure| of_failure(failure, QUESTION))?;
             let text = answer.text.clone();
-            let about = ("ask", question.as_str());
+            let about = ("ask", screened.text());
             let recorded = skilled::recorded(&service, asker.as_ref(), about, &answer);
             let backing = Backing::of(&answer, recorded);
             Ok((AskAnswer { answer: text.clone(), backing }, text, answer))

@@ -7,14 +7,18 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::api::error::of_audit;
+use crate::api::json::Asked;
 use crate::api::service::Service;
-use crate::audit::{AnswerId, Audit, AuditError, NotReplayable, Replayable};
+use crate::audit::{AnswerId, Audit, AuditError, NotReplayable, Noted, Replayable, Verified};
 use crate::http::{Kind, Problem};
 use crate::skills::witness::{Inputs, NotAsked};
+
+/// Heads that are compared by one request.
+const MAX_HEADS: usize = 10_000;
 
 /// Whether the chain of records is as it was written.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -27,6 +31,26 @@ pub(in crate::api) struct Chain {
     first: u64,
     last: u64,
     /// The head of the chain, hexadecimal.
+    head: String,
+    /// How many of the heads that were sent along were compared; older ones have left by their age.
+    compared: u64,
+}
+
+/// What somebody else noted of the chain.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::api) struct ChainRequest {
+    /// Heads, as `endcap hq audit answers --json` has them; 10,000 at most.
+    heads: Vec<HeadView>,
+}
+
+/// A head of the chain.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::api) struct HeadView {
+    /// The number of the last record before it.
+    entries: u64,
+    /// Hexadecimal.
     head: String,
 }
 
@@ -75,14 +99,30 @@ pub(in crate::api) struct Replayed {
 pub(in crate::api) async fn chain(
     State(service): State<Arc<Service>>,
 ) -> Result<Json<Chain>, Problem> {
-    let verified = blocking(&service, |audit| audit.verify()).await?;
-    Ok(Json(Chain {
-        sound: verified.fault.is_none(),
-        fault: verified.fault.map(|fault| fault.to_string()),
-        first: verified.first,
-        last: verified.last,
-        head: verified.head,
-    }))
+    Ok(Json(blocking(&service, |audit| audit.verify(&[])).await?.into()))
+}
+
+/// `POST /store/v1/audit/chain`.
+pub(in crate::api) async fn compare(
+    State(service): State<Arc<Service>>,
+    Asked(ChainRequest { heads }): Asked<ChainRequest>,
+) -> Result<Json<Chain>, Problem> {
+    if heads.len() > MAX_HEADS {
+        let message =
+            format!("heads has {} entries; the limit is {MAX_HEADS} (fixed)", heads.len());
+        return Err(Problem::invalid(message).param("heads").code("limit_exceeded"));
+    }
+    let noted = heads.into_iter().map(|HeadView { entries, head }| Noted { entries, head });
+    let noted: Vec<_> = noted.collect();
+    Ok(Json(blocking(&service, move |audit| audit.verify(&noted)).await?.into()))
+}
+
+impl From<Verified> for Chain {
+    fn from(verified: Verified) -> Self {
+        let Verified { first, last, head, compared, fault } = verified;
+        let (sound, fault) = (fault.is_none(), fault.map(|fault| fault.to_string()));
+        Self { sound, fault, first, last, head, compared }
+    }
 }
 
 /// `GET /store/v1/audit/answers/{id}`.

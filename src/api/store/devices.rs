@@ -11,9 +11,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::firmware::SmallDeviceView;
 use crate::api::json::Asked;
 use crate::api::service::Service;
 use crate::facts::UnixSeconds;
+use crate::firmware::Firmware;
 use crate::http::{
     self, Code, Device, Identity, Kind, Offer, PairingError, Problem, Role, TokenError, TokenInfo,
 };
@@ -80,8 +82,10 @@ pub(in crate::api) struct DeviceView {
 /// Every device.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::api) struct Devices {
-    /// Oldest first.
+    /// Those that were paired, oldest first.
     devices: Vec<DeviceView>,
+    /// Labels, scanners and sensors that a profile names, by name.
+    small: Vec<SmallDeviceView>,
 }
 
 /// A device that is none any more.
@@ -134,7 +138,8 @@ pub(in crate::api) async fn pair(
 /// `GET /store/v1/devices`.
 pub(in crate::api) async fn list(State(service): State<Arc<Service>>) -> Json<Devices> {
     let devices = service.tokens.list().into_iter().filter_map(DeviceView::of).collect();
-    Json(Devices { devices })
+    let small = service.firmware.as_ref().map(Firmware::devices).unwrap_or_default();
+    Json(Devices { devices, small: small.into_iter().map(SmallDeviceView::from).collect() })
 }
 
 /// `DELETE /store/v1/devices/{id}`.

@@ -16,6 +16,7 @@ pub(super) mod devices;
 pub(super) mod erase;
 pub(super) mod export;
 pub(super) mod facts;
+pub(super) mod firmware;
 pub(super) mod line;
 pub(super) mod models;
 pub(super) mod search;

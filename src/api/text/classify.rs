@@ -8,11 +8,12 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::input::Texts;
 use crate::api::choice::choose;
 use crate::api::encoder::Encoder;
-use crate::api::error::{out_of_range, over_limit};
+use crate::api::error::out_of_range;
 use crate::api::json::Asked;
-use crate::api::service::{Limits, Service};
+use crate::api::service::Service;
 use crate::http::Problem;
 use crate::skills::heads::{Head, Scored};
 
@@ -31,14 +32,6 @@ pub(in crate::api) struct TextRequest {
     top: Option<usize>,
     /// Labels that score less are left out; as the package says without it.
     threshold: Option<f32>,
-}
-
-/// A text, or several.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "a text or a list of texts")]
-enum Texts {
-    One(String),
-    Many(Vec<String>),
 }
 
 /// What texts say.
@@ -72,7 +65,7 @@ pub(in crate::api) async fn answer(
     let deadline = Instant::now() + service.request_timeout;
     let (top, threshold) = (request.top, request.threshold);
     check(top, threshold)?;
-    let texts = texts(request.input, &service.limits)?;
+    let texts = request.input.checked(&service.limits)?;
     let pick = |head: &Head| match head {
         Head::ClassifyText(head) => Some(Arc::clone(head)),
         _ => None,
@@ -116,25 +109,6 @@ fn check(top: Option<usize>, threshold: Option<f32>) -> Result<(), Problem> {
         Some(threshold) => Err(out_of_range("threshold", threshold, "0 to 1")),
         None => Ok(()),
     }
-}
-
-fn texts(input: Texts, limits: &Limits) -> Result<Vec<String>, Problem> {
-    let texts = match input {
-        Texts::One(text) => vec![text],
-        Texts::Many(texts) => texts,
-    };
-    let (count, most) = (texts.len(), limits.max_embedding_inputs);
-    if count == 0 {
-        return Err(out_of_range("input", "empty", "a text or a list of texts"));
-    }
-    if count > most {
-        return Err(over_limit("input", count, "texts", most, "max_embedding_inputs"));
-    }
-    let (bytes, most) = (texts.iter().map(String::len).sum(), limits.max_prompt_bytes);
-    if bytes > most {
-        return Err(over_limit("input", bytes, "bytes", most, "max_prompt_bytes"));
-    }
-    Ok(texts)
 }
 
 impl From<Scored> for TextLabel {

@@ -6,10 +6,15 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 
+use super::levels;
+
 use crate::api::{Act, ActError, Acts};
 use crate::protocol::{Clock, UnixMillis};
 use crate::reconcile::Timekeeper;
 use crate::state::{StateError, Store};
+
+/// The act by which a device's token is taken away.
+const REVOKE: &str = "device.revoke";
 
 /// Where acts are written down. A clone is the same.
 #[derive(Clone)]
@@ -40,8 +45,17 @@ impl Acts for Log {
         let log = self.clone();
         let write = move || {
             let now = log.now();
+            let token = act.about.get("token").and_then(Value::as_str).map(str::to_owned);
+            let revoked = token.filter(|_| act.name == REVOKE);
             let entry = entry(now, act.name, &act.by, act.about);
-            log.store.write(|writing| writing.audit(now, &entry))
+            log.store.write(|writing| {
+                writing.audit(now, &entry)?;
+                // Who takes a token away is told here; that it is gone needs not be told again.
+                match revoked {
+                    Some(token) => levels::told_gone(writing, &token),
+                    None => Ok(()),
+                }
+            })
         };
         async {
             let written = tokio::task::spawn_blocking(write).await;

@@ -13,7 +13,10 @@ use super::levels::Levels;
 use super::notes::Notes;
 use super::opened::Opened;
 use super::renewal::Renewal;
-use super::{LookedAt, feedback, follow, keep, receipts, settings, telemetry, until, view, watch};
+use super::{
+    LookedAt, examples, feedback, follow, keep, receipts, settings, small, telemetry, until, view,
+    watch,
+};
 use crate::api::{LineView, Settings};
 use crate::config::Config;
 use crate::protocol::UnixMillis;
@@ -41,8 +44,18 @@ impl Begun {
         stop: CancellationToken,
     ) -> Self {
         let Opened { resolved, store, time, room } = opened;
-        let LookedAt { metrics, facts, cache, shelf, warned, tokens, desk, pairing, in_force } =
-            looked_at;
+        let LookedAt {
+            metrics,
+            facts,
+            cache,
+            shelf,
+            warned,
+            tokens,
+            desk,
+            pairing,
+            firmware,
+            in_force,
+        } = looked_at;
         // What HQ and the store set holds from the first answer on.
         in_force.set(&room.follow().borrow());
         let mut tasks = JoinSet::new();
@@ -74,7 +87,16 @@ impl Begun {
         let (notes, writer) = Notes::new(store.clone(), Arc::clone(&metrics));
         notes.event("server.started", [("version", env!("CARGO_PKG_VERSION").into())]);
         tasks.spawn(writer);
+        let examples = examples::Examples {
+            desk: desk.clone(),
+            identity: config.line.identity.clone(),
+            hq: resolved.hq.clone(),
+        };
+        tasks.spawn(until(stop.clone(), examples.run()));
         tasks.spawn(until(stop.clone(), feedback::tell(desk, notes.clone())));
+        if let Some(firmware) = firmware.clone() {
+            tasks.spawn(until(stop.clone(), small::tell(firmware, notes.clone())));
+        }
         let receipts = receipts::Receipts {
             store: store.clone(),
             facts: facts.clone(),
@@ -119,7 +141,8 @@ impl Begun {
         tasks.spawn(until(stop.clone(), watch::warnings(warned, notes.clone())));
         tasks.spawn(until(stop.clone(), watch::models(shelf, notes.clone())));
         tasks.spawn(until(stop.clone(), receipts.run()));
-        let measured = telemetry::Measured { metrics, facts, folder: config.data_dir.clone() };
+        let folder = config.data_dir.clone();
+        let measured = telemetry::Measured { metrics, facts, firmware, folder };
         tasks.spawn(until(stop.clone(), telemetry::run(measured, notes.clone(), every)));
         Self { settings, acts, notes, tasks }
     }

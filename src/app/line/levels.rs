@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use super::acts::{Log, entry};
 use crate::http::{TokenInfo, Tokens};
 use crate::protocol::{Digest, Document, Place, Stage};
-use crate::state::StateError;
+use crate::state::{StateError, Writing};
 
 /// What was told last: by what it is of, as `token tok_…`, `certificate` or `bundle`.
 const TOLD: TableDefinition<&str, &str> = TableDefinition::new("app.audited");
@@ -25,6 +25,8 @@ const LOOK: Duration = Duration::from_secs(2);
 const MAX_TOGETHER: usize = 32;
 
 const TOKEN: &str = "token ";
+/// Told of a token of which an act has said already that it goes.
+const GOES: &str = "goes";
 
 /// What is looked at.
 pub(super) struct Levels {
@@ -40,6 +42,19 @@ struct Differs {
     key: String,
     /// None where it is gone.
     is: Option<String>,
+    /// Whether an act has told it.
+    is_told: bool,
+}
+
+/// Notes that an act has told that a token goes, in the same change.
+pub(super) fn told_gone(writing: &Writing<'_>, token: &str) -> Result<(), StateError> {
+    let failed = |error: redb::Error| StateError::Storage {
+        act: "writing what was audited",
+        source: Box::new(error),
+    };
+    let mut table = writing.transaction().open_table(TOLD).map_err(|error| failed(error.into()))?;
+    let key = format!("{TOKEN}{token}");
+    table.insert(&*key, GOES).map(drop).map_err(|error| failed(error.into()))
 }
 
 impl Levels {
@@ -72,8 +87,10 @@ impl Levels {
             };
             self.log.store.write(|writing| {
                 for differs in some {
-                    let (act, by, about) = said(differs);
-                    writing.audit(now, &entry(now, act, by, about))?;
+                    if !differs.is_told {
+                        let (act, by, about) = said(differs);
+                        writing.audit(now, &entry(now, act, by, about))?;
+                    }
                     let table = writing.transaction().open_table(TOLD);
                     let mut table = table.map_err(|error| failed(error.into()))?;
                     let key = differs.key.as_str();
@@ -136,10 +153,13 @@ fn what(token: &TokenInfo) -> String {
 /// What is not known just now stays as it was told; of tokens all are known.
 fn differences(is: BTreeMap<String, String>, told: &BTreeMap<String, String>) -> Vec<Differs> {
     let is_gone = |key: &&String| key.starts_with(TOKEN) && !is.contains_key(*key);
-    let gone = told.keys().filter(is_gone).map(|key| Differs { key: key.clone(), is: None });
+    let goes = |key: &str| told.get(key).is_some_and(|told| told == GOES);
+    let gone = told.keys().filter(is_gone);
+    let gone = gone.map(|key| Differs { key: key.clone(), is: None, is_told: goes(key) });
     let gone: Vec<Differs> = gone.collect();
-    let is = is.into_iter().filter(|(key, is)| told.get(key) != Some(is));
-    is.map(|(key, is)| Differs { key, is: Some(is) }).chain(gone).collect()
+    let is = is.into_iter().filter(|(key, is)| told.get(key) != Some(is) && !goes(key));
+    let is = is.map(|(key, is)| Differs { key, is: Some(is), is_told: false });
+    is.chain(gone).collect()
 }
 
 /// The act, by whom as far as is known, and to what.

@@ -8,6 +8,8 @@ mod acts;
 mod again;
 mod begun;
 mod commands;
+mod door;
+mod examples;
 mod feedback;
 mod follow;
 mod handed;
@@ -20,6 +22,7 @@ mod receipts;
 mod renewal;
 mod repeats;
 mod settings;
+mod small;
 mod telemetry;
 mod view;
 mod watch;
@@ -37,6 +40,7 @@ use crate::cache::Cache;
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::facts::Facts;
+use crate::firmware::Firmware;
 use crate::http::{Pairing, Tokens};
 use crate::protocol::UnixMillis;
 use crate::telemetry::{Metrics, Warned};
@@ -68,6 +72,8 @@ pub(super) struct LookedAt {
     pub(super) desk: Desk,
     /// Who gives devices their tokens.
     pub(super) pairing: Arc<Pairing>,
+    /// What small devices should run, where there are some.
+    pub(super) firmware: Option<Firmware>,
     /// What is set while the server runs.
     pub(super) in_force: InForce,
 }

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::CONTENT_TYPE;
-
+use super::door::{Door, asking};
 use super::identity::{Identity, IdentityError};
 use super::notes::Notes;
 use crate::hq::HqError;
-use crate::hq::enrolment::{self, Lifetime, make_renewal, read_token, write_renewal};
+use crate::hq::enrolment::{self, Lifetime, make_renewal, write_renewal};
 use crate::protocol::{Clock, Digest, Place, UnixMillis};
 use crate::reconcile::Timekeeper;
 use crate::sync::mqtt::Credentials;
@@ -19,10 +18,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(3600);
 /// The longest pause after the first failure, and of all.
 const FIRST_PAUSE: Duration = Duration::from_secs(60);
 const MAX_PAUSE: Duration = Duration::from_secs(6 * 3600);
-/// How long HQ may take to answer.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Bytes of an answer; an identity has a few thousand.
-const MAX_ANSWER_BYTES: usize = 256 * 1024;
 /// How often somebody is told that a certificate is near its end.
 const WARN_EVERY_MS: u64 = 24 * 3600 * 1000;
 
@@ -94,55 +89,23 @@ impl Renewal {
 
     /// Asks HQ for the next certificate, writes it, and has the line begun anew with it.
     async fn renew(&self) -> Result<UnixMillis, IdentityError> {
-        let asking = |error: &dyn std::fmt::Display| IdentityError::Asking(error.to_string());
-        let hq =
-            self.hq.as_deref().ok_or_else(|| asking(&"the enrolment does not say where it is"))?;
         let folder = self.identity.folder().to_owned();
         let prepared = tokio::task::spawn_blocking(move || prepare(&folder)).await;
-        let Prepared { client, token, body } = prepared.map_err(|error| asking(&error))??;
-        let url = format!("{}/hq/v1/renew", hq.trim_end_matches('/'));
-        let request = client.post(&url).bearer_auth(token).header(CONTENT_TYPE, "application/json");
-        let mut answer = request.body(body).send().await.map_err(|error| asking(&error))?;
-        let status = answer.status();
-        let mut bytes = Vec::new();
-        while let Some(piece) = answer.chunk().await.map_err(|error| asking(&error))? {
-            bytes.extend_from_slice(&piece);
-            if bytes.len() > MAX_ANSWER_BYTES {
-                return Err(asking(&format!("its answer has more than {MAX_ANSWER_BYTES} bytes")));
-            }
-        }
-        if !status.is_success() {
-            return Err(asking(&format!("{url} answered {status}")));
-        }
-        let found = serde_json::from_slice(&bytes).map_err(|error| asking(&error))?;
+        let (door, body) = prepared.map_err(|error| asking(&error))??;
+        let found = door.post(self.hq.as_deref(), "/hq/v1/renew", body).await?;
         let identity = self.identity.clone();
         let kept = tokio::task::spawn_blocking(move || keep(&identity, &found)).await;
         kept.map_err(|error| asking(&error))?
     }
 }
 
-struct Prepared {
-    client: reqwest::Client,
-    token: String,
-    body: String,
-}
-
 /// Reads what the folder has. Blocks on the disk.
-fn prepare(folder: &std::path::Path) -> Result<Prepared, IdentityError> {
-    let asking = |error: &dyn std::fmt::Display| IdentityError::Asking(error.to_string());
-    let token = read_token(folder)?.ok_or_else(|| asking(&"the identity folder has no token"))?;
+fn prepare(folder: &std::path::Path) -> Result<(Door, String), IdentityError> {
+    let door = Door::of(folder)?;
     let key = std::fs::read_to_string(folder.join(Credentials::KEY))
         .map_err(HqError::file("reading", &folder.join(Credentials::KEY)))?;
     let body = serde_json::to_string(&make_renewal(&key)?).map_err(|error| asking(&error))?;
-    let tls = Credentials::in_folder(folder).client_config()?;
-    let client = reqwest::Client::builder()
-        .user_agent(concat!("endcap/", env!("CARGO_PKG_VERSION")))
-        .timeout(PATIENCE)
-        .redirect(reqwest::redirect::Policy::none())
-        .use_preconfigured_tls((*tls).clone())
-        .build()
-        .map_err(|error| asking(&error))?;
-    Ok(Prepared { client, token, body })
+    Ok((door, body))
 }
 
 /// Writes what HQ answered, and takes up what it says of this box besides. Blocks on the disk.

@@ -12,8 +12,10 @@ use crate::api::{
     ConfigView, HqSettings, OverrideRequest, OverrideView, RefusedSettings, SettingView, Settings,
     SettingsError,
 };
+use crate::app::firmware::OfHq;
 use crate::cache::{Cache, Tiers};
 use crate::config::{Config, Origin};
+use crate::firmware::Profiles;
 use crate::protocol::documents::{CacheTiers, ConfigDoc, LogLevel};
 use crate::protocol::{Clock, Name, ProtocolError, Text, UnixMillis};
 use crate::reconcile::config::{ConfigRoom, Effective, Layer, Override, Standing, Unmet};
@@ -31,6 +33,7 @@ pub(in crate::app) struct InForce {
     pub(in crate::app) skills: Live,
     pub(in crate::app) cache: Cache,
     pub(in crate::app) levels: Levels,
+    pub(in crate::app) profiles: watch::Sender<OfHq>,
 }
 
 impl InForce {
@@ -44,6 +47,12 @@ impl InForce {
         self.skills.set(language.unwrap_or_default(), blocked);
         let route = |(name, kept): (&Name, &CacheTiers)| (name.to_string(), tiers(*kept));
         self.cache.set_routes(settings.cache.iter().map(route).collect());
+        let profiles = Some(settings.device_profiles.as_ref().map(ToString::to_string));
+        self.profiles.send_if_modified(|now| {
+            let is_other = *now != profiles;
+            *now = profiles;
+            is_other
+        });
         if let Err(error) = self.levels.set(settings.log_level.map(level)) {
             tracing::error!(%error, "the level of the log could not be set");
         }
@@ -75,6 +84,12 @@ pub(super) fn honour(document: &mut ConfigDoc) -> Vec<Unmet> {
         }
         known
     });
+    // What of them fits together with the store's own is seen when they are applied.
+    let profiles = document.device_profiles.as_ref().map(|text| Profiles::parse(text));
+    if let Some(Err(error)) = profiles {
+        document.device_profiles = None;
+        unmet.push(Unmet { setting: "device_profiles".to_owned(), why: error.to_string() });
+    }
     unmet
 }
 

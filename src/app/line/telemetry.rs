@@ -5,22 +5,27 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::notes::Notes;
+use super::{notes::Notes, small};
 use crate::facts::{Facts, UnixSeconds};
+use crate::firmware::Firmware;
 use crate::protocol::{Fields, Message, Name, Stream, Telemetry, UnixMillis, Value};
 use crate::telemetry::{Metrics, Sums};
+
+/// The route by which shoppers say something.
+const MESSAGES: &str = "/store/v1/conversations/{id}/messages";
 
 /// What is looked at.
 pub(super) struct Measured {
     pub(super) metrics: Arc<Metrics>,
     pub(super) facts: Facts,
+    pub(super) firmware: Option<Firmware>,
     /// The folder on whose disk everything lies.
     pub(super) folder: PathBuf,
 }
 
 /// Tells HQ of each span of time what was measured in it.
 pub(super) async fn run(measured: Measured, notes: Notes, every: Duration) {
-    let Measured { metrics, facts, folder } = measured;
+    let Measured { metrics, facts, firmware, folder } = measured;
     let started = Instant::now();
     let (mut from, mut before) = (UnixMillis::now(), Sums::of(&metrics));
     let mut revision = facts.status().revision.0;
@@ -30,6 +35,7 @@ pub(super) async fn run(measured: Measured, notes: Notes, every: Duration) {
         let mut values = differences(&before, &after);
         values.push(("uptime_s", started.elapsed().as_secs_f64()));
         values.extend(free_bytes(&folder).map(|free| ("disk_free_bytes", free)));
+        values.extend(firmware.iter().flat_map(small::counts));
         let ages = feed_ages(&facts);
         // What was heard of longest ago tells how old an answer may be.
         let oldest = ages
@@ -103,6 +109,16 @@ fn differences(before: &Sums, after: &Sums) -> Vec<(&'static str, f64)> {
         ("line_connections", grown("endcap_line_connections_total")),
         ("notes_lost", grown("endcap_notes_lost_total")),
     ];
+    let claim = "endcap_handoff_claim_duration_seconds";
+    values.extend([
+        ("conversations", after.of_all("endcap_conversations")),
+        ("shoppers_answered", of(http, "http_route", MESSAGES)),
+        ("handoffs", grown("endcap_handoffs_total")),
+        ("handoffs_escalated", grown("endcap_handoffs_escalated_total")),
+        ("handoffs_waiting", after.of_all("endcap_handoffs_waiting")),
+        ("corrections", grown("endcap_corrections_total")),
+    ]);
+    values.extend(mean_ms(claim).map(|mean| ("handoff_claim_mean_ms", mean)));
     values.extend(mean_ms(first).map(|mean| ("first_token_mean_ms", mean)));
     values.extend(mean_ms(whole).map(|mean| ("answer_mean_ms", mean)));
     values.extend(mean_ms(gap).map(|mean| ("token_gap_mean_us", mean * 1000.0)));
@@ -146,10 +162,23 @@ mod tests {
         metrics.cache().answered("ask", "exact");
         let model = metrics.observe_model("tiny");
         crate::engine::Observer::prompt_tokens(&model, 7);
+        metrics.http_began();
+        metrics.http_ended(HttpRequest {
+            method: "POST",
+            route: MESSAGES.to_owned(),
+            status: 200,
+            duration: Duration::from_millis(2),
+        });
+        metrics.desk().called("anger");
+        metrics.desk().claimed(Duration::from_secs(8));
         let values: BTreeMap<_, _> =
             differences(&before, &Sums::of(&metrics)).into_iter().collect();
         for (name, value) in [
-            ("requests", 2.0),
+            ("requests", 3.0),
+            ("shoppers_answered", 1.0),
+            ("handoffs", 1.0),
+            ("handoff_claim_mean_ms", 8000.0),
+            ("corrections", 0.0),
             ("requests_failed", 1.0),
             ("cache_answers", 1.0),
             ("cache_exact", 1.0),

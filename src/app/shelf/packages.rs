@@ -68,7 +68,10 @@ impl PackageShelf {
             state.add(&name, about, size);
         }
         if state.titles.is_empty() {
-            return Err(AppError::NoModels);
+            tracing::warn!(
+                "no model is installed: facts answer alone until `endcap models pull`, or a bundle \
+                 from HQ, brings one"
+            );
         }
         let file = config.data_dir.join(KEPT_FILE);
         let kept =

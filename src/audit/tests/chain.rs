@@ -19,7 +19,7 @@ fn what_a_model_said_and_who_saw_it_is_in_the_chain_and_can_be_made_again() {
     let again = audit.replayable(&given).unwrap().unwrap();
     assert_eq!((again.inputs["seed"].as_u64(), again.text.as_str()), (Some(7), "It is 2 % fat."));
     assert!(again.is("It is 2 % fat.") && !again.is("It is 2 % fat. Or not."));
-    let verified = audit.verify().unwrap();
+    let verified = audit.verify(&[]).unwrap();
     assert_eq!((verified.first, verified.last, verified.fault), (1, 2, None));
     assert_eq!(verified.head, audit.head().unwrap().digest());
 }
@@ -72,7 +72,7 @@ fn an_entry_that_was_changed_removed_or_added_shows() {
         for _ in 0..3 {
             audit.given(giving(None, None, "Yes.")).unwrap();
         }
-        assert_eq!(audit.verify().unwrap().fault, None);
+        assert_eq!(audit.verify(&[]).unwrap().fault, None);
         drop(audit);
         let path = folder.path().join("audit.redb");
         let database = super::until_free(|| Database::open(&path));
@@ -80,7 +80,7 @@ fn an_entry_that_was_changed_removed_or_added_shows() {
         meddle(&transaction);
         transaction.commit().unwrap();
         drop(database);
-        let fault = Audit::verify_file(&path).unwrap().fault.unwrap().to_string();
+        let fault = Audit::verify_file(&path, &[]).unwrap().fault.unwrap().to_string();
         assert!(fault.contains(told), "{told}: {fault}");
     }
 }
@@ -91,7 +91,7 @@ fn the_oldest_leave_and_the_rest_still_makes_a_chain() {
     let ids: Vec<_> = (0..25).map(|_| audit.given(giving(None, None, "Yes.")).unwrap()).collect();
     audit.flush();
     let last = audit.given(giving(None, None, "Yes.")).unwrap();
-    let verified = audit.verify().unwrap();
+    let verified = audit.verify(&[]).unwrap();
     assert_eq!((verified.first, verified.last, verified.fault), (17, 26, None));
     assert!(matches!(audit.show(&ids[0]), Err(AuditError::NotFound { .. })));
     assert_eq!(audit.show(&last).unwrap().number, 26);
@@ -120,7 +120,55 @@ fn a_chain_on_a_file_goes_on_after_a_restart() {
     drop(audit);
     let audit = super::until_free(open);
     audit.given(giving(None, Some(made), "Yes.")).unwrap();
-    let verified = audit.verify().unwrap();
+    let verified = audit.verify(&[]).unwrap();
     assert_eq!((verified.last, verified.fault), (2, None));
     assert!(audit.replayable(&made).unwrap().is_ok());
+}
+
+#[test]
+fn a_chain_that_was_written_anew_or_cut_is_not_what_headquarters_was_told() {
+    let noted = |audit: &Audit| {
+        let head = audit.head().unwrap();
+        Noted { entries: head.entries, head: head.digest() }
+    };
+    let told = |audit: &Audit, noted: &[Noted]| {
+        let verified = audit.verify(noted).unwrap();
+        (verified.compared, verified.fault.map(|fault| fault.to_string()))
+    };
+    let honest = audit(AuditConfig::default());
+    let mut heads = vec![noted(&honest)];
+    for _ in 0..3 {
+        honest.given(giving(None, None, "Yes.")).unwrap();
+        honest.flush();
+        heads.push(noted(&honest));
+    }
+    assert_eq!(told(&honest, &heads), (4, None));
+    // Whoever owns the box can write a chain that is sound in itself.
+    let anew = audit(AuditConfig::default());
+    for _ in 0..3 {
+        anew.given(giving(None, None, "No.")).unwrap();
+    }
+    assert_eq!(told(&anew, &[]), (0, None));
+    let (_, fault) = told(&anew, &heads);
+    assert!(fault.unwrap().contains("up to 1 do not make"), "the first one shows it");
+    let (_, fault) = told(&anew, &heads[3..]);
+    assert!(fault.unwrap().contains("up to 3 do not make"), "and so does the last");
+    let cut = audit(AuditConfig::default());
+    let (_, fault) = told(&cut, &heads);
+    assert!(fault.unwrap().contains("entry 3"), "nothing is there");
+}
+
+#[test]
+fn what_left_by_its_age_is_not_missed() {
+    let audit = audit(AuditConfig { max_records: 10, ..AuditConfig::default() });
+    let mut heads = Vec::new();
+    for _ in 0..25 {
+        audit.given(giving(None, None, "Yes.")).unwrap();
+        audit.flush();
+        let head = audit.head().unwrap();
+        heads.push(Noted { entries: head.entries, head: head.digest() });
+    }
+    let verified = audit.verify(&heads).unwrap();
+    assert_eq!(verified.fault, None);
+    assert!((10..=17).contains(&verified.compared), "{verified:?}");
 }

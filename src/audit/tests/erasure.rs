@@ -26,7 +26,7 @@ fn an_erasure_takes_inputs_and_leaves_the_record_that_says_so() {
     let shown = audit.show(&given).unwrap();
     assert_eq!((shown.opened, shown.closed), (None, Some(NotReplayable::Erased)));
     assert!(audit.replayable(&of_another).unwrap().is_ok());
-    let verified = audit.verify().unwrap();
+    let verified = audit.verify(&[]).unwrap();
     assert_eq!((verified.last, verified.fault), (4, None));
 }
 

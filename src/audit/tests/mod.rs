@@ -19,7 +19,8 @@ fn audit(config: AuditConfig) -> Audit {
 fn making(subject: Option<SubjectId>, text: &str) -> Making {
     let inputs = json!({ "messages": ["Is it fat?"], "seed": 7 });
     let sampling = json!({ "seed": 7 });
-    let said = Said { inputs, sampling, text: text.to_owned(), whole: true };
+    let said =
+        Said { inputs, sampling, text: text.to_owned(), end: "stop".to_owned(), whole: true };
     Making {
         skill: "ask".to_owned(),
         subject,

@@ -33,6 +33,20 @@ pub(in crate::cli) struct Audit {
 /// What is done about a box's audit log.
 #[derive(Debug, Subcommand)]
 enum AuditCommand {
+    /// Show the heads of a box's chain of generated answers, as its audit log tells them; for `endcap audit
+    /// verify --heads`
+    Answers {
+        /// The box, as store/box
+        node: String,
+        /// Heads at most, 1 to 500
+        #[arg(long, default_value_t = 500)]
+        limit: u32,
+        /// As one JSON array
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        place: HqPlace,
+    },
     /// Let another chain begin for a box with another disk; the one before is kept and verified as it was
     Begin {
         /// The box, as store/box
@@ -47,8 +61,14 @@ enum AuditCommand {
 
 impl Audit {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<()> {
-        if let Some(AuditCommand::Begin { node, reason, place }) = self.command {
-            return begin(&place, &node, &reason).await;
+        match self.command {
+            Some(AuditCommand::Begin { node, reason, place }) => {
+                return begin(&place, &node, &reason).await;
+            }
+            Some(AuditCommand::Answers { node, limit, json, place }) => {
+                return answers(&place, &node, limit, json).await;
+            }
+            None => {}
         }
         if self.verify {
             return self.verify().await;
@@ -92,6 +112,20 @@ async fn begin(place: &HqPlace, node: &str, reason: &str) -> anyhow::Result<()> 
     let path = place.at(&["stores", store, "nodes", name, "audit-chains"])?;
     let answer = place.ask(Method::POST, &path, Some(json!({ "reason": reason }))).await?;
     Ok(output::line(&format!("{node} goes on with chain {}", number(&answer, "chain")))?)
+}
+
+async fn answers(place: &HqPlace, node: &str, limit: u32, json: bool) -> anyhow::Result<()> {
+    let (store, name) = node.split_once('/').context("a box is named as store/box")?;
+    let path = place.at(&["stores", store, "nodes", name, "answers-heads"])?;
+    let answer = place.ask(Method::GET, &format!("{path}?limit={limit}"), None).await?;
+    if json {
+        return output::json(&rows(&answer, "data"));
+    }
+    for head in rows(&answer, "data") {
+        let (when, entries) = (ago(number(head, "told_ms")), number(head, "entries"));
+        output::line(&format!("{when:12}  {entries:8}  {}", text(head, "head")))?;
+    }
+    Ok(())
 }
 
 fn fault(proof: &Value) -> Option<&str> {

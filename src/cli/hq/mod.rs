@@ -10,6 +10,7 @@ mod config;
 mod documents;
 mod enrol;
 mod facts;
+mod feedback;
 mod groups;
 mod init;
 mod key;
@@ -38,6 +39,7 @@ Examples:
   endcap hq bundle revert 7 --approve --watch
   endcap hq cache publish copy.pack --name copy --all
   endcap hq recalls
+  endcap hq feedback export corrections.jsonl
   endcap hq cmd store-1/box-a cache.purge --wait
   endcap hq status store-1
 
@@ -79,6 +81,11 @@ pub(in crate::cli) enum HqCommand {
     },
     /// Show which boxes have confirmed a recall, and which are silent
     Recalls(recalls::Recalls),
+    /// Show or export answers that associates put right, as examples to learn from
+    Feedback {
+        #[command(subcommand)]
+        command: feedback::FeedbackCommand,
+    },
     /// Let one box enrol, once; prints its token
     EnrollToken(enrol::EnrollToken),
     /// Take a box's identity back; what it says is left aside, and its token opens nothing
@@ -123,6 +130,7 @@ impl HqCommand {
             Self::Bundle { command } => command.run().await,
             Self::Cache { command } => command.run().await,
             Self::Recalls(recalls) => recalls.run().await,
+            Self::Feedback { command } => command.run().await,
             Self::EnrollToken(token) => token.run().await,
             Self::Revoke(revoke) => revoke.run().await,
             Self::Cmd(cmd) => cmd.run().await,

@@ -11,9 +11,10 @@ use super::call::Call;
 use super::documents::wrong;
 use super::routes::QueryField;
 use super::service::Service;
+use crate::hq::examples::{ExampleRow, Sent};
 use crate::hq::history::{HistoryRow, Span};
 use crate::hq::told::{AuditHeadRow, EventRow, GapRow, LaidAsideRow, MeasuredRow, Page};
-use crate::hq::{AuditProof, ProofPage};
+use crate::hq::{AnswersHead, AuditProof, ProofPage};
 use crate::http::Problem;
 use crate::protocol::Place;
 
@@ -60,6 +61,29 @@ page!(
     /// A page of signed heads.
     AuditHeads of AuditHeadRow, audit_heads = audit_heads
 );
+
+page!(
+    /// A page of answers that were put right.
+    Examples of ExampleRow, examples = examples
+);
+
+/// A box sends answers that were put right.
+pub(super) async fn take_examples(service: Arc<Service>, call: Call) -> Result<Response, Problem> {
+    let place = call.node()?.clone();
+    let sent: Sent = call.json(service.body).await?;
+    Ok(Json(service.hq.take_examples(&place, &sent).await?).into_response())
+}
+
+/// Heads of a box's chain of generated answers, the oldest first.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct AnswersHeads {
+    data: Vec<AnswersHead>,
+}
+
+pub(super) async fn answers_heads(service: Arc<Service>, call: Call) -> Result<Response, Problem> {
+    let (place, limit) = (call.place()?, call.limit()?);
+    Ok(Json(AnswersHeads { data: service.hq.answers_heads(&place, limit).await? }).into_response())
+}
 
 /// What was found of the audit logs of a page of boxes.
 #[derive(Debug, Serialize, JsonSchema)]

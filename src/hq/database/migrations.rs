@@ -17,6 +17,7 @@ const FORMS: &[(i64, &str, &str)] = &[
     (9, "audit acks", include_str!("0009_audit_acks.sql")),
     (11, "audit chains", include_str!("0011_audit_chains.sql")),
     (12, "shares", include_str!("0012_shares.sql")),
+    (14, "examples", include_str!("0014_examples.sql")),
 ];
 
 /// Brings the database to the last form.

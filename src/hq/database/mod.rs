@@ -61,6 +61,13 @@ impl Database {
         copy.map(drop).map_err(copying)
     }
 
+    /// Writes what was changed into the file and empties what stands beside it, so that nothing of before is
+    /// left there. What is being read just now keeps its part until the next time.
+    pub(super) async fn fold_in(&self) -> Result<(), HqError> {
+        let folded = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.writer).await;
+        folded.map(drop).map_err(HqError::database("folding in what was written"))
+    }
+
     /// To read with.
     pub(super) fn reader(&self) -> &SqlitePool {
         &self.readers
@@ -84,6 +91,14 @@ impl Database {
         }
         begun.map_err(HqError::database("beginning a change"))
     }
+}
+
+/// Whether what this change removes is overwritten with zeros, until it is said otherwise. It costs as much
+/// as writing it, so only what somebody asked to be erased is.
+pub(super) async fn overwriting(change: &mut Transaction, is: bool) -> Result<(), HqError> {
+    let set = if is { "PRAGMA secure_delete = ON" } else { "PRAGMA secure_delete = OFF" };
+    let done = sqlx::query(set).execute(&mut **change).await;
+    done.map(drop).map_err(HqError::database("having what is removed overwritten"))
 }
 
 /// Makes the file where it is missing, and lets nobody read it but its owner. What SQLite puts beside it

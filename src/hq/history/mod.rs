@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use read::HistoryRow;
 
 /// Values that are kept, by the names that boxes give them.
-pub const KEPT: [&str; 22] = [
+pub const KEPT: [&str; 29] = [
     "answer_mean_ms",
     "answers_completed",
     "answers_failed",
@@ -27,10 +27,16 @@ pub const KEPT: [&str; 22] = [
     "cache_disk_bytes",
     "cache_exact",
     "cache_semantic",
+    "conversations",
+    "corrections",
     "cpu_ms",
     "disk_free_bytes",
     "facts_age_s",
     "first_token_mean_ms",
+    "handoff_claim_mean_ms",
+    "handoffs",
+    "handoffs_escalated",
+    "handoffs_waiting",
     "line_connections",
     "memory_bytes",
     "models_loaded",
@@ -38,6 +44,7 @@ pub const KEPT: [&str; 22] = [
     "queue_waiting",
     "requests",
     "requests_failed",
+    "shoppers_answered",
     "token_gap_mean_us",
     "tokens_input",
     "tokens_output",

@@ -20,18 +20,25 @@ pub(super) enum Unit {
     Seconds,
     Percent,
     PerMinute,
+    PerHour,
     TokensPerSecond,
     Count,
 }
 
 /// Every value that is drawn, in order.
-pub(super) const SERIES: [Series; 12] = [
+pub(super) const SERIES: [Series; 16] = [
     series("Writing speed", "Speed", Unit::TokensPerSecond, speed),
     series("First token", "Speed", Unit::Milliseconds, |t| mean(t, "first_token_mean_ms")),
     series("Whole answer", "Speed", Unit::Milliseconds, |t| mean(t, "answer_mean_ms")),
     series("Requests", "Work", Unit::PerMinute, |t| per_minute(t, "requests")),
     series("Failed requests", "Work", Unit::Percent, failed),
     series("Waiting in the queue", "Work", Unit::Count, |t| mean(t, "queue_waiting")),
+    series("Conversations", "Shoppers", Unit::Count, |t| mean(t, "conversations")),
+    series("Answered", "Shoppers", Unit::PerMinute, |t| per_minute(t, "shoppers_answered")),
+    series("Handed to a person", "Shoppers", Unit::PerHour, |t| per_hour(t, "handoffs")),
+    series("Until a person answers", "Shoppers", Unit::Milliseconds, |t| {
+        mean(t, "handoff_claim_mean_ms")
+    }),
     series("Answers from the cache", "Data", Unit::Percent, hits),
     series("Age of the facts", "Data", Unit::Seconds, |t| most(t, "facts_age_s")),
     series("Waiting for the line", "Data", Unit::Bytes, |t| most(t, "outbox_bytes")),
@@ -81,6 +88,10 @@ fn per_minute(totals: &Totals, name: &str) -> Option<f64> {
     (covered > 0.0).then(|| count * 60_000.0 / covered)
 }
 
+fn per_hour(totals: &Totals, name: &str) -> Option<f64> {
+    Some(per_minute(totals, name)? * 60.0)
+}
+
 fn failed(totals: &Totals) -> Option<f64> {
     percent(sum(totals, "requests_failed")?, sum(totals, "requests")?)
 }
@@ -113,6 +124,7 @@ impl Unit {
             Self::Seconds => seconds(value),
             Self::Percent => format!("{} %", plain(value)),
             Self::PerMinute => format!("{} / min", plain(value)),
+            Self::PerHour => format!("{} / h", plain(value)),
             Self::TokensPerSecond => format!("{} tokens/s", plain(value)),
             Self::Count => plain(value),
         }
@@ -167,6 +179,8 @@ mod tests {
             ("cache_semantic", 1),
             ("cache_answers", 20),
             ("cpu_ms", 60_000),
+            ("handoffs", 1),
+            ("handoff_claim_mean_ms", 9_400),
         ]);
         let of = |title: &str| {
             let series = SERIES.iter().find(|series| series.title == title).unwrap();
@@ -178,6 +192,8 @@ mod tests {
             ("Failed requests", Some("10 %")),
             ("Answers from the cache", Some("25 %")),
             ("Processor", Some("50 %")),
+            ("Handed to a person", Some("30 / h")),
+            ("Until a person answers", Some("9.4 s")),
             ("First token", None),
         ] {
             assert_eq!(of(title).as_deref(), shown, "{title}");

@@ -1,11 +1,13 @@
 //! Whether nodes' audit logs are as they were when HQ had them.
 
+mod answers;
 mod chains;
 mod follow;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub use self::answers::AnswersHead;
 use self::chains::Chain;
 use self::follow::Followed;
 use super::clock::now;

@@ -6,6 +6,7 @@ mod deployments;
 mod documents;
 mod door;
 mod enrolment;
+mod examples;
 mod facts;
 mod failures;
 mod history;

@@ -171,3 +171,24 @@ async fn a_chain_that_is_over_is_verified_as_before() {
         assert!(faults.iter().any(|found| found.contains(fault)), "{what}: {faults:?}");
     }
 }
+
+#[tokio::test]
+async fn the_heads_of_a_boxs_answers_are_read_out_of_its_signed_log() {
+    let mut pair = told().await;
+    for entries in 1..=3_u64 {
+        let entry = format!(
+            "{{\"act\":\"answers.head\",\"at_ms\":{},\"by\":\"box\",\"entries\":{entries},\"head\":\"h{entries}\"}}",
+            entries * 1000
+        );
+        pair.store.write(|writing| writing.audit(NOW, entry.as_bytes())).unwrap();
+    }
+    pair.tick().await;
+    let heads = pair.house.hq.answers_heads(&place(), 500).await.unwrap();
+    let told: Vec<_> = heads.iter().map(|head| (head.entries, &*head.head, head.told_ms)).collect();
+    assert_eq!(told, [(1, "h1", 1000), (2, "h2", 2000), (3, "h3", 3000)]);
+    assert_eq!(heads[2].entry, 8);
+    let newest = pair.house.hq.answers_heads(&place(), 2).await.unwrap();
+    assert_eq!(newest, heads[1..]);
+    let other = "acme/store-9/box-a".parse().unwrap();
+    assert!(pair.house.hq.answers_heads(&other, 2).await.is_err());
+}

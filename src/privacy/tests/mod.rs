@@ -2,6 +2,7 @@ use super::*;
 
 mod measured;
 mod people;
+mod tagged;
 
 /// What a text becomes.
 fn check(text: &str, redacted: &str) {

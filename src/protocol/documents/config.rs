@@ -10,7 +10,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::protocol::bounded::{List, Text};
 use crate::protocol::error::{ProtocolError, shortened};
 use crate::protocol::label::Name;
-use crate::protocol::limits::{MAX_BLOCKED_TERMS, MAX_CONFIG_BYTES, MAX_LISTED};
+use crate::protocol::limits::{
+    MAX_BLOCKED_TERMS, MAX_CONFIG_BYTES, MAX_LISTED, MAX_PROFILES_BYTES,
+};
 
 /// What HQ sets. What is not there stays as the layers below have it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +36,9 @@ pub struct ConfigDoc {
     /// How much is logged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_level: Option<LogLevel>,
+    /// Profiles of small devices, in TOML, below those that the store has itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_profiles: Option<Text<MAX_PROFILES_BYTES>>,
 }
 
 /// Which kept answers may be given.
@@ -142,6 +147,7 @@ impl ConfigDoc {
             ("install_hours", self.install_hours.is_some()),
             ("wan_bytes_per_day", self.wan_bytes_per_day.is_some()),
             ("log_level", self.log_level.is_some()),
+            ("device_profiles", self.device_profiles.is_some()),
         ];
         named.into_iter().filter(|(_, set)| *set).map(|(name, _)| name).collect()
     }

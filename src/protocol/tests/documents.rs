@@ -151,6 +151,7 @@ fn config() -> ConfigDoc {
         install_hours: Some(List::new(vec![hours]).unwrap()),
         wan_bytes_per_day: Some(2 << 30),
         log_level: Some(LogLevel::Info),
+        device_profiles: None,
     }
 }
 

@@ -88,12 +88,14 @@ fn lay(below: &mut ConfigDoc, over: &ConfigDoc) {
         install_hours,
         wan_bytes_per_day,
         log_level,
+        device_profiles,
     } = over.clone();
     replace(&mut below.blocked_terms, blocked_terms);
     replace(&mut below.default_language, default_language);
     replace(&mut below.install_hours, install_hours);
     replace(&mut below.wan_bytes_per_day, wan_bytes_per_day);
     replace(&mut below.log_level, log_level);
+    replace(&mut below.device_profiles, device_profiles);
     below.cache.extend(cache);
 }
 

@@ -25,7 +25,7 @@ fn the_oldest_turns_leave_by_number_and_by_bytes() {
 }
 
 #[test]
-fn a_device_gives_up_its_own_conversation_and_never_anothers() {
+fn who_has_the_most_conversations_gives_one_up_and_nobody_his_only_one() {
     let held = shoppers(ShoppersConfig { max_conversations: 3, ..ShoppersConfig::default() });
     let first = held.begin(kiosk(), None, None, 100).unwrap();
     for at in 101..103 {
@@ -33,11 +33,17 @@ fn a_device_gives_up_its_own_conversation_and_never_anothers() {
     }
     held.begin(kiosk(), None, None, 103).unwrap();
     assert!(matches!(held.conversation(&first.id, 103), Err(ShoppersError::NotFound { .. })));
-    let other = Owner { device: "k2".to_owned(), ..kiosk() };
+    let other = |name: &str| Owner { device: name.to_owned(), ..kiosk() };
+    let second = held.begin(other("k2"), None, None, 104).unwrap();
+    let third = held.begin(other("k3"), None, None, 105).unwrap();
     assert!(matches!(
-        held.begin(other, None, None, 104),
+        held.begin(other("k4"), None, None, 106),
         Err(ShoppersError::Full { what: "conversations", most: 3 })
     ));
+    let own = held.begin(other("k3"), None, None, 107).unwrap();
+    assert!(held.conversation(&second.id, 107).is_ok());
+    assert!(held.conversation(&own.id, 107).is_ok());
+    assert!(held.conversation(&third.id, 107).is_err(), "the device's own makes room for it");
 }
 
 #[test]

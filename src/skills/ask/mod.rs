@@ -21,14 +21,15 @@ use tokio::sync::watch;
 pub(super) use compose::{Draft, Outcome, sku, warned};
 pub use intent::{Aspect, Intent};
 pub(super) use prompt::{facts as told_facts, known};
-pub(super) use resolve::{by_sku, query as query_of, share};
+pub(super) use resolve::{by_sku, query as query_of, same, share};
 
 use super::answer::{Answer, Step};
 use super::checks::{Refused, Wording};
 use super::clerk::{Clerk, Wishes, unspoken};
 use super::fitness::is_fit;
 use super::language::Language;
-use super::making::{Order, Progress};
+use super::making::{Kind, Order, Progress};
+use super::screen::Screened;
 use super::view::{Meanings, View};
 use super::voice::Speaker;
 use super::wanted::{Plan, Terms, Wanted, at_night, seed};
@@ -54,7 +55,8 @@ const MAX_CHARS: usize = 500;
 /// A question as it comes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Asked {
-    /// Its words; personal data in it is taken out before anything is done with it.
+    /// Its words; personal data that has a pattern or is announced is taken out before anything is done
+    /// with it.
     pub question: String,
     /// In which language it is, and is to be answered; told from its words where it is left out.
     pub language: Option<Language>,
@@ -73,7 +75,7 @@ pub struct Asked {
 /// What a question's words say.
 #[derive(Clone)]
 pub(super) struct Read {
-    /// Without personal data.
+    /// Without personal data that has a pattern or is announced.
     pub(super) text: String,
     pub(super) words: Vec<Word>,
     understood: intent::Understood,
@@ -140,15 +142,20 @@ fn in_placeholder(text: &str, word: &Word) -> bool {
 }
 
 impl Clerk {
-    /// Answers a question. `progress` tells how far a model is that has to be asked.
+    /// Answers a question, of which `screened` may be kept. `progress` tells how far a model is that has
+    /// to be asked.
     pub async fn ask(
         &self,
-        asked: Asked,
+        mut asked: Asked,
+        screened: &Screened,
         progress: watch::Sender<Progress>,
     ) -> Result<Answer, cache::Failure> {
+        if screened.is_named() {
+            asked.wishes = Wishes::NONE;
+        }
         let mut read = Read::of(&asked, self.settings.now().language);
         self.catch_up().await;
-        if let Some(answer) = self.corrected(&read.text, read.language).await {
+        if let Some(answer) = self.corrected(screened.text(), read.language).await {
             return Ok(answer);
         }
         let now = UnixSeconds::now();
@@ -257,7 +264,8 @@ impl Clerk {
         let family = self.family(&terms).field("prices", prices);
         let key = family.clone().field("question", &read.text).finish(asked.scope);
         // What is about something that must not be shared is asked of no vector.
-        let category = cache::category(&read.text).filter(|category| category.may_share());
+        let category = cache::category(&read.text)
+            .filter(|category| category.may_share() && asked.wishes != Wishes::NONE);
         let order = Asked { question: read.text.clone(), ..asked.clone() };
         let ask = Ask {
             question: category.map(|category| cache::Question {
@@ -345,6 +353,7 @@ fn plan(
         deadline,
         before: warned.sentences.join(" "),
         fallback,
+        kind: Kind::Text,
     };
     Plan { order, cited, record: view.reader.finish() }
 }

@@ -77,7 +77,8 @@ impl Ground {
         self.numbers.contains(number)
     }
 
-    pub(super) fn has_word(&self, word: &str) -> bool {
+    /// Whether a folded word stands in what was handed over.
+    pub(in crate::skills) fn has_word(&self, word: &str) -> bool {
         self.words.contains(word)
     }
 

@@ -9,6 +9,7 @@
 mod allergens;
 mod amounts;
 mod ground;
+mod health;
 mod products;
 mod substance;
 mod wording;
@@ -32,6 +33,8 @@ pub enum Refused {
     Product,
     /// A statement on allergens that facts do not make.
     Allergen,
+    /// That something is good for somebody's health.
+    Health,
     /// Longer than asked for, or cut off.
     Length,
     /// Nothing, or next to nothing.
@@ -56,12 +59,13 @@ pub enum Refused {
 
 impl Refused {
     /// Every reason.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Money,
         Self::Quantity,
         Self::Slot,
         Self::Product,
         Self::Allergen,
+        Self::Health,
         Self::Length,
         Self::Empty,
         Self::Language,
@@ -82,6 +86,7 @@ impl Refused {
             Self::Slot => "slot",
             Self::Product => "product",
             Self::Allergen => "allergen",
+            Self::Health => "health",
             Self::Length => "length",
             Self::Empty => "empty",
             Self::Language => "language",
@@ -106,6 +111,7 @@ pub fn check(text: &str, ground: &Ground, language: Language, wording: &Wording)
     refused.extend(amounts::check(&plain, ground));
     refused.extend(products::check(&plain, ground, language));
     refused.extend(allergens::check(&plain, ground));
+    refused.extend(health::check(&plain, ground));
     refused.extend(wording::check(text, &plain, language, wording));
     refused.extend(substance::check(text, &plain, ground, language, wording));
     // Streets and people that words announce are a shop's own in what a shop says.

@@ -155,6 +155,19 @@ fn where_allergens_are_not_known_nothing_is_said_of_them() {
 }
 
 #[test]
+fn nothing_is_called_good_for_health_but_what_facts_call_so() {
+    bad("The granola is a healthy start to the day.", English, Refused::Health);
+    bad("The granola soothes a cold and helps digestion.", English, Refused::Health);
+    bad("Das Müsli ist gut für die Verdauung und gesund.", German, Refused::Health);
+    bad("La granola es buena para la salud y el colesterol.", Spanish, Refused::Health);
+    bad("Le granola est bon pour la santé de tous.", French, Refused::Health);
+    let mut ground = ground();
+    ground.text("with vitamin C");
+    let text = "The granola is with vitamin C for you.";
+    assert_eq!(super::check(text, &ground, English, &wording()), []);
+}
+
+#[test]
 fn the_wording_is_as_it_was_asked_for() {
     bad("Der Start in den Tag mit dem Müsli ist gut.", English, Refused::Language);
     bad("The granola is a good start to the day.", German, Refused::Language);

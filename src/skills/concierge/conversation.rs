@@ -12,13 +12,14 @@ use super::memory::Memory;
 use super::reply::{Heard, Reply, Who};
 use super::trail::Trail;
 use super::turn::{Details, Telling};
+use super::wording;
 use crate::cache::{Failure, Scope, ScopeId};
 use crate::facts::UnixSeconds;
 use crate::shoppers::{
     Conversation, ConversationId, NewTurn, Owner, ProfileId, ShoppersError, Speaker, Stage, Turn,
 };
 use crate::skills::language::Language;
-use crate::skills::wording::disclosure;
+use crate::skills::screen::Screened;
 
 /// Turns of the conversation that a model may be told of.
 const MAX_HISTORY: usize = 12;
@@ -72,8 +73,8 @@ impl Concierge {
         let code = language.map(|language| language.code().to_owned());
         let begun = self.shoppers.begin(owner, code, profile, now)?;
         let language = self.language_of(&begun, language);
-        let details =
-            Details { disclosure: disclosure(language, false).to_owned(), ..Details::default() };
+        let disclosure = wording::speaks(language).to_owned();
+        let details = Details { disclosure, ..Details::default() };
         let greeting = NewTurn {
             speaker: Speaker::Assistant,
             text: self.greeting(language),
@@ -94,23 +95,27 @@ impl Concierge {
         listener: Option<mpsc::Sender<Telling>>,
     ) -> Result<Turn, ConciergeError> {
         let _busy = self.busy(id)?;
-        let now = now();
-        let conversation = self.shoppers.conversation(id, now)?;
+        let conversation = self.shoppers.conversation(id, now())?;
+        let screened = self.clerk.screen(&message.text, message.deadline).await;
         match conversation.stage {
             Stage::Closed => return Err(ConciergeError::Closed),
             Stage::Associate => {
                 let spoken = self.language_of(&conversation, message.language);
-                return Ok(self.shoppers.append(id, said(&message.text, spoken), now)?);
+                return Ok(self.shoppers.append(
+                    id,
+                    said(&message.text, &screened, spoken),
+                    now(),
+                )?);
             }
             Stage::Assistant | Stage::Waiting => {}
         }
-        self.answer(&conversation, message, listener).await
+        self.answer(&conversation, (message, &screened), listener).await
     }
 
     async fn answer(
         &self,
         conversation: &Conversation,
-        message: Message,
+        (message, screened): (Message, &Screened),
         listener: Option<mpsc::Sender<Telling>>,
     ) -> Result<Turn, ConciergeError> {
         let (id, now) = (&conversation.id, now());
@@ -123,11 +128,13 @@ impl Concierge {
         let key = format!("{:x}-{}", seed_of(conversation), conversation.turns.len());
         let heard = Heard {
             text: &message.text,
+            screened,
             language: message.language,
             spoken,
             diets: fields.map_or(&[], |fields| &fields.diet),
             avoided: fields.map_or(&[], |fields| &fields.avoid_allergens),
             size: fields.and_then(|fields| fields.size.as_deref()),
+            style: fields.and_then(|fields| fields.style.as_deref()),
             history: &history,
             key,
             scope: scope(&conversation.owner),
@@ -136,18 +143,18 @@ impl Concierge {
         };
         // The shopper's words are there before the answer, for whoever reads along.
         if !super::reply::has_card_number(&message.text) {
-            self.shoppers.append(id, said(&message.text, spoken), now)?;
+            self.shoppers.append(id, said(&message.text, screened, spoken), now)?;
         }
         let mut trail = Trail::new(listener);
         let reply = self.reply(heard, &mut memory, &mut trail).await?;
-        self.keep(conversation, &message, reply, &memory)
+        self.keep(conversation, screened, reply, &memory)
     }
 
     /// Keeps what was answered and what the conversation has in mind.
     fn keep(
         &self,
         conversation: &Conversation,
-        message: &Message,
+        screened: &Screened,
         reply: Reply,
         memory: &Memory,
     ) -> Result<Turn, ConciergeError> {
@@ -157,7 +164,7 @@ impl Concierge {
             (Some(auditor), Some(answer)) => auditor.answered(
                 conversation,
                 Answered {
-                    question: &crate::privacy::redact(&message.text),
+                    question: screened.text(),
                     text: &text,
                     answer,
                     prompt: prompt.as_ref(),
@@ -216,10 +223,12 @@ fn named(code: &str) -> Option<Language> {
     Language::ALL.into_iter().find(|language| language.code() == short)
 }
 
-fn said(text: &str, language: Language) -> NewTurn {
+/// What a shopper said, as it may be kept. One with the number of a card is refused by who keeps it.
+fn said(text: &str, screened: &Screened, language: Language) -> NewTurn {
+    let kept = if crate::privacy::has_card(text) { text } else { screened.text() };
     NewTurn {
         speaker: Speaker::Shopper,
-        text: text.to_owned(),
+        text: kept.to_owned(),
         language: language.code().to_owned(),
         details: None,
     }

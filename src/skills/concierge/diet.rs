@@ -1,4 +1,4 @@
-//! What a shopper does not eat, and which size fits: told in the conversation, or in a profile with
+//! What a shopper does not eat, what is liked, and which size fits: told in the conversation, or in a profile with
 //! consent.
 
 use std::collections::BTreeSet;
@@ -7,8 +7,9 @@ use super::memory::Wishes;
 use crate::facts::search::Filters;
 use crate::facts::{Allergen, Attribute, Product};
 use crate::skills::allergens;
+use crate::skills::ask::same;
 use crate::skills::language::Language;
-use crate::skills::words::{Word, fold};
+use crate::skills::words::{Word, fold, words};
 
 /// Diets that are allergens by another name.
 const FREE_OF: [(&str, &[Allergen]); 8] = [
@@ -31,6 +32,19 @@ const ATTRIBUTES: [(&str, &str); 7] = [
     ("casher", "kosher"),
     ("organic", "organic"),
 ];
+/// Words before an allergen, and behind one, that say that it is not wanted.
+const WITHOUT: &str = "without no ohne keine kein sin sans";
+const FREE: &str = "free frei freie freies freien";
+/// Words before milk and its like that make it none.
+const OF_PLANTS: &str = "vegan plant oat almond soy coconut rice hafer mandel soja kokos";
+/// What no vegetarian eats, and what no vegan does besides, as sentences name it; `*` stands for any
+/// ending.
+const MEAT: &str = "meat beef pork chicken turkey ham bacon sausage* steak* fish salmon tuna shrimp* \
+    lamb salami fleisch* rind* schwein* huhn* hahnchen* pute* schinken speck wurst* fisch* lachs \
+    thunfisch carne pollo cerdo ternera jamon tocino salchicha* pescado atun viande poulet boeuf porc \
+    jambon lardon* saucisse* poisson thon saumon";
+const DAIRY: &str = "cheese butter cream yogurt yoghurt honey omelette omelet kase sahne joghurt honig \
+    omelett queso mantequilla nata yogur miel fromage beurre creme yaourt";
 /// What no vegan has in it.
 const OF_ANIMALS: [Allergen; 5] =
     [Allergen::Milk, Allergen::Eggs, Allergen::Fish, Allergen::Crustaceans, Allergen::Molluscs];
@@ -43,6 +57,8 @@ pub(super) struct Diet {
     pub(super) must: BTreeSet<String>,
     /// The size that fits, as products have it: it goes first, and rules nothing out.
     pub(super) size: Option<String>,
+    /// Folded words of what is liked, as a profile has them: they rule nothing out either.
+    pub(super) style: Vec<String>,
 }
 
 impl Diet {
@@ -67,6 +83,24 @@ impl Diet {
         diet
     }
 
+    /// The same with what a wish says of what is looked for: "a vegetarian dinner", "without nuts".
+    pub(super) fn and_asked(&self, words: &[Word]) -> Self {
+        let mut diet = self.clone();
+        words.iter().for_each(|word| diet.attribute(&word.folded));
+        let is_in = |list: &str, at: usize| {
+            let word = words.get(at).map(|word| word.folded.as_str());
+            list.split_ascii_whitespace().any(|known| Some(known) == word)
+        };
+        for (at, allergen) in allergens::in_words(words) {
+            let compound = words.get(at).is_some_and(|word| word.folded.contains("frei"));
+            let before = at.checked_sub(1).is_some_and(|at| is_in(WITHOUT, at));
+            if compound || before || is_in(FREE, at + 1) {
+                diet.without.extend(allergens::akin(allergen));
+            }
+        }
+        diet
+    }
+
     /// As a conversation remembers it.
     pub(super) fn names(&self) -> (Vec<String>, Vec<String>) {
         let without = self.without.iter().map(|allergen| allergen.as_str().to_owned());
@@ -85,10 +119,9 @@ impl Diet {
     /// Whether a product is known to have all that it must.
     pub(super) fn allows(&self, product: &Product) -> bool {
         let has = |name: &String| {
-            product
-                .attributes
-                .get(name.as_str())
-                .is_some_and(|value| *value == Attribute::Flag(true))
+            let is = |name: &str| product.attributes.get(name) == Some(&Attribute::Flag(true));
+            // Whatever is vegan is vegetarian.
+            is(name) || name == "vegetarian" && is("vegan")
         };
         self.must.iter().all(has) && self.found_in(product).is_empty()
     }
@@ -97,6 +130,52 @@ impl Diet {
     pub(super) fn fits(&self, product: &Product) -> bool {
         let wanted = self.size.as_deref().map(fold);
         wanted.is_some() && product.size.as_ref().map(|size| fold(&size.text)) == wanted
+    }
+
+    /// How well a product fits who asks, the best first: of the size, then with what is liked.
+    pub(super) fn rank(&self, product: &Product) -> (bool, usize) {
+        (!self.fits(product), self.style.len() - self.liked(product))
+    }
+
+    /// How many of the words of what is liked a product has.
+    fn liked(&self, product: &Product) -> usize {
+        if self.style.is_empty() {
+            return 0;
+        }
+        let mut known: Vec<String> = product.names.values().map(|name| fold(name)).collect();
+        known.extend(product.brand.iter().chain(product.descriptions.values()).map(|t| fold(t)));
+        for (name, value) in &product.attributes {
+            match value {
+                Attribute::Flag(true) => known.push(fold(name)),
+                Attribute::Text(text) => known.push(fold(text)),
+                _ => {}
+            }
+        }
+        let has = |word: &&String| {
+            known.iter().any(|text| text.split(' ').any(|known| same(word, known)))
+        };
+        self.style.iter().filter(has).count()
+    }
+
+    /// Whether a sentence names nothing that is to be avoided.
+    pub(super) fn suits(&self, sentence: &str) -> bool {
+        let mut avoided = self.without.clone();
+        let is = |name: &str| self.must.contains(name);
+        if is("vegan") {
+            avoided.extend(OF_ANIMALS);
+        }
+        let said = words(sentence);
+        let plain = |at: usize| {
+            // "Vegan cheese" is none, and "oat milk" is none either.
+            let before = at.checked_sub(1).and_then(|at| said.get(at));
+            !before.is_some_and(|word| {
+                OF_PLANTS.split_ascii_whitespace().any(|plant| word.folded.starts_with(plant))
+            })
+        };
+        let named = allergens::in_words(&said);
+        let meat = (is("vegan") || is("vegetarian")) && any_of(MEAT, &said)
+            || is("vegan") && any_of(DAIRY, &said);
+        !meat && !named.iter().any(|(at, allergen)| avoided.contains(allergen) && plain(*at))
     }
 
     /// What a product is declared to have in it, or traces of, that is to be avoided.
@@ -133,12 +212,32 @@ impl Diet {
     }
 }
 
+fn any_of(list: &str, said: &[Word]) -> bool {
+    let is = |known: &str, word: &Word| match known.strip_suffix('*') {
+        Some(beginning) => word.folded.starts_with(beginning),
+        None => word.folded == known,
+    };
+    let vegan = |at: usize| {
+        let before = at.checked_sub(1).and_then(|at| said.get(at));
+        before.is_some_and(|word| {
+            let word = word.folded.as_str();
+            OF_PLANTS
+                .split_ascii_whitespace()
+                .chain(["vegetar", "veggie"])
+                .any(|p| word.starts_with(p))
+        })
+    };
+    let named = |at: usize, word: &Word| {
+        list.split_ascii_whitespace().any(|known| is(known, word)) && !vegan(at)
+    };
+    said.iter().enumerate().any(|(at, word)| named(at, word))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::skills::words::words;
 
     fn product(allergens: serde_json::Value, vegan: bool) -> Product {
         let product = json!({
@@ -180,6 +279,48 @@ mod tests {
         assert!(!diet.allows(&product(json!({ "contains": [] }), false)));
         assert_eq!(diet.found_in(&traces), [Allergen::Peanuts]);
         assert!(Diet::of(&Wishes::default(), &["gluten_free".to_owned()], &[]).without.len() == 2);
+    }
+
+    #[test]
+    fn what_is_looked_for_may_say_what_is_not_to_be_in_it() {
+        let asked = |text: &str| Diet::default().and_asked(&words(text)).names();
+        let none: Vec<String> = Vec::new();
+        assert_eq!(
+            asked("a quick vegetarian dinner"),
+            (none.clone(), vec!["vegetarian".to_owned()])
+        );
+        assert_eq!(asked("cookies without eggs").0, ["eggs"]);
+        assert_eq!(asked("glutenfreies Brot").0, ["gluten", "wheat"]);
+        assert_eq!(asked("a cake with nuts"), (none.clone(), none));
+    }
+
+    #[test]
+    fn a_sentence_for_a_vegan_names_nothing_of_animals() {
+        let vegan = Diet::of(&Wishes::default(), &["vegan".to_owned()], &[]);
+        for (sentence, suits) in [
+            ("Grilled peppers with oat milk sauce taste good.", true),
+            ("A tofu scramble on vegan cheese toast is quick.", true),
+            ("An omelette is quick.", false),
+            ("Toast with butter is quick.", false),
+            ("Chicken with rice is quick.", false),
+            ("Ein Brot mit Käse geht schnell.", false),
+        ] {
+            assert_eq!(vegan.suits(sentence), suits, "{sentence}");
+        }
+        let no_nuts = Diet::of(&Wishes::default(), &[], &["nuts".to_owned()]);
+        assert!(no_nuts.suits("Chicken is quick.") && !no_nuts.suits("A walnut bread is quick."));
+    }
+
+    #[test]
+    fn what_is_liked_goes_first_and_rules_nothing_out() {
+        let diet = Diet { style: vec!["organic".into(), "bold".into()], ..Diet::default() };
+        let shirt = |name: &str, organic: bool| -> Product {
+            let shirt = json!({ "names": { "en": name }, "attributes": { "organic": organic } });
+            serde_json::from_value(shirt).unwrap()
+        };
+        assert!(diet.rank(&shirt("Bold Shirt", true)) < diet.rank(&shirt("Shirt", true)));
+        assert!(diet.rank(&shirt("Shirt", true)) < diet.rank(&shirt("Shirt", false)));
+        assert!(diet.allows(&shirt("Shirt", false)));
     }
 
     #[test]

@@ -99,6 +99,11 @@ impl Concierge {
         &self.shoppers
     }
 
+    /// What the chain calls the assistant.
+    pub fn name(&self) -> Option<String> {
+        self.house().name.clone()
+    }
+
     /// Sets what the chain decides, from the next message on.
     pub fn set_house(&self, house: House) {
         *self.house.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(house);

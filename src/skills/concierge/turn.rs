@@ -23,6 +23,8 @@ pub struct Details {
     pub tools: Vec<ToolUse>,
     /// That it was generated, or made of the shop's data, in its language.
     pub disclosure: String,
+    /// Whether a model had a part in it.
+    pub generated: bool,
     /// Tables whose facts were too old to be told.
     pub stale: Vec<String>,
     /// Under which the answer's record is kept.

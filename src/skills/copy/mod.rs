@@ -14,7 +14,7 @@ use super::answer::{Answer, Step};
 use super::checks::{Ground, Refused, Wording};
 use super::clerk::{Clerk, SkillError, Wishes, unspoken};
 use super::language::Language;
-use super::making::{Order, Progress};
+use super::making::{self, Order, Progress};
 use super::view::View;
 use super::voice::Speaker;
 use super::wanted::{Plan, Terms, Wanted, at_night, seed};
@@ -299,6 +299,7 @@ fn plan(facts: &Facts, search: &Search, order: &CopyOrder, blocked: &[String], s
         deadline: order.deadline,
         before: String::new(),
         fallback,
+        kind: making::Kind::Text,
     };
     Plan { order, cited, record: view.reader.finish() }
 }

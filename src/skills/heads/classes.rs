@@ -83,7 +83,7 @@ impl Classes {
 }
 
 impl Activation {
-    fn scores(self, numbers: &[f32]) -> Vec<f32> {
+    pub(super) fn scores(self, numbers: &[f32]) -> Vec<f32> {
         match self {
             Self::None => numbers.to_vec(),
             Self::Sigmoid => numbers.iter().map(|x| sigmoid(*x)).collect(),

@@ -21,6 +21,7 @@ mod page;
 mod picture;
 mod segment;
 mod size;
+mod tag;
 mod tensor;
 mod text;
 
@@ -38,6 +39,7 @@ pub use page::{Ocr, reading_order};
 pub use picture::{Colour, Element, Fit, Largest, Layout, PictureInput, Place, Prepared, Scale};
 pub use segment::{Range, Segment};
 pub use size::Size;
+pub use tag::{TagText, Tagged, TokenPlace};
 pub use tensor::{OutputError, Tensor, Values};
 pub use text::{TextInput, TextPorts};
 
@@ -58,12 +60,22 @@ pub enum Head {
     TurnLine(Arc<TurnLine>),
     /// What a text says.
     ClassifyText(Arc<ClassifyText>),
+    /// What the words of a text are.
+    TagText(Arc<TagText>),
 }
 
 impl Head {
     /// The tasks there are, by which a head's field `task` calls them.
-    pub const TASKS: [&str; 7] =
-        ["embed", "classify", "segment", "ocr", "read_line", "turn_line", "classify_text"];
+    pub const TASKS: [&str; 8] = [
+        "embed",
+        "classify",
+        "segment",
+        "ocr",
+        "read_line",
+        "turn_line",
+        "classify_text",
+        "tag_text",
+    ];
 
     /// Reads a head as it stands in a card.
     pub fn parse(value: &Value) -> Result<Self, HeadError> {
@@ -78,6 +90,7 @@ impl Head {
             "read_line" => ReadLine::parse(fields).map(Arc::new).map(Self::ReadLine),
             "turn_line" => TurnLine::parse(fields).map(Arc::new).map(Self::TurnLine),
             "classify_text" => ClassifyText::parse(fields).map(Arc::new).map(Self::ClassifyText),
+            "tag_text" => TagText::parse(fields).map(Arc::new).map(Self::TagText),
             _ => {
                 let known = Self::TASKS.join(", ");
                 Err(HeadError::at("task", format!("{task} is not known; known are {known}")))
@@ -95,6 +108,7 @@ impl Head {
             Self::ReadLine(_) => "read_line",
             Self::TurnLine(_) => "turn_line",
             Self::ClassifyText(_) => "classify_text",
+            Self::TagText(_) => "tag_text",
         }
     }
 
@@ -109,6 +123,9 @@ impl Head {
             }
             Self::ClassifyText(head) => {
                 Arc::make_mut(head).classes.labels.bring("labels", read)?;
+            }
+            Self::TagText(head) => {
+                Arc::make_mut(head).labels.bring("labels", read)?;
             }
             Self::ReadLine(head) => {
                 Arc::make_mut(head).characters.bring("characters", read)?;

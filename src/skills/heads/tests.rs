@@ -55,7 +55,8 @@ fn every_task_has_a_head() {
         json!({"task": "turn_line", "class": 1, "threshold": 0.9, "picture": segment()["picture"]});
     let text =
         json!({"task": "classify_text", "labels": ["x"], "max_tokens": 8, "activation": "sigmoid"});
-    let heads = [embed(), classify(), segment(), ocr(), read_line(), turn, text];
+    let tags = json!({"task": "tag_text", "labels": ["O", "PER"], "max_tokens": 8});
+    let heads = [embed(), classify(), segment(), ocr(), read_line(), turn, text, tags];
     let tasks: Vec<_> = heads.iter().map(|head| Head::parse(head).unwrap().task()).collect();
     assert_eq!(tasks, Head::TASKS);
 }

@@ -34,13 +34,18 @@ function standing(request) {
   return request.mine ? say("inbox.mine") : say("inbox.others", { name: request.claimed_by?.name ?? "" });
 }
 
+/** What was said is shown to any associate while nobody has it, then to whoever has it. */
+const readable = (request) => request.stage === "waiting" || (request.stage === "claimed" && request.mine);
+
 function row(request, current, open) {
+  const pressed = readable(request)
+    ? ["button", { type: "button", "aria-current": request.id === current ? "true" : null, on: { click: () => open(request.id) } }]
+    : ["div", {}];
   return el(
     "li",
     { class: `request ${request.stage} ${request.mine ? "mine" : ""} ${request.reason}` },
     el(
-      "button",
-      { type: "button", "aria-current": request.id === current ? "true" : null, on: { click: () => open(request.id) } },
+      ...pressed,
       el("span", { class: "why" }, sign(request.reason === "anger" ? "warn" : "person"), reason(request)),
       el("span", { class: "what", text: request.summary }),
       el("span", { class: "where", text: place(request) }),

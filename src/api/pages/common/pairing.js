@@ -40,6 +40,8 @@ export function pair(screen) {
     for (const part of beneath) part.inert = is;
   };
   cover(true);
+  // Such a page does not say where it comes from, and then a browser's cookie opens nothing.
+  if (!window.isSecureContext) fault.textContent = say("pair.insecure");
   code.focus();
   code.addEventListener("input", () => {
     code.value = tidy(code.value);

@@ -247,7 +247,10 @@ async function begin() {
   one("#voice").addEventListener("click", () => change({ voice: !comfort().voice }));
   await paired();
   quiet = true;
-  if (await conversation.resume()) enter();
+  if (await conversation.resume()) {
+    enter();
+    await profile.recall(conversation);
+  }
   quiet = false;
   patience.begin();
   keep("/kiosk");

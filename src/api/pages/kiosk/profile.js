@@ -1,9 +1,11 @@
-// What a shopper tells of themselves, if they want: kept by the box for this conversation, with consent.
+// What a shopper tells of themselves, if they want, with consent: kept by the box for this conversation, or
+// beyond it.
 
 import { choices, ticked } from "../common/choices.js";
 import { one, opened, shown } from "../common/dom.js";
 import { language, say } from "../common/words.js";
 import { Refused } from "../common/api.js";
+import * as pass from "./pass.js";
 
 const DIETS = ["vegan", "vegetarian", "gluten_free", "lactose_free", "halal", "kosher"];
 const ALLERGENS = ["gluten", "milk", "eggs", "nuts", "peanuts", "soy", "fish", "crustaceans", "sesame"];
@@ -11,10 +13,25 @@ const ALLERGENS = ["gluten", "milk", "eggs", "nuts", "peanuts", "soy", "fish", "
 let sheet;
 let form;
 let known = {};
+/** The code under which it is kept beyond the conversation; null where it goes with it. */
+let code = null;
 
 export const clear = () => {
   known = {};
+  code = null;
 };
+
+/** What the box knows of whoever talks here. */
+function learn({ id = null, size, style, diet, avoid_allergens, language: spoken }) {
+  known = { consent: true, size, style, diet, avoid_allergens, language: spoken };
+  code = id;
+}
+
+/** Learns it again after the page was loaded anew. */
+export async function recall(conversation) {
+  const view = await conversation.profile("GET").catch(() => null);
+  if (view) learn(view);
+}
 
 function paint() {
   const named = (kind, values) => values.map((value) => [value, say(`${kind}.${value}`)]);
@@ -28,6 +45,8 @@ function paint() {
   form.style.value = known.style ?? "";
   form.consent.checked = known.consent === true;
   one("#profile-fault").textContent = "";
+  form.beyond.checked = code !== null;
+  form.beyond.disabled = code !== null;
   shown(one("#profile-remove"), known.consent === true);
 }
 
@@ -57,8 +76,15 @@ async function keep(conversation) {
   }
   try {
     const fields = told();
-    await conversation.profile("PUT", fields);
-    known = fields;
+    if (form.beyond.checked && !code) {
+      const kept = await pass.keep(fields);
+      await conversation.profile("POST", { profile: kept.id });
+      learn(kept);
+      sheet.close("kept");
+      await pass.show(kept);
+      return;
+    }
+    learn(await conversation.profile("PUT", fields));
     sheet.close("kept");
   } catch (refused) {
     fault(refused instanceof Refused ? refused.message : say("fault.unreachable"));
@@ -67,7 +93,7 @@ async function keep(conversation) {
 
 async function remove(conversation) {
   try {
-    await conversation.profile("DELETE");
+    await (code ? pass.erase(code) : conversation.profile("DELETE"));
     clear();
     sheet.close("removed");
   } catch (refused) {
@@ -75,7 +101,7 @@ async function remove(conversation) {
   }
 }
 
-/** `ready` gives a conversation that has begun; `done` is told `kept` or `removed`. */
+/** `ready` gives a conversation that has begun; `done` is told `kept`, `brought` or `removed`. */
 export function prepare(conversation, ready, done) {
   sheet = one("#profile-sheet");
   form = one("form", sheet);
@@ -83,6 +109,16 @@ export function prepare(conversation, ready, done) {
     if (await ready()) await keep(conversation);
   });
   one("#profile-remove").addEventListener("click", () => remove(conversation));
+  one("#profile-bring").addEventListener("click", async () => {
+    sheet.close("");
+    const brought = await pass.bring(async (shown) => {
+      if (!(await ready())) throw new Error("no conversation");
+      return conversation.profile("POST", { profile: shown });
+    });
+    if (!brought) return;
+    learn(brought);
+    done("brought");
+  });
   form.addEventListener("keydown", (event) => {
     // Enter in a field would press the first button, which is Cancel.
     if (event.key === "Enter" && event.target.matches("input")) event.preventDefault();

@@ -15,6 +15,7 @@ use super::views::TurnView;
 use super::{now, seen};
 use crate::api::feed;
 use crate::api::service::Service;
+use crate::api::streams;
 use crate::http::{Identity, Problem};
 use crate::shoppers::{ConversationId, Event, Events, Stage};
 
@@ -50,11 +51,13 @@ pub(in crate::api) async fn follow(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = seen(&service, &id, identity.as_ref())?.id;
+    let followed = service.streams.follow(identity.as_ref())?;
     let events = service.concierge.shoppers().events(&id);
     // What happened between the look and the listening is in the conversation that is read now.
     let stage = seen(&service, &id.to_string(), identity.as_ref())?.stage;
     let first = stream::iter([ConversationEvent::Stage { stage }]);
-    let told = first.chain(happening(service, id, events));
+    let told = first.chain(happening(Arc::clone(&service), id, events));
+    let told = streams::while_wanted(service, followed, told.boxed());
     Ok(feed::respond(told.map(|event| event.event())))
 }
 

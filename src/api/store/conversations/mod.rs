@@ -6,6 +6,7 @@ pub(in crate::api) mod events;
 pub(in crate::api) mod hear;
 pub(in crate::api) mod open;
 pub(in crate::api) mod profiles;
+pub(in crate::api) mod qr;
 pub(in crate::api) mod views;
 
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use crate::api::error::of_concierge;
 use crate::api::service::Service;
 use crate::facts::UnixSeconds;
 use crate::http::{Identity, Problem, Role};
-use crate::shoppers::{Conversation, ConversationId, Owner, ShoppersError, Stage};
+use crate::shoppers::{Conversation, ConversationId, Owner, ShoppersError};
 use crate::skills::concierge::ConciergeError;
 
 /// The time as conversations have it.
@@ -48,21 +49,23 @@ fn own(
     Err(of_shoppers(ShoppersError::NotFound { what: "conversation" }))
 }
 
-/// A conversation that who asks may look at: the device's own, and to associates one that waits for
-/// an associate or has one.
+/// A conversation that who asks may look at: the device's own, and to an associate one that waits for
+/// anybody or is that associate's.
 fn seen(
     service: &Arc<Service>,
     id: &str,
     identity: Option<&Identity>,
 ) -> Result<Conversation, Problem> {
-    let is_associate = identity.is_some_and(|identity| identity.role == Role::Associate);
-    let shoppers = service.concierge.shoppers();
-    let found = parse(id).and_then(|id| shoppers.conversation(&id, now())).ok();
-    let handed = |found: &Conversation| matches!(found.stage, Stage::Waiting | Stage::Associate);
-    match found.filter(|found| is_associate && handed(found)) {
-        Some(found) => Ok(found),
-        None => own(service, id, identity),
+    let associate = identity.filter(|identity| identity.role == Role::Associate);
+    let handed = associate.zip(service.desk.as_ref()).is_some_and(|(associate, desk)| {
+        parse(id).is_ok_and(|id| desk.is_shown(&id, &associate.token_id))
+    });
+    if !handed {
+        return own(service, id, identity);
     }
+    parse(id)
+        .and_then(|id| service.concierge.shoppers().conversation(&id, now()))
+        .map_err(of_shoppers)
 }
 
 fn parse(id: &str) -> Result<ConversationId, ShoppersError> {

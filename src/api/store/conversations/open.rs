@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::views::{Begun, ConversationView, Receipt};
+use super::views::{Assistant, Begun, ConversationView, Receipt};
 use super::{blocking, now, of_shoppers, own, owner, seen};
 use crate::api::json::Asked;
 use crate::api::service::Service;
@@ -37,9 +37,9 @@ pub(in crate::api) async fn begin(
     let owner = owner(identity.as_ref())?;
     let profile = request.profile.map(|id| id.parse::<ProfileId>()).transpose();
     let profile = profile.map_err(|_| of_shoppers(ShoppersError::NotFound { what: "profile" }))?;
-    let (begun, greeting) =
-        blocking(move || service.concierge.begin(owner, request.language, profile.as_ref()))
-            .await?;
+    let concierge = Arc::clone(&service);
+    let begin = move || concierge.concierge.begin(owner, request.language, profile.as_ref());
+    let (begun, greeting) = blocking(begin).await?;
     let details: Option<Details> =
         greeting.details.clone().and_then(|details| serde_json::from_value(details).ok());
     let view = Begun {
@@ -47,6 +47,7 @@ pub(in crate::api) async fn begin(
         language: begun.language,
         stage: begun.stage,
         disclosure: details.unwrap_or_default().disclosure,
+        assistant: Assistant { machine: true, name: service.concierge.name() },
         greeting: greeting.into(),
     };
     Ok((StatusCode::CREATED, Json(view)).into_response())

@@ -6,9 +6,11 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use super::views::{ProfileRequest, ProfileView, Receipt};
-use super::{blocking, now, of_shoppers, own};
+use super::{blocking, now, of_shoppers, own, qr};
 use crate::api::json::Asked;
 use crate::api::service::Service;
 use crate::http::{Identity, Problem};
@@ -30,6 +32,32 @@ pub(in crate::api) async fn put(
         kept.map_err(ConciergeError::Shoppers)
     });
     Ok(Json(kept.await?.into()))
+}
+
+/// A profile that the shopper shows.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::api) struct BringRequest {
+    /// Its id, as it was told when it was kept; spaces, dashes, case and what a QR code has before it do
+    /// not matter.
+    profile: String,
+}
+
+/// `POST /store/v1/conversations/{id}/profile`: goes on by a profile that was kept before.
+pub(in crate::api) async fn bring(
+    State(service): State<Arc<Service>>,
+    Extension(identity): Extension<Option<Identity>>,
+    Path(id): Path<String>,
+    Asked(BringRequest { profile }): Asked<BringRequest>,
+) -> Result<Json<ProfileView>, Problem> {
+    let id = own(&service, &id, identity.as_ref())?.id;
+    let none = || of_shoppers(ShoppersError::NotFound { what: "profile" });
+    let profile: ProfileId = qr::shown(&profile).parse().map_err(|_| none())?;
+    let brought = blocking(move || {
+        let brought = service.concierge.shoppers().bring_profile(&id, &profile, now());
+        brought.map_err(ConciergeError::Shoppers)
+    });
+    Ok(Json(brought.await?.into()))
 }
 
 /// `GET /store/v1/conversations/{id}/profile`.
@@ -66,7 +94,7 @@ pub(in crate::api) async fn keep(
         let kept = service.concierge.shoppers().keep_profile(request.fields(), consent, now());
         kept.map_err(ConciergeError::Shoppers)
     });
-    Ok((StatusCode::CREATED, Json(ProfileView::from(kept.await?))).into_response())
+    Ok((StatusCode::CREATED, Json(ProfileView::made(kept.await?))).into_response())
 }
 
 /// `DELETE /store/v1/profiles/{id}`: whoever has the id may.

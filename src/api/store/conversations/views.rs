@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::qr::QrView;
 use crate::facts::UnixSeconds;
 use crate::shoppers::{self, Speaker, Stage, Turn};
 
@@ -18,8 +19,19 @@ pub(in crate::api) struct Begun {
     pub(super) stage: Stage,
     /// That a machine speaks, to be shown at all times.
     pub(super) disclosure: String,
+    /// The same for programs.
+    pub(super) assistant: Assistant,
     /// What is said first.
     pub(super) greeting: TurnView,
+}
+
+/// Who speaks until an associate does.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::api) struct Assistant {
+    /// It is one, and no person.
+    pub(super) machine: bool,
+    /// What the chain calls it.
+    pub(super) name: Option<String>,
 }
 
 /// A conversation as it is now.
@@ -122,6 +134,9 @@ impl ProfileRequest {
 pub(in crate::api) struct ProfileView {
     /// The shopper's secret, where the profile outlives the conversation.
     id: Option<String>,
+    /// The same as a picture, where it was just made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    qr: Option<QrView>,
     /// When the shopper agreed, RFC 3339.
     consented: String,
     #[serde(flatten)]
@@ -129,10 +144,19 @@ pub(in crate::api) struct ProfileView {
     fields: shoppers::ProfileFields,
 }
 
+impl ProfileView {
+    /// Of a profile that was just made, with the picture by which another screen knows it.
+    pub(super) fn made(profile: shoppers::Profile) -> Self {
+        let qr = QrView::of(&profile.id);
+        Self { qr, ..profile.into() }
+    }
+}
+
 impl From<shoppers::Profile> for ProfileView {
     fn from(profile: shoppers::Profile) -> Self {
         Self {
             id: (!profile.of_session).then(|| profile.id.to_string()),
+            qr: None,
             consented: at(profile.consent.at),
             fields: profile.fields,
         }

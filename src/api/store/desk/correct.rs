@@ -1,6 +1,7 @@
 //! What associates put right.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::{Request, State};
 use axum::{Extension, Json};
@@ -13,10 +14,11 @@ use crate::api::query::Query;
 use crate::api::routes::QueryField;
 use crate::api::service::Service;
 use crate::api::store::conversations::views::at;
-use crate::desk::{DeskError, Kept};
+use crate::desk::{DeskError, Example, Kept};
 use crate::facts::UnixSeconds;
 use crate::http::{Identity, Problem};
 use crate::shoppers::ConversationId;
+use crate::skills::checks::Refused;
 
 /// Examples of one page.
 const PAGE: usize = 200;
@@ -44,7 +46,8 @@ pub(in crate::api) struct Corrected {
     /// Whether it is given from now on where the same is asked, until its facts change.
     pinned: bool,
     /// Why not: `money`, `quantity`, `allergen`, `product` and the like for what the facts do not say,
-    /// `context` where the question means something that was said before.
+    /// `context` where the question means something that was said before, `personal_data` where some of
+    /// it was taken out of the text.
     refused: Vec<&'static str>,
 }
 
@@ -56,7 +59,7 @@ pub(in crate::api) struct Examples {
     next: Option<u64>,
 }
 
-/// A question, what was answered, and what is better; without personal data that has a pattern.
+/// A question, what was answered, and what is better; without the personal data that was found.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::api) struct ExampleView {
     number: u64,
@@ -99,11 +102,17 @@ pub(in crate::api) async fn correct(
     let now = UnixSeconds::now().0.unsigned_abs();
     let found = service.concierge.shoppers().conversation(&id, now);
     let found = found.map_err(|error| of_desk(DeskError::from(error)))?;
-    let keep = move |desk: &crate::desk::Desk| desk.correct(&found, turn, &text, &who);
+    let deadline = Instant::now() + service.request_timeout;
+    let better = service.clerk.screen(&text, deadline).await.text().to_owned();
+    let keep = move |desk: &crate::desk::Desk| desk.correct(&found, turn, &better, &who);
     let Kept { number, example } = blocking(service.desk()?, keep).await?;
-    let pinned =
-        service.clerk.pin(&example.question, &example.better, &example.language, &example.cited);
-    let refused = pinned.await.err().unwrap_or_default();
+    let Example { question, better, language, cited, .. } = &example;
+    // What somebody's name was taken out of is an example, and no answer.
+    let refused = match *better == text.trim() {
+        true => service.clerk.pin(question, better, language, cited).await.err(),
+        false => Some(vec![Refused::Personal.name()]),
+    };
+    let refused = refused.unwrap_or_default();
     Ok(Json(Corrected { number, pinned: refused.is_empty(), refused }))
 }
 

@@ -18,6 +18,7 @@ use super::views::HandoffView;
 use crate::api::feed::{self, EventId, LOOK_PERIOD};
 use crate::api::service::Service;
 use crate::api::store::conversations::views::TurnView;
+use crate::api::streams::Followed;
 use crate::desk::{Associate, Desk, Listening, State as Presence, Told};
 use crate::http::{Identity, Problem, Role, Stage};
 
@@ -57,6 +58,7 @@ struct Listener {
     deadline: Instant,
     /// An associate is present while this is held.
     _present: Option<Listening>,
+    _followed: Followed,
 }
 
 /// `GET /store/v1/desk/events`.
@@ -67,8 +69,9 @@ pub(in crate::api) async fn follow(
 ) -> Result<Response, Problem> {
     let last = EventId::last(&request)?;
     let who = associate(identity.as_ref())?;
+    let followed = service.streams.follow(identity.as_ref())?;
     let role = identity.map(|identity| identity.role);
-    let listener = Listener::begin(service, who, role, last)?;
+    let listener = Listener::begin(service, (who, role, followed), last)?;
     let events = unfold(listener, |mut listener| async move {
         let event = listener.next().await?;
         Some((event, listener))
@@ -79,8 +82,7 @@ pub(in crate::api) async fn follow(
 impl Listener {
     fn begin(
         service: Arc<Service>,
-        who: Associate,
-        role: Option<Role>,
+        (who, role, followed): (Associate, Option<Role>, Followed),
         last: Option<EventId>,
     ) -> Result<Self, Problem> {
         let desk = service.desk()?.clone();
@@ -90,8 +92,18 @@ impl Listener {
         let deadline = Instant::now() + service.request_timeout;
         let sees_all = role == Some(Role::Admin);
         let pending = VecDeque::new();
-        let mut listener =
-            Self { service, desk, who, sees_all, seen, pending, told, deadline, _present: present };
+        let mut listener = Self {
+            service,
+            desk,
+            who,
+            sees_all,
+            seen,
+            pending,
+            told,
+            deadline,
+            _present: present,
+            _followed: followed,
+        };
         match last {
             None => listener.start("begin"),
             Some(id) if id.origin == listener.desk.origin() => listener.seen = id.number,

@@ -12,7 +12,7 @@ use crate::api::routes::QueryField;
 use crate::api::service::Service;
 use crate::desk::{DeskError, Stage};
 use crate::facts::UnixSeconds;
-use crate::http::{Identity, Problem};
+use crate::http::{Identity, Problem, Role};
 
 pub(in crate::api) const LIST: &[QueryField] =
     &[QueryField { name: "stage", about: "Only those that are `waiting`, or `claimed`" }];
@@ -41,6 +41,10 @@ pub(in crate::api) async fn show(
 ) -> Result<Json<WholeView>, Problem> {
     let who = associate(identity.as_ref())?;
     let handoff = service.desk()?.handoff(parse(&id)?).map_err(of_desk)?;
+    let is_admin = identity.as_ref().is_some_and(|identity| identity.role == Role::Admin);
+    if !is_admin && !handoff.is_for(&who.id) {
+        return Err(of_desk(DeskError::Taken));
+    }
     let now = UnixSeconds::now().0.unsigned_abs();
     let found = service.concierge.shoppers().conversation(&handoff.conversation, now);
     let turns = found.map_err(|error| of_desk(DeskError::from(error)))?.turns;

@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::response::sse::Event;
+use futures_util::StreamExt;
 use futures_util::stream::unfold;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -15,8 +17,9 @@ use tokio::time::{Instant, sleep_until};
 use super::AnyFact;
 use crate::api::feed::{self, EventId, LOOK_PERIOD};
 use crate::api::service::Service;
+use crate::api::streams;
 use crate::facts::{EventKind, Fact, Gone, Revision, Table};
-use crate::http::{Problem, Stage};
+use crate::http::{Identity, Problem, Stage};
 
 /// Changes that are fetched at once.
 const AT_ONCE: usize = 256;
@@ -58,14 +61,16 @@ pub(in crate::api) enum Kind {
 /// `GET /store/v1/facts/changes`.
 pub(in crate::api) async fn follow(
     State(service): State<Arc<Service>>,
+    Extension(identity): Extension<Option<Identity>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let follower = Follower::begin(service, EventId::last(&request)?);
+    let followed = service.streams.follow(identity.as_ref())?;
+    let follower = Follower::begin(Arc::clone(&service), EventId::last(&request)?);
     let events = unfold(follower, |mut follower| async move {
         let event = follower.next().await?;
         Some((event, follower))
     });
-    Ok(feed::respond(events))
+    Ok(feed::respond(streams::while_wanted(service, followed, events.boxed())))
 }
 
 /// Somebody who follows, and how far they are.

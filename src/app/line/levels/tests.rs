@@ -107,3 +107,37 @@ async fn an_act_for_which_the_log_has_no_room_is_refused_and_what_is_so_is_told_
     assert_eq!(acts(&store), ["enrolled", "cache.purge"]);
     assert!(!levels.told().unwrap().contains_key("certificate"), "it is told when there is room");
 }
+
+#[tokio::test]
+async fn a_device_that_somebody_revokes_is_told_once_with_who_did_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(StateConfig::default());
+    let levels = levels(&store, folder.path());
+    let device = |name: &str| levels.tokens.create(Role::Client, name).unwrap().id;
+    let (revoked, other, kept) = (device("by the door"), device("aisle 3"), device("till"));
+    levels.tell().unwrap();
+    let about = [("token".to_owned(), Value::from(&*revoked))].into_iter().collect();
+    let act = Act { by: "tok_admin".to_owned(), name: "device.revoke", about };
+    levels.log.write(act).await.unwrap();
+    // The look comes between the act's entry and the act, too.
+    levels.tell().unwrap();
+    levels.tokens.revoke(&revoked).unwrap();
+    levels.tokens.revoke(&other).unwrap();
+    for _ in 0..2 {
+        levels.tell().unwrap();
+    }
+    let told = log(&store);
+    let of = |token: &str| told.iter().filter(|entry| entry["token"] == token).collect::<Vec<_>>();
+    let revocations = of(&revoked);
+    assert_eq!(revocations.len(), 2, "made and revoked: {revocations:?}");
+    assert_eq!(
+        (&revocations[1]["act"], &revocations[1]["by"]),
+        (&"device.revoke".into(), &"tok_admin".into())
+    );
+    assert_eq!(of(&other)[1]["act"], "token.revoked", "what nobody told is found");
+    assert_eq!(of(&kept).len(), 1);
+    assert!(
+        !levels.told().unwrap().keys().any(|key| key.contains(&revoked)),
+        "and nothing is left"
+    );
+}

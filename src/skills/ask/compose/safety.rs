@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::resolve::Resolved;
+use super::super::resolve::{self, Resolved};
 use super::meant::{self, Meant};
 use super::{Draft, MAX_NAMED, Question, found, not_found, which};
 use crate::facts::{Allergen, Allergens, Product, Seen};
@@ -10,7 +10,10 @@ use crate::skills::allergens::{self, akin};
 use crate::skills::figures;
 use crate::skills::view::View;
 use crate::skills::wording::Say;
+use crate::skills::words::words;
 
+/// How words begin that tell of lactose, which is taken out of milk.
+const LACTOSE: [&str; 2] = ["lactos", "laktos"];
 /// Words by which something without an allergen is looked for.
 const WITHOUT: &str = "free without ohne frei glutenfrei* laktosefrei* nussfrei* milchfrei* eifrei* \
     sin libre libres sans";
@@ -30,6 +33,9 @@ const WHICH: &str =
 
 /// What products contain, or which of several do not.
 pub(super) fn allergens(question: &Question<'_>, view: &mut View<'_>) -> Draft {
+    if let Some(draft) = by_name(question, view) {
+        return draft;
+    }
     let (meant, resolved) = found_by(question, view);
     let feared = &meant.feared;
     match resolved {
@@ -42,6 +48,58 @@ pub(super) fn allergens(question: &Question<'_>, view: &mut View<'_>) -> Draft {
         }
         other => not_found(&other, &meant.names, view),
     }
+}
+
+/// Products that are looked for by a name that says what they are free of, as "lactose-free milk". What
+/// is declared to contain it all the same is none of them; milk is, where lactose was taken out of it.
+fn by_name(question: &Question<'_>, view: &mut View<'_>) -> Option<Draft> {
+    if !looks_for(question) || !question.meant.is_empty() {
+        return None;
+    }
+    let word = |at: &usize| question.words.get(*at).map_or("", |word| word.folded.as_str());
+    let names_it = |at: &usize| allergens::named(word(at)).is_some() || is_in(WITHOUT, word(at));
+    let asking = question.understood.asking.iter().copied().filter(|at| !names_it(at));
+    let asking: Vec<usize> = asking.collect();
+    let names = resolve::naming(question.words, &asking, question.understood.language);
+    let of_lactose = names.iter().any(|name| LACTOSE.iter().any(|part| name.starts_with(part)));
+    let feared: BTreeSet<Allergen> =
+        names.iter().filter_map(|name| allergens::named(name)).collect();
+    let mut products = match resolve::resolve(&names, view) {
+        Resolved::One(product) => vec![product],
+        Resolved::Several(products, _) => products,
+        _ => return None,
+    };
+    products.retain(|product| {
+        let held = product.allergens.as_ref().map(|held| &held.contains);
+        let holds = |allergen: &Allergen| held.is_some_and(|held| held.contains(allergen));
+        says_so(product, &names) && (of_lactose || !feared.iter().any(holds))
+    });
+    let count = products.len();
+    products.truncate(MAX_NAMED);
+    if products.is_empty() {
+        return None;
+    }
+    let mut draft = super::stock::each(question, &products, view);
+    if count > products.len() {
+        draft.say(view, Say::More { count: count - products.len() });
+    }
+    draft.say(view, Say::CheckLabel);
+    Some(draft)
+}
+
+/// Whether a product's own name has all of these words.
+fn says_so(product: &Product, names: &[String]) -> bool {
+    product.names.values().any(|name| {
+        let own = words(name);
+        names.iter().all(|word| own.iter().any(|own| resolve::same(word, &own.folded)))
+    })
+}
+
+fn is_in(list: &str, word: &str) -> bool {
+    list.split_ascii_whitespace().any(|known| match known.strip_suffix('*') {
+        Some(beginning) => word.starts_with(beginning),
+        None => word == known,
+    })
 }
 
 /// The products that a question names. Where none has all of the words and nothing is feared for

@@ -67,6 +67,54 @@ pub(super) const PHRASES: Phrases = Phrases {
             "^ good morning $ | ^ good afternoon $ | ^ good evening $ | ^ hi can you help me $",
         ),
         (Greeting, "^ hello can you help me $ | ^ hi how are you $ | ^ how are you $"),
+        (
+            Instructions,
+            "ignore _ instruction* | ignore _ rule* | forget _ instruction* | forget _ rule* | jailbreak*",
+        ),
+        (
+            Instructions,
+            "disregard _ instruction* | system prompt | your prompt | your instructions | you are now",
+        ),
+        (Instructions, "pretend to be | pretend you | developer mode | ignore everything"),
+        (Health, "healthy | healthier | unhealthy | has a cold | have a cold $ | have a cold what"),
+        (Health, "sore throat | headache* | stomach ache | fever | a cough | the flu | diabet*"),
+        (Health, "pregnan* | blood pressure | cholesterol | lose weight | losing weight | remedy"),
+        (Health, "medicine for | good against | helps against | migraine* | for my health"),
+        (
+            Elsewhere,
+            "weather | a joke | jokes | something funny | politic* | election* | president",
+        ),
+        (
+            Elsewhere,
+            "write/code _ poem/program/script/code/essay | python | javascript | capital of",
+        ),
+        (
+            Elsewhere,
+            "who won | football | soccer | the news | translate | meaning of life | bitcoin",
+        ),
+        (Idea, "gift for | a gift | present for | a present | recommend* | suggest* | any idea*"),
+        (
+            Idea,
+            "some ideas | an idea | ideas for | recipe* | ingredients for | inspire* | surprise*",
+        ),
+        (
+            Idea,
+            "what should/can/could/shall i/we _ cook/make/bake/serve/bring/eat/prepare/grill/drink/buy",
+        ),
+        (
+            Idea,
+            "what to cook/make/bake/serve/bring/eat/prepare/grill | what do i/we/you need for/to",
+        ),
+        (Idea, "i/we need for | something/anything for a/an/the/my/our | for movie night"),
+        (
+            Idea,
+            "something/anything nice/sweet/special/quick/tasty/savory/savoury/light/warm/easy/refreshing",
+        ),
+        (
+            Idea,
+            "good for a/an | for a/an/the/our _ picnic/party/barbecue/bbq/birthday/breakfast/brunch/dinner",
+        ),
+        (Idea, "movie night | would be good/nice for/with | what _ good for/with"),
         (Yes, "^ yes | ^ yeah | ^ yep | ^ sure | ^ please do | ^ ok $ | ^ okay $ | ^ please $"),
         (No, "^ no $ | ^ no thank* | ^ nope | ^ not now | ^ no no"),
     ],

@@ -1,12 +1,13 @@
 //! What facts answer by themselves, and what they offer where something is sold out or avoided.
 
+use super::sections::section;
 use super::{Heard, Said};
 use crate::facts::{Allergen, Band, Product, Table};
 use crate::skills::allergens;
 use crate::skills::ask::{Draft, Intent, Outcome, Read};
 use crate::skills::concierge::Concierge;
 use crate::skills::concierge::diet::Diet;
-use crate::skills::concierge::memory::Open;
+use crate::skills::concierge::memory::{Memory, Open};
 use crate::skills::concierge::tools::Call;
 use crate::skills::concierge::tools::run::run;
 use crate::skills::concierge::trail::Trail;
@@ -20,8 +21,25 @@ use crate::skills::wording::Say;
 const MAX_NOTED: usize = 3;
 
 impl Concierge {
-    /// The answer of facts; none where no rule knows what is asked.
+    /// The answer of facts, to both questions where a message has two; none where no rule knows what is
+    /// asked.
     pub(super) async fn by_facts(
+        &self,
+        heard: &Heard<'_>,
+        read: &mut Read,
+        diet: &Diet,
+        memory: &Memory,
+        view: &mut View<'_>,
+        trail: &mut Trail,
+    ) -> Option<Said> {
+        match self.both(heard, read, diet, memory, view, trail).await {
+            Some(both) => Some(both),
+            None => self.of_facts(heard, read, diet, view, trail).await,
+        }
+    }
+
+    /// The answer of facts to one question.
+    pub(super) async fn of_facts(
         &self,
         heard: &Heard<'_>,
         read: &mut Read,
@@ -31,6 +49,11 @@ impl Concierge {
     ) -> Option<Said> {
         let intent = read.intent();
         trail.begin(Step::Facts, intent.name()).await;
+        if let Some(draft) = section(read, view) {
+            trail.end(Step::Facts, Verdict::Answered, "section");
+            let suggestions = vec![Suggestion::Offers, Suggestion::Hours];
+            return Some(Said { suggestions, ..Said::of(intent.name(), draft) });
+        }
         let Some(draft) = self.clerk.by_rule(read, view, heard.deadline).await else {
             trail.end(Step::Facts, Verdict::Passed, Outcome::Silent.name());
             return None;

@@ -2,10 +2,13 @@
 //!
 //! Rules go before facts, facts before models, and each step leaves its reason in the route.
 
+mod both;
 mod facts;
 mod models;
+mod occasions;
 mod orders;
 mod rules;
+mod sections;
 
 pub use models::Prompted;
 
@@ -15,7 +18,7 @@ use super::Concierge;
 use super::cards::{cards, citations};
 use super::diet::Diet;
 use super::memory::{Memory, Open};
-use super::phrases;
+use super::phrases::{self, Cue};
 use super::refer::{Referred, refer};
 use super::tools::chosen::chosen;
 use super::tools::{Call, run::run};
@@ -24,13 +27,15 @@ use super::turn::{Details, Handoff, Step, Verdict};
 use super::wording::{self, Suggestion, suggest};
 use crate::cache::{Failure, Scope};
 use crate::facts::UnixSeconds;
-use crate::privacy::{self, Entity};
+use crate::privacy;
 use crate::shoppers::Conversation;
 use crate::skills::answer::{self, Answer};
 use crate::skills::ask::{Draft, Intent, Outcome, Read};
 use crate::skills::language::Language;
 use crate::skills::making::ENDS;
+use crate::skills::screen::Screened;
 use crate::skills::view::View;
+use crate::skills::words::words;
 
 /// The skill's name in settings, keys and metrics.
 pub(in crate::skills) const SKILL: &str = "concierge";
@@ -43,6 +48,8 @@ const MAX_SUGGESTIONS: usize = 4;
 pub(super) struct Heard<'a> {
     /// As it was typed.
     pub(super) text: &'a str,
+    /// What of it may be kept.
+    pub(super) screened: &'a Screened,
     /// The language that the client says it is in.
     pub(super) language: Option<Language>,
     /// The conversation's language so far.
@@ -53,6 +60,8 @@ pub(super) struct Heard<'a> {
     pub(super) avoided: &'a [String],
     /// The size of clothes that a profile has.
     pub(super) size: Option<&'a str>,
+    /// What a profile says is liked.
+    pub(super) style: Option<&'a str>,
     /// What was said before, the last one last, with who said it.
     pub(super) history: &'a [(Who, String)],
     /// By which a repeated call of an order system has no second effect.
@@ -148,7 +157,7 @@ impl Concierge {
         if let Some(said) = self.by_rule(&heard, &read, memory, trail).await {
             return Ok(self.finish(&heard, said, read.language, memory, view, trail).await);
         }
-        if let Some(answer) = clerk.corrected(&read.text, read.language).await {
+        if let Some(answer) = clerk.corrected(heard.screened.text(), read.language).await {
             return Ok(self.put_right(answer, read.language, memory, trail).await);
         }
         let Referred { mut read, by } = refer(read, memory, &mut view);
@@ -157,16 +166,32 @@ impl Concierge {
         }
         let diet = Diet {
             size: heard.size.map(str::to_owned),
+            style: words(heard.style.unwrap_or_default())
+                .into_iter()
+                .map(|word| word.folded)
+                .collect(),
             ..Diet::of(&memory.wishes, heard.diets, heard.avoided)
         };
-        if let Some(call) = chosen(&read, memory, &mut view) {
+        let call = chosen(&read, memory, &mut view);
+        let goes = phrases::of(read.language).has(Cue::Goes, &read.words);
+        let mut idea = goes || wants_ideas(&read);
+        if let Some(call) = call {
+            let goes = matches!(call, Call::Complements { .. });
             let said = self.by_tool(call, &heard, &diet, memory, &mut view, trail).await;
+            // What no list of pairs knows, a model may.
+            if said.helped || !goes {
+                return Ok(self.finish(&heard, said, read.language, memory, view, trail).await);
+            }
+            idea = true;
+        }
+        let said = match idea {
+            true => self.by_occasion(&read, &diet, &mut view, trail).await,
+            false => self.by_facts(&heard, &mut read, &diet, memory, &mut view, trail).await,
+        };
+        if let Some(said) = said {
             return Ok(self.finish(&heard, said, read.language, memory, view, trail).await);
         }
-        if let Some(said) = self.by_facts(&heard, &mut read, &diet, &mut view, trail).await {
-            return Ok(self.finish(&heard, said, read.language, memory, view, trail).await);
-        }
-        self.by_model(&heard, read, &diet, memory, view, trail).await
+        self.by_model(&heard, read, (&diet, idea), memory, view, trail).await
     }
 
     /// Tells what a person put right.
@@ -268,6 +293,7 @@ impl Concierge {
             route: std::mem::take(&mut trail.route),
             tools: std::mem::take(&mut trail.tools),
             disclosure: answer.disclosure.to_owned(),
+            generated: answer.provenance.step == answer::Step::Model,
             stale: stale.map(|of| of.table.to_string()).collect(),
             answer_id: None,
             handoff: call,
@@ -307,6 +333,13 @@ impl Concierge {
     }
 }
 
+/// Whether products for something are wanted, and nothing that facts have of a certain one.
+fn wants_ideas(read: &Read) -> bool {
+    let open =
+        matches!(read.intent(), Intent::Open | Intent::Stock | Intent::About | Intent::Location);
+    open && phrases::of(read.language).has(Cue::Idea, &read.words)
+}
+
 /// The message in the language whose phrase it is, where no word of it tells the language: "Hallo".
 fn told_by_cue(read: Read, heard: &Heard<'_>) -> Read {
     let has_cue = |language: Language| phrases::of(language).cue(&read.words).is_some();
@@ -325,7 +358,7 @@ fn found_or_not(draft: &Draft) -> &'static str {
 
 /// Whether a text has the number of a payment card.
 pub(super) fn has_card_number(text: &str) -> bool {
-    privacy::find(text).iter().any(|found| found.entity == Entity::CreditCard)
+    privacy::has_card(text)
 }
 
 /// A text as it is told: sentence by sentence, with the space behind each. A point within an amount

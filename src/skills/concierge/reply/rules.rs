@@ -1,5 +1,6 @@
 //! What needs no facts: languages, topics, greetings, a person, and answers to questions of ours.
 
+use super::models::only_shop;
 use super::{Heard, Reply, Said};
 use crate::facts::UnixSeconds;
 use crate::skills::ask::{Intent, Read};
@@ -97,6 +98,10 @@ impl Concierge {
             trail.pass(Step::Rule, Verdict::Refused, "blocked_topic").await;
             return Some(Said::lines("blocked", vec![wording::say(language, Line::Blocked)]));
         }
+        if phrases.has(Cue::Instructions, &read.words) {
+            trail.pass(Step::Rule, Verdict::Refused, "instructions").await;
+            return Some(only_shop(language));
+        }
         if let Some(reason) = self.alarm(heard, read, memory).await {
             return Some(self.person(reason, heard, memory, language, trail).await);
         }
@@ -116,6 +121,9 @@ impl Concierge {
                 ));
             }
         }
+        if let Some(said) = self.not_ours(read, trail).await {
+            return Some(said);
+        }
         let house = self.house();
         let name = house.name.as_deref();
         let (reason, line) = match phrases.cue(&read.words)? {
@@ -133,6 +141,24 @@ impl Concierge {
         trail.pass(Step::Rule, Verdict::Answered, reason).await;
         let suggestions = vec![Suggestion::Offers, Suggestion::Hours];
         Some(Said { suggestions, ..Said::lines(reason, vec![line]) })
+    }
+
+    /// What a shop must not or cannot answer: what is good for somebody's health, and what it has
+    /// nothing to do with.
+    async fn not_ours(&self, read: &Read, trail: &mut Trail) -> Option<Said> {
+        let phrases = phrases::of(read.language);
+        let open = matches!(read.intent(), Intent::Open | Intent::About);
+        let ideas = phrases.has(Cue::Idea, &read.words);
+        if phrases.has(Cue::Health, &read.words) && (open || ideas) {
+            trail.pass(Step::Rule, Verdict::Refused, "health").await;
+            let said = Said::lines("health", vec![wording::say(read.language, Line::NoHealth)]);
+            return Some(Said { suggestions: vec![Suggestion::Person], ..said });
+        }
+        if phrases.has(Cue::Elsewhere, &read.words) && open && !ideas {
+            trail.pass(Step::Rule, Verdict::Refused, "off_topic").await;
+            return Some(only_shop(read.language));
+        }
+        None
     }
 
     /// How the chain greets.
@@ -256,11 +282,10 @@ impl Concierge {
         let language = self.clerk.settings.now().language;
         let (clerk, now) = (&self.clerk, UnixSeconds::now());
         let mut view = View::open(&clerk.facts, &clerk.search, language, now);
-        let last = crate::privacy::redact(heard.text);
         let why = Why {
             reason: reason.to_owned(),
             anger: memory.anger,
-            summary: summary(memory, &last, &mut view),
+            summary: summary(memory, heard.screened.text(), &mut view),
             suggested_replies: Vec::new(),
         };
         match desk.hand_off(conversation, why) {

@@ -15,6 +15,7 @@ use crate::skills::clerk::{ClerkParts, Settings};
 pub(super) use crate::skills::double::Models;
 use crate::skills::double::{Mouths, Unlearned};
 use crate::skills::sample;
+use crate::skills::witness::Witness;
 use crate::telemetry::{CacheMetrics, SkillMetrics};
 
 /// A desk that notes who was called, or cannot be reached.
@@ -49,6 +50,8 @@ pub(super) struct Built {
     pub(super) models: Models,
     pub(super) house: super::super::House,
     pub(super) orders: Option<Arc<dyn Orders>>,
+    pub(super) auditor: Option<Arc<dyn Auditor>>,
+    pub(super) witness: Option<Arc<dyn Witness>>,
 }
 
 impl House {
@@ -69,6 +72,10 @@ impl House {
             settings: Settings::default().into(),
             metrics: SkillMetrics::default(),
         });
+        let clerk = match built.witness {
+            Some(witness) => clerk.before(witness),
+            None => clerk,
+        };
         let bell = Arc::new(Bell::default());
         let concierge = Concierge::new(ConciergeParts {
             clerk: Arc::new(clerk),
@@ -76,7 +83,7 @@ impl House {
             house: built.house,
             orders: built.orders,
             desk: Some(Arc::<Bell>::clone(&bell)),
-            auditor: None,
+            auditor: built.auditor,
         });
         let owner = Owner { device: "d".into(), class: "kiosk".into(), zone: None };
         let (begun, greeting) = concierge.begin(owner, None, None).unwrap();

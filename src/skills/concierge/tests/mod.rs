@@ -1,5 +1,6 @@
 //! Whole turns over a small shop.
 
+mod cut;
 mod house;
 mod models;
 mod orders;

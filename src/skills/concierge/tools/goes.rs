@@ -29,7 +29,7 @@ pub(in crate::skills::concierge) fn goes_with(
         if found.len() == OFFERED {
             break;
         }
-        found.extend(one_of(&words, product, diet, view));
+        found.extend(one_of(&words, Some(product), diet, view));
     }
     found
 }
@@ -49,9 +49,32 @@ fn usual(product: &Product) -> Vec<String> {
     })
 }
 
-fn one_of(
+/// One product of each kind, in stock and allowed, no product twice.
+pub(in crate::skills::concierge) fn each_of(
+    kinds: &[String],
+    diet: &Diet,
+    view: &mut View<'_>,
+) -> Vec<Seen<Product>> {
+    let mut products: Vec<Seen<Product>> = Vec::new();
+    for kind in kinds {
+        let product = one_of(kind, None, diet, view);
+        // "Fresh mozzarella" is looked for as mozzarella where there is no fresh one.
+        let product = product.or_else(|| {
+            let (_, plain) = kind.split_once(' ')?;
+            one_of(plain, None, diet, view)
+        });
+        let is_new = |product: &Seen<Product>| products.iter().all(|had| sku(had) != sku(product));
+        let product = product.filter(is_new);
+        products.extend(product);
+    }
+    products
+}
+
+/// One product that these words name, or this SKU, in stock and allowed and not `product` itself: of
+/// several the one that fits the shopper best.
+pub(in crate::skills::concierge) fn one_of(
     wanted: &str,
-    product: &Seen<Product>,
+    product: Option<&Seen<Product>>,
     diet: &Diet,
     view: &mut View<'_>,
 ) -> Option<Seen<Product>> {
@@ -64,11 +87,14 @@ fn one_of(
         .into_iter()
         .map(|hit| sku(&hit.product).to_owned())
         .collect();
-    meant.iter().filter(|found| there.contains(found)).find_map(|found| {
-        let other = view.reader.product(found)?;
-        let fits = sku(&other) != sku(product)
+    let mut fitting: Vec<Seen<Product>> = Vec::new();
+    for found in meant.iter().filter(|found| there.contains(found)) {
+        let Some(other) = view.reader.product(found) else { continue };
+        let fits = product.is_none_or(|product| sku(&other) != sku(product))
             && diet.allows(&other)
             && view.reader.recalls_of(found).is_empty();
-        fits.then_some(other)
-    })
+        fitting.extend(fits.then_some(other));
+    }
+    fitting.sort_by_key(|product| diet.rank(product));
+    fitting.into_iter().next()
 }

@@ -21,6 +21,11 @@ pub enum Call {
         /// Words to look for.
         query: String,
     },
+    /// Products of several kinds, for an occasion.
+    SuggestProducts {
+        /// The kinds.
+        find: Vec<String>,
+    },
     /// What a product costs, and whether it is there.
     PriceAndStock {
         /// The product.
@@ -84,6 +89,7 @@ impl Call {
     pub fn name(&self) -> &'static str {
         match self {
             Self::SearchProducts { .. } => "search_products",
+            Self::SuggestProducts { .. } => "suggest_products",
             Self::PriceAndStock { .. } => "price_and_stock",
             Self::Alternatives { .. } => "alternatives",
             Self::Complements { .. } => "complements",

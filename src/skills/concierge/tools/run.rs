@@ -39,6 +39,7 @@ pub(in crate::skills::concierge) fn run(
             ask::tell(Intent::Promotions, &[], view).unwrap_or_default()
         }
         Call::FindInStore { sku } => about(Intent::Location, sku, view),
+        Call::SuggestProducts { find } => suggested(find, diet, view),
         Call::OrderStatus { .. }
         | Call::ChangeOrder { .. }
         | Call::StartReturn { .. }
@@ -54,7 +55,7 @@ fn search(query: &str, diet: &Diet, view: &mut View<'_>) -> Draft {
     let mut found: Vec<_> = hits.into_iter().map(|hit| hit.product).collect();
     found.retain(|product| diet.allows(product) && view.reader.recalls_of(sku(product)).is_empty());
     found.sort_by_key(|product| {
-        (!certain.iter().any(|known| known == sku(product)), !diet.fits(product))
+        (!certain.iter().any(|known| known == sku(product)), diet.rank(product))
     });
     found.truncate(MAX_FOUND);
     if found.is_empty() {
@@ -91,6 +92,16 @@ fn instead(of: &str, wanted: Wanted, diet: &Diet, view: &mut View<'_>) -> Draft 
     }
 }
 
+/// One product of each of these kinds.
+fn suggested(kinds: &[String], diet: &Diet, view: &mut View<'_>) -> Draft {
+    let found = goes::each_of(kinds, diet, view);
+    if found.is_empty() {
+        return line(Outcome::NotFound, Line::NothingFound, view);
+    }
+    let list = figures::all(priced(&found, view), view.language);
+    cited(&found, line(Outcome::Answered, Line::ForThat { list: &list }, view))
+}
+
 fn complements(of: &str, diet: &Diet, view: &mut View<'_>) -> Draft {
     let Some(product) = view.reader.product(of) else {
         return line(Outcome::NotFound, Line::NothingFound, view);
@@ -105,7 +116,10 @@ fn complements(of: &str, diet: &Diet, view: &mut View<'_>) -> Draft {
 }
 
 /// Products by name, with a slot for the price where there is one that may be told.
-fn priced(products: &[Seen<Product>], view: &mut View<'_>) -> Vec<String> {
+pub(in crate::skills::concierge) fn priced(
+    products: &[Seen<Product>],
+    view: &mut View<'_>,
+) -> Vec<String> {
     let old = view.is_old(Table::Prices);
     let each = |product: &Seen<Product>, view: &mut View<'_>| {
         let (name, sku) = (view.label(product), sku(product));

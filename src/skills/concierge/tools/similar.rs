@@ -89,7 +89,7 @@ impl Likes<'_> {
         if fitting.iter().any(|(unlike, ..)| !unlike) {
             fitting.retain(|(unlike, ..)| !unlike);
         }
-        fitting.sort_by_key(|(unlike, apart, product)| (*unlike, !self.diet.fits(product), *apart));
+        fitting.sort_by_key(|(unlike, apart, product)| (*unlike, self.diet.rank(product), *apart));
         fitting.into_iter().map(|(.., product)| product).collect()
     }
 

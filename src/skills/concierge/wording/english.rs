@@ -51,6 +51,13 @@ pub(super) fn write(line: Line<'_>) -> String {
             return format!("Your return is registered under the number {number}.");
         }
         Line::ShopSays { text } => return format!("The shop's order system says: “{text}”."),
+        Line::ForThat { list } => return format!("For that we have {list}."),
+        Line::Section { name, place } => return format!("{name}: {place}."),
+        Line::Known { text } => return format!("What I know is this: {text}"),
+        Line::OnlyShop => "I can only help with this shop and its products.",
+        Line::NoHealth => {
+            "I cannot give advice on health; please ask a doctor or pharmacist. I can tell you what is in a product, what it costs and where it stands."
+        }
         Line::Greeting => "Hello! How can I help you?",
         Line::Thanks => "You are welcome! Is there anything else?",
         Line::Bye => "Goodbye, and have a nice day!",

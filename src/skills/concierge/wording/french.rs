@@ -58,6 +58,13 @@ pub(super) fn write(line: Line<'_>) -> String {
         Line::ShopSays { text } => {
             return format!("Le système de commandes indique : « {text} ».");
         }
+        Line::ForThat { list } => return format!("Pour cela, nous avons {list}."),
+        Line::Section { name, place } => return format!("{name} : {place}."),
+        Line::Known { text } => return format!("Voici ce que je sais : {text}"),
+        Line::OnlyShop => "Je peux seulement vous aider pour ce magasin et ses produits.",
+        Line::NoHealth => {
+            "Je ne peux pas donner de conseils de santé ; demandez à un médecin ou à un pharmacien. Je peux vous dire ce que contient un produit, son prix et où il se trouve."
+        }
         Line::Greeting => "Bonjour ! Comment puis-je vous aider ?",
         Line::Thanks => "Avec plaisir ! Puis-je faire autre chose pour vous ?",
         Line::Bye => "Au revoir et bonne journée !",

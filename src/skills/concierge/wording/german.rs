@@ -54,6 +54,13 @@ pub(super) fn write(line: Line<'_>) -> String {
             return format!("Ihre Rückgabe ist unter der Nummer {number} angemeldet.");
         }
         Line::ShopSays { text } => return format!("Das Bestellsystem meldet: „{text}“."),
+        Line::ForThat { list } => return format!("Dafür haben wir {list}."),
+        Line::Section { name, place } => return format!("{name}: {place}."),
+        Line::Known { text } => return format!("Was ich weiß: {text}"),
+        Line::OnlyShop => "Ich kann nur bei diesem Geschäft und seinen Produkten helfen.",
+        Line::NoHealth => {
+            "Zu Gesundheitsfragen darf ich nicht beraten; bitte fragen Sie in der Arztpraxis oder Apotheke. Ich sage Ihnen gern, was in einem Produkt ist, was es kostet und wo es steht."
+        }
         Line::Greeting => "Guten Tag! Wie kann ich Ihnen helfen?",
         Line::Thanks => "Gern geschehen! Kann ich noch etwas für Sie tun?",
         Line::Bye => "Auf Wiedersehen und einen schönen Tag!",

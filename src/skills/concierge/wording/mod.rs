@@ -13,11 +13,15 @@ use crate::skills::wanted::template_digest;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Line<'a> {
     Greeting,
-    GreetingOf { name: &'a str },
+    GreetingOf {
+        name: &'a str,
+    },
     Thanks,
     Bye,
     Machine,
-    MachineOf { name: &'a str },
+    MachineOf {
+        name: &'a str,
+    },
     CanDo,
     Called,
     NobodyToCall,
@@ -25,35 +29,105 @@ pub(super) enum Line<'a> {
     WhatElse,
     CardNumber,
     Blocked,
-    Instead { list: &'a str },
-    NothingInstead { name: &'a str },
-    CheaperOnes { list: &'a str },
-    NothingCheaper { name: &'a str },
-    GoesWith { name: &'a str, list: &'a str },
-    NothingGoesWith { name: &'a str },
-    Found { list: &'a str },
+    Instead {
+        list: &'a str,
+    },
+    NothingInstead {
+        name: &'a str,
+    },
+    CheaperOnes {
+        list: &'a str,
+    },
+    NothingCheaper {
+        name: &'a str,
+    },
+    GoesWith {
+        name: &'a str,
+        list: &'a str,
+    },
+    NothingGoesWith {
+        name: &'a str,
+    },
+    Found {
+        list: &'a str,
+    },
     NothingFound,
-    Priced { name: &'a str, price: &'a str },
-    Noted { list: &'a str },
+    Priced {
+        name: &'a str,
+        price: &'a str,
+    },
+    Noted {
+        list: &'a str,
+    },
     WhichOrder,
-    Order { order: &'a str, state: OrderState },
-    OrderDue { day: &'a str },
-    OrderPlace { place: &'a str },
-    OrderLines { list: &'a str },
-    OrderNotFound { order: &'a str },
-    Prove { by: Proof },
-    OrderChanged { order: &'a str },
+    Order {
+        order: &'a str,
+        state: OrderState,
+    },
+    OrderDue {
+        day: &'a str,
+    },
+    OrderPlace {
+        place: &'a str,
+    },
+    OrderLines {
+        list: &'a str,
+    },
+    OrderNotFound {
+        order: &'a str,
+    },
+    Prove {
+        by: Proof,
+    },
+    OrderChanged {
+        order: &'a str,
+    },
     OrderRefused,
-    ReturnStarted { number: &'a str },
-    ShopSays { text: &'a str },
+    ReturnStarted {
+        number: &'a str,
+    },
+    ShopSays {
+        text: &'a str,
+    },
     OrdersAway,
     NoOrders,
+    /// Products for an occasion.
+    ForThat {
+        list: &'a str,
+    },
+    /// That nothing else is talked about.
+    OnlyShop,
+    /// That nothing is said of health.
+    NoHealth,
+    /// Where the goods of a section stand.
+    Section {
+        name: &'a str,
+        place: &'a str,
+    },
+    /// What is known, where the question has no answer.
+    Known {
+        text: &'a str,
+    },
 }
 
 /// The sentence in a language.
 pub(super) fn say(language: Language, line: Line<'_>) -> String {
     let write = language.pick([english::write, german::write, spanish::write, french::write]);
     write(line)
+}
+
+/// That a machine speaks, to be shown from the beginning on.
+pub(super) fn speaks(language: Language) -> &'static str {
+    language.pick([
+        "You are talking with a machine, the shop's digital assistant. Its answers come from the \
+         shop's data and may be worded by AI.",
+        "Sie sprechen mit einer Maschine, dem digitalen Assistenten des Geschäfts. Ihre Antworten \
+         kommen aus den Daten des Geschäfts und können von einer KI formuliert sein.",
+        "Está hablando con una máquina, el asistente digital de la tienda. Sus respuestas proceden de \
+         los datos de la tienda y pueden estar redactadas por IA.",
+        "Vous parlez à une machine, l’assistant numérique du magasin. Ses réponses proviennent des \
+         données du magasin et peuvent être rédigées par une IA.",
+    ])
 }
 
 /// What may be asked next, as a shopper would say it.
@@ -154,6 +228,10 @@ mod tests {
             Line::Instead { list: "a and b" },
             Line::Order { order: "1042", state: OrderState::Ready },
             Line::Prove { by: Proof::Postcode },
+            Line::ForThat { list: "a and b" },
+            Line::OnlyShop,
+            Line::NoHealth,
+            Line::Section { name: "Bakery", place: "aisle 3" },
         ];
         for language in Language::ALL {
             for line in lines {

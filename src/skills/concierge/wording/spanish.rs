@@ -51,6 +51,13 @@ pub(super) fn write(line: Line<'_>) -> String {
             return format!("Su devolución está registrada con el número {number}.");
         }
         Line::ShopSays { text } => return format!("El sistema de pedidos dice: «{text}»."),
+        Line::ForThat { list } => return format!("Para eso tenemos {list}."),
+        Line::Section { name, place } => return format!("{name}: {place}."),
+        Line::Known { text } => return format!("Lo que sé es esto: {text}"),
+        Line::OnlyShop => "Solo puedo ayudarle con esta tienda y sus productos.",
+        Line::NoHealth => {
+            "No puedo dar consejos de salud; consulte a un médico o en la farmacia. Puedo decirle qué contiene un producto, cuánto cuesta y dónde está."
+        }
         Line::Greeting => "¡Hola! ¿En qué puedo ayudarle?",
         Line::Thanks => "¡De nada! ¿Necesita algo más?",
         Line::Bye => "¡Adiós, que tenga un buen día!",

@@ -13,6 +13,7 @@ use crate::skills::answer::Answer;
 use crate::skills::ask::{self, Draft, Read};
 use crate::skills::chat::Message;
 use crate::skills::checks::Wording;
+use crate::skills::clerk::Wishes;
 use crate::skills::concierge::Concierge;
 use crate::skills::concierge::diet::Diet;
 use crate::skills::concierge::memory::Memory;
@@ -20,7 +21,7 @@ use crate::skills::concierge::reply::{Heard, SKILL};
 use crate::skills::concierge::settings::House;
 use crate::skills::concierge::summary::summary;
 use crate::skills::language::Language;
-use crate::skills::making::{Order, form, sampling};
+use crate::skills::making::{Kind, Order, sampling};
 use crate::skills::view::View;
 use crate::skills::voice::Speaker;
 use crate::skills::wanted::{Plan, Terms, Wanted, seed};
@@ -28,6 +29,8 @@ use crate::skills::wanted::{Plan, Terms, Wanted, seed};
 /// Tokens and characters of an answer.
 const MAX_TOKENS: usize = 140;
 const MAX_CHARS: usize = 600;
+/// Products that a model may name in a tool.
+const MAX_NAMED: usize = 4;
 
 /// A question to a model, with all that it is told besides facts.
 pub(super) struct Asking {
@@ -104,7 +107,7 @@ impl Concierge {
                 language: asking.language(),
                 blocked: &blocked,
                 scope: heard.scope,
-                wishes: crate::skills::clerk::Wishes::default(),
+                wishes: if heard.screened.is_named() { Wishes::NONE } else { Wishes::default() },
             };
             let seed = asking.seed();
             let old = asking.view(&clerk.facts, &clerk.search).is_old(Table::Prices);
@@ -148,11 +151,6 @@ impl Asking {
         self.before.is_none() && self.diet.is_empty()
     }
 
-    /// Whether a tool may say more than the facts that its words find.
-    pub(super) fn wants_tools(&self) -> bool {
-        !self.stands_alone()
-    }
-
     pub(super) fn question(&self) -> &str {
         &self.read.text
     }
@@ -165,11 +163,17 @@ impl Asking {
         &self.house
     }
 
-    /// SKUs and names of the products that a tool may be used with.
+    /// SKUs and names of the products that it is about for certain.
     pub(super) fn products(&self, view: &mut View<'_>) -> Vec<(String, String)> {
-        let found = ask::retrieved(&self.read, view);
-        let named = found.iter().map(|one| (ask::sku(one).to_owned(), view.label(one)));
-        named.collect()
+        let meant = match self.read.meant.as_slice() {
+            [] => ask::named(&self.read.names(), view),
+            meant => meant.to_vec(),
+        };
+        let known = meant.into_iter().take(MAX_NAMED).filter_map(|sku| {
+            let product = view.reader.product(&sku)?;
+            Some((sku, view.label(&product)))
+        });
+        known.collect()
     }
 
     /// What is asked for, as far as it is understood.
@@ -231,6 +235,7 @@ impl Asking {
             deadline: self.deadline,
             before: warned.sentences.join(" "),
             fallback: related.sentences.join(" "),
+            kind: Kind::Text,
         };
         Plan { order, cited, record: view.reader.finish() }
     }
@@ -240,7 +245,7 @@ impl Asking {
 pub(super) fn prompted(order: &Order, attempt: u64) -> Prompted {
     Prompted {
         messages: order.messages.clone(),
-        form: form(&order.ground),
+        form: order.form(),
         sampling: sampling(&order.sampling, attempt),
         max_tokens: order.max_tokens,
     }

@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 
-use super::asking::{Asking, Told, prompted};
-use crate::cache::{Failure, Status};
-use crate::skills::answer::{self, Answer, Kept};
+use super::asking::{Asking, Told};
+use super::hearing::{Hearing, Spoken};
+use crate::cache::Failure;
+use crate::engine::FinishReason;
 use crate::skills::bind::bind;
 use crate::skills::checks;
 use crate::skills::concierge::Concierge;
-use crate::skills::concierge::reply::SKILL;
+use crate::skills::concierge::reply::{Heard, SKILL};
 use crate::skills::concierge::trail::Trail;
-use crate::skills::making::{ATTEMPTS, ENDS, Order, form, sampling, tidy};
+use crate::skills::making::{ATTEMPTS, ENDS, Order, sampling, tidy};
 use crate::skills::view::View;
 use crate::skills::voice::{Silence, Speaker, Utterance};
-use crate::skills::wanted::template_digest;
-use crate::skills::witness::{Inputs, Making, Said};
+use crate::skills::witness::{End, Inputs, Said};
 
 impl Concierge {
     /// Has the model speak; each sentence is told as soon as it may be. Where the first may not, it is
@@ -25,6 +25,7 @@ impl Concierge {
         &self,
         asking: &Asking,
         speaker: &Arc<dyn Speaker>,
+        heard: &Heard<'_>,
         trail: &Trail,
     ) -> Result<Told, Failure> {
         let clerk = &self.clerk;
@@ -33,104 +34,84 @@ impl Concierge {
         let mut refused = Vec::new();
         for attempt in 0..ATTEMPTS {
             let mut view = asking.view(&clerk.facts, &clerk.search);
-            let spoken = match speak(&plan.order, attempt, speaker, &mut view, trail).await {
-                Ok(spoken) => spoken,
-                Err(Silence::Engine(error)) => return Err(Failure::Engine(error)),
+            let mut hearing = Hearing::new(self, (asking, heard), speaker, &plan, attempt);
+            let spoken = &mut hearing.spoken;
+            match speak(&plan.order, attempt, speaker, &mut view, trail, spoken).await {
+                Ok(()) => {}
+                Err(Silence::Engine(error)) => {
+                    hearing.failed();
+                    return Err(Failure::Engine(error));
+                }
                 Err(Silence::Template(_)) => {
                     speaker.was_refused();
                     return Ok(Err(checks::Refused::Template.name().to_owned()));
                 }
-            };
-            refused.extend(spoken.refused.iter().map(|why| why.name().to_owned()));
-            if spoken.text.is_empty() {
+            }
+            refused.extend(hearing.spoken.refused.iter().map(|why| why.name().to_owned()));
+            if hearing.spoken.text.is_empty() {
+                hearing.is_over();
                 speaker.was_refused();
                 continue;
             }
-            let prompt = prompted(&plan.order, attempt);
-            let template = template_digest(&super::prompt::template(asking.house()));
-            let made = clerk.witness.made(&Making {
-                skill: SKILL,
-                subject: asking.subject(),
-                model: (speaker.name(), speaker.digest()),
-                template_digest: &template,
-                refused: &spoken.refused,
-                read: &plan.record.read,
-                said: spoken.said.as_ref(),
-            });
-            let kept = Kept {
-                text: plan.order.whole(&spoken.text),
-                cited: plan.cited,
-                step: answer::Step::Model,
-                seed: Some(prompt.sampling.seed),
-                refused: refused.clone(),
-                read: plan.record.read.clone(),
-                made,
+            let Some((answer, prompt)) = hearing.told(&refused) else {
+                return Ok(Err("facts_changed".to_owned()));
             };
-            let by = (speaker, template);
-            let about = (SKILL, asking.intent());
-            let bound = clerk.bound(about, kept, by, asking.language(), Status::BYPASS);
-            let Some(answer) = bound else { return Ok(Err("facts_changed".to_owned())) };
             clerk.count(SKILL, &answer);
-            return Ok(Ok((told_as(answer, spoken.told), prompt, true)));
+            return Ok(Ok((answer, prompt, true)));
         }
         refused.dedup();
         Ok(Err(refused.join(",")))
     }
 }
 
-/// The answer with the text as it was told: a price may have changed while it was.
-fn told_as(answer: Answer, told: String) -> Answer {
-    Answer { text: told, ..answer }
-}
-
-/// What came of an attempt.
-#[derive(Default)]
-struct Spoken {
-    /// With slots.
-    text: String,
-    /// Without: as it was told.
-    told: String,
-    refused: Vec<checks::Refused>,
-    /// What the model was asked, and all that was heard of it.
-    said: Option<Said>,
-}
-
+/// Has the model speak, and tells what passes; `spoken` has it as far as it came, at any moment.
 async fn speak(
     order: &Order,
     attempt: u64,
     speaker: &Arc<dyn Speaker>,
     view: &mut View<'_>,
     trail: &Trail,
-) -> Result<Spoken, Silence> {
+    spoken: &mut Spoken,
+) -> Result<(), Silence> {
     let utterance = Utterance {
         messages: order.messages.clone(),
-        form: Some(form(&order.ground)),
+        form: Some(order.form()),
         sampling: sampling(&order.sampling, attempt),
         max_tokens: order.max_tokens,
         scope: order.scope,
         deadline: order.deadline,
     };
-    let said = Said { inputs: Inputs::of(&utterance), text: String::new(), whole: false };
+    let inputs = Inputs::of(&utterance);
     let mut speech = speaker.say(utterance).await?;
-    let (mut heard, mut spoken) = (String::new(), Spoken::default());
-    let said = spoken.said.insert(said);
+    let mut heard = String::new();
+    let said = spoken.said.insert(Said { inputs, text: String::new(), end: End::Left });
+    let mut end = End::Stop;
     loop {
         let chunk = speech.next().await.transpose()?;
         let over = chunk.is_none();
+        if let Some((FinishReason::Length, _)) = chunk.as_ref().and_then(|it| it.finish.as_ref()) {
+            end = End::Length;
+        }
         let more = chunk.map(|chunk| chunk.text).unwrap_or_default();
         said.text.push_str(&more);
-        said.whole = over;
+        if over {
+            said.end = end;
+        }
         push(&mut heard, &more);
         let whole = if over { tidy(&heard, true) } else { sentences(&heard).to_owned() };
         if whole.len() > spoken.text.len() {
             let faults = checks::check(&whole, &order.ground, order.language, &order.wording);
             if !faults.is_empty() {
                 spoken.refused = faults;
-                return Ok(spoken);
+                ended_early(said);
+                return Ok(());
             }
             let more = whole.get(spoken.text.len()..).unwrap_or_default();
             // A slot for what is gone meanwhile ends the answer as well.
-            let Ok(bound) = bind(more, view) else { return Ok(spoken) };
+            let Ok(bound) = bind(more, view) else {
+                ended_early(said);
+                return Ok(());
+            };
             if spoken.text.is_empty() && !order.before.is_empty() {
                 trail.say(&format!("{} ", order.before)).await;
                 spoken.told = format!("{} ", order.before);
@@ -140,8 +121,15 @@ async fn speak(
             spoken.text = whole;
         }
         if over {
-            return Ok(spoken);
+            return Ok(());
         }
+    }
+}
+
+/// What was refused had come to its end, or had not.
+fn ended_early(said: &mut Said) {
+    if !said.end.is_whole() {
+        said.end = End::Check;
     }
 }
 

@@ -1,0 +1,109 @@
+//! Small devices, joined with where their profiles come from and with the ports that they are behind.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::watch;
+
+use super::AppError;
+use crate::config::Config;
+use crate::firmware::{Firmware, FirmwareConfig, FirmwareError, MAX_PROFILES_BYTES, Profiles};
+
+mod port;
+mod serial;
+
+use serial::Ports;
+
+/// How often the store's own profiles are looked at.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// What HQ says of profiles: nothing yet, or its text, if it has one.
+pub(super) type OfHq = Option<Option<String>>;
+
+/// The store's small devices.
+pub(super) struct SmallDevices {
+    pub(super) firmware: Firmware,
+    config: FirmwareConfig,
+}
+
+/// Opens what is kept of them, off the async threads; none where no store is named.
+pub(super) async fn open(config: &Config) -> Result<Option<SmallDevices>, AppError> {
+    let Some(wanted) = config.firmware.clone() else { return Ok(None) };
+    let folder = config.data_dir.clone();
+    let open = move || -> Result<_, FirmwareError> {
+        let firmware = Firmware::open(&folder, &wanted.store)?;
+        Ok(SmallDevices { firmware, config: wanted })
+    };
+    let opened = tokio::task::spawn_blocking(open).await;
+    Ok(Some(opened.unwrap_or_else(|fault| std::panic::resume_unwind(fault.into_panic()))?))
+}
+
+impl SmallDevices {
+    /// Keeps what devices should run in step with their profiles, and talks on serial ports, until it is
+    /// dropped.
+    pub(super) async fn run(self, of_hq: watch::Receiver<OfHq>) {
+        let ports = Ports::listen(&self.firmware, self.config.serial);
+        if let Err(error) = &ports {
+            tracing::error!(%error, "serial ports are not listened to");
+        }
+        follow(self.firmware, self.config.profiles, of_hq).await;
+    }
+}
+
+async fn follow(firmware: Firmware, file: Option<PathBuf>, mut of_hq: watch::Receiver<OfHq>) {
+    let mut seen = None;
+    loop {
+        let stamp = (of_hq.borrow_and_update().clone(), file.as_deref().and_then(stamp));
+        if seen.as_ref() != Some(&stamp) {
+            let (firmware, file, hq) = (firmware.clone(), file.clone(), stamp.0.clone());
+            let applied = move || apply(&firmware, file.as_deref(), hq);
+            match tokio::task::spawn_blocking(applied).await {
+                Ok(Ok(0)) => {}
+                Ok(Ok(changed)) => tracing::info!(changed, "small devices are told something else"),
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "small devices are told what they were told before");
+                }
+                Err(error) => tracing::error!(%error, "reading profiles failed"),
+            }
+            seen = Some(stamp);
+        }
+        // HQ may never say anything: then only the file is looked at.
+        let _ = tokio::time::timeout(LOOK, of_hq.changed()).await;
+    }
+}
+
+/// What tells that a file was written.
+fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
+    let found = std::fs::metadata(path).ok()?;
+    Some((found.modified().ok()?, found.len()))
+}
+
+fn apply(firmware: &Firmware, file: Option<&Path>, hq: OfHq) -> Result<usize, FirmwareError> {
+    let of_hq = match hq {
+        Some(said) => {
+            firmware.keep_of_hq(said.as_deref())?;
+            said
+        }
+        // Until the line is begun, what HQ said last holds.
+        None => firmware.of_hq()?,
+    };
+    let mut profiles = Profiles::parse(of_hq.as_deref().unwrap_or_default())?;
+    if let Some(path) = file {
+        profiles = profiles.under(Profiles::parse(&read(path)?)?);
+    }
+    firmware.apply(&profiles)
+}
+
+/// A document, or as much of it as shows that it is too large.
+fn read(path: &Path) -> Result<String, FirmwareError> {
+    use std::io::Read as _;
+    let mut text = String::new();
+    let most = MAX_PROFILES_BYTES as u64 + 1;
+    let file = |source| FirmwareError::File { act: "reading", path: path.to_owned(), source };
+    let opened = std::fs::File::open(path).map_err(file)?;
+    opened.take(most).read_to_string(&mut text).map_err(file)?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests;
