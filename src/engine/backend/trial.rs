@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn a_device_is_taken_where_a_typical_answer_is_sooner_there() {
         for (processor, device, want) in [
-            (Some(times(500, 4000)), times(100, 5000), true),
+            (Some(times(500, 4000)), times(100, 4500), true),
             (Some(times(500, 4000)), times(500, 4100), false),
             (Some(times(500, 4000)), times(900, 3000), true),
             (Some(times(100, 4000)), times(900, 3000), false),

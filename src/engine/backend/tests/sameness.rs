@@ -7,7 +7,7 @@ use super::*;
 const TOLERANCE: f32 = 0.02;
 
 /// What a device has no kernel for, and what that is.
-const REFUSED: [(&str, &str); 1] = [("plain-head-norms", "apart")];
+const REFUSED: [(&str, &str); 1] = [("plain-head-norms", "there is no kernel for it")];
 
 #[test]
 fn each_form_gives_what_the_processor_computes_or_is_refused_by_name() {
