@@ -98,9 +98,8 @@ fn doctor_tells_which_graphics_processor_runs_what_and_why() {
     let allowed = doctor(&[("ENDCAP_ALLOW_SOFTWARE_GPU", "1")]);
     let devices = texts(&allowed, "graphics processor");
     assert!(devices.iter().any(|text| text.contains("runs language models")), "{devices:?}");
-    let model = allowed.iter().find(|f| f["what"].as_str().unwrap().starts_with("model "));
-    let text = model.unwrap()["text"].as_str().unwrap();
-    assert!(text.contains("a graphics processor can run it"), "{text}");
+    let model = texts(&allowed, &format!("model {}", support::MODEL));
+    assert!(model[0].contains("a graphics processor can run it"), "{model:?}");
     // A processor that pretends is left alone by itself.
     let refused = doctor(&[]);
     let pretended = texts(&refused, "graphics processor");
@@ -114,9 +113,8 @@ fn doctor_tells_which_graphics_processor_runs_what_and_why() {
 fn a_measurement_names_the_device_and_its_limit() {
     let data = support::data();
     let mut command = support::endcap();
-    let name = std::fs::read_dir(data.path().join("models")).unwrap().next().unwrap().unwrap();
     let arguments = ["--json", "--streams", "2", "--prompt", "8", "--tokens", "4", "--rounds", "1"];
-    command.arg("bench").arg(name.file_name()).args(arguments).args(["--backend", "gpu", "--data"]);
+    command.args(["bench", support::MODEL]).args(arguments).args(["--backend", "gpu", "--data"]);
     command.arg(data.path()).env("ENDCAP_ALLOW_SOFTWARE_GPU", "1");
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", support::stderr(&output));
