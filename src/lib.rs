@@ -6,6 +6,8 @@ pub use endcap_desk as desk;
 pub use endcap_engine as engine;
 pub use endcap_facts as facts;
 pub use endcap_firmware as firmware;
+#[cfg(feature = "gpu")]
+pub use endcap_gpu as gpu;
 pub use endcap_hq as hq;
 pub use endcap_http as http;
 pub use endcap_packages as packages;

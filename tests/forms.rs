@@ -268,7 +268,8 @@ fn a_real_model_gives_what_onnx_runtime_computes_in_each_form() {
         let dynamic = form.file_name().unwrap().to_string_lossy().contains("int8");
         let (most, least) = if dynamic { (30.0, 0.97) } else { (0.25, 0.9999) };
         let start = std::time::Instant::now();
-        let d = distance_to_reference(&form, &reference, Activation::Bits16, most);
+        let config = Config { activation: Activation::Bits16, ..Config::default() };
+        let d = distance_to_reference(&form, &reference, &config, most);
         eprintln!("{}: {d:?} {:?}", form.display(), start.elapsed());
         assert!(d.largest < most && d.cosine > least, "{}: {d:?}", form.display());
         assert!(d.rows > 100 && d.other_choice == 0, "{}: {d:?}", form.display());

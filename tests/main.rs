@@ -28,6 +28,7 @@ mod facts;
 mod fleet;
 mod forms;
 mod fuzz;
+mod graphics;
 mod headquarters;
 mod inference;
 mod line;

@@ -34,7 +34,7 @@ pub(crate) struct Distance {
 pub(crate) fn distance(
     package: &Path,
     reference: &Path,
-    activation: Activation,
+    config: &Config,
     tolerance: f32,
 ) -> Distance {
     let text = std::fs::read_to_string(reference).unwrap();
@@ -65,8 +65,7 @@ pub(crate) fn distance(
         context_tokens: tokens.len() + 1,
         derived: None,
     };
-    let config = Config { activation, ..Config::default() };
-    let mut probe = Probe::load(&source, "", &config).unwrap();
+    let mut probe = Probe::load(&source, "", config).unwrap();
     let mut got = probe.logits(&[&tokens], 128).unwrap().remove(0);
     got.drain(..skipped);
     let mut all = Distance { largest: 0.0, cosine: 1.0, other_choice: 0, clear: 0, rows: 0 };
@@ -116,11 +115,26 @@ fn tiny_models_agree_with_onnx_runtime() {
         ] {
             let package = crate::engine::TINY.path().join(form);
             let reference = folder.join(format!("tiny-{form}.json"));
-            let d = distance(&package, &reference, activation, tolerance);
+            let config = Config { activation, ..Config::default() };
+            let d = distance(&package, &reference, &config, tolerance);
             assert!(d.rows == 48 && d.clear > 0, "{form}: {d:?}");
             assert!(d.largest < tolerance && d.cosine > cosine, "{form}: {d:?}");
             assert_eq!(d.other_choice, 0, "{form}: {d:?}");
         }
+    }
+}
+
+/// Activations stay floats on a device; keys and values are halves there too.
+#[test]
+fn tiny_models_agree_with_onnx_runtime_on_a_graphics_processor() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/reference");
+    for form in ["f32", "f16", "q4_0", "q4_1", "qwen2"] {
+        let package = crate::engine::TINY.path().join(form);
+        let reference = folder.join(format!("tiny-{form}.json"));
+        let d = distance(&package, &reference, &crate::graphics::on_a_device(), 0.08);
+        assert!(d.rows == 48 && d.clear > 0, "{form}: {d:?}");
+        assert!(d.largest < 0.08 && d.cosine > 0.99999, "{form}: {d:?}");
+        assert_eq!(d.other_choice, 0, "{form}: {d:?}");
     }
 }
 
@@ -136,7 +150,8 @@ fn the_default_model_agrees_with_onnx_runtime() {
         (Activation::Mixed, 2.4, 0.993),
         (Activation::Bits8, 4.5, 0.98),
     ] {
-        let d = distance(&package, &reference, activation, tolerance);
+        let config = Config { activation, ..Config::default() };
+        let d = distance(&package, &reference, &config, tolerance);
         assert!(d.rows >= 264 && d.largest < tolerance && d.cosine > cosine, "{d:?}");
         assert_eq!(d.other_choice, 0, "{d:?}");
     }

@@ -12,10 +12,11 @@ const LEAVES: [&str; 2] = ["telemetry", "units"];
 const NO_ROOMS: [&str; 4] = ["build", "lib", "main", "testing"];
 
 /// What a room may use besides the leaves. A new edge is a commit of its own with its reason.
-const MAY_USE: [(&str, &[&str]); 22] = [
+const MAY_USE: [(&str, &[&str]); 23] = [
     ("units", &[]),
     ("telemetry", &["engine"]),
-    ("engine", &[]),
+    ("gpu", &[]),
+    ("engine", &["gpu"]),
     ("packages", &["engine"]),
     ("protocol", &[]),
     ("state", &["protocol"]),

@@ -16,7 +16,7 @@ use self::rig::{Rig, Round};
 use super::arguments::Common;
 use super::output;
 use crate::config;
-use crate::engine::{Activation, Limits};
+use crate::engine::{Activation, Backend, Limits, device_bandwidth};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -53,6 +53,9 @@ pub(super) struct Bench {
     /// How finely values between weights are kept: 8-bit, mixed or 16-bit [default: as configured]
     #[arg(long, value_name = "BITS")]
     activation: Option<Activation>,
+    /// What runs the model: auto, cpu or gpu [default: as configured]
+    #[arg(long, value_name = "WHAT")]
+    backend: Option<Backend>,
     /// Rounds of each measurement; the middle one is told
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100))]
     rounds: u16,
@@ -87,6 +90,7 @@ pub(super) fn run(common: &Common, bench: &Bench) -> anyhow::Result<()> {
     engine.max_queue = engine.max_queue.max(most + 1);
     engine.threads = bench.threads.map_or(engine.threads, usize::from);
     engine.activation = bench.activation.unwrap_or(engine.activation);
+    engine.backend = bench.backend.unwrap_or(engine.backend);
     let mut rig = Rig::load(&config, &bench.model)?;
     let rounds = usize::from(bench.rounds);
     let (prompt, tokens) = (bench.prompt as usize, bench.tokens as usize);
@@ -125,8 +129,10 @@ impl Bench {
         let peak_bytes = crate::telemetry::peak_memory_bytes();
         let asked = Asked { rounds: self.rounds, prompt, tokens, context };
         let mut outcome = Outcome::new(rig, &asked, peak_bytes, all);
-        if !self.no_limits {
-            outcome.compare(rig, Limits::measure(rig.threads()));
+        match &rig.report().device {
+            _ if self.no_limits => {}
+            None => outcome.compare(rig, Limits::measure(rig.threads())),
+            Some(_) => outcome.compare_with_device(rig, device_bandwidth(&rig.config().graphics)),
         }
         Ok(outcome)
     }

@@ -10,7 +10,7 @@ use super::arguments::Common;
 use super::output;
 use crate::app::{self, AppError};
 use crate::config::{self, Config};
-use crate::engine::Model;
+use crate::engine::{Accelerator, Backend, Model, accelerators};
 use crate::facts::FactsError;
 use crate::packages::Package;
 use crate::telemetry::with_causes;
@@ -72,6 +72,7 @@ pub(super) fn run(common: &Common, doctor: &Doctor) -> anyhow::Result<()> {
             findings.push(Finding::new("configuration", State::Ok, "sound"));
             findings.extend(data(&config.data_dir));
             findings.push(budget(&config));
+            findings.extend(graphics(&config));
             findings.extend(packages(&config));
             findings.push(port(&config));
         }
@@ -190,6 +191,57 @@ fn budget(config: &Config) -> Finding {
     Finding::new(what, state, text)
 }
 
+/// The graphics processors, and which of them would run language models.
+fn graphics(config: &Config) -> Vec<Finding> {
+    let (engine, what) = (&config.engine, "graphics processor");
+    if engine.backend == Backend::Cpu {
+        let text = "not looked for: engine.backend is \"cpu\"";
+        return vec![Finding::new(what, State::Ok, text)];
+    }
+    let all = accelerators(&engine.graphics);
+    if all.iter().all(|accelerator| accelerator.refused.is_some()) {
+        let demanded = engine.backend == Backend::Gpu;
+        let state = if demanded { State::Broken } else { State::Ok };
+        let mut findings = vec![Finding::new(what, state, "none can serve; the processor does")];
+        findings.extend(all.iter().map(|accelerator| accelerated(what, accelerator, false)));
+        return findings;
+    }
+    let first = all.iter().enumerate();
+    first.map(|(at, accelerator)| accelerated(what, accelerator, at == 0)).collect()
+}
+
+fn accelerated(what: &str, accelerator: &Accelerator, first: bool) -> Finding {
+    let Accelerator { name, kind, driver, binding_bytes, shared_bytes, invocations, .. } =
+        accelerator;
+    let subgroups = match accelerator.subgroups {
+        Some((least, most)) if least == most => format!(", subgroups of {least}"),
+        Some((least, most)) => format!(", subgroups of {least} to {most}"),
+        None => String::new(),
+    };
+    let halves = if accelerator.halves { ", 16-bit floats" } else { "" };
+    let does = match &accelerator.refused {
+        Some(why) => format!("left alone: {why}"),
+        None if first => "runs language models".to_owned(),
+        None => "not needed".to_owned(),
+    };
+    let text = format!(
+        "{name} ({kind}, {driver}): {does}; {} of a buffer, {} shared by {invocations} invocations\
+         {subgroups}{halves}",
+        Bytes(*binding_bytes),
+        Bytes(u64::from(*shared_bytes)),
+    );
+    Finding::new(what, State::Ok, text)
+}
+
+/// Where a model can run, besides the processor.
+fn device_of(package: &Package) -> String {
+    match Model::device_fault(&package.decoder()) {
+        Ok(None) => "a graphics processor can run it".to_owned(),
+        Ok(Some(why)) => format!("only the processor runs it ({why})"),
+        Err(fault) => with_causes(&fault),
+    }
+}
+
 /// Every folder of the store, those that do not open included.
 fn packages(config: &Config) -> Vec<Finding> {
     let folder = config.data_dir.join("models");
@@ -226,10 +278,11 @@ fn package(folder: &Path, name: &str) -> Finding {
     match Model::check(&package.decoder()) {
         Ok(report) => {
             let text = format!(
-                "complete; kernel {}, weights {}, {} of KV memory for each token",
+                "complete; kernel {}, weights {}, {} of KV memory for each token; {}",
                 report.kernel,
                 Bytes(report.weight_bytes),
-                Bytes(report.kv_bytes_per_token)
+                Bytes(report.kv_bytes_per_token),
+                device_of(&package)
             );
             Finding::new(what, State::Ok, text)
         }

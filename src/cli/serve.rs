@@ -8,6 +8,7 @@ use super::arguments::Common;
 use super::{on_runtime, output, token};
 use crate::app;
 use crate::config::{self, Sources};
+use crate::engine::Backend;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,6 +28,9 @@ pub(super) struct Serve {
     /// Serve this installed package; may be given more than once [default: all of them]
     #[arg(long = "model", value_name = "NAME")]
     models: Vec<String>,
+    /// What runs language models: auto, cpu or gpu [default: as configured]
+    #[arg(long, value_name = "WHAT")]
+    backend: Option<Backend>,
 }
 
 /// Where a server listens.
@@ -55,6 +59,9 @@ impl Door {
 
 pub(super) fn run(common: &Common, serve: &Serve) -> anyhow::Result<()> {
     let mut sources = serve.door.over(common.sources());
+    if let Some(backend) = serve.backend {
+        sources = sources.with_flag("engine.backend", backend.name());
+    }
     if !serve.models.is_empty() {
         sources = sources.with_flag("models.serve", serve.models.join(","));
     }

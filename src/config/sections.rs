@@ -13,7 +13,7 @@ use crate::api::shelf::Share;
 use crate::audit::AuditConfig;
 use crate::cache::{self, Tiers};
 use crate::desk::DeskConfig;
-use crate::engine::{self, Activation, KvType};
+use crate::engine::{self, Activation, Backend, Graphics, KvType};
 use crate::facts::FactsConfig;
 use crate::firmware::FirmwareConfig;
 use crate::http::{self, BodyLimits, TlsFiles};
@@ -327,6 +327,13 @@ fn engine(reader: &mut Reader<'_>) -> engine::Config {
     let chunk = default.prefill_chunk_tokens;
     let activation = |given: &Given| kinds::text(given)?.parse::<Activation>();
     let show = |activation: &Activation| activation.name().to_owned();
+    let backend = |given: &Given| kinds::text(given)?.parse::<Backend>();
+    let show_backend = |backend: &Backend| backend.name().to_owned();
+    let graphics = Graphics {
+        memory_bytes: bytes_or(reader, "engine.gpu_memory", "what the device has", MIB..=1 << 44),
+        software: reader.sources().allows_software_gpu(),
+        ..default.graphics
+    };
     let window_ms = default.batch_window.as_millis() as usize;
     let window_ms = number(reader, "engine.batch_window_ms", window_ms, 0, 1000);
     engine::Config {
@@ -350,6 +357,8 @@ fn engine(reader: &mut Reader<'_>) -> engine::Config {
         activation: reader.read("engine.activation", default.activation, activation, show),
         max_batch_rows: number(reader, "engine.max_batch", default.max_batch_rows, 1, 4096),
         batch_window: std::time::Duration::from_millis(window_ms as u64),
+        backend: reader.read("engine.backend", Backend::Auto, backend, show_backend),
+        graphics,
     }
 }
 

@@ -50,6 +50,12 @@ impl Sources {
         self.variable("ENDCAP_TOKEN")
     }
 
+    /// Whether a processor that pretends to be a graphics processor may serve, in
+    /// `ENDCAP_ALLOW_SOFTWARE_GPU`. No setting: it only makes sense in tests.
+    pub fn allows_software_gpu(&self) -> bool {
+        self.variable("ENDCAP_ALLOW_SOFTWARE_GPU") == Some("1")
+    }
+
     /// The named file, else the one that `ENDCAP_CONFIG` names, else
     /// `endcap/config.toml` in the user's configuration folder if it is there.
     pub(super) fn file(&self) -> Option<PathBuf> {

@@ -290,6 +290,7 @@ impl Account {
     }
 
     /// Bytes of pages that this model has.
+    #[cfg(test)]
     pub(crate) fn pages(&self) -> u64 {
         self.pages
     }

@@ -22,6 +22,7 @@
 extern crate self as engine;
 
 mod activation;
+mod backend;
 mod budget;
 mod constraint;
 mod cpu;
@@ -38,6 +39,7 @@ mod text;
 mod tokenizer;
 
 pub use activation::Activation;
+pub use backend::{Accelerator, Backend, Graphics, accelerators, device_bandwidth};
 pub use budget::{Budget, Holding};
 pub use constraint::{Constraint, ConstraintError, Form};
 pub use heap::{give_back_freed_memory, keep_few_arenas};
@@ -110,6 +112,10 @@ pub struct Config {
     pub max_batch_rows: usize,
     /// How long requests to a network that come together wait for more of them.
     pub batch_window: Duration,
+    /// What runs decoders.
+    pub backend: Backend,
+    /// What a graphics processor may have, and which one may serve.
+    pub graphics: Graphics,
 }
 
 impl Config {
@@ -140,6 +146,9 @@ impl Default for Config {
             activation: Activation::default(),
             max_batch_rows: 32,
             batch_window: Duration::from_millis(2),
+            // Whoever wants a device says so: what it computes is not the same to the last bit.
+            backend: Backend::Cpu,
+            graphics: Graphics::default(),
         }
     }
 }
@@ -337,6 +346,12 @@ pub enum LoadError {
         /// One page.
         page_bytes: u64,
     },
+    /// A graphics processor is demanded, and none can run it.
+    #[error("it is to run on a graphics processor: {why}")]
+    Device {
+        /// Why not.
+        why: String,
+    },
     /// The weights do not fit beside what other models have.
     #[error(
         "its weights take {weight_bytes} bytes, and {free_bytes} are free of a memory budget of \
@@ -423,6 +438,8 @@ pub trait Observer: Send + Sync {
 pub struct Report {
     /// Kernels chosen for this processor.
     pub kernel: &'static str,
+    /// The graphics processor that runs it; `None` where the processor does.
+    pub device: Option<Accelerator>,
     /// Bytes of packed weights in memory.
     pub weight_bytes: u64,
     /// Bytes of weights that a step reads, however many tokens it has: those of products whole,
@@ -438,7 +455,7 @@ pub struct Report {
     pub context_tokens: usize,
     /// Tokens it knows.
     pub vocabulary: usize,
-    /// Nodes of the plan.
+    /// Nodes of the plan; on a device the kernels of a token.
     pub nodes: usize,
     /// How often each operator occurs in the plan.
     pub operators: Vec<(String, usize)>,

@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::backend::{self, Decoder};
 use super::constraint::{Constraint, ConstraintError, Form, Forms};
-use super::cpu::{Decoder, Plan};
+use super::cpu::Plan;
 use super::sampler::Choice;
 use super::scheduler::{EVENTS_BESIDES_TOKENS, Event, Job, Limit, Reading, Scheduler};
 use super::text::{Assembler, Piece};
@@ -83,6 +84,12 @@ impl Model {
         let (plan, _) = open(source)?;
         let context_tokens = plan.positions().unwrap_or(usize::MAX).min(source.context_tokens);
         Ok(plan.report(context_tokens))
+    }
+
+    /// Why no graphics processor can run a model, whichever it is; none where its operations all have
+    /// kernels there.
+    pub fn device_fault(source: &ModelSource) -> Result<Option<String>, LoadError> {
+        Ok(backend::fault(&Plan::load(source)?))
     }
 
     /// What it takes to run this model.

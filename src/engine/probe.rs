@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::cpu::{Decoder, Kernel, Plan, Row};
+use super::backend::{Ask, Backend, Decoder};
+use super::cpu::{Kernel, Plan, Row};
 use super::{Config, LoadError, ModelSource, Scope, TokenId};
 
 /// A decoder without scheduler, sampler and tokeniser.
@@ -21,7 +22,13 @@ impl Probe {
     pub fn load(source: &ModelSource, kernel: &str, config: &Config) -> Result<Self, LoadError> {
         let named = Kernel::available().into_iter().find(|k| k.name() == kernel);
         let plan = Plan::load_for(source, named.unwrap_or(Kernel::best()))?;
-        Ok(Self { decoder: Decoder::new(plan, config, &config.budget())? })
+        // Kernels are the processor's, unless a device is demanded.
+        let backend = match config.backend {
+            Backend::Auto => Backend::Cpu,
+            named => named,
+        };
+        let config = Config { backend, ..config.clone() };
+        Ok(Self { decoder: Decoder::new(plan, &config, &config.budget())? })
     }
 
     /// Runs sequences side by side, at most `chunk` tokens of each a step, and returns the logits
@@ -65,7 +72,8 @@ impl Probe {
             }
             if outcome.is_ok() {
                 let wanted: Vec<usize> = (0..rows.len()).collect();
-                outcome = self.decoder.step(&rows, &wanted).map(|logits| {
+                let logits = self.decoder.logits(&rows, &wanted);
+                outcome = logits.map_err(|error| error.to_string()).map(|logits| {
                     let width = self.decoder.vocabulary().max(1);
                     for (owner, logits) in owners.iter().zip(logits.chunks_exact(width)) {
                         take(*owner, logits);
@@ -117,7 +125,7 @@ impl Probe {
                     .enumerate()
                     .map(|(i, &token)| Row { sequence, position: piece * 128 + i, token })
                     .collect();
-                self.decoder.step(&rows, &[rows.len() - 1])?;
+                self.step(&rows, &[rows.len() - 1])?;
             }
             prefill += start.elapsed();
         }
@@ -128,8 +136,14 @@ impl Probe {
             let position = tokens.len() + step;
             let rows: Vec<_> =
                 opened.iter().map(|&sequence| Row { sequence, position, token }).collect();
-            self.decoder.step(&rows, &wanted)?;
+            self.step(&rows, &wanted)?;
         }
         Ok((prefill / opened.len() as u32, start.elapsed()))
+    }
+
+    /// A step as greedy answers need it.
+    fn step(&mut self, rows: &[Row], wanted: &[usize]) -> Result<(), String> {
+        let outcome = self.decoder.step(rows, wanted, Ask::Best);
+        outcome.map(|_| ()).map_err(|error| error.to_string())
     }
 }

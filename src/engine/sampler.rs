@@ -41,6 +41,14 @@ impl Sampler {
         Self { sampling, random, seen, constraint }
     }
 
+    /// Whether it takes the token with the largest logit, whatever the others are.
+    pub(super) fn takes_the_best(&self) -> bool {
+        let s = &self.sampling;
+        let bent = s.repetition_penalty != 1.0 || s.presence_penalty != 0.0;
+        let free = s.logit_bias.is_empty() && self.constraint.is_none();
+        s.temperature <= 0.0 && !bent && s.frequency_penalty == 0.0 && free
+    }
+
     /// Chooses from `logits`, which it changes.
     pub(super) fn choose(
         &mut self,
@@ -212,6 +220,27 @@ mod tests {
         let got = shares(&sampling, &logits);
         for (got, want) in got.iter().zip(want) {
             assert!((got - want).abs() < 0.015, "{sampling:?}: {got} for {want}");
+        }
+    }
+
+    #[test]
+    fn the_best_is_enough_only_where_nothing_bends_the_logits() {
+        let d = Sampling::default;
+        for (sampling, want) in [
+            (d(), true),
+            (Sampling { top_k: Some(3), top_p: 0.5, min_p: 0.1, seed: 9, ..d() }, true),
+            (Sampling { temperature: 0.1, ..d() }, false),
+            (Sampling { repetition_penalty: 1.1, ..d() }, false),
+            (Sampling { presence_penalty: -0.5, ..d() }, false),
+            (Sampling { frequency_penalty: 0.5, ..d() }, false),
+            (Sampling { logit_bias: vec![(1, 2.0)], ..d() }, false),
+        ] {
+            let mut sampler = Sampler::new(sampling.clone(), &[1], None);
+            assert_eq!(sampler.takes_the_best(), want, "{sampling:?}");
+            if want {
+                let logits = [0.5, 2.0, -1.0, 2.0];
+                assert_eq!(sampler.choose(&mut logits.to_vec(), None).unwrap().token, 1);
+            }
         }
     }
 

@@ -138,10 +138,27 @@ pub(crate) fn needed_limits() -> wgpu::Limits {
 
 /// Every adapter of this machine, those that may serve first, and of these the fastest kind.
 pub fn adapters(software: Software) -> Vec<Adapter> {
+    if software == Software::Refused && !has_hardware() {
+        return Vec::new();
+    }
     found(software).into_iter().map(|(_, adapter)| adapter).collect()
 }
 
-fn found(software: Software) -> Vec<(wgpu::Adapter, Adapter)> {
+/// Whether there is anything that a driver could drive. Looking for adapters loads every driver there
+/// is, a compiler for the processor's pretence among them, and takes tens of megabytes.
+fn has_hardware() -> bool {
+    const NODES: [&str; 6] = ["nvidiactl", "kgsl-3d0", "mali0", "dxg", "nvhost-gpu", "pvr_sync"];
+    let render =
+        |entry: std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with("renderD");
+    let rendering = std::fs::read_dir("/dev/dri").into_iter().flatten().flatten().any(render);
+    let elsewhere = !cfg!(target_os = "linux");
+    elsewhere
+        || rendering
+        || NODES.iter().any(|node| std::path::Path::new("/dev").join(node).exists())
+}
+
+/// [`adapters`], whatever there is to drive.
+pub(crate) fn found(software: Software) -> Vec<(wgpu::Adapter, Adapter)> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
         backends: wgpu::Backends::PRIMARY,
         flags: wgpu::InstanceFlags::empty(),
@@ -163,6 +180,9 @@ fn found(software: Software) -> Vec<(wgpu::Adapter, Adapter)> {
 /// The adapter that is to serve: the first that may.
 pub(crate) fn best(software: Software) -> Result<(wgpu::Adapter, Adapter), GpuError> {
     let mut refused = Vec::new();
+    if software == Software::Refused && !has_hardware() {
+        return Err(GpuError::NoAdapter { refused });
+    }
     for (adapter, described) in found(software) {
         match &described.refused {
             None => return Ok((adapter, described)),

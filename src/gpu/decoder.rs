@@ -3,7 +3,7 @@
 use crate::graph::Graph;
 use crate::kernels::{PAGE_TOKENS, SPLIT_KEYS};
 use crate::plan::{APART_ROWS, Capacity, Dispatch, Plan, Sizes, page_bytes};
-use crate::{Device, GpuError};
+use crate::{Device, GpuError, Tuning};
 
 /// A token to compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,9 +55,14 @@ struct Part {
 
 impl Decoder {
     /// Puts a graph on a device. Takes as long as the weights take to get there.
-    pub fn new(device: &Device, graph: &Graph<'_>, capacity: Capacity) -> Result<Self, GpuError> {
+    pub fn new(
+        device: &Device,
+        graph: &Graph<'_>,
+        capacity: Capacity,
+        tuning: Tuning,
+    ) -> Result<Self, GpuError> {
         let before = device.used_bytes();
-        let plan = Plan::new(device, graph, capacity)?;
+        let plan = Plan::new(device, graph, capacity, tuning)?;
         let bytes = device.used_bytes().saturating_sub(before);
         Ok(Self { device: device.clone(), plan, capacity, bytes })
     }
@@ -115,7 +120,7 @@ impl Decoder {
                 Need::Logits => self.unpad(&words, &mut logits),
             }
         }
-        if best.iter().any(|&token| token == NO_TOKEN) {
+        if best.contains(&NO_TOKEN) {
             return Err(GpuError::Internal("the model's logits are not numbers".to_owned()));
         }
         Ok(match need {
@@ -144,8 +149,8 @@ impl Decoder {
         let mut pass = encoder.begin_compute_pass(&Default::default());
         let last: &[Dispatch] = if need == Need::Best { &plan.best } else { &[] };
         for dispatch in plan.dispatches.iter().chain(last) {
-            let [x, y, z] = (dispatch.groups)(sizes);
-            if x * y * z > 0 {
+            let groups @ [x, y, z] = (dispatch.groups)(sizes);
+            if !groups.contains(&0) {
                 pass.set_pipeline(&dispatch.pipeline);
                 pass.set_bind_group(0, &dispatch.bound, &[]);
                 pass.dispatch_workgroups(x, y, z);

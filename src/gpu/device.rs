@@ -115,7 +115,7 @@ impl Device {
     }
 
     /// The most bytes that a kernel may see of one buffer.
-    pub(crate) fn binding_bytes(&self) -> u64 {
+    pub fn binding_bytes(&self) -> u64 {
         let limits = self.inner.device.limits();
         let own = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
         self.inner.limits.binding_bytes.unwrap_or(own).min(own)

@@ -21,6 +21,7 @@
 extern crate self as gpu;
 
 mod adapter;
+mod bandwidth;
 mod decoder;
 mod device;
 mod error;
@@ -29,6 +30,7 @@ mod kernels;
 mod plan;
 #[cfg(test)]
 mod tests;
+mod tuning;
 mod weights;
 
 pub use adapter::{Adapter, Kind, Software, adapters};
@@ -37,4 +39,5 @@ pub use device::{Device, Limits};
 pub use error::GpuError;
 pub use graph::{Attention, Graph, MatrixId, Operation, Product, Rotary, ValueId};
 pub use plan::Capacity;
+pub use tuning::Tuning;
 pub use weights::{BLOCK, Form, Numbers, Offset, TILE, Tiles, Weights, Width};

@@ -295,7 +295,7 @@ fn language(
     let begin = package.begin_token(model.tokenizer());
     let owned_by = owner(package);
     let version = manifest.version.clone();
-    let digest = digest(package, engine);
+    let digest = digest(package, engine, &model);
     let card = package.card()?;
     Ok(ServedModel {
         name,
@@ -316,10 +316,13 @@ fn language(
 }
 
 /// Of all that decides what a model says of the same request.
-fn digest(package: &Package, engine: &Config) -> String {
+fn digest(package: &Package, engine: &Config, model: &Model) -> String {
     let (files, program) = (package.digest(), env!("CARGO_PKG_VERSION"));
     let (activation, kv) = (engine.activation.name(), engine.kv_type);
-    let seed = format!("{files}|endcap {program}|cpu|{activation}|{kv:?}");
+    // A device sums in another order than the processor, and devices among themselves.
+    let device = model.report().device.as_ref();
+    let runs_on = device.map_or("cpu".to_owned(), |d| format!("{} {}", d.name, d.driver));
+    let seed = format!("{files}|endcap {program}|{runs_on}|{activation}|{kv:?}");
     Sha256::digest(seed.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::rig::{Rig, Round};
 use crate::cli::output;
-use crate::engine::{Activation, Limits, Report};
+use crate::engine::{Accelerator, Activation, Limits, Report};
 use crate::units::Bytes;
 
 /// Cells of the longest bar.
@@ -40,14 +40,27 @@ pub(super) struct Shares {
     pub(super) share_of_multiply_add_limit: f64,
 }
 
+/// What a graphics processor could do at most.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct DeviceLimits {
+    /// Bytes read and written together while a buffer is copied.
+    pub(super) copy_bytes_per_s: f64,
+    /// Bytes of weights and KV that decode of the first number of streams reads, of these.
+    pub(super) share_of_copy_limit: f64,
+}
+
 /// Everything that is told; the figures beside `results` are those of the first number of streams.
 #[derive(Debug, Serialize)]
 pub(super) struct Outcome {
     model: String,
     kernel: &'static str,
+    /// The graphics processor that computed; absent where the processor did.
+    device: Option<Accelerator>,
     threads: usize,
     activation: Activation,
     load_ms: f64,
+    /// Nodes of the plan; on a device the kernels of a token.
+    nodes: usize,
     prompt_tokens: usize,
     answer_tokens: usize,
     context_tokens: usize,
@@ -62,6 +75,8 @@ pub(super) struct Outcome {
     multiply_adds_per_token: u64,
     kv_bytes_per_token: u64,
     limits: Option<Limits>,
+    /// What the graphics processor moves while it copies, and the share of it that decode reads.
+    device_limits: Option<DeviceLimits>,
     results: Vec<Measured>,
 }
 
@@ -104,11 +119,15 @@ impl Measured {
         }
     }
 
-    fn compare(&mut self, report: &Report, products: u64, context: f64, limits: &Limits) {
+    /// Bytes that decode reads.
+    fn read_bytes_per_s(&self, report: &Report, context: f64) -> f64 {
         // The weights are read once a step, the keys and values of each stream for itself.
         let kv = report.kv_bytes_per_token as f64 * context * self.streams as f64;
-        let steps_per_s = self.decode_tokens_per_s_per_stream;
-        let read = steps_per_s * (report.read_bytes_per_token as f64 + kv);
+        self.decode_tokens_per_s_per_stream * (report.read_bytes_per_token as f64 + kv)
+    }
+
+    fn compare(&mut self, report: &Report, products: u64, context: f64, limits: &Limits) {
+        let read = self.read_bytes_per_s(report, context);
         let per_token = (report.multiply_adds_per_token * products) as f64;
         self.shares = Some(Shares {
             share_of_read_limit: read / limits.read_bytes_per_s,
@@ -130,9 +149,11 @@ impl Outcome {
         Self {
             model: rig.name().to_owned(),
             kernel: report.kernel,
+            device: report.device.clone(),
             threads: rig.threads(),
             activation: rig.config().activation,
             load_ms: ms(rig.load_time()),
+            nodes: report.nodes,
             prompt_tokens: asked.prompt,
             answer_tokens: asked.tokens,
             context_tokens: asked.context,
@@ -146,6 +167,7 @@ impl Outcome {
             multiply_adds_per_token: report.multiply_adds_per_token,
             kv_bytes_per_token: report.kv_bytes_per_token,
             limits: None,
+            device_limits: None,
             results,
         }
     }
@@ -160,6 +182,16 @@ impl Outcome {
         self.limits = Some(limits);
     }
 
+    /// [`Self::compare`] for what a graphics processor computed.
+    pub(super) fn compare_with_device(&mut self, rig: &Rig, copy_bytes_per_s: Option<f64>) {
+        let context = self.context_tokens as f64 + self.answer_tokens as f64 / 2.0;
+        let Some((first, copy_bytes_per_s)) = self.results.first().zip(copy_bytes_per_s) else {
+            return;
+        };
+        let share_of_copy_limit = first.read_bytes_per_s(rig.report(), context) / copy_bytes_per_s;
+        self.device_limits = Some(DeviceLimits { copy_bytes_per_s, share_of_copy_limit });
+    }
+
     pub(super) fn print(&self) -> anyhow::Result<()> {
         self.lines().iter().try_for_each(|text| Ok(output::line(text)?))
     }
@@ -168,10 +200,16 @@ impl Outcome {
         let activation = self.activation.name();
         let memory = self.peak_rss_mb.map(|mb| format!(", {mb:.0} MB of memory at most"));
         let mut lines = vec![
-            format!(
-                "{}: {} kernels, {} threads, {activation} activations",
-                self.model, self.kernel, self.threads
-            ),
+            match &self.device {
+                None => format!(
+                    "{}: {} kernels, {} threads, {activation} activations",
+                    self.model, self.kernel, self.threads
+                ),
+                Some(device) => format!(
+                    "{}: {} kernels on {} ({}, {})",
+                    self.model, self.kernel, device.name, device.kind, device.driver
+                ),
+            },
             format!(
                 "loaded in {:.0} ms, weights of {}{}",
                 self.load_ms,
@@ -184,6 +222,14 @@ impl Outcome {
                 "this box: {:.1} GB/s read in order, {:.0} G multiply-adds/s",
                 limits.read_bytes_per_s / 1e9,
                 limits.multiply_adds_per_s / 1e9
+            )
+        }));
+        lines.extend(self.device_limits.map(|limits| {
+            format!(
+                "this device: {:.1} GB/s while it copies; decode of {} reads at {:.0} % of that",
+                limits.copy_bytes_per_s / 1e9,
+                self.results.first().map_or(0, |first| first.streams),
+                limits.share_of_copy_limit * 100.0
             )
         }));
         lines.push(format!(
@@ -253,6 +299,7 @@ mod tests {
     fn a_share_counts_weights_once_a_step_and_kv_for_each_stream() {
         let report = Report {
             kernel: "portable",
+            device: None,
             weight_bytes: 0,
             read_bytes_per_token: 1000,
             multiply_adds_per_token: 50,

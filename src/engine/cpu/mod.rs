@@ -12,6 +12,8 @@
 
 mod convolutions;
 mod cost;
+#[cfg(feature = "gpu")]
+mod device;
 mod fuse;
 mod general;
 mod kernels;
@@ -44,10 +46,10 @@ use self::surgery::Surroundings;
 use self::weights::Weights;
 use super::budget::{Account, Budget};
 use super::kv::{KvStore, KvType, Layout, SequenceId};
-use super::{Config, LoadError, ModelSource, Report, TokenId};
+use super::{Config, Derived, LoadError, ModelSource, Report, TokenId};
 
 /// How long a model that loads waits for others to give back what they only keep.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A token to compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,13 +73,16 @@ pub(super) struct Plan {
     weights: Arc<Weights>,
     layout: Layout,
     positions: Option<usize>,
+    context_tokens: usize,
+    derived: Option<Derived>,
     vocabulary: usize,
     kernel: Kernel,
 }
 
 /// A decoder with its KV memory.
 pub(super) struct Decoder {
-    plan: Plan,
+    plan: Arc<Plan>,
+    layout: Layout,
     state: TypedSimpleState,
 }
 
@@ -103,12 +108,39 @@ impl Plan {
         let runnable = caught(|| model.into_optimized()?.into_runnable())
             .map_err(|error| unplannable(&proto, &error))?;
         let weights = Arc::new(weights);
-        Ok(Self { runnable, weights, layout, positions, vocabulary, kernel })
+        let (context_tokens, derived) = (source.context_tokens, source.derived.clone());
+        Ok(Self {
+            runnable,
+            weights,
+            layout,
+            positions,
+            context_tokens,
+            derived,
+            vocabulary,
+            kernel,
+        })
     }
 
     /// Positions the graph has rotary tables for.
     pub(super) fn positions(&self) -> Option<usize> {
         self.positions
+    }
+
+    /// Positions that the model was made for.
+    #[cfg_attr(not(feature = "gpu"), allow(dead_code, reason = "only devices need it"))]
+    pub(super) fn context_tokens(&self) -> usize {
+        self.context_tokens
+    }
+
+    /// Where things that are made of the model's files are kept.
+    pub(super) fn derived(&self) -> Option<&Derived> {
+        self.derived.as_ref()
+    }
+
+    /// Where keys and values are kept, as halves.
+    #[cfg_attr(not(feature = "gpu"), allow(dead_code, reason = "only devices need it"))]
+    pub(super) fn layout(&self) -> Layout {
+        self.layout
     }
 
     /// Counts the weights, which are in memory already.
@@ -121,8 +153,17 @@ impl Plan {
         Err(LoadError::Memory { weight_bytes, free_bytes, budget_bytes })
     }
 
-    /// What it takes to run this plan.
+    /// Tokens in the vocabulary: the width of a row of logits.
+    pub(super) fn vocabulary(&self) -> usize {
+        self.vocabulary
+    }
+
+    /// What it takes to run this plan, with keys and values as halves.
     pub(super) fn report(&self, context_tokens: usize) -> Report {
+        self.report_with(self.layout, context_tokens)
+    }
+
+    fn report_with(&self, layout: Layout, context_tokens: usize) -> Report {
         let model = self.runnable.model();
         let mut operators = BTreeMap::new();
         let cost = cost::of(model, &self.weights);
@@ -142,11 +183,12 @@ impl Plan {
         weight_bytes += tables.values().sum::<u64>();
         Report {
             kernel: self.kernel.name(),
+            device: None,
             weight_bytes,
             read_bytes_per_token: cost.read_bytes,
             multiply_adds_per_token: cost.multiply_adds,
-            kv_bytes_per_token: self.layout.page_bytes() / super::kv::PAGE_TOKENS as u64,
-            layers: self.layout.layers,
+            kv_bytes_per_token: layout.page_bytes() / super::kv::PAGE_TOKENS as u64,
+            layers: layout.layers,
             context_tokens,
             vocabulary: self.vocabulary,
             nodes: model.nodes.len(),
@@ -157,11 +199,14 @@ impl Plan {
 
 impl Decoder {
     /// Gives the plan memory, within `budget`, and threads.
-    pub(super) fn new(mut plan: Plan, config: &Config, budget: &Budget) -> Result<Self, LoadError> {
+    pub(super) fn new(
+        plan: Arc<Plan>,
+        config: &Config,
+        budget: &Budget,
+    ) -> Result<Self, LoadError> {
         let mut account = budget.open();
         plan.hold_weights(&mut account, budget)?;
-        plan.layout.kind = config.kv_type;
-        let layout = plan.layout;
+        let layout = Layout { kind: config.kv_type, ..plan.layout };
         let threads = config.threads();
         let mut state = plan
             .runnable
@@ -176,17 +221,12 @@ impl Decoder {
             rows: Vec::new(),
         });
         state.turn_state.shared.insert(step);
-        Ok(Self { plan, state })
+        Ok(Self { plan, layout, state })
     }
 
     /// What it takes to run, for a context of so many tokens.
     pub(super) fn report(&self, context_tokens: usize) -> Report {
-        self.plan.report(context_tokens)
-    }
-
-    /// Tokens in the vocabulary: the width of a row of logits.
-    pub(super) fn vocabulary(&self) -> usize {
-        self.plan.vocabulary
+        self.plan.report_with(self.layout, context_tokens)
     }
 
     /// The KV memory.
@@ -336,7 +376,7 @@ fn unplannable(proto: &ModelProto, error: &TractError) -> LoadError {
 
 fn attentions(model: &TypedModel) -> Vec<&ops::Attention> {
     let nodes = model.nodes.iter();
-    nodes.filter_map(|node| node.op_as::<RowNode>()?.0.as_attention()).collect()
+    nodes.filter_map(|node| node.op_as::<RowNode>()?.0.as_any().downcast_ref()).collect()
 }
 
 fn layout(model: &TypedModel) -> Result<Layout, LoadError> {

@@ -35,12 +35,22 @@ impl Table {
     }
 }
 
+/// Where the bytes of pages are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bytes {
+    /// With the pages; taken one by one from the account.
+    Here,
+    /// On a device, which has had room for all of them from the start.
+    Elsewhere,
+}
+
 /// All pages of a model. Takes page by page from its account; keeps what it has until another model
 /// wants it.
 #[derive(Debug)]
 pub(crate) struct KvStore {
     layout: Layout,
     account: Account,
+    bytes: Bytes,
     /// Pages it may have, besides what the account allows.
     cap: usize,
     pub(super) pages: Vec<Option<Page>>,
@@ -59,6 +69,7 @@ impl KvStore {
         Self {
             layout,
             account,
+            bytes: Bytes::Here,
             cap: usize::try_from(cap).unwrap_or(usize::MAX),
             pages: Vec::new(),
             vacant: Vec::new(),
@@ -66,6 +77,12 @@ impl KvStore {
             tables: Vec::new(),
             prefixes: Prefixes::default(),
         }
+    }
+
+    /// A store of `pages` pages whose bytes are on a device and are counted in `account` already.
+    #[cfg_attr(not(feature = "gpu"), allow(dead_code, reason = "without devices, all are here"))]
+    pub(crate) fn elsewhere(layout: Layout, account: Account, pages: usize) -> Self {
+        Self { bytes: Bytes::Elsewhere, cap: pages, ..Self::new(layout, account, None) }
     }
 
     /// How pages are laid out.
@@ -84,6 +101,9 @@ impl KvStore {
     }
 
     fn limit_pages(&self) -> usize {
+        if self.bytes == Bytes::Elsewhere {
+            return self.cap;
+        }
         let allowed = self.account.most_for_pages() / self.layout.page_bytes().max(1);
         usize::try_from(allowed).unwrap_or(usize::MAX).min(self.cap)
     }
@@ -91,7 +111,12 @@ impl KvStore {
     /// Bytes of pages that sequences have.
     pub(crate) fn used_bytes(&self) -> u64 {
         let idle = self.free.len() + self.prefixes.idle();
-        self.account.pages() - idle as u64 * self.layout.page_bytes()
+        (self.there() - idle) as u64 * self.layout.page_bytes()
+    }
+
+    /// Pages that there are.
+    fn there(&self) -> usize {
+        self.pages.len() - self.vacant.len()
     }
 
     /// Bytes that may be used at most.
@@ -102,6 +127,9 @@ impl KvStore {
     /// Bytes that the cap and the budget leave for pages; not always whole pages.
     pub(crate) fn allowed_bytes(&self) -> u64 {
         let cap = (self.cap as u64).saturating_mul(self.layout.page_bytes());
+        if self.bytes == Bytes::Elsewhere {
+            return cap;
+        }
         self.account.most_for_pages().min(cap)
     }
 
@@ -178,21 +206,29 @@ impl KvStore {
         if let Some(page) = self.free.pop() {
             return Some(page);
         }
-        let bytes = self.layout.page_bytes();
-        let there = self.pages.len() - self.vacant.len();
-        let idle = self.prefixes.idle() > 0;
-        // Only who has nothing left to forget asks the others.
-        if there < self.cap
-            && (!idle || self.account.has(bytes))
-            && self.account.take_pages(bytes, bytes.saturating_mul(lacking as u64))
-        {
+        if self.there() < self.cap && self.may_grow(lacking) {
             return Some(self.grow());
         }
         self.prefixes.evict()
     }
 
+    /// Takes the bytes of a page from the account, where they are not on a device already.
+    fn may_grow(&mut self, lacking: usize) -> bool {
+        if self.bytes == Bytes::Elsewhere {
+            return true;
+        }
+        let bytes = self.layout.page_bytes();
+        let idle = self.prefixes.idle() > 0;
+        // Only who has nothing left to forget asks the others.
+        (!idle || self.account.has(bytes))
+            && self.account.take_pages(bytes, bytes.saturating_mul(lacking as u64))
+    }
+
     fn grow(&mut self) -> PageId {
-        let new = Page::new(self.layout.page_len());
+        let new = match self.bytes {
+            Bytes::Here => Page::new(self.layout.page_len()),
+            Bytes::Elsewhere => Page::new(0),
+        };
         let place = self.vacant.pop().unwrap_or_else(|| {
             self.pages.push(None);
             PageId(self.pages.len() as u32 - 1)
@@ -219,6 +255,9 @@ impl KvStore {
 
     /// Gives back to the budget what others want and no sequence here has.
     pub(crate) fn give_to_others(&mut self) {
+        if self.bytes == Bytes::Elsewhere {
+            return;
+        }
         let wanted = self.account.wanted_by_others().div_ceil(self.layout.page_bytes().max(1));
         let mut given = 0;
         while given < wanted
@@ -283,6 +322,12 @@ impl<'a> Pages<'a> {
     /// How many.
     pub(crate) fn len(self) -> usize {
         self.table.len()
+    }
+
+    /// Their numbers in the store.
+    #[cfg_attr(not(feature = "gpu"), allow(dead_code, reason = "only devices need them"))]
+    pub(crate) fn numbers(self) -> Vec<u32> {
+        self.table.iter().map(|page| page.0).collect()
     }
 
     /// The bytes of one; none where there is no such page.

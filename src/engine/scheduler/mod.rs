@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::cpu::Decoder;
+use super::backend::Decoder;
 use super::ending::{self, Ending};
 use super::sampler::Choice;
 use super::{Config, EngineError, FinishReason, Observer, Request, TokenId};

@@ -3,9 +3,18 @@
 use std::time::Instant;
 
 use super::{Event, Job, Limit};
+use crate::engine::backend::Ask;
 use crate::engine::kv::{KvStore, SequenceId};
-use crate::engine::sampler::Sampler;
+use crate::engine::sampler::{Choice, Sampler};
 use crate::engine::{FinishReason, Observer, TokenId};
+
+/// What a step found for a sequence.
+pub(super) enum Found<'a> {
+    /// The token with the largest logit.
+    Best(TokenId),
+    /// All logits, which may be changed.
+    Logits(&'a mut [f32]),
+}
 
 pub(super) struct Sequence {
     pub(super) job: Job,
@@ -87,15 +96,25 @@ impl Sequence {
         self.tokens.len() - self.job.request.prompt.len()
     }
 
+    /// What it needs to choose the next token.
+    pub(super) fn ask(&self) -> Ask {
+        let plain = self.job.request.logprobs.is_none() && self.sampler.takes_the_best();
+        if plain { Ask::Best } else { Ask::Logits }
+    }
+
     /// Samples, sends and appends a token; returns how the sequence ends, if it does.
     pub(super) fn next_token(
         &mut self,
-        logits: &mut [f32],
+        found: Found<'_>,
         limit: &Limit,
         observer: &dyn Observer,
     ) -> Option<Event> {
         let request = &self.job.request;
-        let choice = match self.sampler.choose(logits, request.logprobs) {
+        let choice = match found {
+            Found::Best(token) => Ok(Choice { token, logprobs: None }),
+            Found::Logits(logits) => self.sampler.choose(logits, request.logprobs),
+        };
+        let choice = match choice {
             Ok(choice) => choice,
             Err(error) => {
                 observer.failed();

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use super::pace::Pace;
 use super::reading::Progress;
-use super::sequence::Sequence;
+use super::sequence::{Found as FoundToken, Sequence};
 use super::share::{Need, share};
 use super::{Event, Job, Limit, Shared};
-use crate::engine::cpu::{Decoder, Row};
+use crate::engine::backend::{Ask, Decoder, Results, StepError};
+use crate::engine::cpu::Row;
 use crate::engine::{Config, EngineError, Observer};
 
 /// Looks so often whether there is memory, where it has nothing else to do and is not told.
@@ -51,6 +52,8 @@ enum Found {
     Nothing,
     /// Others want memory.
     Nudge,
+    /// A device that was lost may be tried again, and nothing runs.
+    Device,
     /// It is closed and empty.
     End,
 }
@@ -103,6 +106,10 @@ impl Worker {
                     }
                 }
                 Found::Nudge => {}
+                Found::Device => {
+                    self.decoder.return_to_device();
+                    self.begin_again();
+                }
                 Found::Nothing => {
                     self.wait_for_memory();
                     return true;
@@ -127,7 +134,17 @@ impl Worker {
                 return Found::End;
             }
             queue.running = 0;
-            queue = self.shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            let wake = &self.shared.wake;
+            queue = match self.decoder.due() {
+                None => wake.wait(queue).unwrap_or_else(PoisonError::into_inner),
+                Some(due) => {
+                    let left = due.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Found::Device;
+                    }
+                    wake.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
         }
         let room = self.running.len() < self.max_sequences && self.set_aside.is_empty();
         // What is to be forgotten is, before another prompt looks for its beginning.
@@ -257,13 +274,15 @@ impl Worker {
         if rows.is_empty() {
             return;
         }
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.decoder.step(&rows, &wanted)));
+        let ask = self.ask(&shares);
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.decoder.step(&rows, &wanted, ask)));
         match outcome {
-            Ok(Ok(logits)) => {
-                self.advance(&shares, logits);
+            Ok(Ok(results)) => {
+                self.advance(&shares, results);
                 self.pace.learn(answers, rows.len() - answers, start.elapsed());
             }
-            Ok(Err(why)) => self.fail_all(&why),
+            Ok(Err(StepError::Failed(why))) => self.fail_all(&why),
+            Ok(Err(StepError::Gone(why))) => self.leave_device(&why),
             Err(_) => {
                 self.fail_all("a step panicked");
                 if let Err(why) = self.decoder.recover() {
@@ -271,6 +290,40 @@ impl Worker {
                     self.shared.lock().closed = true;
                 }
             }
+        }
+    }
+
+    /// What the sequences need that get a token in this step.
+    fn ask(&self, shares: &[usize]) -> Ask {
+        let mut complete = self.running.iter().zip(shares);
+        let logits = complete
+            .any(|(sequence, &share)| share == sequence.pending() && sequence.ask() == Ask::Logits);
+        if logits { Ask::Logits } else { Ask::Best }
+    }
+
+    /// Goes on on the processor: what ran is computed again from its tokens, and nobody can tell.
+    fn leave_device(&mut self, why: &str) {
+        tracing::warn!(why, "the graphics processor is gone; the model goes on on the processor");
+        if let Err(error) = self.decoder.leave() {
+            let why = error.to_string();
+            tracing::error!(why, "the model cannot go on on the processor");
+            self.fail_all(&why);
+            self.shared.lock().closed = true;
+            return;
+        }
+        self.begin_again();
+    }
+
+    /// After the KV memory is another: everything under way has no pages and begins anew.
+    fn begin_again(&mut self) {
+        let nudged = Arc::clone(&self.shared);
+        self.decoder.kv().account().wake_with(move || nudged.nudge());
+        for sequence in std::mem::take(&mut self.running).into_iter().rev() {
+            self.observer.set_aside();
+            self.set_aside.push_front(sequence);
+        }
+        if let Some(progress) = &mut self.reading {
+            progress.begin_again(&mut self.decoder);
         }
     }
 
@@ -286,7 +339,11 @@ impl Worker {
         };
         let decoder = &mut self.decoder;
         match catch_unwind(AssertUnwindSafe(|| progress.go_on(decoder))) {
-            Ok(progress) => self.reading = progress,
+            Ok(Ok(progress)) => self.reading = progress,
+            Ok(Err((progress, why))) => {
+                self.reading = Some(progress);
+                self.leave_device(&why);
+            }
             // Its asker sees that the answer is gone.
             Err(_) => {
                 if let Err(why) = self.decoder.recover() {
@@ -316,9 +373,15 @@ impl Worker {
 
     /// After a step: counts what was computed, lets others have its full pages, and gives each
     /// finished prompt its next token.
-    fn advance(&mut self, shares: &[usize], mut logits: Vec<f32>) {
+    fn advance(&mut self, shares: &[usize], mut results: Results) {
         let limit = self.limit();
-        let mut logits = logits.chunks_exact_mut(self.decoder.vocabulary().max(1));
+        let width = self.decoder.vocabulary().max(1);
+        let mut found: Box<dyn Iterator<Item = FoundToken<'_>>> = match &mut results {
+            Results::Best(tokens) => Box::new(tokens.iter().copied().map(FoundToken::Best)),
+            Results::Logits(logits) => {
+                Box::new(logits.chunks_exact_mut(width).map(FoundToken::Logits))
+            }
+        };
         let kv = self.decoder.kv();
         let mut ended = Vec::new();
         for (at, (sequence, &share)) in self.running.iter_mut().zip(shares).enumerate() {
@@ -328,11 +391,12 @@ impl Worker {
             if sequence.answered() == 0 {
                 self.observer.prompt_tokens(share as u64);
             }
-            if complete && let Some(logits) = logits.next() {
-                let end = sequence.next_token(logits, &limit, &*self.observer);
+            if complete && let Some(found) = found.next() {
+                let end = sequence.next_token(found, &limit, &*self.observer);
                 ended.extend(end.map(|event| (at, event)));
             }
         }
+        drop(found);
         for (at, event) in ended.into_iter().rev() {
             let sequence = self.running.remove(at);
             self.end(sequence, Some(event));

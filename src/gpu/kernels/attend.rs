@@ -13,7 +13,8 @@ pub(crate) const SPLIT_KEYS: usize = 256;
 /// Keys that a workgroup looks at together.
 const TOGETHER: usize = 64;
 
-/// A workgroup for each row, head, and split where these are apart.
+/// A workgroup for each row, some heads that share keys and values, and each split where these are
+/// apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Attend {
     pub(crate) heads: usize,
@@ -46,13 +47,20 @@ const MERGE: &str = "fn merge(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
 }
 ";
 
+/// Heads that share keys and values and are looked at together: at most so many, or registers run out.
+const MOST_HEADS: usize = 8;
+
 impl Attend {
+    /// Heads of a workgroup: as many of those that share a KV head as fit evenly.
+    fn together(&self) -> usize {
+        let group = self.heads / self.kv_heads;
+        (1..=MOST_HEADS.min(group)).rev().find(|&heads| group.is_multiple_of(heads)).unwrap_or(1)
+    }
+
     pub(crate) fn kernel(&self) -> Kernel {
-        let &Self { heads, kv_heads, head_size, out_stride } = self;
+        let &Self { heads, kv_heads, head_size, .. } = self;
         let words = head_size / 2;
-        let (threads, parts) = (TOGETHER.max(words), (TOGETHER / words).max(1));
-        let group = heads / kv_heads;
-        let (strips, strip) = (strips_words(head_size), strips_words(head_size) / 2);
+        let (threads, together) = (TOGETHER.max(words), self.together());
         let mut text = STEP.to_owned();
         text += &storage(Self::QUERIES, "read", "queries", "f32");
         text += &storage(Self::ROWS, "read", "rows", "vec4<u32>");
@@ -62,121 +70,172 @@ impl Attend {
         text += &storage(Self::PARTIALS, "read_write", "partials", "f32");
         text += MERGE;
         text += &format!(
-            "var<workgroup> query: array<f32, {head_size}>;
-var<workgroup> scores: array<f32, {TOGETHER}>;
+            "var<workgroup> query: array<f32, {queries}>;
+var<workgroup> scores: array<f32, {scores}>;
 var<workgroup> sums: array<vec2<f32>, {threads}>;
 
 fn strips_of(table: u32, key: u32, head: u32) -> u32 {{
     return (tables[table + key / {PAGE_TOKENS}u] * {kv_heads}u + head) * {strips}u;
 }}
 
-// The sums of a word of values, the largest score and the sum of weights of the keys of a split.
-fn split_of(start: u32, end: u32, table: u32, head: u32, at: u32) -> vec4<f32> {{
-    let word = at % {words}u;
-    let part = at / {words}u;
-    var most = -3.4028234e38;
-    var total = 0.0;
-    var sum = vec2<f32>(0.0, 0.0);
-    for (var base = start; base < end; base += {TOGETHER}u) {{
-        let many = min(end - base, {TOGETHER}u);
-        workgroupBarrier();
-        if (at < many) {{
-            let key = base + at;
-            let keys = strips_of(table, key, head) + key % {PAGE_TOKENS}u;
-            var score = 0.0;
-            for (var w = 0u; w < {words}u; w += 1u) {{
-                let k = unpack2x16float(pages[keys + w * {PAGE_TOKENS}u]);
-                score = fma(k.x, query[2u * w], fma(k.y, query[2u * w + 1u], score));
-            }}
-            scores[at] = score;
-        }}
-        workgroupBarrier();
-        var highest = most;
-        for (var i = 0u; i < many; i += 1u) {{
-            highest = max(highest, scores[i]);
-        }}
-        let kept = exp(most - highest);
-        most = highest;
-        workgroupBarrier();
-        if (at < many) {{
-            scores[at] = exp(scores[at] - highest);
-        }}
-        workgroupBarrier();
-        total = total * kept;
-        sum = sum * kept;
-        for (var i = 0u; i < many; i += 1u) {{
-            total += scores[i];
-        }}
-        if (part < {parts}u) {{
-            for (var i = part; i < many; i += {parts}u) {{
-                let key = base + i;
-                let values = strips_of(table, key, head) + {strip}u + (key % {PAGE_TOKENS}u) * {words}u;
-                let v = unpack2x16float(pages[values + word]);
-                sum = fma(v, vec2<f32>(scores[i]), sum);
-            }}
-        }}
-    }}
-    sums[at] = sum;
-    workgroupBarrier();
-    var all = sums[word];
-    for (var p = 1u; p < {parts}u; p += 1u) {{
-        all += sums[p * {words}u + word];
-    }}
-    workgroupBarrier();
-    return vec4<f32>(all, most, total);
-}}
-
 @compute @workgroup_size({threads})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) at: u32) {{
     let row = group.z;
-    let head = group.y;
     let info = rows[row];
+    let table = info.z;
     let seen = info.y + 1u;
-    let first = row * {heads}u + head;
-    for (var i = at; i < {head_size}u; i += {threads}u) {{
+    let first = row * {heads}u + group.y * {together}u;
+    let head = group.y * {together}u / {of_one}u;
+    let word = at % {words}u;
+    let part = at / {words}u;
+    for (var i = at; i < {queries}u; i += {threads}u) {{
         query[i] = queries[first * {head_size}u + i];
     }}
     let apart = step.splits > 1u;
     var split = group.x;
-    var found = vec4<f32>(0.0, 0.0, -3.4028234e38, 0.0);
-    loop {{
+{found}    loop {{
         let start = split * {SPLIT_KEYS}u;
         if (start >= seen) {{
             break;
         }}
         let end = min(seen, start + {SPLIT_KEYS}u);
-        found = merge(found, split_of(start, end, info.z, head / {group}u, at));
-        if (apart) {{
+{of_split}        if (apart) {{
             break;
         }}
         split += 1u;
     }}
-    if (at < {words}u) {{
-        if (apart) {{
-            let to = (first * step.splits + group.x) * {partial}u;
-            partials[to + 2u * at] = found.x;
-            partials[to + 2u * at + 1u] = found.y;
-            if (at == 0u) {{
-                partials[to + {head_size}u] = found.z;
-                partials[to + {head_size}u + 1u] = found.w;
-            }}
-        }} else {{
-            let to = row * {out_stride}u + head * {head_size}u + 2u * at;
-            out[to] = found.x / found.w;
-            out[to + 1u] = found.y / found.w;
-        }}
+    if (at >= {words}u) {{
+        return;
     }}
-}}
+{write}}}
 ",
-            partial = partial_floats(head_size),
+            queries = together * head_size,
+            scores = together * TOGETHER,
+            strips = strips_words(head_size),
+            of_one = heads / kv_heads,
+            found = each(together, "    var f# = vec4<f32>(0.0, 0.0, -3.4028234e38, 0.0);\n"),
+            of_split = self.split(),
+            write = each(together, &self.write()),
         );
         Kernel { name: "attend", text }
     }
 
+    /// Adds to each head's `f#` what it finds in the keys from `start` to `end`.
+    fn split(&self) -> String {
+        let &Self { head_size, .. } = self;
+        let (words, together) = (head_size / 2, self.together());
+        let (parts, strip) = ((TOGETHER / words).max(1), strips_words(head_size) / 2);
+        let lines = |text: &str| each(together, text);
+        format!(
+            "{begin}        for (var base = start; base < end; base += {TOGETHER}u) {{
+            let many = min(end - base, {TOGETHER}u);
+            workgroupBarrier();
+            if (at < many) {{
+                let key = base + at;
+                let keys = strips_of(table, key, head) + key % {PAGE_TOKENS}u;
+{no_score}                for (var w = 0u; w < {words}u; w += 1u) {{
+                    let k = unpack2x16float(pages[keys + w * {PAGE_TOKENS}u]);
+{score}                }}
+{keep_score}            }}
+            workgroupBarrier();
+{highest}            for (var i = 0u; i < many; i += 1u) {{
+{higher}            }}
+            workgroupBarrier();
+            if (at < many) {{
+{weight}            }}
+            workgroupBarrier();
+{rescale}            for (var i = 0u; i < many; i += 1u) {{
+{total}            }}
+            if (part < {parts}u) {{
+                for (var i = part; i < many; i += {parts}u) {{
+                    let key = base + i;
+                    let token = key % {PAGE_TOKENS}u;
+                    let values = strips_of(table, key, head) + {strip}u + token * {words}u;
+                    let v = unpack2x16float(pages[values + word]);
+{sum}                }}
+            }}
+        }}
+{end}",
+            begin = lines(
+                "        var m# = -3.4028234e38;
+        var t# = 0.0;
+        var s# = vec2<f32>(0.0, 0.0);
+"
+            ),
+            no_score = lines("                var c# = 0.0;\n"),
+            score = lines(&format!(
+                "                    c# = fma(k.x, query[#u * {head_size}u + 2u * w], \
+                 fma(k.y, query[#u * {head_size}u + 2u * w + 1u], c#));\n"
+            )),
+            keep_score = lines(&format!("                scores[#u * {TOGETHER}u + at] = c#;\n")),
+            highest = lines("            var h# = m#;\n"),
+            higher =
+                lines(&format!("                h# = max(h#, scores[#u * {TOGETHER}u + i]);\n")),
+            weight = lines(&format!(
+                "                scores[#u * {TOGETHER}u + at] = \
+                 exp(scores[#u * {TOGETHER}u + at] - h#);\n"
+            )),
+            rescale = lines(
+                "            let k# = exp(m# - h#);
+            m# = h#;
+            t# = t# * k#;
+            s# = s# * k#;
+"
+            ),
+            total = lines(&format!("                t# += scores[#u * {TOGETHER}u + i];\n")),
+            sum = lines(&format!(
+                "                    s# = fma(v, vec2<f32>(scores[#u * {TOGETHER}u + i]), s#);\n"
+            )),
+            end = lines(&Self::add_up(words, parts)),
+        )
+    }
+
+    /// Adds up the parts of a head's sums.
+    fn add_up(words: usize, parts: usize) -> String {
+        format!(
+            "        workgroupBarrier();
+        sums[at] = s#;
+        workgroupBarrier();
+        s# = sums[word];
+        for (var p = 1u; p < {parts}u; p += 1u) {{
+            s# += sums[p * {words}u + word];
+        }}
+        f# = merge(f#, vec4<f32>(s#, m#, t#));
+"
+        )
+    }
+
+    /// Writes what a head found: to be joined, or as it is.
+    fn write(&self) -> String {
+        let &Self { head_size, out_stride, .. } = self;
+        let (partial, together) = (partial_floats(head_size), self.together());
+        format!(
+            "    if (apart) {{
+        let to = ((first + #u) * step.splits + group.x) * {partial}u;
+        partials[to + 2u * at] = f#.x;
+        partials[to + 2u * at + 1u] = f#.y;
+        if (at == 0u) {{
+            partials[to + {head_size}u] = f#.z;
+            partials[to + {head_size}u + 1u] = f#.w;
+        }}
+    }} else {{
+        let to = row * {out_stride}u + (group.y * {together}u + #u) * {head_size}u + 2u * at;
+        out[to] = f#.x / f#.w;
+        out[to + 1u] = f#.y / f#.w;
+    }}
+"
+        )
+    }
+
     /// Workgroups for so many rows and splits.
     pub(crate) fn groups(&self, rows: usize, splits: usize) -> [u32; 3] {
-        [splits as u32, self.heads as u32, rows as u32]
+        [splits as u32, (self.heads / self.together()) as u32, rows as u32]
     }
+}
+
+/// A text once for each head, with its number in place of `#`.
+fn each(heads: usize, text: &str) -> String {
+    (0..heads).map(|head| text.replace('#', &head.to_string())).collect()
 }
 
 /// Adds up the splits of each row and head.

@@ -43,6 +43,14 @@ pub(crate) struct Variant {
 }
 
 impl Variant {
+    /// The same for a matrix of few tiles: one tile for each workgroup, where a row by itself would
+    /// leave most of a device idle. Results are the same.
+    pub(crate) const fn spread(self, tiles: usize, gated: bool) -> Self {
+        const IDLE: usize = 128;
+        let few = tiles.div_ceil(self.tiles) < IDLE;
+        if self.rows == 1 && few && !gated { Self { tiles: 1, ..self } } else { self }
+    }
+
     /// Workgroups for a matrix of `tiles` tiles and so many rows.
     pub(crate) const fn groups(&self, tiles: usize, rows: usize) -> [u32; 3] {
         [tiles.div_ceil(self.tiles) as u32, rows.div_ceil(self.rows) as u32, 1]

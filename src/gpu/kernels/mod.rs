@@ -29,9 +29,9 @@ pub(crate) use rotate::{PAGE_TOKENS, Rotate, Turning};
 use crate::GpuError;
 use crate::device::{Buffer, Device};
 
-/// What a step changes: rows, wanted rows, pieces in which attention looks at a sequence, and how
-/// many numbers a row of the page table has.
-const STEP: &str = "struct Step { tokens: u32, wanted: u32, splits: u32, pages: u32 }
+/// What a step changes: rows, wanted rows, and into how many splits attention cuts a sequence, where it
+/// looks at these apart.
+const STEP: &str = "struct Step { tokens: u32, wanted: u32, splits: u32, spare: u32 }
 @group(0) @binding(0) var<uniform> step: Step;
 ";
 

@@ -13,23 +13,26 @@ use crate::weights::{Form, TILE, Tiles, Weights};
 /// Bytes that are on their way to the device at most.
 const UNDER_WAY: usize = 64 << 20;
 
+/// Matrices whose tiles take turns: a product and its gate.
+pub(crate) const TILES_IN_TURN: usize = 2;
+
 /// Some tiles of a matrix, or of several that were made one.
 #[derive(Clone)]
-pub(super) struct Piece {
-    pub(super) form: Form,
-    pub(super) inputs: usize,
-    pub(super) tiles: usize,
+pub(crate) struct Piece {
+    pub(crate) form: Form,
+    pub(crate) inputs: usize,
+    pub(crate) tiles: usize,
     /// The first output it makes, and how many.
-    pub(super) first: usize,
-    pub(super) count: usize,
-    pub(super) words: Arc<Buffer>,
+    pub(crate) first: usize,
+    pub(crate) count: usize,
+    pub(crate) words: Arc<Buffer>,
     scales: Option<Arc<Buffer>>,
     minimums: Option<Arc<Buffer>>,
 }
 
 impl Piece {
     /// Its scales and minimums at their bindings.
-    pub(super) fn numbers(&self, scales: usize, minimums: usize) -> Vec<Bound<'_>> {
+    pub(crate) fn numbers(&self, scales: usize, minimums: usize) -> Vec<Bound<'_>> {
         let both = [(scales, self.scales.as_deref()), (minimums, self.minimums.as_deref())];
         both.into_iter().filter_map(|(at, buffer)| Some(Bound::whole(at, buffer?))).collect()
     }
@@ -37,14 +40,14 @@ impl Piece {
 
 /// All pieces, by what they are made of.
 #[derive(Default)]
-pub(super) struct Matrices {
+pub(crate) struct Matrices {
     made: HashMap<(Vec<MatrixId>, bool), Arc<Vec<Piece>>>,
     under_way: usize,
 }
 
 impl Matrices {
     /// The pieces of these matrices one below the other, or of two whose tiles take turns.
-    pub(super) fn pieces(
+    pub(crate) fn pieces(
         &mut self,
         device: &Device,
         graph: &Graph<'_>,
@@ -69,7 +72,7 @@ impl Matrices {
         let (form, inputs) = stack.shape()?;
         let tile_bytes = form.tile_words(inputs) as u64 * 4;
         // Tiles that take turns stay together.
-        let at_once = if stack.in_turn { 2 } else { 1 };
+        let at_once = if stack.in_turn { TILES_IN_TURN } else { 1 };
         let most = (device.binding_bytes() / tile_bytes) as usize / at_once * at_once;
         if most == 0 {
             let why = format!("{inputs} inputs are more than the device sees of a buffer");

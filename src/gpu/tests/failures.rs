@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::adapter::found;
 use crate::{GpuError, Limits, Software, adapters};
 
 fn open(limits: Limits) -> Device {
@@ -50,7 +51,7 @@ fn a_device_that_takes_too_long_counts_as_hung() {
 fn what_does_not_fit_is_refused_with_its_figures_and_leaves_nothing_behind() {
     let model = Model::new(Shape::ALL[0]);
     let device = open(Limits { memory_bytes: 300_000, ..Limits::default() });
-    let outcome = Decoder::new(&device, &model.graph(), CAPACITY);
+    let outcome = Decoder::new(&device, &model.graph(), CAPACITY, Tuning::default());
     match outcome.map(|_| ()) {
         Err(GpuError::Memory { bytes, free_bytes, budget_bytes: 300_000, .. }) => {
             assert!(bytes > free_bytes && free_bytes <= 300_000);
@@ -72,7 +73,7 @@ fn what_a_decoder_has_is_given_back_with_it() {
 
 #[test]
 fn a_processor_that_pretends_serves_only_where_it_is_allowed_to() {
-    let all = adapters(Software::Refused);
+    let all: Vec<_> = found(Software::Refused).into_iter().map(|(_, adapter)| adapter).collect();
     let pretends = |adapter: &&crate::Adapter| adapter.kind == crate::Kind::Software;
     let software: Vec<_> = all.iter().filter(pretends).collect();
     assert!(software.iter().all(|adapter| adapter.refused.is_some()), "{software:?}");

@@ -6,7 +6,7 @@ mod reference;
 mod sameness;
 
 use crate::kernels::tests::{device, near};
-use crate::{Capacity, Decoder, Device, Need, Results, Row};
+use crate::{Capacity, Decoder, Device, Need, Results, Row, Tuning};
 use model::{Model, Shape};
 
 /// What a decoder's logits may be off by, as a share of the largest: several layers of sums in
@@ -28,7 +28,7 @@ impl Run {
     }
 
     fn on(device: &Device, model: &Model) -> Self {
-        let decoder = Decoder::new(device, &model.graph(), CAPACITY).unwrap();
+        let decoder = Decoder::new(device, &model.graph(), CAPACITY, Tuning::default()).unwrap();
         // Sequences have every third page, from the last on.
         let pages = |own: u32| (0..30).rev().map(|at| at * 3 + own).collect();
         Self { decoder, tables: [0, 1, 2].map(pages).into() }
@@ -71,6 +71,25 @@ fn logits_are_those_of_the_reference() {
             .collect();
         near(&close, &want, &format!("{shape:?}"));
     }
+}
+
+#[test]
+fn every_way_to_divide_products_gives_the_reference_and_a_trial_takes_one() {
+    let model = Model::new(Shape::ALL[0]);
+    let tokens = model.tokens(10, 6);
+    let want = &reference::logits(&model, &tokens)[9];
+    let largest = want.iter().fold(0.0f32, |most, w| most.max(w.abs()));
+    for tuning in Tuning::all() {
+        let decoder = Decoder::new(&device(), &model.graph(), CAPACITY, tuning).unwrap();
+        let mut run = Run { decoder, ..Run::new(&model) };
+        let together = run.logits(&rows(0, 0, &tokens), &[9]);
+        let apart = { (0..10).map(|at| run.logits(&rows(1, at, &tokens[at..=at]), &[0])) }.last();
+        assert_eq!(Some(&together), apart.as_ref(), "{tuning:?}");
+        let near = |(h, w): (&f32, &f32)| (h - w).abs() <= TOLERANCE_OF_LAYERS * largest;
+        assert!(together.iter().zip(want).all(near), "{tuning:?}");
+    }
+    let taken = Tuning::of(&device(), &model.graph()).unwrap();
+    assert!(Tuning::all().any(|tuning| tuning == taken));
 }
 
 #[test]

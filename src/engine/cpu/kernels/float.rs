@@ -3,6 +3,9 @@
 //! Sixteen outputs are a tile; a tile has the inputs one after the other, each with its sixteen
 //! weights, rounded up to whole 64-byte lines.
 
+#[cfg(feature = "gpu")]
+mod device;
+
 use half::{bf16, f16};
 use serde::{Deserialize, Serialize};
 

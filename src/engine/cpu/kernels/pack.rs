@@ -10,6 +10,8 @@
 //! - the scales: per block one for each row, or two where neighbours of 16 columns have their own;
 //! - in the same order the minimums, where there are any.
 
+#[cfg(feature = "gpu")]
+mod device;
 mod store;
 mod stored;
 

@@ -1,5 +1,6 @@
 //! Causal attention of rows over the KV pages of their sequences.
 
+use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tract_onnx::pb::NodeProto;
@@ -97,10 +98,10 @@ impl Attributes {
 
 /// Rotary tables, positions × half a head.
 #[derive(Debug)]
-struct Tables {
-    cos: Arc<Tensor>,
-    sin: Arc<Tensor>,
-    interleaved: bool,
+pub(in crate::engine::cpu) struct Tables {
+    pub(in crate::engine::cpu) cos: Arc<Tensor>,
+    pub(in crate::engine::cpu) sin: Arc<Tensor>,
+    pub(in crate::engine::cpu) interleaved: bool,
 }
 
 impl Tables {
@@ -125,12 +126,12 @@ pub(in crate::engine::cpu) struct Work {
 #[derive(Debug)]
 pub(in crate::engine::cpu) struct Attention {
     pub(in crate::engine::cpu) layer: usize,
-    heads: usize,
+    pub(in crate::engine::cpu) heads: usize,
     pub(in crate::engine::cpu) kv_heads: usize,
     pub(in crate::engine::cpu) head_size: usize,
     width: [usize; 1],
-    scale: f32,
-    rotary: Option<Tables>,
+    pub(in crate::engine::cpu) scale: f32,
+    pub(in crate::engine::cpu) rotary: Option<Tables>,
 }
 
 /// From so many rows on, placing and finishing them is worth waking other threads.
@@ -330,7 +331,7 @@ impl RowOp for Attention {
         self.finish_rows(step, tiles, apart, partials, out)
     }
 
-    fn as_attention(&self) -> Option<&Attention> {
-        Some(self)
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }

@@ -3,6 +3,8 @@
 //! A `RowDense` node has the rows as its first input, then a residual, then the biases, each where its
 //! attributes say so, and an output for each product.
 
+use std::any::Any;
+
 use tract_onnx::pb::{AttributeProto, NodeProto};
 use tract_onnx::tract_hir::internal::*;
 
@@ -173,5 +175,9 @@ impl RowOp for Dense {
         }
         multiply(step.kernel, &step.pool, rows, x, digits, &mut products);
         Ok(())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }

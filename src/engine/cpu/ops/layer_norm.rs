@@ -1,5 +1,7 @@
 //! Normalisation of rows to mean 0 and variance 1.
 
+use std::any::Any;
+
 use tract_onnx::tract_hir::internal::*;
 
 use super::{RowOp, Step, constant, width};
@@ -65,5 +67,9 @@ impl RowOp for LayerNorm {
         let parts = x.chunks(part).zip(out.chunks_mut(part));
         step.each(x.len() >= ALONE, parts.collect(), some);
         Ok(())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }

@@ -4,6 +4,8 @@
 //! then a residual, then the biases, each where its attributes say so, and an output for each
 //! product.
 
+use std::any::Any;
+
 use tract_onnx::pb::{AttributeProto, NodeProto};
 use tract_onnx::tract_hir::internal::*;
 
@@ -100,9 +102,9 @@ pub(super) struct Attributes {
 
 /// The weights of a product, by number.
 #[derive(Debug, Clone, Copy)]
-struct Numbers {
-    weights: usize,
-    gate: Option<usize>,
+pub(in crate::engine::cpu) struct Numbers {
+    pub(in crate::engine::cpu) weights: usize,
+    pub(in crate::engine::cpu) gate: Option<usize>,
     width: usize,
 }
 
@@ -165,13 +167,13 @@ impl Attributes {
 
 /// Products of rows with weights.
 #[derive(Debug)]
-pub(super) struct Linear {
+pub(in crate::engine::cpu) struct Linear {
     columns: usize,
-    products: Vec<Numbers>,
+    pub(in crate::engine::cpu) products: Vec<Numbers>,
     widths: Vec<usize>,
-    gain: Option<Vec<f32>>,
-    biases: Vec<Option<Vec<f32>>>,
-    epsilon: f32,
+    pub(in crate::engine::cpu) gain: Option<Vec<f32>>,
+    pub(in crate::engine::cpu) biases: Vec<Option<Vec<f32>>>,
+    pub(in crate::engine::cpu) epsilon: f32,
 }
 
 impl RowOp for Linear {
@@ -234,5 +236,9 @@ impl RowOp for Linear {
         let input = Input { rows, floats, integers: &scratch.activations };
         multiply(step.kernel, &step.pool, input, &mut products);
         Ok(())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }

@@ -4,12 +4,12 @@
 //! teaches tract their names; [`super::surgery`] puts those names into the graph.
 
 pub(super) mod attend;
-mod attention;
+pub(super) mod attention;
 pub(super) mod convolution;
 pub(super) mod dense;
 mod layer_norm;
 pub(super) mod linear;
-mod norm;
+pub(super) mod norm;
 pub(super) mod picture;
 mod table;
 mod tiles;
@@ -17,6 +17,7 @@ mod tiles;
 pub(super) use attention::Attention;
 pub(super) use table::Table;
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -120,10 +121,8 @@ pub(super) trait RowOp: Debug + Send + Sync + 'static {
         inputs: &[&[f32]],
         outs: &mut [&mut [f32]],
     ) -> TractResult<()>;
-    /// Lets the decoder find its attention layers.
-    fn as_attention(&self) -> Option<&Attention> {
-        None
-    }
+    /// Lets whoever looks through a plan know which operation it is.
+    fn as_any(&self) -> &dyn Any;
 }
 
 /// A [`RowOp`] in a plan. Two are equal when they are the same.

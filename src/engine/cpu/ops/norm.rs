@@ -1,5 +1,6 @@
 //! Root-mean-square normalisation of rows.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use tract_onnx::tract_hir::internal::*;
@@ -9,10 +10,10 @@ use crate::engine::cpu::kernels::norm::rms_norm_rows;
 
 /// `x / sqrt(mean(x²) + epsilon) * gain`.
 #[derive(Debug)]
-pub(super) struct Norm {
+pub(in crate::engine::cpu) struct Norm {
     width: [usize; 1],
-    gain: Arc<Tensor>,
-    epsilon: f32,
+    pub(in crate::engine::cpu) gain: Arc<Tensor>,
+    pub(in crate::engine::cpu) epsilon: f32,
 }
 
 impl Norm {
@@ -51,5 +52,9 @@ impl RowOp for Norm {
         let gain = gain.as_slice::<f32>()?;
         rms_norm_rows(step.kernel, &step.pool, x, gain, self.epsilon, out);
         Ok(())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }

@@ -15,7 +15,9 @@ struct Case {
     sequences: &'static [(usize, usize)],
 }
 
-const CASES: [Case; 6] = [
+const CASES: [Case; 7] = [
+    // Twelve heads of one: looked at in two sixes.
+    Case { heads: 12, kv_heads: 1, head_size: 16, turning: Turning::Not, sequences: &[(90, 2)] },
     Case { heads: 3, kv_heads: 1, head_size: 64, turning: Turning::Halves, sequences: &[(0, 5)] },
     Case {
         heads: 4,

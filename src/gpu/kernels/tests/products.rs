@@ -139,7 +139,7 @@ fn products_of_every_shape_with_what_belongs_to_them() {
         for (gated, bias, residual) in
             [(false, true, false), (false, false, true), (true, false, false), (false, true, true)]
         {
-            let fits = |variant: &&Variant| !gated || variant.tiles % 2 == 0;
+            let fits = |variant: &&Variant| !gated || variant.tiles.is_multiple_of(2);
             let variant = *variants.find(fits).unwrap();
             check(&Case { form, outputs, inputs, rows, gated, bias, residual, variant });
         }

@@ -1,0 +1,54 @@
+//! Graphics processors, in a program that was built without them.
+
+use super::super::budget::Budget;
+use super::super::cpu::{Plan, Row};
+use super::super::kv::KvStore;
+use super::super::{Config, Report};
+use super::{Accelerator, Ask, Graphics, Results, StepError};
+
+pub(super) fn accelerators(_: &Graphics) -> Vec<Accelerator> {
+    Vec::new()
+}
+
+pub(super) fn bandwidth(_: &Graphics) -> Option<f64> {
+    None
+}
+
+pub(super) fn fault(_: &Plan) -> Option<String> {
+    Some(ABSENT.to_owned())
+}
+
+const ABSENT: &str = "this program was built without graphics processors";
+
+/// There is none.
+pub(super) enum Decoder {}
+
+impl Decoder {
+    pub(super) fn new(_: &Plan, _: &Config, _: &Budget) -> Result<Self, String> {
+        Err(ABSENT.to_owned())
+    }
+
+    pub(super) fn report(&self, _: &Plan, _: usize) -> Report {
+        match *self {}
+    }
+
+    pub(super) fn identity(&self) -> &str {
+        match *self {}
+    }
+
+    pub(super) fn tuning(&self) -> &'static str {
+        match *self {}
+    }
+
+    pub(super) fn kv(&mut self) -> &mut KvStore {
+        match *self {}
+    }
+
+    pub(super) fn step(&mut self, _: &[Row], _: &[usize], _: Ask) -> Result<Results, StepError> {
+        match *self {}
+    }
+
+    pub(super) fn give_up(&mut self) {
+        match *self {}
+    }
+}

@@ -1,0 +1,230 @@
+//! Decoders on a graphics processor.
+
+use std::collections::HashMap;
+
+use endcap_gpu as gpu;
+
+use super::super::budget::{Account, Budget};
+use super::super::cpu::{PATIENCE, Plan, Row};
+use super::super::kv::{KvStore, KvType, Layout, PAGE_TOKENS, SequenceId};
+use super::super::{Config, Report};
+use super::trial::Findings;
+use super::{Accelerator, Ask, Graphics, Results, StepError};
+
+/// Rows that a device computes together, and on a processor that pretends to be one.
+const ROWS: usize = 256;
+const SOFTWARE_ROWS: usize = 32;
+/// Rows whose logits can be wanted of these.
+const WANTED: usize = 16;
+
+pub(super) fn accelerators(graphics: &Graphics) -> Vec<Accelerator> {
+    gpu::adapters(software(graphics)).into_iter().map(accelerator).collect()
+}
+
+pub(super) fn bandwidth(graphics: &Graphics) -> Option<f64> {
+    let limits = gpu::Limits { software: software(graphics), ..gpu::Limits::default() };
+    let measured = gpu::Device::open(limits).and_then(|device| device.copy_bandwidth());
+    measured.map_err(|error| tracing::warn!(%error, "the device's bandwidth is not known")).ok()
+}
+
+pub(super) fn fault(plan: &Plan) -> Option<String> {
+    plan.graph().err()
+}
+
+fn software(graphics: &Graphics) -> gpu::Software {
+    if graphics.software { gpu::Software::Allowed } else { gpu::Software::Refused }
+}
+
+fn accelerator(adapter: gpu::Adapter) -> Accelerator {
+    Accelerator {
+        name: adapter.name,
+        kind: match adapter.kind {
+            gpu::Kind::Discrete => "discrete",
+            gpu::Kind::Integrated => "integrated",
+            gpu::Kind::Virtual => "virtual",
+            gpu::Kind::Software => "software",
+            gpu::Kind::Other => "other",
+        },
+        driver: format!("{} {}", adapter.interface, adapter.driver),
+        binding_bytes: adapter.binding_bytes,
+        shared_bytes: adapter.shared_bytes,
+        invocations: adapter.invocations,
+        subgroups: adapter.subgroups,
+        halves: adapter.halves,
+        refused: adapter.refused,
+    }
+}
+
+/// A decoder that is on a device, with the numbers of its sequences' pages here.
+pub(super) struct Decoder {
+    /// None once it was given up.
+    decoder: Option<gpu::Decoder>,
+    kv: KvStore,
+    accelerator: Accelerator,
+    bytes: u64,
+    dispatches: usize,
+    identity: String,
+    tuning: gpu::Tuning,
+}
+
+impl Decoder {
+    /// Puts a plan on the best device; the sentence says why it cannot be there.
+    pub(super) fn new(plan: &Plan, config: &Config, budget: &Budget) -> Result<Self, String> {
+        let graph = plan.graph()?;
+        let limits = gpu::Limits {
+            memory_bytes: config.graphics.memory_bytes.unwrap_or(u64::MAX),
+            patience: config.graphics.patience,
+            software: software(&config.graphics),
+            ..gpu::Limits::default()
+        };
+        let device = gpu::Device::open(limits).map_err(|error| error.to_string())?;
+        let shares = device.adapter().kind != gpu::Kind::Discrete;
+        let layout = Layout { kind: KvType::F16, ..plan.layout() };
+        let free_bytes = match (shares, config.graphics.memory_bytes) {
+            (true, _) => budget.free_bytes().saturating_sub(plan.report(0).weight_bytes),
+            // Of what is not known to be there no more than prompts are likely to need.
+            (false, memory_bytes) => memory_bytes.unwrap_or(4 << 30) / 2,
+        };
+        let context_tokens = plan.positions().unwrap_or(usize::MAX).min(plan.context_tokens());
+        let capacity = capacity(&device, layout, config, context_tokens, free_bytes)?;
+        let identity = device.adapter().identity();
+        let tuning = tuning(plan, &device, &graph, &identity)?;
+        let decoder = gpu::Decoder::new(&device, &graph, capacity, tuning);
+        let decoder = decoder.map_err(|error| error.to_string())?;
+        let mut account = budget.open();
+        if shares {
+            hold(&mut account, decoder.bytes(), budget)?;
+        }
+        Ok(Self {
+            kv: KvStore::elsewhere(layout, account, capacity.pages),
+            accelerator: accelerator(device.adapter().clone()),
+            bytes: decoder.bytes(),
+            dispatches: decoder.dispatches_per_token(0),
+            decoder: Some(decoder),
+            identity,
+            tuning,
+        })
+    }
+
+    /// Device and driver.
+    pub(super) fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    /// How products are divided.
+    pub(super) fn tuning(&self) -> &'static str {
+        self.tuning.name()
+    }
+
+    pub(super) fn report(&self, plan: &Plan, context_tokens: usize) -> Report {
+        let report = plan.report(context_tokens);
+        Report {
+            kernel: "wgsl",
+            device: Some(self.accelerator.clone()),
+            nodes: self.dispatches,
+            weight_bytes: self.bytes.saturating_sub(self.kv.allowed_bytes()),
+            ..report
+        }
+    }
+
+    pub(super) fn kv(&mut self) -> &mut KvStore {
+        &mut self.kv
+    }
+
+    #[cfg(test)]
+    pub(super) fn device(&self) -> &gpu::Device {
+        self.decoder.as_ref().unwrap().device()
+    }
+
+    pub(super) fn step(
+        &mut self,
+        rows: &[Row],
+        wanted: &[usize],
+        ask: Ask,
+    ) -> Result<Results, StepError> {
+        let mut places: HashMap<SequenceId, usize> = HashMap::new();
+        let mut tables = Vec::new();
+        let mut own = Vec::with_capacity(rows.len());
+        for row in rows {
+            let sequence = *places.entry(row.sequence).or_insert_with(|| {
+                tables.push(self.kv.pages(row.sequence).numbers());
+                tables.len() - 1
+            });
+            own.push(gpu::Row { token: row.token, position: row.position, sequence });
+        }
+        let tables: Vec<&[u32]> = tables.iter().map(Vec::as_slice).collect();
+        let need = match ask {
+            Ask::Best => gpu::Need::Best,
+            Ask::Logits => gpu::Need::Logits,
+        };
+        let gone = || StepError::Gone("it was given up".to_owned());
+        let decoder = self.decoder.as_mut().ok_or_else(gone)?;
+        match decoder.step(&own, &tables, wanted, need) {
+            Ok(gpu::Results::Best(tokens)) => Ok(Results::Best(tokens)),
+            Ok(gpu::Results::Logits(logits)) => Ok(Results::Logits(logits)),
+            Err(error) if decoder.device().fault().is_some() => {
+                Err(StepError::Gone(error.to_string()))
+            }
+            Err(error) => Err(StepError::Failed(error.to_string())),
+        }
+    }
+
+    /// Gives back what it has on the device and of the budget.
+    pub(super) fn give_up(&mut self) {
+        self.decoder = None;
+        let (layout, empty) = (self.kv.layout(), Budget::new(0).open());
+        self.kv = KvStore::elsewhere(layout, empty, 0);
+    }
+}
+
+/// How products are divided on a device: as a trial found at an earlier start, or finds now.
+fn tuning(
+    plan: &Plan,
+    device: &gpu::Device,
+    graph: &gpu::Graph<'_>,
+    identity: &str,
+) -> Result<gpu::Tuning, String> {
+    // There is nothing to win, and each way takes seconds to compile.
+    if device.adapter().kind == gpu::Kind::Software {
+        return Ok(gpu::Tuning::default());
+    }
+    let of = super::Decoder::of(plan, identity);
+    let found = Findings::load(plan.derived(), &of);
+    match found.and_then(|found| gpu::Tuning::named(&found.tuning)) {
+        Some(tuning) => Ok(tuning),
+        None => gpu::Tuning::of(device, graph).map_err(|error| error.to_string()),
+    }
+}
+
+fn hold(account: &mut Account, bytes: u64, budget: &Budget) -> Result<(), String> {
+    if account.hold_weights(bytes, PATIENCE) {
+        return Ok(());
+    }
+    let (free, total) = (budget.free_bytes(), budget.total_bytes());
+    Err(format!("it takes {bytes} bytes, and {free} are free of a memory budget of {total}"))
+}
+
+/// What a device is to have room for: as many pages as all sequences can use, within what is free.
+fn capacity(
+    device: &gpu::Device,
+    layout: Layout,
+    config: &Config,
+    context_tokens: usize,
+    free_bytes: u64,
+) -> Result<gpu::Capacity, String> {
+    // One more than run, for the text that is read between steps.
+    let sequences = config.max_sequences.max(1) + 1;
+    let useful = (context_tokens.div_ceil(PAGE_TOKENS) as u64).saturating_mul(sequences as u64);
+    let budget = config.kv_budget_bytes.unwrap_or(free_bytes / 2);
+    let layer = gpu::Decoder::layer_page_bytes(layout.heads, layout.head_size);
+    let seen = device.binding_bytes() / layer.max(1);
+    let pages = useful.min(budget / layout.page_bytes().max(1)).min(seen) as usize;
+    if pages == 0 {
+        return Err(format!("{budget} bytes hold no page of keys and values"));
+    }
+    let software = device.adapter().kind == gpu::Kind::Software;
+    let rows = if software { SOFTWARE_ROWS } else { ROWS };
+    // No sequence can be longer than all pages.
+    let context_tokens = context_tokens.min(pages * PAGE_TOKENS);
+    Ok(gpu::Capacity { rows, wanted: WANTED, context_tokens, sequences, pages })
+}

@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""Everything that is to be known of a graphics processor, in one run.
+
+    tests/bench/gpu.py smollm2-135m-instruct qwen2.5-1.5b-instruct --gguf DIR --llama DIR --json figures.json
+
+Nothing else should run on the machine. In this order:
+
+1. what `endcap doctor` finds: adapters, limits, what runs where and why;
+2. the tests of the kernels and of the engine on a device, on this device;
+3. for each MODEL (an installed package, or a folder): tokens/s of prefill and decode on the processor
+   and on the device, the share of the device's bandwidth (against copying, measured in the same run),
+   kernels a token, in interleaved rounds;
+4. llama.cpp's llama-bench on MODEL.gguf of DIR, all layers on the device, in the same rounds, where
+   both folders are named. Built with its Vulkan backend it is the peer that runs wherever we do.
+
+The medians and their ratios are printed and kept as JSON.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+PROMPT, TOKENS = 512, 128
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="+", metavar="MODEL")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--endcap", type=pathlib.Path, default=ROOT / "target/release/endcap")
+    parser.add_argument("--data", type=pathlib.Path, help="data folder of the packages")
+    parser.add_argument("--gguf", type=pathlib.Path, help="folder of MODEL.gguf files")
+    parser.add_argument("--llama", type=pathlib.Path, help="folder of llama.cpp's tools")
+    parser.add_argument("--skip-tests", action="store_true")
+    parser.add_argument("--json", type=pathlib.Path)
+    return parser.parse_args()
+
+
+def run(command):
+    done = subprocess.run([str(part) for part in command], cwd=ROOT, text=True, stdout=subprocess.PIPE)
+    if done.returncode != 0:
+        sys.exit(f"failed with {done.returncode}: {' '.join(map(str, command))}\n{done.stdout}")
+    return done.stdout
+
+
+def bench(options, model, backend):
+    data = ["--data", options.data] if options.data else []
+    shape = ["--prompt", PROMPT, "--tokens", TOKENS, "--streams", "1,4,16", "--rounds", 1]
+    return json.loads(run([options.endcap, "bench", model, "--backend", backend, "--json", *shape, *data]))
+
+
+def peer(options, model):
+    """Tokens/s of prefill and decode of llama.cpp with everything on the device."""
+    name = pathlib.Path(model).name
+    command = [options.llama / "llama-bench", "-m", options.gguf / f"{name}.gguf", "-ngl", 99, "-fa", 1]
+    rows = json.loads(run([*command, "-p", PROMPT, "-n", TOKENS, "-r", 1, "-o", "json"]))
+    speeds = {"prefill": 0.0, "decode": 0.0}
+    for row in rows:
+        speeds["decode" if row["n_gen"] else "prefill"] = row["avg_ts"]
+    return speeds
+
+
+def figures(options, model):
+    rounds = {"cpu": [], "gpu": [], "peer": []}
+    for _ in range(options.rounds):
+        for backend in ("gpu", "cpu"):
+            rounds[backend].append(bench(options, model, backend))
+        if options.llama and options.gguf:
+            rounds["peer"].append(peer(options, model))
+    def middle(backend, of):
+        return statistics.median(of(one) for one in rounds[backend]) if rounds[backend] else None
+    told = {"model": model, "device": rounds["gpu"][0]["device"], "dispatches": rounds["gpu"][0]["nodes"]}
+    for backend in ("gpu", "cpu"):
+        told[backend] = {
+            "prefill": middle(backend, lambda one: one["prefill_tokens_per_s"]),
+            "decode": middle(backend, lambda one: one["decode_tokens_per_s"]),
+            "decode_of_16": middle(backend, lambda one: one["results"][2]["decode_tokens_per_s"]),
+            "first_token_ms": middle(backend, lambda one: one["time_to_first_token_ms"]),
+        }
+    limits = [one["device_limits"] for one in rounds["gpu"] if one["device_limits"]]
+    told["copy_gb_per_s"] = statistics.median(one["copy_bytes_per_s"] for one in limits) / 1e9 if limits else None
+    told["share_of_copy"] = statistics.median(one["share_of_copy_limit"] for one in limits) if limits else None
+    if rounds["peer"]:
+        told["llama.cpp"] = {name: middle("peer", lambda one: one[name]) for name in ("prefill", "decode")}
+    return told
+
+
+def show(told):
+    device = told["device"]
+    print(f"== {told['model']} on {device['name']} ({device['kind']}, {device['driver']})")
+    for name in ("gpu", "cpu", "llama.cpp"):
+        if name in told:
+            speeds = told[name]
+            print(f"   {name:10} prefill {speeds['prefill']:9.1f}  decode {speeds['decode']:8.1f} tokens/s")
+    if told["share_of_copy"] is not None:
+        share, copy = told["share_of_copy"], told["copy_gb_per_s"]
+        print(f"   decode reads at {share:.2f} of the {copy:.0f} GB/s of copying; the target is 0.5 for a 1B-class model")
+    print(f"   kernels a token: {told['dispatches']}")
+    for name in ("cpu", "llama.cpp"):
+        if name in told:
+            ratio = {what: told["gpu"][what] / told[name][what] for what in ("prefill", "decode")}
+            print(f"   against {name}: prefill {ratio['prefill']:.2f}, decode {ratio['decode']:.2f}")
+
+
+def main():
+    options = arguments()
+    data = ["--data", options.data] if options.data else []
+    found = json.loads(run([options.endcap, "doctor", "--json", *data]))
+    found = [one for one in found if one["what"] == "graphics processor" or one["what"].startswith("model ")]
+    for one in found:
+        print(f"{one['what']}: {one['text']}")
+    if not options.skip_tests:
+        for package, tests in (("endcap-gpu", []), ("endcap-engine", ["--", "backend::"])):
+            run(["cargo", "test", "--release", "--locked", "--package", package, "--lib", *tests])
+            print(f"tests of {package} on this device: passed")
+    all_told = []
+    for model in options.models:
+        told = figures(options, model)
+        show(told)
+        all_told.append(told)
+    if options.json:
+        options.json.write_text(json.dumps({"found": found, "figures": all_told}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("RUST_BACKTRACE", "0")
+    main()
