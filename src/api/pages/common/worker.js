@@ -31,7 +31,8 @@ async function fresh(request) {
     if (answer.ok) await cache.put(request, answer.clone());
     return answer;
   });
-  const kept = await cache.match(request, { ignoreSearch: true });
+  // Files are the same whoever asks, and scripts and fonts are asked for with more headers than they were gathered.
+  const kept = await cache.match(request, { ignoreSearch: true, ignoreVary: true });
   if (!kept) return asked;
   const late = new Promise((done) => setTimeout(() => done(kept), PATIENCE_MS));
   const sound = asked.then((answer) => (answer.ok ? answer : kept), () => kept);
