@@ -310,7 +310,13 @@ pub(super) fn named(names: &[String], view: &mut View<'_>) -> Vec<String> {
 pub(super) fn is_kind(name: &str, view: &mut View<'_>) -> bool {
     let names = [name.to_owned()];
     let skus = named(&names, view);
-    let products: Vec<_> = skus.iter().filter_map(|sku| view.reader.product(sku)).collect();
+    let mut products: Vec<_> = skus.iter().filter_map(|sku| view.reader.product(sku)).collect();
+    // A slip is forgiven who names a product, and not seen in every word: "likes" are no limes.
+    let is_it = |word: &Word| {
+        let alike = word.folded.chars().zip(name.chars()).take_while(|(a, b)| a == b).count();
+        alike + 1 >= name.chars().count().min(word.folded.chars().count()).max(3)
+    };
+    products.retain(|product| product.names.values().any(|own| words(own).iter().any(is_it)));
     resolve::say_what(&names, &products)
 }
 

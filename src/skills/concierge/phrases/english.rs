@@ -82,7 +82,7 @@ pub(super) const PHRASES: Phrases = Phrases {
         (Health, "medicine for | good against | helps against | migraine* | for my health"),
         (
             Elsewhere,
-            "weather | a joke | jokes | something funny | politic* | election* | president",
+            "weather | tell/know/hear _ joke | jokes | something funny | politic* | election* | president",
         ),
         (
             Elsewhere,

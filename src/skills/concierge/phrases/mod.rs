@@ -184,6 +184,8 @@ mod tests {
             (English, "is that healthy for kids?", Some(Cue::Health)),
             (English, "do you have a cold drink?", None),
             (English, "what's the weather like", Some(Cue::Elsewhere)),
+            (English, "tell me a joke", Some(Cue::Elsewhere)),
+            (English, "your store is a joke", None),
             (English, "what should I cook tonight for two?", Some(Cue::Idea)),
             (English, "What do I need for tacos?", Some(Cue::Idea)),
             (English, "do you have gift cards", None),
