@@ -17,6 +17,9 @@ const SOFTWARE_ROWS: usize = 32;
 /// Rows whose logits can be wanted of these.
 const WANTED: usize = 16;
 
+/// Tokens of a sequence that there is room for, where nothing else is said.
+const USUAL_TOKENS: usize = 512;
+
 pub(super) fn accelerators(graphics: &Graphics) -> Vec<Accelerator> {
     gpu::adapters(software(graphics)).into_iter().map(accelerator).collect()
 }
@@ -204,7 +207,11 @@ fn hold(account: &mut Account, bytes: u64, budget: &Budget) -> Result<(), String
     Err(format!("it takes {bytes} bytes, and {free} are free of a memory budget of {total}"))
 }
 
-/// What a device is to have room for: as many pages as all sequences can use, within what is free.
+/// What a device is to have room for.
+///
+/// Its pages are there from the start, whether or not they are used. So it has as many as `kv_budget`
+/// allows, where that is set, or else as one whole context or [`USUAL_TOKENS`] for each sequence take,
+/// within half of what is free; where sequences need more, the youngest wait.
 fn capacity(
     device: &gpu::Device,
     layout: Layout,
@@ -214,8 +221,15 @@ fn capacity(
 ) -> Result<gpu::Capacity, String> {
     // One more than run, for the text that is read between steps.
     let sequences = config.max_sequences.max(1) + 1;
-    let useful = (context_tokens.div_ceil(PAGE_TOKENS) as u64).saturating_mul(sequences as u64);
-    let budget = config.kv_budget_bytes.unwrap_or(free_bytes / 2);
+    let whole = context_tokens.div_ceil(PAGE_TOKENS) as u64;
+    let all = whole.saturating_mul(sequences as u64);
+    let (useful, budget) = match config.kv_budget_bytes {
+        Some(budget) => (all, budget),
+        None => {
+            let usual = (USUAL_TOKENS / PAGE_TOKENS * sequences) as u64;
+            (usual.max(whole).min(all), free_bytes / 2)
+        }
+    };
     let layer = gpu::Decoder::layer_page_bytes(layout.heads, layout.head_size);
     let seen = device.binding_bytes() / layer.max(1);
     let pages = useful.min(budget / layout.page_bytes().max(1)).min(seen) as usize;
