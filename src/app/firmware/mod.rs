@@ -14,8 +14,9 @@ mod serial;
 
 use serial::Ports;
 
-/// How often the store's own profiles are looked at.
-const LOOK: Duration = Duration::from_secs(2);
+/// How often the store's own profiles are looked at. A file that changes from one look to the next is still being
+/// written: the first half of it may be a document, too.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What HQ says of profiles: nothing yet, or its text, if it has one.
 pub(super) type OfHq = Option<Option<String>>;
@@ -51,13 +52,15 @@ impl SmallDevices {
 }
 
 async fn follow(firmware: Firmware, file: Option<PathBuf>, mut of_hq: watch::Receiver<OfHq>) {
-    let mut seen = None;
+    let (mut applied, mut before) = (None, file.as_deref().and_then(stamp));
     loop {
-        let stamp = (of_hq.borrow_and_update().clone(), file.as_deref().and_then(stamp));
-        if seen.as_ref() != Some(&stamp) {
-            let (firmware, file, hq) = (firmware.clone(), file.clone(), stamp.0.clone());
-            let applied = move || apply(&firmware, file.as_deref(), hq);
-            match tokio::task::spawn_blocking(applied).await {
+        let now = file.as_deref().and_then(stamp);
+        let is_written = now == std::mem::replace(&mut before, now);
+        let wanted = (of_hq.borrow_and_update().clone(), now);
+        if is_written && applied.as_ref() != Some(&wanted) {
+            let (firmware, file, hq) = (firmware.clone(), file.clone(), wanted.0.clone());
+            let work = move || apply(&firmware, file.as_deref(), hq);
+            match tokio::task::spawn_blocking(work).await {
                 Ok(Ok(0)) => {}
                 Ok(Ok(changed)) => tracing::info!(changed, "small devices are told something else"),
                 Ok(Err(error)) => {
@@ -65,7 +68,7 @@ async fn follow(firmware: Firmware, file: Option<PathBuf>, mut of_hq: watch::Rec
                 }
                 Err(error) => tracing::error!(%error, "reading profiles failed"),
             }
-            seen = Some(stamp);
+            applied = Some(wanted);
         }
         // HQ may never say anything: then only the file is looked at.
         let _ = tokio::time::timeout(LOOK, of_hq.changed()).await;
