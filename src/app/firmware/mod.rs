@@ -70,8 +70,11 @@ async fn follow(firmware: Firmware, file: Option<PathBuf>, mut of_hq: watch::Rec
             }
             applied = Some(wanted);
         }
-        // HQ may never say anything: then only the file is looked at.
-        let _ = tokio::time::timeout(LOOK, of_hq.changed()).await;
+        // Where HQ cannot say anything only the file is looked at.
+        tokio::select! {
+            Ok(()) = of_hq.changed() => {}
+            () = tokio::time::sleep(LOOK) => {}
+        }
     }
 }
 
