@@ -36,6 +36,10 @@ impl Decoder {
         match *self {}
     }
 
+    pub(super) fn was_tried(&self) -> bool {
+        match *self {}
+    }
+
     pub(super) fn tuning(&self) -> &'static str {
         match *self {}
     }

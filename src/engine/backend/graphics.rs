@@ -9,7 +9,7 @@ use super::super::cpu::{PATIENCE, Plan, Row};
 use super::super::kv::{KvStore, KvType, Layout, PAGE_TOKENS, SequenceId};
 use super::super::{Config, Report};
 use super::trial::Findings;
-use super::{Accelerator, Ask, Graphics, Results, StepError};
+use super::{Accelerator, Ask, Backend, Graphics, Results, StepError};
 
 /// Rows that a device computes together, and on a processor that pretends to be one.
 const ROWS: usize = 256;
@@ -68,6 +68,7 @@ pub(super) struct Decoder {
     dispatches: usize,
     identity: String,
     tuning: gpu::Tuning,
+    was_tried: bool,
 }
 
 impl Decoder {
@@ -89,9 +90,15 @@ impl Decoder {
             (false, memory_bytes) => memory_bytes.unwrap_or(4 << 30) / 2,
         };
         let context_tokens = plan.positions().unwrap_or(usize::MAX).min(plan.context_tokens());
-        let capacity = capacity(&device, layout, config, context_tokens, free_bytes)?;
         let identity = device.adapter().identity();
-        let tuning = tuning(plan, &device, &graph, &identity)?;
+        let found = Findings::load(plan.derived(), &super::Decoder::of(plan, &identity));
+        if config.backend == Backend::Auto && found.as_ref().is_some_and(|f| !f.device_is_faster())
+        {
+            // Known before anything is brought there.
+            return Err("it was faster when both were tried".to_owned());
+        }
+        let capacity = capacity(&device, layout, config, context_tokens, free_bytes)?;
+        let tuning = tuning(&device, &graph, found.as_ref())?;
         let decoder = gpu::Decoder::new(&device, &graph, capacity, tuning);
         let decoder = decoder.map_err(|error| error.to_string())?;
         let mut account = budget.open();
@@ -106,12 +113,18 @@ impl Decoder {
             decoder: Some(decoder),
             identity,
             tuning,
+            was_tried: found.is_some(),
         })
     }
 
     /// Device and driver.
     pub(super) fn identity(&self) -> &str {
         &self.identity
+    }
+
+    /// Whether a trial at an earlier start found something that holds.
+    pub(super) fn was_tried(&self) -> bool {
+        self.was_tried
     }
 
     /// How products are divided.
@@ -182,17 +195,14 @@ impl Decoder {
 
 /// How products are divided on a device: as a trial found at an earlier start, or finds now.
 fn tuning(
-    plan: &Plan,
     device: &gpu::Device,
     graph: &gpu::Graph<'_>,
-    identity: &str,
+    found: Option<&Findings>,
 ) -> Result<gpu::Tuning, String> {
     // There is nothing to win, and each way takes seconds to compile.
     if device.adapter().kind == gpu::Kind::Software {
         return Ok(gpu::Tuning::default());
     }
-    let of = super::Decoder::of(plan, identity);
-    let found = Findings::load(plan.derived(), &of);
     match found.and_then(|found| gpu::Tuning::named(&found.tuning)) {
         Some(tuning) => Ok(tuning),
         None => gpu::Tuning::of(device, graph).map_err(|error| error.to_string()),

@@ -210,18 +210,18 @@ impl Decoder {
         Self { plan, on, config, budget, attempts }
     }
 
-    /// Whether a typical answer is sooner on the device than on the processor.
+    /// Whether a typical answer is sooner on the device than on the processor. One that an earlier trial
+    /// found slower is not opened at all.
     fn is_worth_it(&mut self) -> bool {
-        let device = match &self.on {
+        let of = match &self.on {
             On::Processor(_) => return false,
-            On::Device(decoder) => decoder.identity(),
+            On::Device(decoder) if decoder.was_tried() => return true,
+            On::Device(decoder) => Self::of(&self.plan, decoder.identity()),
         };
-        let (derived, of) = (self.plan.derived().cloned(), Self::of(&self.plan, device));
-        let found = Findings::load(derived.as_ref(), &of).map_or_else(|| self.try_both(of), Ok);
-        match found {
+        match self.try_both(of) {
             Ok(found) => {
                 let worth_it = found.device_is_faster();
-                found.save(derived.as_ref());
+                found.save(self.plan.derived());
                 tracing::info!(?found.device, ?found.processor, worth_it, "a device was tried");
                 worth_it
             }

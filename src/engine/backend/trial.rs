@@ -97,6 +97,7 @@ impl Findings {
     }
 
     /// What was found before, where it holds for `of`.
+    #[cfg_attr(not(feature = "gpu"), allow(dead_code, reason = "there is no device to ask it of"))]
     pub(super) fn load(derived: Option<&Derived>, of: &str) -> Option<Self> {
         let text = std::fs::read(path(derived?)).ok()?;
         let found: Self = serde_json::from_slice(&text).ok()?;

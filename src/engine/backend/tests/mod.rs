@@ -4,6 +4,7 @@
 //! is none.
 
 mod loss;
+mod remembered;
 mod sameness;
 
 use std::path::{Path, PathBuf};
@@ -31,16 +32,19 @@ fn forms() -> Vec<String> {
     names
 }
 
-fn plan(form: &str) -> Plan {
-    let source = ModelSource {
+fn source(form: &str) -> ModelSource {
+    ModelSource {
         name: form.to_owned(),
         onnx: folder().join(format!("{form}.onnx")),
         tokenizer: PathBuf::new(),
         end_tokens: vec![],
         context_tokens: CONTEXT,
         derived: None,
-    };
-    Plan::load(&source).unwrap()
+    }
+}
+
+fn plan(form: &str) -> Plan {
+    Plan::load(&source(form)).unwrap()
 }
 
 /// Any device will do, and the processor computes as exactly as the device.
