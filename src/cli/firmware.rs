@@ -11,7 +11,7 @@ use reqwest::Method;
 use super::arguments::Common;
 use super::output;
 use super::place::Place;
-use crate::firmware::{self, DeviceName, Profiles, Rendered};
+use crate::firmware::{self, DeviceName, Profiles, Rendered, hex, of_hex};
 
 mod fleet;
 mod inspect;
@@ -184,20 +184,6 @@ async fn provision(
 /// A block's file.
 fn read_block(path: &Path) -> anyhow::Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("reading {}", path.display()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn of_hex(text: &str) -> Option<[u8; 32]> {
-    let digits: Vec<u8> =
-        text.trim().chars().map(|digit| Some(digit.to_digit(16)? as u8)).collect::<Option<_>>()?;
-    let digits: [u8; 64] = digits.try_into().ok()?;
-    let (pairs, _) = digits.as_chunks::<2>();
-    let mut bytes = [0; 32];
-    bytes.iter_mut().zip(pairs).for_each(|(byte, [high, low])| *byte = high << 4 | low);
-    Some(bytes)
 }
 
 /// What a block's first bytes say, for people.

@@ -10,23 +10,31 @@ use super::error::FirmwareError;
 /// What devices believe, as bytes.
 pub type PublicKey = [u8; 32];
 
-/// The key of these digits.
+/// A key's bytes from its hexadecimal digits, as people copy them.
 #[must_use]
-pub fn of_hex(text: &str) -> Option<SigningKey> {
-    let text = text.trim();
+pub fn of_hex(text: &str) -> Option<[u8; 32]> {
     let digits: Option<Vec<u8>> =
-        text.chars().map(|digit| digit.to_digit(16).map(|digit| digit as u8)).collect();
+        text.trim().chars().map(|digit| digit.to_digit(16).map(|digit| digit as u8)).collect();
     let digits: [u8; 64] = digits?.try_into().ok()?;
     let (pairs, _) = digits.as_chunks::<2>();
-    let mut secret = [0; 32];
-    secret.iter_mut().zip(pairs).for_each(|(byte, [high, low])| *byte = high << 4 | low);
-    Some(SigningKey::from_bytes(&secret))
+    let mut bytes = [0; 32];
+    bytes.iter_mut().zip(pairs).for_each(|(byte, [high, low])| *byte = high << 4 | low);
+    Some(bytes)
+}
+
+/// Lower-case hexadecimal.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The key of a file, which is made where there is none. After this returns it survives a power cut.
 pub fn read_or_make(path: &Path) -> Result<SigningKey, FirmwareError> {
     match std::fs::read_to_string(path) {
-        Ok(text) => of_hex(&text).ok_or_else(|| FirmwareError::Key(path.to_owned())),
+        Ok(text) => {
+            let secret = of_hex(&text).ok_or_else(|| FirmwareError::Key(path.to_owned()))?;
+            Ok(SigningKey::from_bytes(&secret))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => make(path),
         Err(source) => Err(file("reading", path)(source)),
     }
@@ -35,8 +43,7 @@ pub fn read_or_make(path: &Path) -> Result<SigningKey, FirmwareError> {
 fn make(path: &Path) -> Result<SigningKey, FirmwareError> {
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(|error| FirmwareError::Random(error.to_string()))?;
-    let digits: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-    write(path, digits.as_bytes()).map_err(file("writing", path))?;
+    write(path, hex(&secret).as_bytes()).map_err(file("writing", path))?;
     Ok(SigningKey::from_bytes(&secret))
 }
 

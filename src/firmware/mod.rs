@@ -27,7 +27,7 @@ mod tests;
 
 pub use error::FirmwareError;
 pub use keeper::{DeviceState, Firmware, FirmwareConfig};
-pub use key::{PublicKey, SigningKey, of_hex as key_of_hex, read_or_make as read_or_make_key};
+pub use key::{PublicKey, SigningKey, hex, of_hex, read_or_make as read_or_make_key};
 pub use limits::{MAX_DEVICES, MAX_PROFILES_BYTES};
 pub use profiles::{DeviceName, Fault, Profiles, Rendered};
 pub use talk::Talk;

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::api::service::Service;
 use crate::facts::UnixSeconds;
-use crate::firmware::{DeviceName, DeviceState, Firmware, FirmwareError};
+use crate::firmware::{DeviceName, DeviceState, Firmware, FirmwareError, hex};
 use crate::http::{BodyLimits, Identity, Kind, Problem, Role, read_body};
 
 const BYTES: &str = "application/octet-stream";
@@ -121,7 +121,7 @@ pub(in crate::api) async fn bound(
     State(service): State<Arc<Service>>,
 ) -> Result<Json<BoundView>, Problem> {
     let firmware = of(&service)?;
-    let public_key = firmware.public_key().iter().map(|byte| format!("{byte:02x}")).collect();
+    let public_key = hex(&firmware.public_key());
     Ok(Json(BoundView { store: firmware.store().to_owned(), public_key }))
 }
 
