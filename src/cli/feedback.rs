@@ -1,7 +1,7 @@
 //! `endcap feedback`: what associates put right.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Subcommand;
@@ -51,19 +51,21 @@ impl FeedbackCommand {
                 }
                 Ok(())
             }
-            Self::Export { file, place } => {
-                let examples = all(common, &place).await?;
-                let shown = file.display();
-                let made = std::fs::File::create_new(&file);
-                let mut made = made.with_context(|| format!("making {shown}"))?;
-                for example in &examples {
-                    writeln!(made, "{example}").with_context(|| format!("writing {shown}"))?;
-                }
-                output::note(&format!("{} examples are in {shown}", examples.len()));
-                Ok(())
-            }
+            Self::Export { file, place } => export(&all(common, &place).await?, &file),
         }
     }
+}
+
+/// Writes examples to a new file, one on each line.
+pub(super) fn export(examples: &[Value], file: &Path) -> anyhow::Result<()> {
+    let shown = file.display();
+    let made = std::fs::File::create_new(file);
+    let mut made = made.with_context(|| format!("making {shown}"))?;
+    for example in examples {
+        writeln!(made, "{example}").with_context(|| format!("writing {shown}"))?;
+    }
+    output::note(&format!("{} examples are in {shown}", examples.len()));
+    Ok(())
 }
 
 /// Every example, page by page.

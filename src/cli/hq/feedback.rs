@@ -1,9 +1,7 @@
 //! `endcap hq feedback`: answers that associates of all stores put right.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::Subcommand;
 use reqwest::Method;
 use serde_json::Value;
@@ -65,15 +63,7 @@ impl FeedbackCommand {
                 Ok(())
             }
             Self::Export { file, node, place } => {
-                let examples = all(&place, node.as_deref()).await?;
-                let shown = file.display();
-                let made = std::fs::File::create_new(&file);
-                let mut made = made.with_context(|| format!("making {shown}"))?;
-                for example in &examples {
-                    writeln!(made, "{example}").with_context(|| format!("writing {shown}"))?;
-                }
-                output::note(&format!("{} examples are in {shown}", examples.len()));
-                Ok(())
+                feedback::export(&all(&place, node.as_deref()).await?, &file)
             }
         }
     }
