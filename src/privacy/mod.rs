@@ -44,7 +44,7 @@ mod url;
 use std::fmt;
 use std::ops::Range;
 
-pub use tagged::find_with;
+pub use tagged::{find_beside, find_with};
 pub use tagger::{NoTagger, Tagger, Tagging, Untagged};
 
 /// What was found.

@@ -19,7 +19,11 @@ const IN_SHOPS: &str = "aisle aisles bay bays shelf shelves till tills counter f
 /// All personal data of a text: what has a pattern or is announced, and what a model tagged beside it.
 /// Only people and places are taken from a model; a part that is not of the text is left.
 pub fn find_with(text: &str, tagged: &[Found]) -> Vec<Found> {
-    let mut found = find(text);
+    find_beside(text, find(text), tagged)
+}
+
+/// The same, where what [`find`] finds of the text is known.
+pub fn find_beside(text: &str, mut found: Vec<Found>, tagged: &[Found]) -> Vec<Found> {
     let said = Said::of(text);
     for tagged in tagged {
         let grown = match tagged.entity {

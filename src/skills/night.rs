@@ -37,7 +37,7 @@ mod tests {
     use crate::skills::copy::{CopyOrder, Kind, Length, Tone};
     use crate::skills::double::Double;
     use crate::skills::language::Language;
-    use crate::skills::sample;
+    use crate::skills::sample::{self, asked};
     use crate::skills::voice::{Meaning, Speaker, Voice};
     use crate::skills::wanted::at_night;
     use crate::telemetry::{CacheMetrics, SkillMetrics};
@@ -90,17 +90,6 @@ mod tests {
             settings: Settings { blocked_terms, ..Settings::default() }.into(),
             metrics: SkillMetrics::default(),
         })
-    }
-
-    fn asked(question: &str) -> Asked {
-        Asked {
-            question: question.to_owned(),
-            language: None,
-            scope: Scope::Store,
-            model: None,
-            wishes: Wishes::default(),
-            deadline: at_night(),
-        }
     }
 
     fn ordered(sku: &str) -> CopyOrder {

@@ -2,6 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::ask::Asked;
+use super::clerk::Wishes;
+use super::wanted::at_night;
+use crate::cache::Scope;
 use crate::facts::search::Search;
 use crate::facts::{Batch, Change, Fact, Facts, FactsConfig, Table, UnixSeconds, Zone};
 
@@ -10,6 +14,18 @@ pub(super) const NOW: &str = "2026-11-26T10:00:00+01:00";
 
 pub(super) fn now() -> UnixSeconds {
     NOW.parse().unwrap()
+}
+
+/// A question of somebody who says no more than that.
+pub(super) fn asked(question: &str) -> Asked {
+    Asked {
+        question: question.to_owned(),
+        language: None,
+        scope: Scope::Store,
+        model: None,
+        wishes: Wishes::default(),
+        deadline: at_night(),
+    }
 }
 
 /// Facts in memory, of a shop one hour east of Greenwich.

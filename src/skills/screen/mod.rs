@@ -45,15 +45,16 @@ impl Clerk {
     pub async fn screen(&self, text: &str, deadline: Instant) -> Screened {
         let text = text.trim();
         let patterned = privacy::find(text);
+        let by_pattern = patterned.len();
         let left = deadline.saturating_duration_since(Instant::now());
         let (tagged, how) = match self.tagger.tag(text, PATIENCE.min(left)).await {
             Ok(tagged) => (self.not_of_the_shop(text, tagged), "tagged"),
             Err(why) => (Vec::new(), why.name()),
         };
-        let found = privacy::find_with(text, &tagged);
+        let found = privacy::find_beside(text, patterned, &tagged);
         self.metrics.screened(how);
         found.iter().for_each(|found| self.metrics.found(found.entity.name()));
-        let named = found.len() != patterned.len();
+        let named = found.len() != by_pattern;
         Screened { text: privacy::redact_found(text, &found), named }
     }
 

@@ -4,13 +4,12 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tokio::sync::watch;
 
-use crate::cache::{Cache, Config, Scope};
+use crate::cache::{Cache, Config};
 use crate::facts::Table;
 use crate::privacy::{Entity, Found, Tagger, Tagging, Untagged};
-use crate::skills::ask::Asked;
-use crate::skills::clerk::{Clerk, ClerkParts, Settings, Wishes};
+use crate::skills::clerk::{Clerk, ClerkParts, Settings};
 use crate::skills::double::{Double, Mouths, Unlearned};
-use crate::skills::sample;
+use crate::skills::sample::{self, asked};
 use crate::skills::wanted::at_night;
 use crate::telemetry::{CacheMetrics, SkillMetrics};
 
@@ -94,18 +93,6 @@ async fn whoever_tags_is_not_waited_for_and_patterns_count_anyhow() {
     let screened = clerk.screen("Anna, jo@example.com", soon).await;
     assert_eq!((screened.text(), screened.is_named()), ("Anna, <EMAIL_ADDRESS>", false));
     assert!(soon.elapsed() < Duration::from_millis(900), "it waits no longer than its caller");
-}
-
-/// A question that no fact answers, with this scope of words.
-fn asked(question: &str) -> Asked {
-    Asked {
-        question: question.to_owned(),
-        language: None,
-        scope: Scope::Store,
-        model: None,
-        wishes: Wishes::default(),
-        deadline: at_night(),
-    }
 }
 
 #[tokio::test]

@@ -41,9 +41,7 @@ impl Concierge {
         let suggestions = vec![Suggestion::Where, Suggestion::Allergens];
         Some(Said { suggestions, ..Said::of("ideas", draft) })
     }
-}
 
-impl Concierge {
     /// Products of the kinds that the words of a wish name, where nobody can say what else would do;
     /// none where they name none.
     pub(super) async fn by_kinds(

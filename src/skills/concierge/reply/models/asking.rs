@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::sync::watch;
+
 use super::prompt;
-use crate::cache::Failure;
+use crate::cache::{Ask, Failure, Key};
 use crate::engine::{Form, Sampling, Scope};
 use crate::facts::search::Search;
 use crate::facts::{Facts, Product, Seen, Table, UnixSeconds};
@@ -88,6 +90,26 @@ impl Concierge {
         }
     }
 
+    /// What is wanted of a model in a conversation: nobody makes it again at night, and nobody watches
+    /// how far it is.
+    pub(super) fn wanted<P>(
+        &self,
+        terms: &Terms<'_>,
+        (key, seed): (Key, u64),
+        asking: &Asking,
+        plan: P,
+    ) -> Wanted<P> {
+        let clerk = &self.clerk;
+        Wanted {
+            ask: Ask { recipe: None, ..clerk.asking(terms, key, seed, &()) },
+            speaker: Arc::clone(terms.speaker),
+            deadline: asking.deadline,
+            progress: watch::Sender::default(),
+            witnessed: clerk.witnessed(asking.subject()),
+            plan,
+        }
+    }
+
     /// The answer from the cache, or made for it.
     pub(super) async fn kept(
         &self,
@@ -98,7 +120,6 @@ impl Concierge {
         let clerk = &self.clerk;
         let blocked = asking.blocked(speaker);
         let template = prompt::template(&asking.house);
-        let asked_by = Arc::clone(asking);
         let wanted = || {
             let terms = Terms {
                 skill: SKILL,
@@ -113,14 +134,10 @@ impl Concierge {
             let old = asking.view(&clerk.facts, &clerk.search).is_old(Table::Prices);
             let family = clerk.family(&terms).field("prices", if old { "old" } else { "current" });
             let key = family.field("question", &asking.read.text).finish(heard.scope);
-            let ask = crate::cache::Ask { recipe: None, ..clerk.asking(&terms, key, seed, &()) };
             let (facts, search) = (clerk.facts.clone(), Arc::clone(&clerk.search));
-            let (asking, speaker) = (Arc::clone(asking), Arc::clone(speaker));
-            let terms = blocked.clone();
-            let plan = move || asking.plan(&facts, &search, &terms);
-            let progress = tokio::sync::watch::Sender::default();
-            let witnessed = clerk.witnessed(asked_by.subject());
-            Wanted { ask, speaker, deadline: heard.deadline, progress, witnessed, plan }
+            let (asks, blocked) = (Arc::clone(asking), blocked.clone());
+            let plan = move || asks.plan(&facts, &search, &blocked);
+            self.wanted(&terms, (key, seed), asking, plan)
         };
         let about = (SKILL, asking.read.intent().name());
         let Some(answer) = clerk.told(about, asking.language(), wanted).await? else {

@@ -16,7 +16,7 @@ use crate::skills::concierge::tools::schema::{Choice, Menu, parse};
 use crate::skills::making::{Kind, Order};
 use crate::skills::view::View;
 use crate::skills::voice::Speaker;
-use crate::skills::wanted::{Plan, Terms, Wanted, seed};
+use crate::skills::wanted::{Plan, Terms, seed};
 
 /// As what choices are counted: they are no answers.
 const COUNTED_AS: &str = "concierge_choice";
@@ -82,7 +82,6 @@ impl Concierge {
             let told = order.messages.last().map_or("", |message| message.content.as_str());
             let family = clerk.family(&terms).field("menu", schema.to_string());
             let key = family.field("told", told).finish(heard.scope);
-            let ask = crate::cache::Ask { recipe: None, ..clerk.asking(&terms, key, seed, &()) };
             let (facts, search, order) =
                 (clerk.facts.clone(), Arc::clone(&clerk.search), order.clone());
             let language = asking.language();
@@ -91,10 +90,7 @@ impl Concierge {
                 let view = View::open(&facts, &search, language, UnixSeconds::now());
                 Plan { order: order.clone(), cited: Vec::new(), record: view.reader.finish() }
             };
-            let progress = tokio::sync::watch::Sender::default();
-            let witnessed = clerk.witnessed(asking.subject());
-            let speaker = Arc::clone(speaker);
-            Wanted { ask, speaker, deadline: heard.deadline, progress, witnessed, plan }
+            self.wanted(&terms, (key, seed), asking, plan)
         };
         let about = (COUNTED_AS, "choice");
         let Some(answer) = clerk.told(about, asking.language(), wanted).await? else {

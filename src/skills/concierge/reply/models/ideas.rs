@@ -72,9 +72,7 @@ impl Concierge {
         let by = (speaker, template_digest(&template));
         clerk.bound((SKILL, "ideas"), kept, by, language, chosen.answer.status.clone())
     }
-}
 
-impl Concierge {
     /// A product of the first kind that the shopper named and the model forgot: wine, where wine for
     /// something was wanted.
     fn named_besides(
