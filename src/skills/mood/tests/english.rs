@@ -18,6 +18,8 @@ fn anger_is_told_from_complaints_and_from_products_with_strong_names() {
                     "ARE YOU KIDDING ME?!",
                     "Shut up and give me my money, idiots",
                     "this is ridiculous and unacceptable, nobody helps",
+                    "your store is a joke, I've been standing here for 20 minutes and nobody helps!",
+                    "Waiting ten minutes at the counter and no staff anywhere",
                 ],
             ),
             (
@@ -43,6 +45,8 @@ fn anger_is_told_from_complaints_and_from_products_with_strong_names() {
                     "DO YOU HAVE OAT MILK",
                     "hell yeah, thanks!",
                     "What scampi do you have?",
+                    "Is there a joke book in your shop?",
+                    "I am waiting for a friend, 10 minutes, where can I sit?",
                 ],
             ),
         ],

@@ -11,6 +11,7 @@ fn anger_is_told_from_complaints_and_from_products_with_strong_names() {
                     "Das ist eine Unverschämtheit!",
                     "Ihr seid doch alle Betrüger",
                     "So ein Saftladen, hier kaufe ich nie wieder",
+                    "Euer Laden ist ein Witz",
                     "Ich hab die Schnauze voll",
                     "Du blöde Maschine, verstehst du denn gar nichts?",
                     "Verdammte Scheiße, was soll das",

@@ -11,6 +11,8 @@ fn anger_is_told_from_complaints_and_from_products_with_strong_names() {
                     "¡Sois unos ladrones!",
                     "Esto es una estafa, no vuelvo nunca más",
                     "Estoy harta de esperar",
+                    "Esta tienda es una broma y nadie me atiende",
+                    "Llevo esperando veinte minutos y nadie viene",
                     "Máquina estúpida, no sirves para nada",
                     "¡Vete a la mierda!",
                     "¿Me estás tomando el pelo?",
