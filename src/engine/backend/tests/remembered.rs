@@ -3,8 +3,8 @@
 use super::*;
 use crate::engine::Derived;
 
-const FORM: &str = "gqa";
-/// A trial needs more than the other tests.
+const FORM: &str = "plain-nbits";
+/// A trial needs more than the other tests, and of these forms only those that compute rotations have it.
 const LONGER: usize = 2 * CONTEXT;
 
 fn remembered(derived: &Derived) -> Decoder {
