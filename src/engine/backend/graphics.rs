@@ -7,9 +7,10 @@ use endcap_gpu as gpu;
 use super::super::budget::{Account, Budget};
 use super::super::cpu::{PATIENCE, Plan, Row};
 use super::super::kv::{KvStore, KvType, Layout, PAGE_TOKENS, SequenceId};
+use super::super::sampler::Top;
 use super::super::{Config, Report};
 use super::trial::Findings;
-use super::{Accelerator, Ask, Backend, Graphics, Results, StepError};
+use super::{Accelerator, Ask, Backend, Enough, Found, Graphics, Results, StepError, Wanted};
 
 /// Rows that a device computes together, and on a processor that pretends to be one.
 const ROWS: usize = 256;
@@ -155,8 +156,8 @@ impl Decoder {
     pub(super) fn step(
         &mut self,
         rows: &[Row],
-        wanted: &[usize],
-        ask: Ask,
+        wanted: &[Wanted],
+        enough: Enough<'_>,
     ) -> Result<Results, StepError> {
         let mut places: HashMap<SequenceId, usize> = HashMap::new();
         let mut tables = Vec::new();
@@ -169,15 +170,20 @@ impl Decoder {
             own.push(gpu::Row { token: row.token, position: row.position, sequence });
         }
         let tables: Vec<&[u32]> = tables.iter().map(Vec::as_slice).collect();
-        let need = match ask {
-            Ask::Best => gpu::Need::Best,
-            Ask::Logits => gpu::Need::Logits,
-        };
+        let wanted: Vec<gpu::Wanted> = wanted.iter().map(of_device).collect();
         let gone = || StepError::Gone("it was given up".to_owned());
         let decoder = self.decoder.as_mut().ok_or_else(gone)?;
-        match decoder.step(&own, &tables, wanted, need) {
-            Ok(gpu::Results::Best(tokens)) => Ok(Results::Best(tokens)),
-            Ok(gpu::Results::Logits(logits)) => Ok(Results::Logits(logits)),
+        let vocabulary = decoder.vocabulary();
+        let mut enough = |at, found: &gpu::Top| enough(at, &top(found, vocabulary));
+        match decoder.step(&own, &tables, &wanted, &mut enough) {
+            Ok(all) => {
+                let each = all.into_iter().map(|one| match one {
+                    gpu::Found::Best(token) => Found::Best(token),
+                    gpu::Found::Top(found) => Found::Top(top(&found, vocabulary)),
+                    gpu::Found::Logits(logits) => Found::Logits(logits),
+                });
+                Ok(Results::Each(each.collect()))
+            }
             Err(error) if decoder.device().fault().is_some() => {
                 Err(StepError::Gone(error.to_string()))
             }
@@ -190,6 +196,25 @@ impl Decoder {
         self.decoder = None;
         let (layout, empty) = (self.kv.layout(), Budget::new(0).open());
         self.kv = KvStore::elsewhere(layout, empty, 0);
+    }
+}
+
+fn of_device(wanted: &Wanted) -> gpu::Wanted {
+    let need = match wanted.ask {
+        Ask::Best => gpu::Need::Best,
+        Ask::Top { temperature } => gpu::Need::Top { temperature },
+        Ask::Logits => gpu::Need::Logits,
+    };
+    gpu::Wanted { row: wanted.row, need }
+}
+
+fn top(found: &gpu::Top, vocabulary: usize) -> Top {
+    Top {
+        best: found.best.clone(),
+        whole: found.best.len() >= vocabulary,
+        mass: found.mass.into(),
+        plain_mass: found.plain_mass.into(),
+        tolerance: gpu::Top::MASS_TOLERANCE,
     }
 }
 

@@ -14,6 +14,7 @@ mod pick;
 mod rotate;
 #[cfg(test)]
 pub(crate) mod tests;
+mod top;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub(crate) use linear::{Linear, Variant};
 pub(crate) use norm::Norm;
 pub(crate) use pick::Pick;
 pub(crate) use rotate::{PAGE_TOKENS, Rotate, Turning};
+pub(crate) use top::{CANDIDATES, HEAD_WORDS, LIST_WORDS, NO_PAIR, Top};
 
 use crate::GpuError;
 use crate::device::{Buffer, Device};

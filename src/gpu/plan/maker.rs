@@ -40,7 +40,7 @@ impl Maker<'_> {
     }
 
     /// Adds a dispatch; `bound` are the kernel's buffers besides the step's.
-    fn dispatch(
+    pub(super) fn dispatch(
         &mut self,
         kernel: &Kernel,
         bound: Vec<Bound<'_>>,

@@ -4,9 +4,10 @@ mod failures;
 mod model;
 mod reference;
 mod sameness;
+mod top;
 
 use crate::kernels::tests::{device, near};
-use crate::{Capacity, Decoder, Device, Need, Results, Row, Tuning};
+use crate::{Capacity, Decoder, Device, Found, Need, Row, Top, Tuning, Wanted};
 use model::{Model, Shape};
 
 /// What a decoder's logits may be off by, as a share of the largest: several layers of sums in
@@ -34,18 +35,35 @@ impl Run {
         Self { decoder, tables: [0, 1, 2].map(pages).into() }
     }
 
-    fn step(&mut self, rows: &[Row], wanted: &[usize], need: Need) -> Results {
+    /// What the wanted ones of these rows give, where the largest logits are enough for `enough`.
+    fn step_with(
+        &mut self,
+        rows: &[Row],
+        wanted: &[Wanted],
+        enough: &mut dyn FnMut(usize, &Top) -> bool,
+    ) -> Vec<Found> {
         let tables: Vec<&[u32]> = self.tables.iter().map(Vec::as_slice).collect();
-        self.decoder.step(rows, &tables, wanted, need).unwrap()
+        self.decoder.step(rows, &tables, wanted, enough).unwrap()
+    }
+
+    fn step(&mut self, rows: &[Row], wanted: &[usize], need: Need) -> Vec<Found> {
+        self.step_with(rows, &all(wanted, need), &mut |_, _| true)
     }
 
     /// Logits of the wanted ones of these rows.
     fn logits(&mut self, rows: &[Row], wanted: &[usize]) -> Vec<f32> {
-        match self.step(rows, wanted, Need::Logits) {
-            Results::Logits(logits) => logits,
-            Results::Best(_) => unreachable!("logits were asked for"),
-        }
+        let found = self.step(rows, wanted, Need::Logits).into_iter();
+        let logits = found.map(|found| match found {
+            Found::Logits(logits) => logits,
+            other => panic!("{other:?}"),
+        });
+        logits.flatten().collect()
     }
+}
+
+/// All of these rows, with one need.
+fn all(wanted: &[usize], need: Need) -> Vec<Wanted> {
+    wanted.iter().map(|&row| Wanted { row, need }).collect()
 }
 
 /// Rows for tokens of a sequence from a position on.
@@ -103,6 +121,7 @@ fn the_best_token_is_that_of_the_logits() {
         let most = row.iter().copied().fold(f32::MIN, f32::max);
         row.iter().position(|&logit| logit == most).unwrap() as u32
     };
-    let want: Vec<u32> = logits.chunks_exact(model.vocabulary()).map(best).collect();
-    assert_eq!(run.step(&rows, &wanted, Need::Best), Results::Best(want));
+    let best = logits.chunks_exact(model.vocabulary()).map(best).map(Found::Best);
+    let want: Vec<Found> = best.collect();
+    assert_eq!(run.step(&rows, &wanted, Need::Best), want);
 }
