@@ -7,7 +7,9 @@
 //! of each row what it wants: a token, its largest logits with what all of them weigh, or all logits.
 //!
 //! Kernels are WGSL and get along with what every device has: no 16-bit floats, no subgroups, 16 KiB
-//! that a workgroup shares, 256 invocations, 128 MiB of a buffer at once.
+//! that a workgroup shares, 256 invocations, 128 MiB of a buffer at once. Of some there are others
+//! beside these, for devices with subgroups or fast at prompts; a [`Tuning`] says which are run, and
+//! a trial finds the best one for a graph and a device.
 //!
 //! **Invariants**
 //! - A row's results depend on its own sequence alone.

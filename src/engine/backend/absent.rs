@@ -40,7 +40,7 @@ impl Decoder {
         match *self {}
     }
 
-    pub(super) fn tuning(&self) -> &'static str {
+    pub(super) fn tuning(&self) -> String {
         match *self {}
     }
 

@@ -93,6 +93,8 @@ impl Decoder {
         let context_tokens = plan.positions().unwrap_or(usize::MAX).min(plan.context_tokens());
         let identity = device.adapter().identity();
         let found = Findings::load(plan.derived(), &super::Decoder::of(plan, &identity));
+        // One of a way to compute that there is no more holds no more.
+        let found = found.filter(|found| gpu::Tuning::named(&found.tuning, &device).is_some());
         if config.backend == Backend::Auto && found.as_ref().is_some_and(|f| !f.device_is_faster())
         {
             // Known before anything is brought there.
@@ -128,15 +130,15 @@ impl Decoder {
         self.was_tried
     }
 
-    /// How products are divided.
-    pub(super) fn tuning(&self) -> &'static str {
+    /// Which kernels it runs.
+    pub(super) fn tuning(&self) -> String {
         self.tuning.name()
     }
 
     pub(super) fn report(&self, plan: &Plan, context_tokens: usize) -> Report {
         let report = plan.report(context_tokens);
         Report {
-            kernel: "wgsl",
+            kernel: "wgsl".into(),
             device: Some(self.accelerator.clone()),
             nodes: self.dispatches,
             weight_bytes: self.bytes.saturating_sub(self.kv.allowed_bytes()),
@@ -218,7 +220,7 @@ fn top(found: &gpu::Top, vocabulary: usize) -> Top {
     }
 }
 
-/// How products are divided on a device: as a trial found at an earlier start, or finds now.
+/// Which kernels a device runs: as a trial found at an earlier start, or finds now.
 fn tuning(
     device: &gpu::Device,
     graph: &gpu::Graph<'_>,
@@ -228,7 +230,7 @@ fn tuning(
     if device.adapter().kind == gpu::Kind::Software {
         return Ok(gpu::Tuning::default());
     }
-    match found.and_then(|found| gpu::Tuning::named(&found.tuning)) {
+    match found.and_then(|found| gpu::Tuning::named(&found.tuning, device)) {
         Some(tuning) => Ok(tuning),
         None => gpu::Tuning::of(device, graph).map_err(|error| error.to_string()),
     }

@@ -225,7 +225,7 @@ impl Decoder {
         Ok(Self::with(plan, on, config, budget))
     }
 
-    /// On a device, divided as a trial found best for it, now or at an earlier start.
+    /// On a device, with the kernels that a trial found best for it, now or at an earlier start.
     fn on_device(plan: &Arc<Plan>, config: &Config, budget: &Budget) -> Result<Self, String> {
         let on = On::Device(graphics::Decoder::new(plan, config, budget)?);
         Ok(Self::with(Arc::clone(plan), on, config, budget))
@@ -272,7 +272,7 @@ impl Decoder {
         let processor = beside.and_then(|mut decoder| Times::of(&mut decoder).ok());
         let tuning = match &self.on {
             On::Processor(_) => String::new(),
-            On::Device(decoder) => decoder.tuning().to_owned(),
+            On::Device(decoder) => decoder.tuning(),
         };
         Ok(Findings::new(of, tuning, processor, device))
     }

@@ -79,7 +79,7 @@ impl Times {
 pub(super) struct Findings {
     /// Of which model, device, driver and program.
     of: String,
-    /// How products are divided.
+    /// Which kernels the device ran.
     pub(super) tuning: String,
     /// Absent where the processor had no room beside the device.
     pub(super) processor: Option<Times>,

@@ -1,35 +1,40 @@
 //! What works on rows alone.
 
 use super::*;
-use crate::kernels::{Best, CHUNK, LIST_WORDS, Norm, Pick, Rows, Top};
+use crate::kernels::{Best, CHUNK, LIST_WORDS, Norm, Pick, Reduction, Rows, Top};
 use crate::results::parse;
 use crate::{Found, Need};
 
 #[test]
 fn rows_are_normalised() {
-    for (width, rows) in [(64, 1), (576, 3), (50, 7), (1000, 2)] {
-        let (from, stride, out_stride) = (4, width + 12, width + 3);
-        let mut chance = Chance::new(width as u64);
-        let (x, gain) = (chance.floats(rows * stride), chance.floats(width));
-        let norm = Norm { rows: Rows::Wanted, width, from, stride, out_stride, epsilon: 1e-5 };
-        let buffers = [
-            (Norm::X, bits(&x)),
-            (Norm::GAIN, bits(&gain)),
-            (Norm::OUT, vec![0; rows * out_stride]),
-        ];
-        let uniforms = [[0, rows as u32, 1, 0], [0; 4]];
-        let out = run(&norm.kernel(), &buffers, uniforms, Norm::groups(rows), &[Norm::OUT]);
-        let mut want = vec![0.0; rows * out_stride];
-        for row in 0..rows {
-            let x = &x[row * stride + from..][..width];
-            let mean = x.iter().map(|v| f64::from(v * v)).sum::<f64>() / width as f64;
-            let scale = 1.0 / (mean + 1e-5).sqrt();
-            for at in 0..width {
-                want[row * out_stride + at] = (f64::from(x[at] * gain[at]) * scale) as f32;
-            }
+    for reduction in reductions() {
+        for (width, rows) in [(64, 1), (576, 3), (50, 7), (1000, 2)] {
+            normalised(width, rows, reduction);
         }
-        near(&floats(&out[0])[..want.len()], &want, &format!("{rows} rows of {width}"));
     }
+}
+
+fn normalised(width: usize, rows: usize, reduction: Reduction) {
+    let (from, stride, out_stride) = (4, width + 12, width + 3);
+    let mut chance = Chance::new(width as u64);
+    let (x, gain) = (chance.floats(rows * stride), chance.floats(width));
+    let (of, epsilon) = (Rows::Wanted, 1e-5);
+    let norm = Norm { rows: of, width, from, stride, out_stride, epsilon, reduction };
+    let buffers =
+        [(Norm::X, bits(&x)), (Norm::GAIN, bits(&gain)), (Norm::OUT, vec![0; rows * out_stride])];
+    let uniforms = [[0, rows as u32, 1, 0], [0; 4]];
+    let out = run(&norm.kernel(), &buffers, uniforms, Norm::groups(rows), &[Norm::OUT]);
+    let mut want = vec![0.0; rows * out_stride];
+    for row in 0..rows {
+        let x = &x[row * stride + from..][..width];
+        let mean = x.iter().map(|v| f64::from(v * v)).sum::<f64>() / width as f64;
+        let scale = 1.0 / (mean + 1e-5).sqrt();
+        for at in 0..width {
+            want[row * out_stride + at] = (f64::from(x[at] * gain[at]) * scale) as f32;
+        }
+    }
+    let what = format!("{rows} rows of {width}, {reduction:?}");
+    near(&floats(&out[0])[..want.len()], &want, &what);
 }
 
 #[test]
