@@ -138,7 +138,7 @@ impl Decoder {
     pub(super) fn report(&self, plan: &Plan, context_tokens: usize) -> Report {
         let report = plan.report(context_tokens);
         Report {
-            kernel: "wgsl".into(),
+            kernel: format!("wgsl ({})", self.tuning.name()).into(),
             device: Some(self.accelerator.clone()),
             nodes: self.dispatches,
             weight_bytes: self.bytes.saturating_sub(self.kv.allowed_bytes()),
