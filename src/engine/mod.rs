@@ -53,6 +53,7 @@ pub use network::{
 pub use probe::Probe;
 pub use tokenizer::{Placed, Tokenizer};
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -436,8 +437,8 @@ pub trait Observer: Send + Sync {
 /// What a model needs and which kernels would run it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Kernels chosen for this processor.
-    pub kernel: &'static str,
+    /// Kernels chosen for this processor, or for the graphics processor that runs it.
+    pub kernel: Cow<'static, str>,
     /// The graphics processor that runs it; `None` where the processor does.
     pub device: Option<Accelerator>,
     /// Bytes of packed weights in memory.

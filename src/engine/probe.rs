@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::backend::{Ask, Backend, Decoder};
+use super::backend::{Backend, Decoder};
 use super::cpu::{Kernel, Plan, Row};
 use super::{Config, LoadError, ModelSource, Scope, TokenId};
 
@@ -143,7 +143,7 @@ impl Probe {
 
     /// A step as greedy answers need it.
     fn step(&mut self, rows: &[Row], wanted: &[usize]) -> Result<(), String> {
-        let outcome = self.decoder.step(rows, wanted, Ask::Best);
+        let outcome = self.decoder.best(rows, wanted);
         outcome.map(|_| ()).map_err(|error| error.to_string())
     }
 }

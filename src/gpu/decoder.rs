@@ -1,8 +1,10 @@
 //! A decoder on a device, and its steps.
 
+use crate::device::Buffer;
 use crate::graph::Graph;
-use crate::kernels::{PAGE_TOKENS, SPLIT_KEYS};
+use crate::kernels::{LIST_WORDS, PAGE_TOKENS, SPLIT_KEYS};
 use crate::plan::{APART_ROWS, Capacity, Dispatch, Plan, Sizes, page_bytes};
+use crate::results::{Found, Need, Top, Wanted, parse, words};
 use crate::{Device, GpuError, Tuning};
 
 /// A token to compute.
@@ -16,33 +18,20 @@ pub struct Row {
     pub sequence: usize,
 }
 
-/// What is wanted of the rows whose logits are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
-    /// The token with the largest logit.
-    Best,
-    /// All of them.
-    Logits,
-}
-
-/// What a step gives, for wanted rows in their order.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Results {
-    /// The first of the tokens with the largest logit.
-    Best(Vec<u32>),
-    /// As many a row as the vocabulary has tokens.
-    Logits(Vec<f32>),
-}
-
-/// Where a logit is no number, there is no best one.
-const NO_TOKEN: u32 = u32::MAX;
-
 /// A decoder whose weights, keys and values are on a device.
 pub struct Decoder {
     device: Device,
     plan: Plan,
     capacity: Capacity,
     bytes: u64,
+    read_bytes: u64,
+}
+
+/// Words of a buffer.
+struct Words<'a> {
+    buffer: &'a Buffer,
+    first: usize,
+    count: usize,
 }
 
 /// A part of a step that is computed at once.
@@ -64,7 +53,7 @@ impl Decoder {
         let before = device.used_bytes();
         let plan = Plan::new(device, graph, capacity, tuning)?;
         let bytes = device.used_bytes().saturating_sub(before);
-        Ok(Self { device: device.clone(), plan, capacity, bytes })
+        Ok(Self { device: device.clone(), plan, capacity, bytes, read_bytes: 0 })
     }
 
     /// The device it is on.
@@ -75,6 +64,11 @@ impl Decoder {
     /// Bytes that it has on the device.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Bytes of results that were read so far.
+    pub fn read_bytes(&self) -> u64 {
+        self.read_bytes
     }
 
     /// Logits of a row.
@@ -98,56 +92,60 @@ impl Decoder {
     /// Computes `rows`, of which those in `wanted` (in rising order) give results. `tables` has the
     /// pages of each sequence; a row's must be there, and all earlier positions of its sequence
     /// computed, in this step or before.
+    ///
+    /// Of a row whose largest logits are wanted `enough` is asked, with the row's place in `wanted`,
+    /// whether they are; where they are not it gives all.
     pub fn step(
         &mut self,
         rows: &[Row],
         tables: &[&[u32]],
-        wanted: &[usize],
-        need: Need,
-    ) -> Result<Results, GpuError> {
-        let (mut best, mut logits) = (Vec::new(), Vec::new());
-        for part in parts(rows.len(), wanted, &self.capacity) {
+        wanted: &[Wanted],
+        enough: &mut dyn FnMut(usize, &Top) -> bool,
+    ) -> Result<Vec<Found>, GpuError> {
+        let places: Vec<usize> = wanted.iter().map(|wanted| wanted.row).collect();
+        let mut all = Vec::with_capacity(wanted.len());
+        for part in parts(rows.len(), &places, &self.capacity) {
             let own = rows.get(part.rows.clone()).unwrap_or_default();
-            let picked: Vec<u32> = wanted
-                .get(part.wanted)
+            let needs: Vec<Wanted> = wanted
+                .get(part.wanted.clone())
                 .unwrap_or_default()
                 .iter()
-                .map(|row| (row - part.rows.start) as u32)
+                .map(|wanted| Wanted { row: wanted.row - part.rows.start, ..*wanted })
                 .collect();
-            let words = self.part(own, tables, &picked, need)?;
-            match need {
-                Need::Best => best.extend(words),
-                Need::Logits => self.unpad(&words, &mut logits),
+            let mut found = self.part(own, tables, &needs)?;
+            let short = found.iter().enumerate().filter_map(|(at, found)| match found {
+                Found::Top(top) => (!enough(part.wanted.start + at, top)).then_some(at),
+                _ => None,
+            });
+            let short: Vec<usize> = short.collect();
+            for (at, logits) in short.iter().zip(self.logits(&short)?) {
+                if let Some(place) = found.get_mut(*at) {
+                    *place = logits;
+                }
             }
+            all.extend(found);
         }
-        if best.contains(&NO_TOKEN) {
-            return Err(GpuError::Internal("the model's logits are not numbers".to_owned()));
-        }
-        Ok(match need {
-            Need::Best => Results::Best(best),
-            Need::Logits => Results::Logits(logits),
-        })
-    }
-
-    /// Leaves out what lies behind the logits of each row.
-    fn unpad(&self, words: &[u32], logits: &mut Vec<f32>) {
-        for row in words.chunks_exact(self.plan.logits.stride) {
-            logits.extend(row.iter().take(self.plan.vocabulary).map(|&word| f32::from_bits(word)));
-        }
+        Ok(all)
     }
 
     fn part(
-        &self,
+        &mut self,
         rows: &[Row],
         tables: &[&[u32]],
-        wanted: &[u32],
-        need: Need,
-    ) -> Result<Vec<u32>, GpuError> {
+        wanted: &[Wanted],
+    ) -> Result<Vec<Found>, GpuError> {
         let sizes = self.write(rows, tables, wanted)?;
         let (memory, plan) = (&self.plan.memory, &self.plan);
+        let is = |like: fn(&Need) -> bool| wanted.iter().any(|wanted| like(&wanted.need));
+        // What is best begins a list, so that a step makes either lists or single tokens.
+        let lists = is(|need| matches!(need, Need::Top { .. }));
+        let last: &[Dispatch] = match lists {
+            true => &plan.top,
+            false if is(|need| *need == Need::Best) => &plan.best,
+            false => &[],
+        };
         let mut encoder = self.device.raw().create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
-        let last: &[Dispatch] = if need == Need::Best { &plan.best } else { &[] };
         for dispatch in plan.dispatches.iter().chain(last) {
             let groups @ [x, y, z] = (dispatch.groups)(sizes);
             if !groups.contains(&0) {
@@ -161,17 +159,76 @@ impl Decoder {
             self.device.run(encoder.finish())?;
             return Ok(Vec::new());
         }
-        let (from, words) = match need {
-            Need::Best => (&memory.tokens, wanted.len()),
-            Need::Logits => (memory.value(plan.logits)?, wanted.len() * plan.logits.stride),
-        };
-        let bytes = words as u64 * 4;
-        encoder.copy_buffer_to_buffer(from.raw(), 0, memory.staging.raw(), 0, bytes);
-        self.device.run_and_read(encoder.finish(), &memory.staging, words)
+        let stride = plan.logits.stride;
+        let mut sources = Vec::with_capacity(wanted.len());
+        for (at, wanted) in wanted.iter().enumerate() {
+            let (buffer, of_row) = match wanted.need {
+                Need::Logits => (memory.value(plan.logits)?, stride),
+                _ if lists => (memory.list(), LIST_WORDS),
+                _ => (&memory.tokens, 1),
+            };
+            let (first, count) = words(wanted.need, lists, stride);
+            sources.push(Words { buffer, first: at * of_row + first, count });
+        }
+        let (all, read) = self.read(encoder, &sources)?;
+        let mut rest = all.as_slice();
+        let mut found = Vec::with_capacity(wanted.len());
+        for (wanted, source) in wanted.iter().zip(&sources) {
+            let (own, later) = rest.split_at_checked(source.count).unwrap_or_default();
+            found.push(parse(wanted.need, own, plan.vocabulary)?);
+            rest = later;
+        }
+        self.read_bytes += read;
+        Ok(found)
+    }
+
+    /// All logits of these wanted rows of the part that was computed last.
+    fn logits(&mut self, wanted: &[usize]) -> Result<Vec<Found>, GpuError> {
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let stride = self.plan.logits.stride;
+        let buffer = self.plan.memory.value(self.plan.logits)?;
+        let of_row = |at: &usize| Words { buffer, first: at * stride, count: stride };
+        let sources: Vec<_> = wanted.iter().map(of_row).collect();
+        let encoder = self.device.raw().create_command_encoder(&Default::default());
+        let (all, read) = self.read(encoder, &sources)?;
+        let rows = all.chunks_exact(stride);
+        let found = rows.map(|row| parse(Need::Logits, row, self.plan.vocabulary)).collect();
+        self.read_bytes += read;
+        found
+    }
+
+    /// Runs what was encoded, and reads these words, one after another; also gives how many bytes.
+    fn read(
+        &self,
+        mut encoder: wgpu::CommandEncoder,
+        sources: &[Words<'_>],
+    ) -> Result<(Vec<u32>, u64), GpuError> {
+        let staging = &self.plan.memory.staging;
+        let bytes = |words: usize| words as u64 * 4;
+        let (mut at, mut rest) = (0, sources);
+        while let Some(source) = rest.first() {
+            // Rows that lie side by side are copied together.
+            let end = |(number, next): (usize, &Words<'_>)| {
+                let joins = next.first == source.first + number * source.count
+                    && next.count == source.count
+                    && std::ptr::eq(next.buffer, source.buffer);
+                !joins
+            };
+            let together = rest.iter().enumerate().position(end).unwrap_or(rest.len());
+            let words = together.max(1) * source.count;
+            let (from, first) = (source.buffer.raw(), bytes(source.first));
+            encoder.copy_buffer_to_buffer(from, first, staging.raw(), bytes(at), bytes(words));
+            at += words;
+            rest = rest.get(together.max(1)..).unwrap_or_default();
+        }
+        let all = self.device.run_and_read(encoder.finish(), staging, at)?;
+        Ok((all, bytes(at)))
     }
 
     /// Writes what the step changes.
-    fn write(&self, rows: &[Row], tables: &[&[u32]], wanted: &[u32]) -> Result<Sizes, GpuError> {
+    fn write(&self, rows: &[Row], tables: &[&[u32]], wanted: &[Wanted]) -> Result<Sizes, GpuError> {
         let memory = &self.plan.memory;
         let mut starts = vec![None; tables.len()];
         let (mut all_pages, mut words) = (Vec::new(), Vec::with_capacity(rows.len() * 4));
@@ -202,8 +259,21 @@ impl Decoder {
         self.device.write(&memory.step, 0, &step);
         self.device.write(&memory.rows, 0, &words);
         self.device.write(&memory.tables, 0, &all_pages);
-        self.device.write(&memory.wanted, 0, wanted);
+        let picked: Vec<u32> = wanted.iter().map(|wanted| wanted.row as u32).collect();
+        let factors: Vec<u32> = wanted.iter().map(|wanted| factor(wanted.need).to_bits()).collect();
+        self.device.write(&memory.wanted, 0, &picked);
+        self.device.write(&memory.factors, 0, &factors);
         Ok(sizes)
+    }
+}
+
+/// What a row's differences of logits are multiplied by before they are weighed: a number, however low
+/// the temperature is.
+fn factor(need: Need) -> f32 {
+    const MOST: f32 = 1e30;
+    match need {
+        Need::Top { temperature } => (1.0 / temperature).min(MOST),
+        Need::Best | Need::Logits => 1.0,
     }
 }
 

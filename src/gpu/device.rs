@@ -86,9 +86,14 @@ impl Device {
             wanted.max_storage_buffer_binding_size = own.max_storage_buffer_binding_size;
             wanted.max_buffer_size = own.max_buffer_size;
         }
+        // What faster kernels use where it is there.
+        let features = match limits.portable {
+            true => wgpu::Features::empty(),
+            false => adapter.features() & wgpu::Features::SUBGROUP,
+        };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("endcap"),
-            required_features: wgpu::Features::empty(),
+            required_features: features,
             required_limits: wanted,
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
@@ -119,6 +124,11 @@ impl Device {
         let limits = self.inner.device.limits();
         let own = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
         self.inner.limits.binding_bytes.unwrap_or(own).min(own)
+    }
+
+    /// Whether invocations that run in step can tell each other what they have.
+    pub(crate) fn has_subgroups(&self) -> bool {
+        self.inner.device.features().contains(wgpu::Features::SUBGROUP)
     }
 
     /// The device itself, to make pipelines and bind groups.

@@ -4,10 +4,12 @@
 //! [`Graph`] says what a decoder computes, in a handful of operations whose rows are tokens;
 //! [`Decoder::new`] puts its weights on the device once and makes every kernel and binding that a
 //! step needs. [`Decoder::step`] then writes a few numbers, runs one list of kernels, and reads back
-//! a token for each row that wants one, or its logits.
+//! of each row what it wants: a token, its largest logits with what all of them weigh, or all logits.
 //!
 //! Kernels are WGSL and get along with what every device has: no 16-bit floats, no subgroups, 16 KiB
-//! that a workgroup shares, 256 invocations, 128 MiB of a buffer at once.
+//! that a workgroup shares, 256 invocations, 128 MiB of a buffer at once. Of some there are others
+//! beside these, for devices with subgroups or fast at prompts; a [`Tuning`] says which are run, and
+//! a trial finds the best one for a graph and a device.
 //!
 //! **Invariants**
 //! - A row's results depend on its own sequence alone.
@@ -28,16 +30,18 @@ mod error;
 mod graph;
 mod kernels;
 mod plan;
+mod results;
 #[cfg(test)]
 mod tests;
 mod tuning;
 mod weights;
 
 pub use adapter::{Adapter, Kind, Software, adapters};
-pub use decoder::{Decoder, Need, Results, Row};
+pub use decoder::{Decoder, Row};
 pub use device::{Device, Limits};
 pub use error::GpuError;
 pub use graph::{Attention, Graph, MatrixId, Operation, Product, Rotary, ValueId};
 pub use plan::Capacity;
+pub use results::{Found, Need, Top, Wanted};
 pub use tuning::Tuning;
 pub use weights::{BLOCK, Form, Numbers, Offset, TILE, Tiles, Weights, Width};

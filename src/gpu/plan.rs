@@ -3,6 +3,7 @@
 mod maker;
 mod memory;
 mod pieces;
+mod top;
 mod values;
 
 use std::sync::Arc;
@@ -54,8 +55,9 @@ pub(crate) struct Dispatch {
 /// Everything that is on the device.
 pub(crate) struct Plan {
     pub(crate) dispatches: Vec<Dispatch>,
-    /// What finds the best of the logits; left out where these are read.
+    /// What finds the best of the logits, and what lists the largest: left out where nobody wants it.
     pub(crate) best: Vec<Dispatch>,
+    pub(crate) top: Vec<Dispatch>,
     pub(crate) memory: Memory,
     pub(crate) logits: Place,
     pub(crate) vocabulary: usize,
@@ -91,10 +93,12 @@ impl Plan {
         let logits = values.place(graph.logits)?;
         let vocabulary = values.width(graph.logits)?;
         maker.best(logits, vocabulary)?;
-        let Maker { dispatches: best, matrices, kept, .. } = maker;
+        let best = std::mem::take(&mut maker.dispatches);
+        maker.top(logits, vocabulary)?;
+        let Maker { dispatches: top, matrices, kept, .. } = maker;
         device.settle()?;
         let (_buffers, _matrices) = (kept, matrices);
-        Ok(Self { dispatches, best, memory, logits, vocabulary, _buffers, _matrices })
+        Ok(Self { dispatches, best, top, memory, logits, vocabulary, _buffers, _matrices })
     }
 }
 

@@ -9,7 +9,7 @@ Nothing else should run on the machine. In this order:
 2. the tests of the kernels and of the engine on a device, on this device;
 3. for each MODEL (an installed package, or a folder): tokens/s of prefill and decode on the processor
    and on the device, the share of the device's bandwidth (against copying, measured in the same run),
-   kernels a token, in interleaved rounds;
+   kernels a token, and which of the ways to compute the trial at start took, in interleaved rounds;
 4. llama.cpp's llama-bench on MODEL.gguf of DIR, all layers on the device, in the same rounds, where
    both folders are named. Built with its Vulkan backend it is the peer that runs wherever we do.
 
@@ -74,7 +74,8 @@ def figures(options, model):
             rounds["peer"].append(peer(options, model))
     def middle(backend, of):
         return statistics.median(of(one) for one in rounds[backend]) if rounds[backend] else None
-    told = {"model": model, "device": rounds["gpu"][0]["device"], "dispatches": rounds["gpu"][0]["nodes"]}
+    first = rounds["gpu"][0]
+    told = {"model": model, "device": first["device"], "dispatches": first["nodes"], "ways": first["kernel"]}
     for backend in ("gpu", "cpu"):
         told[backend] = {
             "prefill": middle(backend, lambda one: one["prefill_tokens_per_s"]),
@@ -100,7 +101,7 @@ def show(told):
     if told["share_of_copy"] is not None:
         share, copy = told["share_of_copy"], told["copy_gb_per_s"]
         print(f"   decode reads at {share:.2f} of the {copy:.0f} GB/s of copying; the target is 0.5 for a 1B-class model")
-    print(f"   kernels a token: {told['dispatches']}")
+    print(f"   kernels a token: {told['dispatches']}, {told['ways']}")
     for name in ("cpu", "llama.cpp"):
         if name in told:
             ratio = {what: told["gpu"][what] / told[name][what] for what in ("prefill", "decode")}
@@ -115,8 +116,12 @@ def main():
     for one in found:
         print(f"{one['what']}: {one['text']}")
     if not options.skip_tests:
-        for package, tests in (("endcap-gpu", []), ("endcap-engine", ["--", "backend::"])):
-            run(["cargo", "test", "--release", "--locked", "--package", package, "--lib", *tests])
+        # By itself the engine is built without graphics processors, and has no such tests.
+        engine = ["--features", "gpu", "--", "backend::tests"]
+        for package, more in (("endcap-gpu", []), ("endcap-engine", engine)):
+            done = run(["cargo", "test", "--release", "--locked", "--package", package, "--lib", *more])
+            if "running 0 tests" in done:
+                sys.exit(f"there are no tests of {package} on a device")
             print(f"tests of {package} on this device: passed")
     all_told = []
     for model in options.models:

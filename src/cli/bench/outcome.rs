@@ -1,5 +1,6 @@
 //! What a measurement found: as JSON, and as a table that can be taken in at a glance.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -53,7 +54,7 @@ pub(super) struct DeviceLimits {
 #[derive(Debug, Serialize)]
 pub(super) struct Outcome {
     model: String,
-    kernel: &'static str,
+    kernel: Cow<'static, str>,
     /// The graphics processor that computed; absent where the processor did.
     device: Option<Accelerator>,
     threads: usize,
@@ -148,7 +149,7 @@ impl Outcome {
         let first = |of: fn(&Measured) -> f64| results.first().map_or(0.0, of);
         Self {
             model: rig.name().to_owned(),
-            kernel: report.kernel,
+            kernel: report.kernel.clone(),
             device: report.device.clone(),
             threads: rig.threads(),
             activation: rig.config().activation,
@@ -298,7 +299,7 @@ mod tests {
     #[test]
     fn a_share_counts_weights_once_a_step_and_kv_for_each_stream() {
         let report = Report {
-            kernel: "portable",
+            kernel: "portable".into(),
             device: None,
             weight_bytes: 0,
             read_bytes_per_token: 1000,

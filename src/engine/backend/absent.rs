@@ -4,7 +4,7 @@ use super::super::budget::Budget;
 use super::super::cpu::{Plan, Row};
 use super::super::kv::KvStore;
 use super::super::{Config, Report};
-use super::{Accelerator, Ask, Graphics, Results, StepError};
+use super::{Accelerator, Enough, Graphics, Results, StepError, Wanted};
 
 pub(super) fn accelerators(_: &Graphics) -> Vec<Accelerator> {
     Vec::new()
@@ -40,7 +40,7 @@ impl Decoder {
         match *self {}
     }
 
-    pub(super) fn tuning(&self) -> &'static str {
+    pub(super) fn tuning(&self) -> String {
         match *self {}
     }
 
@@ -48,7 +48,12 @@ impl Decoder {
         match *self {}
     }
 
-    pub(super) fn step(&mut self, _: &[Row], _: &[usize], _: Ask) -> Result<Results, StepError> {
+    pub(super) fn step(
+        &mut self,
+        _: &[Row],
+        _: &[Wanted],
+        _: Enough<'_>,
+    ) -> Result<Results, StepError> {
         match *self {}
     }
 

@@ -7,9 +7,10 @@ use endcap_gpu as gpu;
 use super::super::budget::{Account, Budget};
 use super::super::cpu::{PATIENCE, Plan, Row};
 use super::super::kv::{KvStore, KvType, Layout, PAGE_TOKENS, SequenceId};
+use super::super::sampler::Top;
 use super::super::{Config, Report};
 use super::trial::Findings;
-use super::{Accelerator, Ask, Backend, Graphics, Results, StepError};
+use super::{Accelerator, Ask, Backend, Enough, Found, Graphics, Results, StepError, Wanted};
 
 /// Rows that a device computes together, and on a processor that pretends to be one.
 const ROWS: usize = 256;
@@ -92,6 +93,8 @@ impl Decoder {
         let context_tokens = plan.positions().unwrap_or(usize::MAX).min(plan.context_tokens());
         let identity = device.adapter().identity();
         let found = Findings::load(plan.derived(), &super::Decoder::of(plan, &identity));
+        // One of a way to compute that there is no more holds no more.
+        let found = found.filter(|found| gpu::Tuning::named(&found.tuning, &device).is_some());
         if config.backend == Backend::Auto && found.as_ref().is_some_and(|f| !f.device_is_faster())
         {
             // Known before anything is brought there.
@@ -127,15 +130,15 @@ impl Decoder {
         self.was_tried
     }
 
-    /// How products are divided.
-    pub(super) fn tuning(&self) -> &'static str {
+    /// Which kernels it runs.
+    pub(super) fn tuning(&self) -> String {
         self.tuning.name()
     }
 
     pub(super) fn report(&self, plan: &Plan, context_tokens: usize) -> Report {
         let report = plan.report(context_tokens);
         Report {
-            kernel: "wgsl",
+            kernel: format!("wgsl ({})", self.tuning.name()).into(),
             device: Some(self.accelerator.clone()),
             nodes: self.dispatches,
             weight_bytes: self.bytes.saturating_sub(self.kv.allowed_bytes()),
@@ -155,8 +158,8 @@ impl Decoder {
     pub(super) fn step(
         &mut self,
         rows: &[Row],
-        wanted: &[usize],
-        ask: Ask,
+        wanted: &[Wanted],
+        enough: Enough<'_>,
     ) -> Result<Results, StepError> {
         let mut places: HashMap<SequenceId, usize> = HashMap::new();
         let mut tables = Vec::new();
@@ -169,15 +172,20 @@ impl Decoder {
             own.push(gpu::Row { token: row.token, position: row.position, sequence });
         }
         let tables: Vec<&[u32]> = tables.iter().map(Vec::as_slice).collect();
-        let need = match ask {
-            Ask::Best => gpu::Need::Best,
-            Ask::Logits => gpu::Need::Logits,
-        };
+        let wanted: Vec<gpu::Wanted> = wanted.iter().map(of_device).collect();
         let gone = || StepError::Gone("it was given up".to_owned());
         let decoder = self.decoder.as_mut().ok_or_else(gone)?;
-        match decoder.step(&own, &tables, wanted, need) {
-            Ok(gpu::Results::Best(tokens)) => Ok(Results::Best(tokens)),
-            Ok(gpu::Results::Logits(logits)) => Ok(Results::Logits(logits)),
+        let vocabulary = decoder.vocabulary();
+        let mut enough = |at, found: &gpu::Top| enough(at, &top(found, vocabulary));
+        match decoder.step(&own, &tables, &wanted, &mut enough) {
+            Ok(all) => {
+                let each = all.into_iter().map(|one| match one {
+                    gpu::Found::Best(token) => Found::Best(token),
+                    gpu::Found::Top(found) => Found::Top(top(&found, vocabulary)),
+                    gpu::Found::Logits(logits) => Found::Logits(logits),
+                });
+                Ok(Results::Each(each.collect()))
+            }
             Err(error) if decoder.device().fault().is_some() => {
                 Err(StepError::Gone(error.to_string()))
             }
@@ -193,7 +201,26 @@ impl Decoder {
     }
 }
 
-/// How products are divided on a device: as a trial found at an earlier start, or finds now.
+fn of_device(wanted: &Wanted) -> gpu::Wanted {
+    let need = match wanted.ask {
+        Ask::Best => gpu::Need::Best,
+        Ask::Top { temperature } => gpu::Need::Top { temperature },
+        Ask::Logits => gpu::Need::Logits,
+    };
+    gpu::Wanted { row: wanted.row, need }
+}
+
+fn top(found: &gpu::Top, vocabulary: usize) -> Top {
+    Top {
+        best: found.best.clone(),
+        whole: found.best.len() >= vocabulary,
+        mass: found.mass.into(),
+        plain_mass: found.plain_mass.into(),
+        tolerance: gpu::Top::MASS_TOLERANCE,
+    }
+}
+
+/// Which kernels a device runs: as a trial found at an earlier start, or finds now.
 fn tuning(
     device: &gpu::Device,
     graph: &gpu::Graph<'_>,
@@ -203,7 +230,7 @@ fn tuning(
     if device.adapter().kind == gpu::Kind::Software {
         return Ok(gpu::Tuning::default());
     }
-    match found.and_then(|found| gpu::Tuning::named(&found.tuning)) {
+    match found.and_then(|found| gpu::Tuning::named(&found.tuning, device)) {
         Some(tuning) => Ok(tuning),
         None => gpu::Tuning::of(device, graph).map_err(|error| error.to_string()),
     }

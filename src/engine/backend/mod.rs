@@ -24,6 +24,7 @@ use self::trial::{Findings, Times};
 use super::budget::Budget;
 use super::cpu::{self, Plan, Row};
 use super::kv::KvStore;
+use super::sampler::Top;
 use super::{Config, LoadError, Report, TokenId};
 
 /// What runs decoders.
@@ -119,24 +120,49 @@ pub(super) fn fault(plan: &Plan) -> Option<String> {
     graphics::fault(plan)
 }
 
-/// What is wanted of the rows whose logits are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What is wanted of a row.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Ask {
     /// The token with the largest logit is enough.
     Best,
+    /// The largest logits may be enough, with what all weigh at this temperature.
+    Top { temperature: f32 },
     /// All logits.
     Logits,
+}
+
+/// A row that gives results.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(not(feature = "gpu"), allow(dead_code, reason = "a processor gives logits"))]
+pub(super) struct Wanted {
+    /// Its place among the step's rows.
+    pub(super) row: usize,
+    pub(super) ask: Ask,
+}
+
+/// What a row gives.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(not(feature = "gpu"), allow(dead_code, reason = "a processor gives logits"))]
+pub(super) enum Found {
+    /// The first of the tokens with the largest logit.
+    Best(TokenId),
+    /// The largest logits, which were said to be enough.
+    Top(Top),
+    Logits(Vec<f32>),
 }
 
 /// What a step gives for the wanted rows, in their order.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Results {
-    /// The first of the tokens with the largest logit.
+    /// What each asked for, or all its logits.
     #[cfg_attr(not(feature = "gpu"), allow(dead_code, reason = "a processor gives logits"))]
-    Best(Vec<TokenId>),
-    /// All logits of a row, one row after another.
+    Each(Vec<Found>),
+    /// All logits of a row, one row after another, whatever was asked for.
     Logits(Vec<f32>),
 }
+
+/// Says of the largest logits of a wanted row, by its place among these, whether they are enough.
+pub(super) type Enough<'a> = &'a mut dyn FnMut(usize, &Top) -> bool;
 
 /// Why there are no results.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -199,7 +225,7 @@ impl Decoder {
         Ok(Self::with(plan, on, config, budget))
     }
 
-    /// On a device, divided as a trial found best for it, now or at an earlier start.
+    /// On a device, with the kernels that a trial found best for it, now or at an earlier start.
     fn on_device(plan: &Arc<Plan>, config: &Config, budget: &Budget) -> Result<Self, String> {
         let on = On::Device(graphics::Decoder::new(plan, config, budget)?);
         Ok(Self::with(Arc::clone(plan), on, config, budget))
@@ -246,7 +272,7 @@ impl Decoder {
         let processor = beside.and_then(|mut decoder| Times::of(&mut decoder).ok());
         let tuning = match &self.on {
             On::Processor(_) => String::new(),
-            On::Device(decoder) => decoder.tuning().to_owned(),
+            On::Device(decoder) => decoder.tuning(),
         };
         Ok(Findings::new(of, tuning, processor, device))
     }
@@ -272,30 +298,51 @@ impl Decoder {
         }
     }
 
-    /// Computes `rows`; `wanted` names those, in rising order, that give results. Where only the best
-    /// tokens are needed, logits may come all the same.
+    /// Computes `rows`; `wanted` names those, in rising order, that give results. Where less is asked
+    /// for than all logits, these may come all the same; they do for the largest logits that are not
+    /// `enough`.
     ///
     /// Each row's sequence must have pages for it and must have had all earlier positions computed,
     /// in this step or before.
     pub(super) fn step(
         &mut self,
         rows: &[Row],
-        wanted: &[usize],
-        ask: Ask,
+        wanted: &[Wanted],
+        enough: Enough<'_>,
     ) -> Result<Results, StepError> {
         match &mut self.on {
             On::Processor(decoder) => {
-                decoder.step(rows, wanted).map(Results::Logits).map_err(StepError::Failed)
+                let wanted: Vec<usize> = wanted.iter().map(|wanted| wanted.row).collect();
+                decoder.step(rows, &wanted).map(Results::Logits).map_err(StepError::Failed)
             }
-            On::Device(decoder) => decoder.step(rows, wanted, ask),
+            On::Device(decoder) => decoder.step(rows, wanted, enough),
         }
+    }
+
+    /// A step of which the wanted rows all ask for the same.
+    fn alike(&mut self, rows: &[Row], wanted: &[usize], ask: Ask) -> Result<Results, StepError> {
+        let wanted: Vec<_> = wanted.iter().map(|&row| Wanted { row, ask }).collect();
+        self.step(rows, &wanted, &mut |_, _| true)
+    }
+
+    /// A step as greedy answers need it.
+    pub(super) fn best(&mut self, rows: &[Row], wanted: &[usize]) -> Result<Results, StepError> {
+        self.alike(rows, wanted, Ask::Best)
     }
 
     /// The logits of the wanted rows.
     pub(super) fn logits(&mut self, rows: &[Row], wanted: &[usize]) -> Result<Vec<f32>, StepError> {
-        match self.step(rows, wanted, Ask::Logits)? {
+        match self.alike(rows, wanted, Ask::Logits)? {
             Results::Logits(logits) => Ok(logits),
-            Results::Best(_) => Err(StepError::Failed("it gave no logits".to_owned())),
+            Results::Each(found) => {
+                let mut all = Vec::with_capacity(found.len() * self.vocabulary());
+                for found in found {
+                    let none = || StepError::Failed("it gave no logits".to_owned());
+                    let Found::Logits(logits) = found else { return Err(none()) };
+                    all.extend(logits);
+                }
+                Ok(all)
+            }
         }
     }
 

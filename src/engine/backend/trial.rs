@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::cpu::Row;
 use super::super::{Derived, Scope, TokenId};
-use super::{Ask, Decoder, StepError};
+use super::{Decoder, StepError};
 
 /// Rows of the piece of a prompt that is timed.
 const PROMPT: usize = 64;
@@ -58,16 +58,16 @@ impl Times {
         };
         let prompt: Vec<Row> = (0..PROMPT).map(row).collect();
         // The first time pays for what is done once.
-        decoder.step(&prompt, &[], Ask::Best)?;
+        decoder.best(&prompt, &[])?;
         let start = Instant::now();
-        decoder.step(&prompt, &[], Ask::Best)?;
+        decoder.best(&prompt, &[])?;
         let prompt_token = start.elapsed() / PROMPT as u32;
         for position in PROMPT..PROMPT + TOKENS {
-            decoder.step(&[row(position)], &[0], Ask::Best)?;
+            decoder.best(&[row(position)], &[0])?;
         }
         let start = Instant::now();
         for position in PROMPT + TOKENS..all {
-            decoder.step(&[row(position)], &[0], Ask::Best)?;
+            decoder.best(&[row(position)], &[0])?;
         }
         Ok(Self { prompt_token, token: start.elapsed() / TOKENS as u32 })
     }
@@ -79,7 +79,7 @@ impl Times {
 pub(super) struct Findings {
     /// Of which model, device, driver and program.
     of: String,
-    /// How products are divided.
+    /// Which kernels the device ran.
     pub(super) tuning: String,
     /// Absent where the processor had no room beside the device.
     pub(super) processor: Option<Times>,

@@ -182,7 +182,7 @@ impl Plan {
             .collect();
         weight_bytes += tables.values().sum::<u64>();
         Report {
-            kernel: self.kernel.name(),
+            kernel: self.kernel.name().into(),
             device: None,
             weight_bytes,
             read_bytes_per_token: cost.read_bytes,

@@ -5,13 +5,15 @@ use std::time::Instant;
 use super::{Event, Job, Limit};
 use crate::engine::backend::Ask;
 use crate::engine::kv::{KvStore, SequenceId};
-use crate::engine::sampler::{Choice, Sampler};
+use crate::engine::sampler::{Choice, Sampler, Top};
 use crate::engine::{FinishReason, Observer, TokenId};
 
 /// What a step found for a sequence.
 pub(super) enum Found<'a> {
     /// The token with the largest logit.
     Best(TokenId),
+    /// The largest logits, which are enough.
+    Top(&'a Top),
     /// All logits, which may be changed.
     Logits(&'a mut [f32]),
 }
@@ -98,8 +100,12 @@ impl Sequence {
 
     /// What it needs to choose the next token.
     pub(super) fn ask(&self) -> Ask {
-        let plain = self.job.request.logprobs.is_none() && self.sampler.takes_the_best();
-        if plain { Ask::Best } else { Ask::Logits }
+        self.sampler.ask(self.job.request.logprobs)
+    }
+
+    /// Whether the largest logits are enough for it.
+    pub(super) fn is_enough(&self, top: &Top) -> bool {
+        self.sampler.is_decided_by(top, self.job.request.logprobs)
     }
 
     /// Samples, sends and appends a token; returns how the sequence ends, if it does.
@@ -112,6 +118,7 @@ impl Sequence {
         let request = &self.job.request;
         let choice = match found {
             Found::Best(token) => Ok(Choice { token, logprobs: None }),
+            Found::Top(top) => self.sampler.choose_of(top, request.logprobs),
             Found::Logits(logits) => self.sampler.choose(logits, request.logprobs),
         };
         let choice = match choice {

@@ -11,7 +11,7 @@ use super::reading::Progress;
 use super::sequence::{Found as FoundToken, Sequence};
 use super::share::{Need, share};
 use super::{Event, Job, Limit, Shared};
-use crate::engine::backend::{Ask, Decoder, Results, StepError};
+use crate::engine::backend::{self, Decoder, Results, StepError, Wanted};
 use crate::engine::cpu::Row;
 use crate::engine::{Config, EngineError, Observer};
 
@@ -274,8 +274,13 @@ impl Worker {
         if rows.is_empty() {
             return;
         }
-        let ask = self.ask(&shares);
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.decoder.step(&rows, &wanted, ask)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let complete: Vec<&Sequence> = complete(&self.running, &shares).collect();
+            let mut enough = |at: usize, top: &_| {
+                complete.get(at).is_some_and(|sequence| sequence.is_enough(top))
+            };
+            self.decoder.step(&rows, &wanted, &mut enough)
+        }));
         match outcome {
             Ok(Ok(results)) => {
                 self.advance(&shares, results);
@@ -291,14 +296,6 @@ impl Worker {
                 }
             }
         }
-    }
-
-    /// What the sequences need that get a token in this step.
-    fn ask(&self, shares: &[usize]) -> Ask {
-        let mut complete = self.running.iter().zip(shares);
-        let logits = complete
-            .any(|(sequence, &share)| share == sequence.pending() && sequence.ask() == Ask::Logits);
-        if logits { Ask::Logits } else { Ask::Best }
     }
 
     /// Goes on on the processor: what ran is computed again from its tokens, and nobody can tell.
@@ -354,8 +351,8 @@ impl Worker {
         }
     }
 
-    /// The rows of a step, and which of them need logits.
-    fn rows(&self, shares: &[usize]) -> (Vec<Row>, Vec<usize>) {
+    /// The rows of a step, and which of them give a token.
+    fn rows(&self, shares: &[usize]) -> (Vec<Row>, Vec<Wanted>) {
         let (mut rows, mut wanted) = (Vec::new(), Vec::new());
         for (sequence, &share) in self.running.iter().zip(shares) {
             let new = sequence.tokens.iter().enumerate().skip(sequence.computed).take(share);
@@ -365,7 +362,7 @@ impl Worker {
                 token,
             }));
             if share == sequence.pending() {
-                wanted.push(rows.len() - 1);
+                wanted.push(Wanted { row: rows.len() - 1, ask: sequence.ask() });
             }
         }
         (rows, wanted)
@@ -377,7 +374,11 @@ impl Worker {
         let limit = self.limit();
         let width = self.decoder.vocabulary().max(1);
         let mut found: Box<dyn Iterator<Item = FoundToken<'_>>> = match &mut results {
-            Results::Best(tokens) => Box::new(tokens.iter().copied().map(FoundToken::Best)),
+            Results::Each(each) => Box::new(each.iter_mut().map(|found| match found {
+                backend::Found::Best(token) => FoundToken::Best(*token),
+                backend::Found::Top(top) => FoundToken::Top(top),
+                backend::Found::Logits(logits) => FoundToken::Logits(logits),
+            })),
             Results::Logits(logits) => {
                 Box::new(logits.chunks_exact_mut(width).map(FoundToken::Logits))
             }
@@ -446,4 +447,13 @@ impl Worker {
         }
         self.observer.kv_bytes(kv.used_bytes(), kv.limit_bytes());
     }
+}
+
+/// The sequences that get a token in a step, in the order of its wanted rows.
+fn complete<'a>(
+    running: &'a [Sequence],
+    shares: &'a [usize],
+) -> impl Iterator<Item = &'a Sequence> {
+    let pairs = running.iter().zip(shares);
+    pairs.filter(|(sequence, share)| **share == sequence.pending()).map(|(sequence, _)| sequence)
 }

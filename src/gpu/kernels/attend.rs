@@ -6,12 +6,12 @@
 //! order, so a row's result is the same whatever else is in the step.
 
 use super::rotate::strips_words;
-use super::{Kernel, PAGE_TOKENS, STEP, storage};
+use super::{Kernel, PAGE_TOKENS, Reduction, STEP, storage};
 
 /// Keys of a split.
 pub(crate) const SPLIT_KEYS: usize = 256;
 /// Keys that a workgroup looks at together.
-const TOGETHER: usize = 64;
+pub(super) const TOGETHER: usize = 64;
 
 /// A workgroup for each row, some heads that share keys and values, and each split where these are
 /// apart.
@@ -21,6 +21,7 @@ pub(crate) struct Attend {
     pub(crate) kv_heads: usize,
     pub(crate) head_size: usize,
     pub(crate) out_stride: usize,
+    pub(crate) reduction: Reduction,
 }
 
 /// Binding numbers.
@@ -39,7 +40,7 @@ pub(crate) const fn partial_floats(head_size: usize) -> usize {
 }
 
 /// Adds what a split found to what was found before.
-const MERGE: &str = "fn merge(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
+pub(super) const MERGE: &str = "fn merge(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
     let most = max(a.z, b.z);
     let p = exp(a.z - most);
     let q = exp(b.z - most);
@@ -50,11 +51,14 @@ const MERGE: &str = "fn merge(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
 /// Heads that share keys and values and are looked at together: at most so many, or registers run out.
 const MOST_HEADS: usize = 8;
 
+/// Heads of a workgroup: as many of those that share a KV head as fit evenly.
+pub(super) fn together(group: usize) -> usize {
+    (1..=MOST_HEADS.min(group)).rev().find(|&heads| group.is_multiple_of(heads)).unwrap_or(1)
+}
+
 impl Attend {
-    /// Heads of a workgroup: as many of those that share a KV head as fit evenly.
     fn together(&self) -> usize {
-        let group = self.heads / self.kv_heads;
-        (1..=MOST_HEADS.min(group)).rev().find(|&heads| group.is_multiple_of(heads)).unwrap_or(1)
+        together(self.heads / self.kv_heads)
     }
 
     pub(crate) fn kernel(&self) -> Kernel {
@@ -73,13 +77,9 @@ impl Attend {
             "var<workgroup> query: array<f32, {queries}>;
 var<workgroup> scores: array<f32, {scores}>;
 var<workgroup> sums: array<vec2<f32>, {threads}>;
-
-fn strips_of(table: u32, key: u32, head: u32) -> u32 {{
-    return (tables[table + key / {PAGE_TOKENS}u] * {kv_heads}u + head) * {strips}u;
-}}
-
+{of_subgroups}{strips_of}
 @compute @workgroup_size({threads})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) at: u32) {{
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) at: u32{arguments}) {{
     let row = group.z;
     let info = rows[row];
     let table = info.z;
@@ -111,42 +111,39 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 ",
             queries = together * head_size,
             scores = together * TOGETHER,
-            strips = strips_words(head_size),
+            of_subgroups = self.of_subgroups(threads),
+            strips_of = strips_of(kv_heads, head_size),
+            arguments = self.reduction.arguments(),
             of_one = heads / kv_heads,
             found = each(together, "    var f# = vec4<f32>(0.0, 0.0, -3.4028234e38, 0.0);\n"),
-            of_split = self.split(),
+            of_split = self.split(threads),
             write = each(together, &self.write()),
         );
         Kernel { name: "attend", text }
     }
 
     /// Adds to each head's `f#` what it finds in the keys from `start` to `end`.
-    fn split(&self) -> String {
+    fn split(&self, threads: usize) -> String {
         let &Self { head_size, .. } = self;
         let (words, together) = (head_size / 2, self.together());
         let (parts, strip) = ((TOGETHER / words).max(1), strips_words(head_size) / 2);
         let lines = |text: &str| each(together, text);
+        let weigh = match self.reduction {
+            Reduction::Shared => Self::weigh(together),
+            Reduction::Subgroups => Self::weigh_by_subgroups(together, threads),
+        };
         format!(
             "{begin}        for (var base = start; base < end; base += {TOGETHER}u) {{
             let many = min(end - base, {TOGETHER}u);
             workgroupBarrier();
-            if (at < many) {{
+{no_score}            if (at < many) {{
                 let key = base + at;
                 let keys = strips_of(table, key, head) + key % {PAGE_TOKENS}u;
-{no_score}                for (var w = 0u; w < {words}u; w += 1u) {{
+{zero_score}                for (var w = 0u; w < {words}u; w += 1u) {{
                     let k = unpack2x16float(pages[keys + w * {PAGE_TOKENS}u]);
 {score}                }}
-{keep_score}            }}
-            workgroupBarrier();
-{highest}            for (var i = 0u; i < many; i += 1u) {{
-{higher}            }}
-            workgroupBarrier();
-            if (at < many) {{
-{weight}            }}
-            workgroupBarrier();
-{rescale}            for (var i = 0u; i < many; i += 1u) {{
-{total}            }}
-            if (part < {parts}u) {{
+            }}
+{weigh}            if (part < {parts}u) {{
                 for (var i = part; i < many; i += {parts}u) {{
                     let key = base + i;
                     let token = key % {PAGE_TOKENS}u;
@@ -162,12 +159,36 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         var s# = vec2<f32>(0.0, 0.0);
 "
             ),
-            no_score = lines("                var c# = 0.0;\n"),
+            no_score = lines("            var c# = -3.4028234e38;\n"),
+            zero_score = lines("                c# = 0.0;\n"),
             score = lines(&format!(
                 "                    c# = fma(k.x, query[#u * {head_size}u + 2u * w], \
                  fma(k.y, query[#u * {head_size}u + 2u * w + 1u], c#));\n"
             )),
-            keep_score = lines(&format!("                scores[#u * {TOGETHER}u + at] = c#;\n")),
+            sum = lines(&format!(
+                "                    s# = fma(v, vec2<f32>(scores[#u * {TOGETHER}u + i]), s#);\n"
+            )),
+            end = lines(&Self::add_up(words, parts)),
+        )
+    }
+
+    /// Makes weights of the scores `c#`; `m#` and `t#` are the largest score and the sum of weights so far.
+    fn weigh(together: usize) -> String {
+        let lines = |text: &str| each(together, text);
+        format!(
+            "            if (at < many) {{
+{keep}            }}
+            workgroupBarrier();
+{highest}            for (var i = 0u; i < many; i += 1u) {{
+{higher}            }}
+            workgroupBarrier();
+            if (at < many) {{
+{weight}            }}
+            workgroupBarrier();
+{rescale}            for (var i = 0u; i < many; i += 1u) {{
+{total}            }}
+",
+            keep = lines(&format!("                scores[#u * {TOGETHER}u + at] = c#;\n")),
             highest = lines("            var h# = m#;\n"),
             higher =
                 lines(&format!("                h# = max(h#, scores[#u * {TOGETHER}u + i]);\n")),
@@ -175,19 +196,61 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                 "                scores[#u * {TOGETHER}u + at] = \
                  exp(scores[#u * {TOGETHER}u + at] - h#);\n"
             )),
-            rescale = lines(
-                "            let k# = exp(m# - h#);
-            m# = h#;
-            t# = t# * k#;
-            s# = s# * k#;
+            rescale = lines(RESCALE),
+            total = lines(&format!("                t# += scores[#u * {TOGETHER}u + i];\n")),
+        )
+    }
+
+    /// The same where invocations that run in step tell each other what they have.
+    fn weigh_by_subgroups(together: usize, threads: usize) -> String {
+        let (lines, most) = (|text: &str| each(together, text), Reduction::most(threads));
+        format!(
+            "{highs}            workgroupBarrier();
+{highest}            for (var g = 0u; g < subgroups; g += 1u) {{
+{higher}            }}
+            if (at < many) {{
+{weight}            }}
+{totals}            workgroupBarrier();
+{rescale}            for (var g = 0u; g < subgroups; g += 1u) {{
+{total}            }}
+",
+            highs = lines(&format!(
+                "            let g# = subgroupMax(c#);
+            if (within == 0u) {{
+                highs[#u * {most}u + subgroup] = g#;
+            }}
+"
+            )),
+            highest = lines("            var h# = m#;\n            var e# = 0.0;\n"),
+            higher = lines(&format!("                h# = max(h#, highs[#u * {most}u + g]);\n")),
+            weight = lines(&format!(
+                "                e# = exp(c# - h#);
+                scores[#u * {TOGETHER}u + at] = e#;
+"
+            )),
+            totals = lines(&format!(
+                "            let a# = subgroupAdd(e#);
+            if (within == 0u) {{
+                totals[#u * {most}u + subgroup] = a#;
+            }}
+"
+            )),
+            rescale = lines(RESCALE),
+            total = lines(&format!("                t# += totals[#u * {most}u + g];\n")),
+        )
+    }
+
+    /// What subgroups leave for each other.
+    fn of_subgroups(&self, threads: usize) -> String {
+        let count = self.together() * Reduction::most(threads);
+        match self.reduction {
+            Reduction::Shared => String::new(),
+            Reduction::Subgroups => format!(
+                "var<workgroup> highs: array<f32, {count}>;
+var<workgroup> totals: array<f32, {count}>;
 "
             ),
-            total = lines(&format!("                t# += scores[#u * {TOGETHER}u + i];\n")),
-            sum = lines(&format!(
-                "                    s# = fma(v, vec2<f32>(scores[#u * {TOGETHER}u + i]), s#);\n"
-            )),
-            end = lines(&Self::add_up(words, parts)),
-        )
+        }
     }
 
     /// Adds up the parts of a head's sums.
@@ -233,8 +296,26 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
 }
 
+/// Makes what was found so far relative to the largest score now.
+const RESCALE: &str = "            let k# = exp(m# - h#);
+            m# = h#;
+            t# = t# * k#;
+            s# = s# * k#;
+";
+
+/// A function that finds a key's strips.
+pub(super) fn strips_of(kv_heads: usize, head_size: usize) -> String {
+    format!(
+        "fn strips_of(table: u32, key: u32, head: u32) -> u32 {{
+    return (tables[table + key / {PAGE_TOKENS}u] * {kv_heads}u + head) * {strips}u;
+}}
+",
+        strips = strips_words(head_size),
+    )
+}
+
 /// A text once for each head, with its number in place of `#`.
-fn each(heads: usize, text: &str) -> String {
+pub(super) fn each(heads: usize, text: &str) -> String {
     (0..heads).map(|head| text.replace('#', &head.to_string())).collect()
 }
 

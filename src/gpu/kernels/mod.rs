@@ -11,9 +11,12 @@ mod embed;
 mod linear;
 mod norm;
 mod pick;
+mod reduction;
 mod rotate;
 #[cfg(test)]
 pub(crate) mod tests;
+mod tile;
+mod top;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,7 +27,10 @@ pub(crate) use embed::Embed;
 pub(crate) use linear::{Linear, Variant};
 pub(crate) use norm::Norm;
 pub(crate) use pick::Pick;
+pub(crate) use reduction::Reduction;
 pub(crate) use rotate::{PAGE_TOKENS, Rotate, Turning};
+pub(crate) use tile::Tiled;
+pub(crate) use top::{CANDIDATES, HEAD_WORDS, LIST_WORDS, NO_PAIR, Top};
 
 use crate::GpuError;
 use crate::device::{Buffer, Device};

@@ -1,6 +1,6 @@
 //! Root-mean-square normalisation: `x / sqrt(mean(x²) + epsilon) * gain`.
 
-use super::{Kernel, Rows, STEP, storage};
+use super::{Kernel, Reduction, Rows, STEP, storage};
 
 /// A workgroup for each row.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -12,6 +12,7 @@ pub(crate) struct Norm {
     pub(crate) stride: usize,
     pub(crate) out_stride: usize,
     pub(crate) epsilon: f32,
+    pub(crate) reduction: Reduction,
 }
 
 /// Binding numbers.
@@ -25,7 +26,7 @@ const THREADS: usize = 64;
 
 impl Norm {
     pub(crate) fn kernel(&self) -> Kernel {
-        let Self { width, from, stride, out_stride, epsilon, .. } = self;
+        let Self { width, from, stride, out_stride, epsilon, reduction, .. } = self;
         let mut text = STEP.to_owned();
         text += &storage(Self::X, "read", "x", "f32");
         text += &storage(Self::GAIN, "read", "gain", "f32");
@@ -33,7 +34,7 @@ impl Norm {
         text += &format!(
             "var<workgroup> sums: array<f32, {THREADS}>;
 @compute @workgroup_size({THREADS})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) at: u32) {{
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) at: u32{arguments}) {{
     let row = min(group.x, {count} - 1u);
     let start = row * {stride}u + {from}u;
     var sum = 0.0;
@@ -41,22 +42,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let v = x[start + i];
         sum = fma(v, v, sum);
     }}
-    sums[at] = sum;
-    for (var half = {half}u; half > 0u; half = half / 2u) {{
-        workgroupBarrier();
-        if (at < half) {{
-            sums[at] += sums[at + half];
-        }}
-    }}
-    workgroupBarrier();
-    let scale = 1.0 / sqrt(sums[0] / {width}.0 + {epsilon:?});
+{total}    let scale = 1.0 / sqrt(total / {width}.0 + {epsilon:?});
     for (var i = at; i < {width}u; i += {THREADS}u) {{
         out[row * {out_stride}u + i] = x[start + i] * scale * gain[i];
     }}
 }}
 ",
             count = self.rows.count(),
-            half = THREADS / 2,
+            arguments = reduction.arguments(),
+            total = total(*reduction),
         );
         Kernel { name: "norm", text }
     }
@@ -64,5 +58,35 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     /// Workgroups for so many rows.
     pub(crate) fn groups(rows: usize) -> [u32; 3] {
         [rows as u32, 1, 1]
+    }
+}
+
+/// Adds up what all invocations have.
+fn total(reduction: Reduction) -> String {
+    match reduction {
+        Reduction::Shared => format!(
+            "    sums[at] = sum;
+    for (var half = {half}u; half > 0u; half = half / 2u) {{
+        workgroupBarrier();
+        if (at < half) {{
+            sums[at] += sums[at + half];
+        }}
+    }}
+    workgroupBarrier();
+    let total = sums[0];
+",
+            half = THREADS / 2,
+        ),
+        Reduction::Subgroups => "    let part = subgroupAdd(sum);
+    if (within == 0u) {
+        sums[subgroup] = part;
+    }
+    workgroupBarrier();
+    var total = 0.0;
+    for (var s = 0u; s < subgroups; s += 1u) {
+        total += sums[s];
+    }
+"
+        .to_owned(),
     }
 }

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use super::memory::Memory;
+use super::memory::{APART_ROWS, Memory};
 use super::pieces::{Matrices, Piece};
 use super::values::{Place, Values};
 use super::{Dispatch, Groups, Sizes};
 use crate::device::{Buffer, Device};
 use crate::graph::{Attention, Graph, MatrixId, Operation, Product, ValueId};
 use crate::kernels::{
-    Attend, Best, Bound, Embed, Join, Kernel, Linear, Norm, Pick, Pipelines, Rotate, Rows, Turning,
-    bind,
+    Attend, Best, Bound, Embed, Join, Kernel, Linear, Norm, Pick, Pipelines, Rotate, Rows, Tiled,
+    Turning, bind,
 };
+use crate::tuning::Attending;
 use crate::{GpuError, Tuning};
 
 /// What a plan is made with.
@@ -40,7 +41,7 @@ impl Maker<'_> {
     }
 
     /// Adds a dispatch; `bound` are the kernel's buffers besides the step's.
-    fn dispatch(
+    pub(super) fn dispatch(
         &mut self,
         kernel: &Kernel,
         bound: Vec<Bound<'_>>,
@@ -104,7 +105,8 @@ impl Maker<'_> {
         let width = self.values.width(x)?;
         let (x, out) = (self.values.place(x)?, self.values.place(out)?);
         let Place { rows, from, stride, .. } = x;
-        let norm = Norm { rows, width, from, stride, out_stride: out.stride, epsilon };
+        let reduction = self.tuning.norms;
+        let norm = Norm { rows, width, from, stride, out_stride: out.stride, epsilon, reduction };
         let bound = vec![
             Bound::whole(Norm::X, memory.value(x)?),
             Bound::whole(Norm::GAIN, &gain),
@@ -268,16 +270,35 @@ impl Maker<'_> {
         }
         let groups: Groups = Box::new(move |sizes| rotate.groups(sizes.tokens));
         self.dispatch(&rotate.kernel(), bound, groups)?;
-        let attend = Attend { heads, kv_heads, head_size, out_stride: out.stride };
-        let bound = vec![
-            Bound::whole(Attend::QUERIES, &memory.queries),
-            Bound::whole(Attend::ROWS, &memory.rows),
-            Bound::whole(Attend::TABLES, &memory.tables),
-            Bound::whole(Attend::PAGES, pages),
-            Bound::whole(Attend::OUT, memory.value(out)?),
-            Bound::whole(Attend::PARTIALS, &memory.partials),
-        ];
-        let groups: Groups = Box::new(move |sizes| attend.groups(sizes.tokens, sizes.splits));
+        let out_stride = out.stride;
+        let keys = || -> Result<Vec<Bound<'_>>, GpuError> {
+            Ok(vec![
+                Bound::whole(Attend::QUERIES, &memory.queries),
+                Bound::whole(Attend::ROWS, &memory.rows),
+                Bound::whole(Attend::TABLES, &memory.tables),
+                Bound::whole(Attend::PAGES, pages),
+                Bound::whole(Attend::OUT, memory.value(out)?),
+            ])
+        };
+        let attending = self.tuning.attention;
+        let mut most_alone = usize::MAX;
+        if let Attending::Tiles(pairs) = attending {
+            most_alone = APART_ROWS;
+            let tiled = Tiled { heads, kv_heads, head_size, out_stride, pairs };
+            let groups: Groups = Box::new(move |sizes| match sizes.tokens {
+                ..=APART_ROWS => [0; 3],
+                rows => tiled.groups(rows),
+            });
+            self.dispatch(&tiled.kernel(), keys()?, groups)?;
+        }
+        let reduction = attending.of_few();
+        let attend = Attend { heads, kv_heads, head_size, out_stride, reduction };
+        let mut bound = keys()?;
+        bound.push(Bound::whole(Attend::PARTIALS, &memory.partials));
+        let groups: Groups = Box::new(move |sizes| match sizes.tokens <= most_alone {
+            true => attend.groups(sizes.tokens, sizes.splits),
+            false => [0; 3],
+        });
         self.dispatch(&attend.kernel(), bound, groups)?;
         let join = Join { heads, head_size, out_stride: out.stride };
         let bound = vec![

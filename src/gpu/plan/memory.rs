@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::Capacity;
 use super::values::{Place, Values};
+use super::{Capacity, top};
 use crate::GpuError;
 use crate::device::{Buffer, Device};
 use crate::graph::{Attention, Graph, Operation};
-use crate::kernels::{CHUNK, PAGE_TOKENS, Rows, SPLIT_KEYS, partial_floats};
+use crate::kernels::{CHUNK, LIST_WORDS, PAGE_TOKENS, Rows, SPLIT_KEYS, Top, partial_floats};
 
 /// Rows of a step up to which splits of a sequence are looked at apart: more rows are enough work as
 /// they are.
@@ -28,6 +28,12 @@ pub(crate) struct Memory {
     pub(super) found: Buffer,
     /// The best token of each wanted row.
     pub(crate) tokens: Buffer,
+    /// The largest logits, of one level and the next in turn.
+    pub(super) lists: [Buffer; 2],
+    /// In which of the two they are at the end.
+    list: usize,
+    /// What differences of logits are multiplied by, of each wanted row.
+    pub(crate) factors: Buffer,
     /// What is read goes through it.
     pub(crate) staging: Buffer,
     values: Vec<Buffer>,
@@ -84,7 +90,8 @@ impl Memory {
             }
         }
         let logits = values.place(graph.logits)?;
-        let chunks = values.width(graph.logits)?.div_ceil(CHUNK);
+        let vocabulary = values.width(graph.logits)?;
+        let chunks = vocabulary.div_ceil(CHUNK);
         let uniform = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
         let read = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let pages = capacity.context_tokens.div_ceil(PAGE_TOKENS) * capacity.sequences;
@@ -97,9 +104,12 @@ impl Memory {
             partials: words("parts of attention", partials)?,
             found: words("best of chunks", capacity.wanted * chunks * 2)?,
             tokens: words("best tokens", capacity.wanted)?,
+            lists: top::lists(device, vocabulary, capacity.wanted)?,
+            list: (Top { vocabulary, stride: 0 }.levels().len() + 1) % 2,
+            factors: words("temperatures", capacity.wanted)?,
             staging: device.buffer(
                 "results",
-                (logits.stride * capacity.wanted * 4) as u64,
+                (logits.stride.max(LIST_WORDS) * capacity.wanted * 4) as u64,
                 read,
             )?,
             values: own,
@@ -112,6 +122,12 @@ impl Memory {
     pub(crate) fn value(&self, place: Place) -> Result<&Buffer, GpuError> {
         let buffer = self.values.get(place.buffer);
         buffer.ok_or_else(|| GpuError::Internal("a value without a buffer".to_owned()))
+    }
+
+    /// The largest logits of wanted rows, a list of each.
+    pub(crate) fn list(&self) -> &Buffer {
+        let [even, odd] = &self.lists;
+        if self.list == 0 { even } else { odd }
     }
 
     pub(super) fn layer(&self, layer: usize) -> Result<&Buffer, GpuError> {

@@ -20,7 +20,9 @@ fn a_device_that_is_lost_says_so_from_then_on() {
     device.lose();
     let tables: Vec<&[u32]> = run.tables.iter().map(Vec::as_slice).collect();
     for _ in 0..2 {
-        let outcome = run.decoder.step(&rows(0, 3, &tokens), &tables, &[2], Need::Best);
+        let outcome =
+            run.decoder
+                .step(&rows(0, 3, &tokens), &tables, &all(&[2], Need::Best), &mut |_, _| true);
         assert!(matches!(outcome, Err(GpuError::Lost(_))), "{outcome:?}");
     }
     assert!(matches!(device.fault(), Some(GpuError::Lost(_))));
@@ -41,7 +43,12 @@ fn a_device_that_takes_too_long_counts_as_hung() {
     let tables: Vec<&[u32]> = run.tables.iter().map(Vec::as_slice).collect();
     let mut outcomes = Vec::new();
     for _ in 0..2 {
-        outcomes.push(run.decoder.step(&rows(0, 1, &tokens), &tables, &[0], Need::Best));
+        outcomes.push(run.decoder.step(
+            &rows(0, 1, &tokens),
+            &tables,
+            &all(&[0], Need::Best),
+            &mut |_, _| true,
+        ));
     }
     let hung = |outcome: &Result<_, GpuError>| matches!(outcome, Err(GpuError::Hung(_)));
     assert!(outcomes.iter().all(hung), "{outcomes:?}");

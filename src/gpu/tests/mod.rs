@@ -4,9 +4,10 @@ mod failures;
 mod model;
 mod reference;
 mod sameness;
+mod top;
 
-use crate::kernels::tests::{device, near};
-use crate::{Capacity, Decoder, Device, Need, Results, Row, Tuning};
+use crate::kernels::tests::{device, device_with_all, near};
+use crate::{Capacity, Decoder, Device, Found, Need, Row, Top, Tuning, Wanted};
 use model::{Model, Shape};
 
 /// What a decoder's logits may be off by, as a share of the largest: several layers of sums in
@@ -28,24 +29,44 @@ impl Run {
     }
 
     fn on(device: &Device, model: &Model) -> Self {
-        let decoder = Decoder::new(device, &model.graph(), CAPACITY, Tuning::default()).unwrap();
+        Self::of(Decoder::new(device, &model.graph(), CAPACITY, Tuning::default()).unwrap())
+    }
+
+    fn of(decoder: Decoder) -> Self {
         // Sequences have every third page, from the last on.
         let pages = |own: u32| (0..30).rev().map(|at| at * 3 + own).collect();
         Self { decoder, tables: [0, 1, 2].map(pages).into() }
     }
 
-    fn step(&mut self, rows: &[Row], wanted: &[usize], need: Need) -> Results {
+    /// What the wanted ones of these rows give, where the largest logits are enough for `enough`.
+    fn step_with(
+        &mut self,
+        rows: &[Row],
+        wanted: &[Wanted],
+        enough: &mut dyn FnMut(usize, &Top) -> bool,
+    ) -> Vec<Found> {
         let tables: Vec<&[u32]> = self.tables.iter().map(Vec::as_slice).collect();
-        self.decoder.step(rows, &tables, wanted, need).unwrap()
+        self.decoder.step(rows, &tables, wanted, enough).unwrap()
+    }
+
+    fn step(&mut self, rows: &[Row], wanted: &[usize], need: Need) -> Vec<Found> {
+        self.step_with(rows, &all(wanted, need), &mut |_, _| true)
     }
 
     /// Logits of the wanted ones of these rows.
     fn logits(&mut self, rows: &[Row], wanted: &[usize]) -> Vec<f32> {
-        match self.step(rows, wanted, Need::Logits) {
-            Results::Logits(logits) => logits,
-            Results::Best(_) => unreachable!("logits were asked for"),
-        }
+        let found = self.step(rows, wanted, Need::Logits).into_iter();
+        let logits = found.map(|found| match found {
+            Found::Logits(logits) => logits,
+            other => panic!("{other:?}"),
+        });
+        logits.flatten().collect()
     }
+}
+
+/// All of these rows, with one need.
+fn all(wanted: &[usize], need: Need) -> Vec<Wanted> {
+    wanted.iter().map(|&row| Wanted { row, need }).collect()
 }
 
 /// Rows for tokens of a sequence from a position on.
@@ -73,23 +94,39 @@ fn logits_are_those_of_the_reference() {
     }
 }
 
+/// A few that together have every way of each part.
+fn tunings(device: &Device) -> Vec<Tuning> {
+    let all: Vec<Tuning> = Tuning::all(device).collect();
+    (0..8).map(|at| all[at * 5 % all.len()]).collect()
+}
+
 #[test]
-fn every_way_to_divide_products_gives_the_reference_and_a_trial_takes_one() {
+fn every_way_to_compute_gives_the_reference() {
     let model = Model::new(Shape::ALL[0]);
-    let tokens = model.tokens(10, 6);
-    let want = &reference::logits(&model, &tokens)[9];
+    let tokens = model.tokens(22, 6);
+    let want = &reference::logits(&model, &tokens)[21];
     let largest = want.iter().fold(0.0f32, |most, w| most.max(w.abs()));
-    for tuning in Tuning::all() {
-        let decoder = Decoder::new(&device(), &model.graph(), CAPACITY, tuning).unwrap();
-        let mut run = Run { decoder, ..Run::new(&model) };
-        let together = run.logits(&rows(0, 0, &tokens), &[9]);
-        let apart = { (0..10).map(|at| run.logits(&rows(1, at, &tokens[at..=at]), &[0])) }.last();
+    let device = device_with_all();
+    for tuning in tunings(&device) {
+        let decoder = Decoder::new(&device, &model.graph(), CAPACITY, tuning).unwrap();
+        let mut run = Run::of(decoder);
+        // More rows than are looked at apart, and one at a time.
+        let together = run.logits(&rows(0, 0, &tokens), &[21]);
+        let each = 0..tokens.len();
+        let apart = { each.map(|at| run.logits(&rows(1, at, &tokens[at..=at]), &[0])) }.last();
         assert_eq!(Some(&together), apart.as_ref(), "{tuning:?}");
         let near = |(h, w): (&f32, &f32)| (h - w).abs() <= TOLERANCE_OF_LAYERS * largest;
         assert!(together.iter().zip(want).all(near), "{tuning:?}");
     }
-    let taken = Tuning::of(&device(), &model.graph()).unwrap();
-    assert!(Tuning::all().any(|tuning| tuning == taken));
+}
+
+#[test]
+fn a_trial_takes_what_the_device_can_run() {
+    let model = Model::new(Shape::ALL[0]);
+    for device in [device(), device_with_all()] {
+        let taken = Tuning::of(&device, &model.graph()).unwrap();
+        assert!(Tuning::all(&device).any(|tuning| tuning == taken));
+    }
 }
 
 #[test]
@@ -103,6 +140,7 @@ fn the_best_token_is_that_of_the_logits() {
         let most = row.iter().copied().fold(f32::MIN, f32::max);
         row.iter().position(|&logit| logit == most).unwrap() as u32
     };
-    let want: Vec<u32> = logits.chunks_exact(model.vocabulary()).map(best).collect();
-    assert_eq!(run.step(&rows, &wanted, Need::Best), Results::Best(want));
+    let best = logits.chunks_exact(model.vocabulary()).map(best).map(Found::Best);
+    let want: Vec<Found> = best.collect();
+    assert_eq!(run.step(&rows, &wanted, Need::Best), want);
 }

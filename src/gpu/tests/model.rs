@@ -71,6 +71,13 @@ impl Shape {
     ];
 }
 
+impl Shape {
+    /// A decoder that is hardly more than its vocabulary.
+    pub(super) fn of_words(vocabulary: usize) -> Self {
+        Self { width: 32, layers: 0, vocabulary, ..Self::ALL[0] }
+    }
+}
+
 pub(super) struct Model {
     shape: Shape,
     pub(super) matrices: Vec<Matrix>,

@@ -132,7 +132,7 @@ fn a_device_that_is_back_runs_the_model_again() {
     let sequence = decoder.kv().open(Scope::Alone);
     assert!(decoder.kv().reserve(sequence, 1));
     let row = Row { sequence, position: 0, token: 1 };
-    assert!(matches!(decoder.step(&[row], &[0], Ask::Best), Err(StepError::Gone(_))));
+    assert!(matches!(decoder.best(&[row], &[0]), Err(StepError::Gone(_))));
     decoder.leave().unwrap();
     assert!(decoder.report(CONTEXT).device.is_none() && decoder.due().is_some());
     decoder.return_to_device();

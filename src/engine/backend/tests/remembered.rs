@@ -19,15 +19,20 @@ fn times(token_us: u64) -> Times {
     Times { prompt_token: token, token }
 }
 
-#[test]
-fn what_an_earlier_trial_found_is_believed_and_left_as_it_is() {
-    let folder = tempfile::tempdir().unwrap();
-    let derived = Derived { path: folder.path().join("packed.bin"), key: "model".to_owned() };
+/// What findings of the form's decoder hold for.
+fn of_the_device() -> String {
     let identity = match &decoder(FORM, &config(Backend::Gpu)).on {
         On::Device(device) => device.identity().to_owned(),
         On::Processor(_) => panic!("it is on no device"),
     };
-    let of = format!("model on {identity} by {}", env!("CARGO_PKG_VERSION"));
+    format!("model on {identity} by {}", env!("CARGO_PKG_VERSION"))
+}
+
+#[test]
+fn what_an_earlier_trial_found_is_believed_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let derived = Derived { path: folder.path().join("packed.bin"), key: "model".to_owned() };
+    let of = of_the_device();
     assert_eq!(Findings::load(Some(&derived), &of), None);
     drop(remembered(&derived));
     let found = Findings::load(Some(&derived), &of).expect("the first start tries both");
@@ -40,4 +45,16 @@ fn what_an_earlier_trial_found_is_believed_and_left_as_it_is() {
         assert_eq!(decoder.report(CONTEXT).device.is_some(), is_there);
         assert_eq!(Findings::load(Some(&derived), &of), Some(known));
     }
+}
+
+#[test]
+fn what_was_found_with_kernels_that_are_gone_is_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let derived = Derived { path: folder.path().join("packed.bin"), key: "model".to_owned() };
+    let of = of_the_device();
+    let old = Findings::new(of.clone(), "of old".to_owned(), Some(times(1)), times(9000));
+    old.save(Some(&derived));
+    drop(remembered(&derived));
+    let found = Findings::load(Some(&derived), &of).unwrap();
+    assert!(found != old && found.tuning != old.tuning, "{found:?}");
 }

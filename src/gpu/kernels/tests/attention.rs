@@ -3,7 +3,9 @@
 use half::f16;
 
 use super::*;
-use crate::kernels::{Attend, Join, PAGE_TOKENS, Rotate, SPLIT_KEYS, Turning, partial_floats};
+use crate::kernels::{
+    Attend, Join, PAGE_TOKENS, Reduction, Rotate, SPLIT_KEYS, Tiled, Turning, partial_floats,
+};
 
 #[derive(Debug, Clone, Copy)]
 struct Case {
@@ -15,7 +17,7 @@ struct Case {
     sequences: &'static [(usize, usize)],
 }
 
-const CASES: [Case; 7] = [
+const CASES: [Case; 8] = [
     // Twelve heads of one: looked at in two sixes.
     Case { heads: 12, kv_heads: 1, head_size: 16, turning: Turning::Not, sequences: &[(90, 2)] },
     Case { heads: 3, kv_heads: 1, head_size: 64, turning: Turning::Halves, sequences: &[(0, 5)] },
@@ -32,6 +34,14 @@ const CASES: [Case; 7] = [
         head_size: 128,
         turning: Turning::Halves,
         sequences: &[(SPLIT_KEYS - 1, 2), (7, 1)],
+    },
+    // More rows than a tile has, of several sequences, over the end of a split.
+    Case {
+        heads: 6,
+        kv_heads: 2,
+        head_size: 32,
+        turning: Turning::Halves,
+        sequences: &[(SPLIT_KEYS - 5, 9), (0, 7), (70, 1), (0, 2), (130, 4)],
     },
     Case { heads: 2, kv_heads: 1, head_size: 96, turning: Turning::Not, sequences: &[(300, 1)] },
     Case { heads: 1, kv_heads: 1, head_size: 256, turning: Turning::Halves, sequences: &[(70, 1)] },
@@ -205,9 +215,18 @@ fn attend(
     out.into_iter().map(|sum| sum as f32).collect()
 }
 
-/// What the kernels make, with splits apart or together.
-fn computed(setup: &Setup, apart: bool) -> Vec<f32> {
-    let Case { heads, kv_heads, head_size, turning, sequences } = setup.case;
+/// How rows attend.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Way {
+    Together(Reduction),
+    /// Each split by itself.
+    Apart(Reduction),
+    Tiles(usize),
+}
+
+/// Queries and pages after the step's tokens were turned and kept.
+fn kept(setup: &Setup) -> [Vec<u32>; 2] {
+    let Case { heads, kv_heads, head_size, turning, .. } = setup.case;
     let tokens = setup.rows.len() / 4;
     let stride = 2 + (heads + 2 * kv_heads) * head_size;
     let rotate = Rotate {
@@ -219,9 +238,7 @@ fn computed(setup: &Setup, apart: bool) -> Vec<f32> {
         scale: 1.0 / (head_size as f32).sqrt(),
         turning,
     };
-    let most = sequences.iter().map(|(past, new)| past + new).max().unwrap();
-    let splits = if apart { most.div_ceil(SPLIT_KEYS) } else { 1 };
-    let uniforms = [[tokens as u32, 0, splits as u32, 0], [0; 4]];
+    let uniforms = [[tokens as u32, 0, 1, 0], [0; 4]];
     let mut buffers = vec![
         (Rotate::X, bits(&setup.x)),
         (Rotate::ROWS, setup.rows.clone()),
@@ -235,24 +252,45 @@ fn computed(setup: &Setup, apart: bool) -> Vec<f32> {
     }
     let results = [Rotate::QUERIES, Rotate::PAGES];
     let made = run(&rotate.kernel(), &buffers, uniforms, rotate.groups(tokens), &results);
-    let [queries, pages] = made.try_into().unwrap();
+    made.try_into().unwrap()
+}
+
+/// What the kernels make.
+fn computed(setup: &Setup, way: Way) -> Vec<f32> {
+    let Case { heads, kv_heads, head_size, sequences, .. } = setup.case;
+    let tokens = setup.rows.len() / 4;
+    let [queries, pages] = kept(setup);
     let out_stride = heads * head_size + 4;
-    let kernel = Attend { heads, kv_heads, head_size, out_stride };
-    let partials = tokens * heads * splits * partial_floats(head_size);
-    let buffers = [
+    let most = sequences.iter().map(|(past, new)| past + new).max().unwrap();
+    let splits = if matches!(way, Way::Apart(_)) { most.div_ceil(SPLIT_KEYS) } else { 1 };
+    let uniforms = [[tokens as u32, 0, splits as u32, 0], [0; 4]];
+    let mut buffers = vec![
         (Attend::QUERIES, queries),
         (Attend::ROWS, setup.rows.clone()),
         (Attend::TABLES, setup.tables.clone()),
         (Attend::PAGES, pages),
         (Attend::OUT, vec![0; tokens * out_stride]),
-        (Attend::PARTIALS, vec![0; partials]),
     ];
-    let groups = kernel.groups(tokens, splits);
-    let results = [Attend::OUT, Attend::PARTIALS];
-    let made = run(&kernel.kernel(), &buffers, uniforms, groups, &results);
-    let [mut out, partials] = made.try_into().unwrap();
+    let mut out = match way {
+        Way::Tiles(pairs) => {
+            let kernel = Tiled { heads, kv_heads, head_size, out_stride, pairs };
+            let groups = kernel.groups(tokens);
+            run(&kernel.kernel(), &buffers, uniforms, groups, &[Attend::OUT]).remove(0)
+        }
+        Way::Together(reduction) | Way::Apart(reduction) => {
+            let kernel = Attend { heads, kv_heads, head_size, out_stride, reduction };
+            let partials = tokens * heads * splits * partial_floats(head_size);
+            buffers.push((Attend::PARTIALS, vec![0; partials]));
+            let groups = kernel.groups(tokens, splits);
+            let results = [Attend::OUT, Attend::PARTIALS];
+            let mut made = run(&kernel.kernel(), &buffers, uniforms, groups, &results);
+            buffers.push((Join::PARTIALS, made.remove(1)));
+            made.remove(0)
+        }
+    };
     if splits > 1 {
         let join = Join { heads, head_size, out_stride };
+        let partials = buffers.pop().unwrap().1;
         let buffers = [
             (Join::PARTIALS, partials),
             (Join::ROWS, setup.rows.clone()),
@@ -270,7 +308,9 @@ fn rows_attend_to_all_that_came_before_them() {
     for case in CASES {
         let setup = Setup::new(case);
         let want = setup.reference();
-        near(&computed(&setup, false), &want, &format!("{case:?}, together"));
+        for way in reductions().into_iter().map(Way::Together) {
+            near(&computed(&setup, way), &want, &format!("{case:?}, {way:?}"));
+        }
     }
 }
 
@@ -278,6 +318,21 @@ fn rows_attend_to_all_that_came_before_them() {
 fn splits_apart_give_the_same_bits() {
     for case in CASES {
         let setup = Setup::new(case);
-        assert_eq!(computed(&setup, true), computed(&setup, false), "{case:?}");
+        for reduction in reductions() {
+            let [apart, together] = [Way::Apart(reduction), Way::Together(reduction)];
+            assert_eq!(computed(&setup, apart), computed(&setup, together), "{case:?}");
+        }
+    }
+}
+
+#[test]
+fn rows_in_tiles_give_the_same_bits() {
+    for case in CASES {
+        let setup = Setup::new(case);
+        let want = computed(&setup, Way::Together(Reduction::Shared));
+        near(&want, &setup.reference(), &format!("{case:?}"));
+        for pairs in [1, 8, 16] {
+            assert_eq!(computed(&setup, Way::Tiles(pairs)), want, "{case:?}, {pairs} pairs");
+        }
     }
 }

@@ -11,24 +11,39 @@ mod rows;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use self::matrix::Matrix;
-use super::{Bound, Kernel, Pipelines, bind};
+use super::{Bound, Kernel, Pipelines, Reduction, bind};
 use crate::device::Buffer;
-use crate::{Device, Limits, Software};
+use crate::{Device, Kind, Limits, Software};
 
 /// What a result may be off by, as a share of the largest number of the reference: sums of some
 /// hundred numbers in another order.
 const TOLERANCE: f32 = 2e-5;
 
-/// The one device of these tests.
+/// The device of most of these tests, with nothing but what every device has.
 pub(crate) fn device() -> Device {
     static DEVICE: OnceLock<Device> = OnceLock::new();
-    let open = || {
-        let limits = Limits { software: Software::Allowed, portable: true, ..Limits::default() };
-        Device::open(limits).unwrap_or_else(|error| {
-            panic!("{error}; on Debian `apt-get install mesa-vulkan-drivers libvulkan1` gives one")
-        })
-    };
-    DEVICE.get_or_init(open).clone()
+    DEVICE.get_or_init(|| open(true)).clone()
+}
+
+/// The same with all that it has.
+pub(crate) fn device_with_all() -> Device {
+    static DEVICE: OnceLock<Device> = OnceLock::new();
+    DEVICE.get_or_init(|| open(false)).clone()
+}
+
+/// The ways to add up that there are here; a processor that pretends has them all.
+fn reductions() -> Vec<Reduction> {
+    let device = device_with_all();
+    assert!(device.has_subgroups() || device.adapter().kind != Kind::Software);
+    let all = [Reduction::Shared, Reduction::Subgroups].into_iter();
+    all.filter(|way| *way == Reduction::Shared || device.has_subgroups()).collect()
+}
+
+fn open(portable: bool) -> Device {
+    let limits = Limits { software: Software::Allowed, portable, ..Limits::default() };
+    Device::open(limits).unwrap_or_else(|error| {
+        panic!("{error}; on Debian `apt-get install mesa-vulkan-drivers libvulkan1` gives one")
+    })
 }
 
 /// Numbers that look like chance, the same each time.
@@ -69,8 +84,12 @@ fn run(
     results: &[usize],
 ) -> Vec<Vec<u32>> {
     static PIPELINES: OnceLock<Mutex<Pipelines>> = OnceLock::new();
-    let device = device();
-    let pipelines = PIPELINES.get_or_init(Mutex::default);
+    static FASTER: OnceLock<Mutex<Pipelines>> = OnceLock::new();
+    let (device, pipelines) = match kernel.text.contains("subgroup") {
+        true => (device_with_all(), &FASTER),
+        false => (device(), &PIPELINES),
+    };
+    let pipelines = pipelines.get_or_init(Mutex::default);
     let pipeline =
         pipelines.lock().unwrap_or_else(PoisonError::into_inner).get(&device, kernel).unwrap();
     let uses = wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
