@@ -7,10 +7,10 @@ use super::pieces::{Matrices, Piece};
 use super::values::{Place, Values};
 use super::{Dispatch, Groups, Sizes};
 use crate::device::{Buffer, Device};
-use crate::graph::{Attention, Graph, MatrixId, Operation, Product, ValueId};
+use crate::graph::{self, Attention, Graph, MatrixId, Operation, Product, ValueId};
 use crate::kernels::{
-    Attend, Best, Bound, Embed, Join, Kernel, Linear, Norm, Pick, Pipelines, Rotate, Rows, Turning,
-    bind,
+    Attend, Best, Bound, Embed, Join, Kernel, LayerNorm, Linear, Mutual, Norm, Pick, Pipelines,
+    Rotate, Rows, Span, Turning, bind,
 };
 use crate::{GpuError, Tuning};
 
@@ -33,21 +33,28 @@ impl Maker<'_> {
         match operation {
             Operation::Embed { table, out } => self.embed(*table, *out),
             Operation::Norm { x, gain, epsilon, out } => self.norm(*x, gain, *epsilon, *out),
+            Operation::LayerNorm { x, gain, bias, epsilon, out } => {
+                self.layer_norm(*x, [gain, bias], *epsilon, *out)
+            }
+            // What a run brings is there when it begins.
+            Operation::Feed { .. } => Ok(()),
             Operation::Linear { x, products, residual } => self.linear(*x, products, *residual),
             Operation::Attend(attention) => self.attend(attention),
+            Operation::Mutual(attention) => self.mutual(attention),
             Operation::Pick { x, out } => self.pick(*x, *out),
         }
     }
 
-    /// Adds a dispatch; `bound` are the kernel's buffers besides the step's.
+    /// Adds a dispatch; `bound` are the kernel's buffers besides the step's, which not all kernels read.
     fn dispatch(
         &mut self,
         kernel: &Kernel,
         bound: Vec<Bound<'_>>,
         groups: Groups,
     ) -> Result<(), GpuError> {
-        let step = Bound::whole(0, &self.memory.step);
-        let bound: Vec<_> = bound.into_iter().chain([step]).collect();
+        let reads_step = kernel.text.contains("step.");
+        let step = reads_step.then(|| Bound::whole(0, &self.memory.step));
+        let bound: Vec<_> = bound.into_iter().chain(step).collect();
         let pipeline = self.pipelines.get(self.device, kernel)?;
         let bound = bind(self.device, &pipeline, &bound)?;
         self.dispatches.push(Dispatch { pipeline, bound, groups });
@@ -114,6 +121,31 @@ impl Maker<'_> {
         self.dispatch(&norm.kernel(), bound, groups)
     }
 
+    fn layer_norm(
+        &mut self,
+        x: ValueId,
+        [gain, bias]: [&[f32]; 2],
+        epsilon: f32,
+        out: ValueId,
+    ) -> Result<(), GpuError> {
+        let memory = self.memory;
+        let width = self.values.width(x)?;
+        let gain = self.floats("gain", gain)?;
+        let none = vec![0.0; width];
+        let bias = self.floats("bias", if bias.is_empty() { &none } else { bias })?;
+        let (x, out) = (self.values.place(x)?, self.values.place(out)?);
+        let Place { rows, from, stride, .. } = x;
+        let norm = LayerNorm { rows, width, from, stride, out_stride: out.stride, epsilon };
+        let bound = vec![
+            Bound::whole(LayerNorm::X, memory.value(x)?),
+            Bound::whole(LayerNorm::GAIN, &gain),
+            Bound::whole(LayerNorm::BIAS, &bias),
+            Bound::whole(LayerNorm::OUT, memory.value(out)?),
+        ];
+        let groups: Groups = Box::new(move |sizes| LayerNorm::groups(count(rows, sizes)));
+        self.dispatch(&norm.kernel(), bound, groups)
+    }
+
     fn pick(&mut self, x: ValueId, out: ValueId) -> Result<(), GpuError> {
         let memory = self.memory;
         let width = self.values.width(x)?;
@@ -153,7 +185,9 @@ impl Maker<'_> {
             return 1;
         }
         let fits = |product: &&Product| {
-            product.gate.is_none() && matrix(product).map(|m| m.form()) == form
+            product.gate.is_none()
+                && product.function == first.function
+                && matrix(product).map(|m| m.form()) == form
         };
         let same = products.iter().take_while(fits).count();
         let whole = |product: &&Product| {
@@ -193,6 +227,7 @@ impl Maker<'_> {
                 out_stride: out.stride,
                 gated,
                 bias: bias.is_some(),
+                function: first.function,
                 residual: residual.map(|place| place.stride),
             };
             let place = self.place(piece, out.from)?;
@@ -290,6 +325,48 @@ impl Maker<'_> {
             _ => join.groups(sizes.tokens),
         });
         self.dispatch(&join.kernel(), bound, groups)
+    }
+
+    fn mutual(&mut self, attention: &graph::Mutual) -> Result<(), GpuError> {
+        let memory = self.memory;
+        let &graph::Mutual { inputs, heads, head_size, scale, blind_is_zero, out, .. } = attention;
+        let refused = |why: &str| Err(GpuError::Unsupported(why.to_owned()));
+        if !head_size.is_multiple_of(4) || !(4..=256).contains(&head_size) {
+            return refused("heads whose size is no multiple of 4, or more than 256");
+        }
+        let [q, k, v] = inputs.map(|value| self.values.place(value));
+        let (places, out) = ([q?, k?, v?], self.values.place(out)?);
+        if places.iter().any(|place| !place.from.is_multiple_of(4)) {
+            return refused("heads that begin at no multiple of 4");
+        }
+        let spans = places.map(|Place { from, stride, .. }| Span { from, stride });
+        let lost = || GpuError::Internal("a mask is missing".to_owned());
+        let mask = attention.mask.map(|id| {
+            let both = self.graph.masks.get(id).zip(memory.masks.get(id));
+            both.ok_or_else(lost)
+        });
+        let mask = mask.transpose()?;
+        let kernel = Mutual {
+            heads,
+            head_size,
+            inputs: spans,
+            out_stride: out.stride,
+            scale,
+            mask: mask.map(|(mask, _)| *mask),
+            blind_is_zero,
+        };
+        let mut bound = vec![
+            Bound::whole(Mutual::BLOCKS, &memory.blocks),
+            Bound::whole(Mutual::OUT, memory.value(out)?),
+        ];
+        for (binding, place) in
+            [Mutual::QUERIES, Mutual::KEYS, Mutual::VALUES].into_iter().zip(places)
+        {
+            bound.push(Bound::whole(binding, memory.value(place)?));
+        }
+        bound.extend(mask.map(|(_, buffer)| Bound::whole(Mutual::MASK, buffer)));
+        let groups: Groups = Box::new(move |sizes| kernel.groups(sizes.blocks));
+        self.dispatch(&kernel.kernel(), bound, groups)
     }
 
     pub(super) fn best(&mut self, logits: Place, vocabulary: usize) -> Result<(), GpuError> {

@@ -1,7 +1,7 @@
 //! What works on rows alone.
 
 use super::*;
-use crate::kernels::{Best, CHUNK, Norm, Pick, Rows};
+use crate::kernels::{Best, CHUNK, LayerNorm, Norm, Pick, Rows};
 
 #[test]
 fn rows_are_normalised() {
@@ -24,6 +24,40 @@ fn rows_are_normalised() {
             let scale = 1.0 / (mean + 1e-5).sqrt();
             for at in 0..width {
                 want[row * out_stride + at] = (f64::from(x[at] * gain[at]) * scale) as f32;
+            }
+        }
+        near(&floats(&out[0])[..want.len()], &want, &format!("{rows} rows of {width}"));
+    }
+}
+
+#[test]
+fn rows_are_brought_to_mean_0_and_variance_1() {
+    // What all numbers of a row have in common is taken off before squares lose it.
+    for (width, rows, common) in [(64, 1, 0.0), (384, 3, 0.0), (50, 7, 100.0), (1000, 2, -20.0)] {
+        let (from, stride, out_stride) = (4, width + 12, width + 3);
+        let mut chance = Chance::new(width as u64);
+        let x: Vec<f32> = chance.floats(rows * stride).into_iter().map(|x| x + common).collect();
+        let (gain, bias) = (chance.floats(width), chance.floats(width));
+        let norm = LayerNorm { rows: Rows::Tokens, width, from, stride, out_stride, epsilon: 1e-5 };
+        let buffers = [
+            (LayerNorm::X, bits(&x)),
+            (LayerNorm::GAIN, bits(&gain)),
+            (LayerNorm::BIAS, bits(&bias)),
+            (LayerNorm::OUT, vec![0; rows * out_stride]),
+        ];
+        let uniforms = [[rows as u32, 0, 1, 0], [0; 4]];
+        let groups = LayerNorm::groups(rows);
+        let out = run(&norm.kernel(), &buffers, uniforms, groups, &[LayerNorm::OUT]);
+        let mut want = vec![0.0; rows * out_stride];
+        for row in 0..rows {
+            let x: Vec<f64> =
+                { x[row * stride + from..][..width].iter() }.map(|&x| x.into()).collect();
+            let mean = x.iter().sum::<f64>() / width as f64;
+            let variance = x.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / width as f64;
+            let scale = 1.0 / (variance + 1e-5).sqrt();
+            for at in 0..width {
+                let value = (x[at] - mean) * scale * f64::from(gain[at]) + f64::from(bias[at]);
+                want[row * out_stride + at] = value as f32;
             }
         }
         near(&floats(&out[0])[..want.len()], &want, &format!("{rows} rows of {width}"));
