@@ -3,6 +3,7 @@
 mod maker;
 mod memory;
 mod pieces;
+mod texts;
 mod values;
 
 use std::sync::Arc;

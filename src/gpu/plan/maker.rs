@@ -7,10 +7,10 @@ use super::pieces::{Matrices, Piece};
 use super::values::{Place, Values};
 use super::{Dispatch, Groups, Sizes};
 use crate::device::{Buffer, Device};
-use crate::graph::{self, Attention, Graph, MatrixId, Operation, Product, ValueId};
+use crate::graph::{Attention, Graph, MatrixId, Operation, Product, ValueId};
 use crate::kernels::{
-    Attend, Best, Bound, Embed, Join, Kernel, LayerNorm, Linear, Mutual, Norm, Pick, Pipelines,
-    Rotate, Rows, Span, Turning, bind,
+    Attend, Best, Bound, Embed, Join, Kernel, Linear, Norm, Pick, Pipelines, Rotate, Rows, Turning,
+    bind,
 };
 use crate::{GpuError, Tuning};
 
@@ -46,7 +46,7 @@ impl Maker<'_> {
     }
 
     /// Adds a dispatch; `bound` are the kernel's buffers besides the step's, which not all kernels read.
-    fn dispatch(
+    pub(super) fn dispatch(
         &mut self,
         kernel: &Kernel,
         bound: Vec<Bound<'_>>,
@@ -62,7 +62,7 @@ impl Maker<'_> {
     }
 
     /// A buffer of floats that lives as long as the plan.
-    fn floats(&mut self, what: &str, floats: &[f32]) -> Result<Arc<Buffer>, GpuError> {
+    pub(super) fn floats(&mut self, what: &str, floats: &[f32]) -> Result<Arc<Buffer>, GpuError> {
         let words: Vec<u32> = floats.iter().map(|f| f.to_bits()).collect();
         let buffer = Arc::new(self.device.upload(what, &words)?);
         self.kept.push(Arc::clone(&buffer));
@@ -118,31 +118,6 @@ impl Maker<'_> {
             Bound::whole(Norm::OUT, memory.value(out)?),
         ];
         let groups: Groups = Box::new(move |sizes| Norm::groups(count(rows, sizes)));
-        self.dispatch(&norm.kernel(), bound, groups)
-    }
-
-    fn layer_norm(
-        &mut self,
-        x: ValueId,
-        [gain, bias]: [&[f32]; 2],
-        epsilon: f32,
-        out: ValueId,
-    ) -> Result<(), GpuError> {
-        let memory = self.memory;
-        let width = self.values.width(x)?;
-        let gain = self.floats("gain", gain)?;
-        let none = vec![0.0; width];
-        let bias = self.floats("bias", if bias.is_empty() { &none } else { bias })?;
-        let (x, out) = (self.values.place(x)?, self.values.place(out)?);
-        let Place { rows, from, stride, .. } = x;
-        let norm = LayerNorm { rows, width, from, stride, out_stride: out.stride, epsilon };
-        let bound = vec![
-            Bound::whole(LayerNorm::X, memory.value(x)?),
-            Bound::whole(LayerNorm::GAIN, &gain),
-            Bound::whole(LayerNorm::BIAS, &bias),
-            Bound::whole(LayerNorm::OUT, memory.value(out)?),
-        ];
-        let groups: Groups = Box::new(move |sizes| LayerNorm::groups(count(rows, sizes)));
         self.dispatch(&norm.kernel(), bound, groups)
     }
 
@@ -327,48 +302,6 @@ impl Maker<'_> {
         self.dispatch(&join.kernel(), bound, groups)
     }
 
-    fn mutual(&mut self, attention: &graph::Mutual) -> Result<(), GpuError> {
-        let memory = self.memory;
-        let &graph::Mutual { inputs, heads, head_size, scale, blind_is_zero, out, .. } = attention;
-        let refused = |why: &str| Err(GpuError::Unsupported(why.to_owned()));
-        if !head_size.is_multiple_of(4) || !(4..=256).contains(&head_size) {
-            return refused("heads whose size is no multiple of 4, or more than 256");
-        }
-        let [q, k, v] = inputs.map(|value| self.values.place(value));
-        let (places, out) = ([q?, k?, v?], self.values.place(out)?);
-        if places.iter().any(|place| !place.from.is_multiple_of(4)) {
-            return refused("heads that begin at no multiple of 4");
-        }
-        let spans = places.map(|Place { from, stride, .. }| Span { from, stride });
-        let lost = || GpuError::Internal("a mask is missing".to_owned());
-        let mask = attention.mask.map(|id| {
-            let both = self.graph.masks.get(id).zip(memory.masks.get(id));
-            both.ok_or_else(lost)
-        });
-        let mask = mask.transpose()?;
-        let kernel = Mutual {
-            heads,
-            head_size,
-            inputs: spans,
-            out_stride: out.stride,
-            scale,
-            mask: mask.map(|(mask, _)| *mask),
-            blind_is_zero,
-        };
-        let mut bound = vec![
-            Bound::whole(Mutual::BLOCKS, &memory.blocks),
-            Bound::whole(Mutual::OUT, memory.value(out)?),
-        ];
-        for (binding, place) in
-            [Mutual::QUERIES, Mutual::KEYS, Mutual::VALUES].into_iter().zip(places)
-        {
-            bound.push(Bound::whole(binding, memory.value(place)?));
-        }
-        bound.extend(mask.map(|(_, buffer)| Bound::whole(Mutual::MASK, buffer)));
-        let groups: Groups = Box::new(move |sizes| kernel.groups(sizes.blocks));
-        self.dispatch(&kernel.kernel(), bound, groups)
-    }
-
     pub(super) fn best(&mut self, logits: Place, vocabulary: usize) -> Result<(), GpuError> {
         let memory = self.memory;
         let best = Best { vocabulary, stride: logits.stride };
@@ -385,7 +318,7 @@ impl Maker<'_> {
     }
 }
 
-fn count(rows: Rows, sizes: Sizes) -> usize {
+pub(super) fn count(rows: Rows, sizes: Sizes) -> usize {
     match rows {
         Rows::Tokens => sizes.tokens,
         Rows::Wanted => sizes.wanted,

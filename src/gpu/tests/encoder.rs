@@ -310,7 +310,7 @@ fn a_device_that_is_lost_or_hangs_says_so_from_then_on() {
     let limits = Limits {
         software: Software::Allowed,
         // The first run also compiles.
-        patience: Duration::from_secs(8),
+        patience: Duration::from_secs(15),
         ..Limits::default()
     };
     for break_it in [Device::lose, Device::hang] {
