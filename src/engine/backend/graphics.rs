@@ -8,6 +8,7 @@ use super::super::budget::{Account, Budget};
 use super::super::cpu::{PATIENCE, Plan, Row};
 use super::super::kv::{KvStore, KvType, Layout, PAGE_TOKENS, SequenceId};
 use super::super::{Config, Report};
+pub(super) use super::placed::Placed;
 use super::trial::Findings;
 use super::{Accelerator, Ask, Backend, Graphics, Results, StepError};
 
@@ -34,11 +35,11 @@ pub(super) fn fault(plan: &Plan) -> Option<String> {
     plan.graph().err()
 }
 
-fn software(graphics: &Graphics) -> gpu::Software {
+pub(super) fn software(graphics: &Graphics) -> gpu::Software {
     if graphics.software { gpu::Software::Allowed } else { gpu::Software::Refused }
 }
 
-fn accelerator(adapter: gpu::Adapter) -> Accelerator {
+pub(super) fn accelerator(adapter: gpu::Adapter) -> Accelerator {
     Accelerator {
         name: adapter.name,
         kind: match adapter.kind {
@@ -91,7 +92,8 @@ impl Decoder {
         };
         let context_tokens = plan.positions().unwrap_or(usize::MAX).min(plan.context_tokens());
         let identity = device.adapter().identity();
-        let found = Findings::load(plan.derived(), &super::Decoder::of(plan, &identity));
+        let found: Option<Findings> =
+            Findings::load(plan.derived(), &super::Decoder::of(plan, &identity));
         if config.backend == Backend::Auto && found.as_ref().is_some_and(|f| !f.device_is_faster())
         {
             // Known before anything is brought there.
@@ -194,10 +196,10 @@ impl Decoder {
 }
 
 /// How products are divided on a device: as a trial found at an earlier start, or finds now.
-fn tuning(
+pub(super) fn tuning<T>(
     device: &gpu::Device,
     graph: &gpu::Graph<'_>,
-    found: Option<&Findings>,
+    found: Option<&Findings<T>>,
 ) -> Result<gpu::Tuning, String> {
     // There is nothing to win, and each way takes seconds to compile.
     if device.adapter().kind == gpu::Kind::Software {
@@ -209,7 +211,7 @@ fn tuning(
     }
 }
 
-fn hold(account: &mut Account, bytes: u64, budget: &Budget) -> Result<(), String> {
+pub(super) fn hold(account: &mut Account, bytes: u64, budget: &Budget) -> Result<(), String> {
     if account.hold_weights(bytes, PATIENCE) {
         return Ok(());
     }

@@ -28,9 +28,10 @@ fn what_an_earlier_trial_found_is_believed_and_left_as_it_is() {
         On::Processor(_) => panic!("it is on no device"),
     };
     let of = format!("model on {identity} by {}", env!("CARGO_PKG_VERSION"));
-    assert_eq!(Findings::load(Some(&derived), &of), None);
+    assert_eq!(Findings::<Times>::load(Some(&derived), &of), None);
     drop(remembered(&derived));
-    let found = Findings::load(Some(&derived), &of).expect("the first start tries both");
+    let found: Option<Findings> = Findings::load(Some(&derived), &of);
+    let found = found.expect("the first start tries both");
     assert!(found.processor.is_some());
     for (processor, device, is_there) in [(1, 9000, false), (9000, 1, true)] {
         let tuning = found.tuning.clone();
