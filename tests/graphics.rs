@@ -1,4 +1,4 @@
-//! Language models on a graphics processor. Any will do, the processor's own pretence included; where
+//! Language models and encoders on a graphics processor. Any will do, the processor's own pretence included; where
 //! there is none these fail: on Debian `apt-get install mesa-vulkan-drivers libvulkan1` gives one.
 
 use std::path::PathBuf;
@@ -107,6 +107,39 @@ fn doctor_tells_which_graphics_processor_runs_what_and_why() {
     assert!(pretended.iter().filter(software).all(|text| text.contains("left alone")));
     let off = doctor(&[("ENDCAP_ENGINE_BACKEND", "cpu")]);
     assert_eq!(texts(&off, "graphics processor"), ["not looked for: engine.backend is \"cpu\""]);
+}
+
+#[test]
+fn a_check_runs_an_encoder_on_a_device_and_says_why_another_graph_is_the_processors() {
+    let check = |graph: &str| -> serde_json::Value {
+        let graphs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/encoders");
+        let mut command = support::endcap();
+        command.args(["models", "check", "--json", "--backend", "gpu", "--batch", "3"]);
+        command.arg(graphs.join(graph)).env("ENDCAP_ALLOW_SOFTWARE_GPU", "1");
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", support::stderr(&output));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()["report"].take()
+    };
+    let encoder = check("encoder.onnx");
+    assert!(!encoder["device"]["name"].as_str().unwrap().is_empty(), "{encoder}");
+    assert!(encoder["device_fault"].is_null(), "{encoder}");
+    assert!(encoder["measured"]["rows_per_s"].as_f64().unwrap() > 0.0, "{encoder}");
+    let other = check("qdq-conv.onnx");
+    assert!(other["device"].is_null(), "{other}");
+    assert!(other["device_fault"].as_str().unwrap().contains("no encoder"), "{other}");
+}
+
+#[test]
+fn doctor_looks_at_an_encoder_as_one() {
+    let data = support::data();
+    let encoder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/tiny/encoder");
+    support::import_as("encoder", &encoder, data.path());
+    let mut command = support::endcap();
+    let output = command.args(["doctor", "--json", "--data"]).arg(data.path()).output().unwrap();
+    let all: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let found = all.iter().find(|finding| finding["what"] == "model encoder").unwrap();
+    assert_eq!(found["state"], "ok", "{found}");
+    assert!(found["text"].as_str().unwrap().contains("only the processor runs it"), "{found}");
 }
 
 #[test]

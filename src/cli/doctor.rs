@@ -10,9 +10,9 @@ use super::arguments::Common;
 use super::output;
 use crate::app::{self, AppError};
 use crate::config::{self, Config};
-use crate::engine::{Accelerator, Backend, Model, accelerators};
+use crate::engine::{Accelerator, Backend, Model, Network, accelerators};
 use crate::facts::FactsError;
-use crate::packages::Package;
+use crate::packages::{Package, Task};
 use crate::telemetry::with_causes;
 use crate::units::Bytes;
 
@@ -191,7 +191,7 @@ fn budget(config: &Config) -> Finding {
     Finding::new(what, state, text)
 }
 
-/// The graphics processors, and which of them would run language models.
+/// The graphics processors, and which of them would run models.
 fn graphics(config: &Config) -> Vec<Finding> {
     let (engine, what) = (&config.engine, "graphics processor");
     if engine.backend == Backend::Cpu {
@@ -221,7 +221,7 @@ fn accelerated(what: &str, accelerator: &Accelerator, first: bool) -> Finding {
     let halves = if accelerator.halves { ", 16-bit floats" } else { "" };
     let does = match &accelerator.refused {
         Some(why) => format!("left alone: {why}"),
-        None if first => "runs language models".to_owned(),
+        None if first => "runs language models and encoders of texts".to_owned(),
         None => "not needed".to_owned(),
     };
     let text = format!(
@@ -256,7 +256,7 @@ fn packages(config: &Config) -> Vec<Finding> {
     if names.is_empty() {
         return vec![nothing_installed()];
     }
-    names.iter().map(|name| package(&folder.join(name), name)).collect()
+    names.iter().map(|name| package(config, &folder.join(name), name)).collect()
 }
 
 fn nothing_installed() -> Finding {
@@ -264,7 +264,7 @@ fn nothing_installed() -> Finding {
     Finding::new("models", State::Note, text)
 }
 
-fn package(folder: &Path, name: &str) -> Finding {
+fn package(config: &Config, folder: &Path, name: &str) -> Finding {
     let what = format!("model {name}");
     output::progress_note(&format!("checking {name}"));
     let checked = Package::open(folder).and_then(|package| {
@@ -275,6 +275,9 @@ fn package(folder: &Path, name: &str) -> Finding {
         Ok(package) => package,
         Err(fault) => return Finding::new(what, State::Broken, with_causes(&fault)),
     };
+    if package.manifest().task == Task::Tensors {
+        return network(what, config, &package);
+    }
     match Model::check(&package.decoder()) {
         Ok(report) => {
             let text = format!(
@@ -284,6 +287,21 @@ fn package(folder: &Path, name: &str) -> Finding {
                 Bytes(report.kv_bytes_per_token),
                 device_of(&package)
             );
+            Finding::new(what, State::Ok, text)
+        }
+        Err(fault) => Finding::new(what, State::Broken, with_causes(&fault)),
+    }
+}
+
+fn network(what: String, config: &Config, package: &Package) -> Finding {
+    match Network::check(&config.engine.budget(), &package.network()) {
+        Ok(report) => {
+            let device = match &report.device_fault {
+                None => "a graphics processor can run its texts".to_owned(),
+                Some(why) => format!("only the processor runs it ({why})"),
+            };
+            let weights = Bytes(report.weight_bytes);
+            let text = format!("complete; kernel {}, weights {weights}; {device}", report.kernel);
             Finding::new(what, State::Ok, text)
         }
         Err(fault) => Finding::new(what, State::Broken, with_causes(&fault)),

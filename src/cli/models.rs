@@ -92,13 +92,16 @@ impl ModelsCommand {
         }
         let progress: Arc<dyn Progress> =
             if self.quiet { Arc::new(Silent) } else { Arc::new(Bars::new()) };
-        let (json, data_dir) = (self.json, config::load(&sources)?.data_dir);
+        let config = config::load(&sources)?;
+        let (json, data_dir, graphics) = (self.json, config.data_dir, config.engine.graphics);
         match self.command {
             Command::Pull { name } => pull(&name, &data_dir, progress, json).await,
             command => {
-                tokio::task::spawn_blocking(move || blocking(command, &data_dir, &*progress, json))
-                    .await
-                    .context("a worker failed")?
+                let work = move || match command {
+                    Command::Check(check) => check.run(graphics, &*progress, json),
+                    command => blocking(command, &data_dir, &*progress, json),
+                };
+                tokio::task::spawn_blocking(work).await.context("a worker failed")?
             }
         }
     }
@@ -128,7 +131,6 @@ fn blocking(
     json: bool,
 ) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Check(check) => check.run(progress, json),
         Command::Card { path, output } => card(&path, output, json),
         Command::List => list(data_dir, json),
         Command::Show { name, verify } => {
@@ -157,8 +159,8 @@ fn blocking(
             Store::open(data_dir)?.remove(&name)?;
             tell(json, &json!({"removed": name}), &format!("{name} is removed"))
         }
-        // Handled where it can be awaited.
-        Command::Pull { .. } | Command::Running(_) => Ok(ExitCode::SUCCESS),
+        // Handled where it can be awaited, or with the settings.
+        Command::Pull { .. } | Command::Check(_) | Command::Running(_) => Ok(ExitCode::SUCCESS),
     }
 }
 

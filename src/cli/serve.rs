@@ -28,7 +28,7 @@ pub(super) struct Serve {
     /// Serve this installed package; may be given more than once [default: all of them]
     #[arg(long = "model", value_name = "NAME")]
     models: Vec<String>,
-    /// What runs language models: auto, cpu or gpu [default: as configured]
+    /// What runs language models and encoders: auto, cpu or gpu [default: as configured]
     #[arg(long, value_name = "WHAT")]
     backend: Option<Backend>,
 }

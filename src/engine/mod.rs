@@ -113,7 +113,7 @@ pub struct Config {
     pub max_batch_rows: usize,
     /// How long requests to a network that come together wait for more of them.
     pub batch_window: Duration,
-    /// What runs decoders.
+    /// What runs decoders and encoders.
     pub backend: Backend,
     /// What a graphics processor may have, and which one may serve.
     pub graphics: Graphics,

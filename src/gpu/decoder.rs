@@ -84,7 +84,7 @@ impl Decoder {
     /// Kernels that a step of one token runs, with so many tokens before it.
     pub fn dispatches_per_token(&self, past: usize) -> usize {
         let splits = (past + 1).div_ceil(SPLIT_KEYS);
-        let sizes = Sizes { tokens: 1, wanted: 1, splits };
+        let sizes = Sizes { tokens: 1, wanted: 1, splits, blocks: 0 };
         let all = self.plan.dispatches.iter().chain(&self.plan.best);
         all.filter(|dispatch| !(dispatch.groups)(sizes).contains(&0)).count()
     }
@@ -254,7 +254,7 @@ impl Decoder {
         let longest = rows.iter().map(|row| row.position + 1).max().unwrap_or(1);
         let few = rows.len() <= APART_ROWS;
         let splits = if few { longest.div_ceil(SPLIT_KEYS) } else { 1 };
-        let sizes = Sizes { tokens: rows.len(), wanted: wanted.len(), splits };
+        let sizes = Sizes { tokens: rows.len(), wanted: wanted.len(), splits, blocks: 0 };
         let step = [sizes.tokens, sizes.wanted, sizes.splits, 0].map(|size| size as u32);
         self.device.write(&memory.step, 0, &step);
         self.device.write(&memory.rows, 0, &words);

@@ -3,6 +3,7 @@
 mod maker;
 mod memory;
 mod pieces;
+mod texts;
 mod top;
 mod values;
 
@@ -10,16 +11,17 @@ use std::sync::Arc;
 
 use self::maker::Maker;
 use self::memory::Memory;
-pub(crate) use self::memory::{APART_ROWS, page_bytes};
+pub(crate) use self::memory::{APART_ROWS, BLOCK_WORDS, page_bytes};
 pub(crate) use self::pieces::{Matrices, Piece, TILES_IN_TURN};
-use self::values::{Place, Values};
+pub(crate) use self::values::Place;
+use self::values::Values;
 use crate::device::{Buffer, Device};
-use crate::graph::Graph;
-use crate::kernels::Pipelines;
+use crate::graph::{Graph, Operation, ValueId};
+use crate::kernels::{Pipelines, Rows};
 use crate::weights::Offset;
 use crate::{GpuError, Tuning};
 
-/// What a decoder has room for.
+/// What a decoder or an encoder has room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capacity {
     /// Rows that are computed together; more are computed one such part after the other.
@@ -40,6 +42,8 @@ pub(crate) struct Sizes {
     pub(crate) tokens: usize,
     pub(crate) wanted: usize,
     pub(crate) splits: usize,
+    /// Of an encoder's tokens.
+    pub(crate) blocks: usize,
 }
 
 /// Says how many workgroups; none is that the kernel is left out.
@@ -55,12 +59,17 @@ pub(crate) struct Dispatch {
 /// Everything that is on the device.
 pub(crate) struct Plan {
     pub(crate) dispatches: Vec<Dispatch>,
-    /// What finds the best of the logits, and what lists the largest: left out where nobody wants it.
+    /// What finds the best of a decoder's logits, and what lists the largest: left out where nobody wants it.
     pub(crate) best: Vec<Dispatch>,
     pub(crate) top: Vec<Dispatch>,
     pub(crate) memory: Memory,
+    /// Where a decoder's only result is, and the numbers of a row of it.
     pub(crate) logits: Place,
     pub(crate) vocabulary: usize,
+    /// Where results are, and the numbers of a row of each.
+    pub(crate) results: Vec<(Place, usize)>,
+    /// Where what every run brings goes, likewise.
+    pub(crate) fed: Vec<(Place, usize)>,
     /// Kept for the kernels that are bound to them.
     _buffers: Vec<Arc<Buffer>>,
     _matrices: Matrices,
@@ -90,15 +99,39 @@ impl Plan {
             maker.operation(operation)?;
         }
         let dispatches = std::mem::take(&mut maker.dispatches);
-        let logits = values.place(graph.logits)?;
-        let vocabulary = values.width(graph.logits)?;
-        maker.best(logits, vocabulary)?;
+        let known = |value: ValueId| Ok((values.place(value)?, values.width(value)?));
+        let results: Vec<_> =
+            graph.results.iter().map(|&value| known(value)).collect::<Result<_, GpuError>>()?;
+        let fed = graph.operations.iter().filter_map(|operation| match operation {
+            Operation::Feed { out } => Some(known(*out)),
+            _ => None,
+        });
+        let fed = fed.collect::<Result<_, GpuError>>()?;
+        let nothing = || GpuError::Internal("a graph without a result".to_owned());
+        let &(logits, vocabulary) = results.first().ok_or_else(nothing)?;
+        let is_decoder = logits.rows == Rows::Wanted;
+        if is_decoder {
+            maker.best(logits, vocabulary)?;
+        }
         let best = std::mem::take(&mut maker.dispatches);
-        maker.top(logits, vocabulary)?;
+        if is_decoder {
+            maker.top(logits, vocabulary)?;
+        }
         let Maker { dispatches: top, matrices, kept, .. } = maker;
         device.settle()?;
         let (_buffers, _matrices) = (kept, matrices);
-        Ok(Self { dispatches, best, top, memory, logits, vocabulary, _buffers, _matrices })
+        Ok(Self {
+            dispatches,
+            best,
+            top,
+            memory,
+            logits,
+            vocabulary,
+            results,
+            fed,
+            _buffers,
+            _matrices,
+        })
     }
 }
 

@@ -67,7 +67,7 @@ pub struct Form {
 }
 
 /// Weights of `y = x · Wᵀ`, which come tile by tile from wherever they are.
-pub trait Weights {
+pub trait Weights: Sync {
     /// What the words mean.
     fn form(&self) -> Form;
     /// Numbers of a result.

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Everything that is to be known of a graphics processor, in one run.
 
-    tests/bench/gpu.py smollm2-135m-instruct qwen2.5-1.5b-instruct --gguf DIR --llama DIR --json figures.json
+    tests/bench/gpu.py smollm2-135m-instruct qwen2.5-1.5b-instruct --encoders all-minilm-l6-v2 \\
+        --gguf DIR --llama DIR --json figures.json
 
 Nothing else should run on the machine. In this order:
 
@@ -10,7 +11,9 @@ Nothing else should run on the machine. In this order:
 3. for each MODEL (an installed package, or a folder): tokens/s of prefill and decode on the processor
    and on the device, the share of the device's bandwidth (against copying, measured in the same run),
    kernels a token, and which of the ways to compute the trial at start took, in interleaved rounds;
-4. llama.cpp's llama-bench on MODEL.gguf of DIR, all layers on the device, in the same rounds, where
+4. for each ENCODER (likewise): texts/s and how long a text alone takes, on the processor and on the
+   device, for several numbers of texts of several lengths, in interleaved rounds;
+5. llama.cpp's llama-bench on MODEL.gguf of DIR, all layers on the device, in the same rounds, where
    both folders are named. Built with its Vulkan backend it is the peer that runs wherever we do.
 
 The medians and their ratios are printed and kept as JSON.
@@ -26,11 +29,14 @@ import sys
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 PROMPT, TOKENS = 512, 128
+# Texts at once, and tokens of each: a question, a page of search results, passages.
+TEXTS = [(1, 16), (8, 64), (32, 128), (4, 256)]
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="+", metavar="MODEL")
+    parser.add_argument("models", nargs="*", metavar="MODEL")
+    parser.add_argument("--encoders", nargs="+", default=[], metavar="ENCODER")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--endcap", type=pathlib.Path, default=ROOT / "target/release/endcap")
     parser.add_argument("--data", type=pathlib.Path, help="data folder of the packages")
@@ -52,6 +58,56 @@ def bench(options, model, backend):
     data = ["--data", options.data] if options.data else []
     shape = ["--prompt", PROMPT, "--tokens", TOKENS, "--streams", "1,4,16", "--rounds", 1]
     return json.loads(run([options.endcap, "bench", model, "--backend", backend, "--json", *shape, *data]))
+
+
+def folder(options, name):
+    """Of an installed package, or as it is."""
+    path = pathlib.Path(name)
+    data = options.data or pathlib.Path.home() / ".local/share/endcap"
+    return path if path.exists() else data / "models" / name
+
+
+def encoded(options, encoder, backend, texts, tokens):
+    """What `models check` measured with so many texts."""
+    checked = [options.endcap, "models", "check", folder(options, encoder), "--json"]
+    ports = json.loads(run([*checked, "--no-run"]))["report"]["inputs"]
+    shapes = [f"--shape={port.split()[0]}={texts}x{tokens}" for port in ports]
+    report = json.loads(run([*checked, "--backend", backend, *shapes]))["report"]
+    if not report["measured"]:
+        sys.exit(f"{encoder}: {report['not_measured']}")
+    if backend == "gpu" and not report["device"]:
+        sys.exit(f"{encoder}: only the processor runs it ({report['device_fault']})")
+    return report
+
+
+def encoder_figures(options, encoder):
+    told = {"encoder": encoder, "texts": []}
+    for texts, tokens in TEXTS:
+        rounds = {"gpu": [], "cpu": []}
+        for _ in range(options.rounds):
+            for backend, reports in rounds.items():
+                reports.append(encoded(options, encoder, backend, texts, tokens))
+        told["device"] = rounds["gpu"][0]["device"]
+        one = {"texts": texts, "tokens": tokens}
+        for backend, reports in rounds.items():
+            measured = [report["measured"] for report in reports]
+            one[backend] = {
+                "texts_per_s": statistics.median(each["rows_per_s"] for each in measured),
+                "median_ms": statistics.median(each["median_ms"] for each in measured),
+            }
+        told["texts"].append(one)
+    return told
+
+
+def show_encoder(told):
+    device = told["device"]
+    print(f"== {told['encoder']} on {device['name']} ({device['kind']}, {device['driver']})")
+    for one in told["texts"]:
+        gpu, cpu = one["gpu"]["texts_per_s"], one["cpu"]["texts_per_s"]
+        print(
+            f"   {one['texts']:3} of {one['tokens']:3} tokens: gpu {gpu:9.1f}  cpu {cpu:9.1f} texts/s  "
+            f"ratio {gpu / cpu:.2f}  ({one['gpu']['median_ms']:.2f} and {one['cpu']['median_ms']:.2f} ms)"
+        )
 
 
 def peer(options, model):
@@ -110,6 +166,8 @@ def show(told):
 
 def main():
     options = arguments()
+    if not options.models and not options.encoders:
+        sys.exit("name a MODEL or, behind --encoders, an ENCODER")
     data = ["--data", options.data] if options.data else []
     found = json.loads(run([options.endcap, "doctor", "--json", *data]))
     found = [one for one in found if one["what"] == "graphics processor" or one["what"].startswith("model ")]
@@ -117,7 +175,7 @@ def main():
         print(f"{one['what']}: {one['text']}")
     if not options.skip_tests:
         # By itself the engine is built without graphics processors, and has no such tests.
-        engine = ["--features", "gpu", "--", "backend::tests"]
+        engine = ["--features", "gpu", "--", "backend::"]
         for package, more in (("endcap-gpu", []), ("endcap-engine", engine)):
             done = run(["cargo", "test", "--release", "--locked", "--package", package, "--lib", *more])
             if "running 0 tests" in done:
@@ -127,6 +185,10 @@ def main():
     for model in options.models:
         told = figures(options, model)
         show(told)
+        all_told.append(told)
+    for encoder in options.encoders:
+        told = encoder_figures(options, encoder)
+        show_encoder(told)
         all_told.append(told)
     if options.json:
         options.json.write_text(json.dumps({"found": found, "figures": all_told}, indent=1) + "\n")

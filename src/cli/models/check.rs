@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::tell;
-use crate::engine::Report;
+use crate::engine::{Backend, Graphics, Report};
 use crate::packages::{self, Checked, Finding, Measured, NetworkCheck, Progress, Workload};
 use crate::units::Bytes;
 
@@ -26,6 +26,9 @@ pub(super) struct Check {
     /// Threads to measure with; 0 takes every core.
     #[arg(long, default_value_t = 0)]
     threads: usize,
+    /// What runs a graph's texts: auto, cpu or gpu.
+    #[arg(long, default_value = "cpu", value_name = "WHAT")]
+    backend: Backend,
     /// Do not run the graph.
     #[arg(long)]
     no_run: bool,
@@ -41,9 +44,14 @@ fn shape(text: &str) -> Result<(String, Vec<usize>), String> {
 
 impl Check {
     /// Does it. The exit code is 1 where the model is refused.
-    pub(super) fn run(self, progress: &dyn Progress, json: bool) -> anyhow::Result<ExitCode> {
-        let Self { path, batch, shapes, threads, no_run } = self;
-        let workload = Workload { batch: batch as usize, shapes, threads };
+    pub(super) fn run(
+        self,
+        graphics: Graphics,
+        progress: &dyn Progress,
+        json: bool,
+    ) -> anyhow::Result<ExitCode> {
+        let Self { path, batch, shapes, threads, backend, no_run } = self;
+        let workload = Workload { batch: batch as usize, shapes, threads, backend, graphics };
         let checked = packages::check(&path, (!no_run).then_some(&workload), progress);
         let checked = match checked {
             Ok(checked) => checked,
@@ -105,6 +113,7 @@ fn network(path: &Path, kind: &str, found: &NetworkCheck) -> String {
     let mut text = format!("{}: this {kind} runs here\n", path.display());
     let mut line = |label: &str, value: &str| text.push_str(&format!("{label:14}{value}\n"));
     line("kernels", found.kernel);
+    line("device", &device(found));
     line("weights", &Bytes(found.weight_bytes).to_string());
     found.inputs.iter().for_each(|port| line("input", port));
     found.outputs.iter().for_each(|port| line("output", port));
@@ -120,6 +129,15 @@ fn network(path: &Path, kind: &str, found: &NetworkCheck) -> String {
         text.push_str(&format!("{name:28} {count:>6}  {backend}\n"));
     }
     text.trim_end().to_owned()
+}
+
+/// What ran it besides the processor, or whether something could.
+fn device(found: &NetworkCheck) -> String {
+    match (&found.device, &found.device_fault) {
+        (Some(device), _) => format!("{} ({}, {})", device.name, device.kind, device.driver),
+        (None, None) => "none; a graphics processor can run its texts".to_owned(),
+        (None, Some(why)) => format!("none; only the processor runs it ({why})"),
+    }
 }
 
 fn speed(measured: &Measured, line: &mut impl FnMut(&str, &str)) {

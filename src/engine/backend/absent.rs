@@ -1,9 +1,9 @@
 //! Graphics processors, in a program that was built without them.
 
 use super::super::budget::Budget;
-use super::super::cpu::{Plan, Row};
+use super::super::cpu::{NetworkState, Plan, Row};
 use super::super::kv::KvStore;
-use super::super::{Config, Report};
+use super::super::{Config, Derived, Report};
 use super::{Accelerator, Enough, Graphics, Results, StepError, Wanted};
 
 pub(super) fn accelerators(_: &Graphics) -> Vec<Accelerator> {
@@ -19,6 +19,44 @@ pub(super) fn fault(_: &Plan) -> Option<String> {
 }
 
 const ABSENT: &str = "this program was built without graphics processors";
+
+/// There is none.
+pub(super) enum Placed {}
+
+impl Placed {
+    pub(super) fn new(
+        _: &mut NetworkState,
+        _: Option<&Derived>,
+        _: &Config,
+        _: &Budget,
+    ) -> Result<Self, String> {
+        Err(ABSENT.to_owned())
+    }
+
+    pub(super) fn accelerator(&self) -> &Accelerator {
+        match *self {}
+    }
+
+    pub(super) fn identity(&self) -> &str {
+        match *self {}
+    }
+
+    pub(super) fn was_tried(&self) -> bool {
+        match *self {}
+    }
+
+    pub(super) fn tuning(&self) -> &'static str {
+        match *self {}
+    }
+
+    pub(super) fn fault(&self) -> Option<String> {
+        match *self {}
+    }
+
+    pub(super) fn end(self, _: &mut NetworkState) {
+        match self {}
+    }
+}
 
 /// There is none.
 pub(super) enum Decoder {}

@@ -9,6 +9,7 @@ use super::super::cpu::{PATIENCE, Plan, Row};
 use super::super::kv::{KvStore, KvType, Layout, PAGE_TOKENS, SequenceId};
 use super::super::sampler::Top;
 use super::super::{Config, Report};
+pub(super) use super::placed::Placed;
 use super::trial::Findings;
 use super::{Accelerator, Ask, Backend, Enough, Found, Graphics, Results, StepError, Wanted};
 
@@ -35,11 +36,11 @@ pub(super) fn fault(plan: &Plan) -> Option<String> {
     plan.graph().err()
 }
 
-fn software(graphics: &Graphics) -> gpu::Software {
+pub(super) fn software(graphics: &Graphics) -> gpu::Software {
     if graphics.software { gpu::Software::Allowed } else { gpu::Software::Refused }
 }
 
-fn accelerator(adapter: gpu::Adapter) -> Accelerator {
+pub(super) fn accelerator(adapter: gpu::Adapter) -> Accelerator {
     Accelerator {
         name: adapter.name,
         kind: match adapter.kind {
@@ -92,7 +93,8 @@ impl Decoder {
         };
         let context_tokens = plan.positions().unwrap_or(usize::MAX).min(plan.context_tokens());
         let identity = device.adapter().identity();
-        let found = Findings::load(plan.derived(), &super::Decoder::of(plan, &identity));
+        let found: Option<Findings> =
+            Findings::load(plan.derived(), &super::Decoder::of(plan, &identity));
         // One of a way to compute that there is no more holds no more.
         let found = found.filter(|found| gpu::Tuning::named(&found.tuning, &device).is_some());
         if config.backend == Backend::Auto && found.as_ref().is_some_and(|f| !f.device_is_faster())
@@ -221,10 +223,10 @@ fn top(found: &gpu::Top, vocabulary: usize) -> Top {
 }
 
 /// Which kernels a device runs: as a trial found at an earlier start, or finds now.
-fn tuning(
+pub(super) fn tuning<T>(
     device: &gpu::Device,
     graph: &gpu::Graph<'_>,
-    found: Option<&Findings>,
+    found: Option<&Findings<T>>,
 ) -> Result<gpu::Tuning, String> {
     // There is nothing to win, and each way takes seconds to compile.
     if device.adapter().kind == gpu::Kind::Software {
@@ -236,7 +238,7 @@ fn tuning(
     }
 }
 
-fn hold(account: &mut Account, bytes: u64, budget: &Budget) -> Result<(), String> {
+pub(super) fn hold(account: &mut Account, bytes: u64, budget: &Budget) -> Result<(), String> {
     if account.hold_weights(bytes, PATIENCE) {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! What runs a decoder: the processor, or a graphics processor as long as it does.
+//! What runs a decoder or an encoder: the processor, or a graphics processor as long as it does.
 //!
 //! A decoder is whole on one of them. What is on a device can be gone from one step to the next; then
 //! the same plan goes on on the processor, whose weights are mapped all the time, and sequences are
@@ -9,6 +9,10 @@ mod absent;
 mod attempts;
 #[cfg(feature = "gpu")]
 mod graphics;
+mod network;
+#[cfg(feature = "gpu")]
+mod placed;
+mod texts;
 mod trial;
 
 use std::str::FromStr;
@@ -20,6 +24,7 @@ use serde::Serialize;
 #[cfg(not(feature = "gpu"))]
 use self::absent as graphics;
 use self::attempts::Attempts;
+pub(super) use self::network::Network;
 use self::trial::{Findings, Times};
 use super::budget::Budget;
 use super::cpu::{self, Plan, Row};
@@ -27,7 +32,7 @@ use super::kv::KvStore;
 use super::sampler::Top;
 use super::{Config, LoadError, Report, TokenId};
 
-/// What runs decoders.
+/// What runs decoders and encoders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Backend {
@@ -36,7 +41,8 @@ pub enum Backend {
     Auto,
     /// The processor.
     Cpu,
-    /// A graphics processor; a model that it cannot run is refused.
+    /// A graphics processor; a decoder or an encoder that it cannot run is refused, what is neither is
+    /// the processor's.
     Gpu,
 }
 
@@ -258,10 +264,9 @@ impl Decoder {
         }
     }
 
-    /// What findings hold for: model, device and driver, program.
+    /// What findings hold for.
     fn of(plan: &Plan, device: &str) -> String {
-        let key = plan.derived().map_or("", |derived| &derived.key);
-        format!("{key} on {device} by {}", env!("CARGO_PKG_VERSION"))
+        trial::of(plan.derived(), device)
     }
 
     fn try_both(&mut self, of: String) -> Result<Findings, StepError> {

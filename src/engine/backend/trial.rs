@@ -28,12 +28,19 @@ pub(super) struct Times {
     pub(super) token: Duration,
 }
 
-impl Times {
-    /// How long a typical answer takes.
-    pub(super) fn answer(&self) -> Duration {
+/// What a trial measures.
+pub(super) trait Measured: Serialize + for<'de> Deserialize<'de> {
+    /// How long what is usually asked takes.
+    fn usual(&self) -> Duration;
+}
+
+impl Measured for Times {
+    fn usual(&self) -> Duration {
         self.prompt_token * TYPICAL.0 + self.token * TYPICAL.1
     }
+}
 
+impl Times {
     /// Runs a decoder for a moment. Its KV memory must be unused.
     pub(super) fn of(decoder: &mut Decoder) -> Result<Self, StepError> {
         let sequence = decoder.kv().open(Scope::Alone);
@@ -76,24 +83,25 @@ impl Times {
 /// What was found of a model on a device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Findings {
+pub(super) struct Findings<T = Times> {
     /// Of which model, device, driver and program.
     of: String,
     /// Which kernels the device ran.
     pub(super) tuning: String,
     /// Absent where the processor had no room beside the device.
-    pub(super) processor: Option<Times>,
-    pub(super) device: Times,
+    pub(super) processor: Option<T>,
+    pub(super) device: T,
 }
 
-impl Findings {
-    pub(super) fn new(of: String, tuning: String, processor: Option<Times>, device: Times) -> Self {
+impl<T: Measured> Findings<T> {
+    pub(super) fn new(of: String, tuning: String, processor: Option<T>, device: T) -> Self {
         Self { of, tuning, processor, device }
     }
 
     /// Whether the device is worth it.
     pub(super) fn device_is_faster(&self) -> bool {
-        self.processor.is_none_or(|processor| self.device.answer() < processor.answer())
+        let device = self.device.usual();
+        self.processor.as_ref().is_none_or(|processor| device < processor.usual())
     }
 
     /// What was found before, where it holds for `of`.
@@ -114,6 +122,12 @@ impl Findings {
             tracing::warn!(path, %error, "what a trial found cannot be kept; the next start tries again");
         }
     }
+}
+
+/// What findings hold for: model, device and driver, program.
+pub(super) fn of(derived: Option<&Derived>, device: &str) -> String {
+    let key = derived.map_or("", |derived| &derived.key);
+    format!("{key} on {device} by {}", env!("CARGO_PKG_VERSION"))
 }
 
 /// Beside what else is made of a package, hidden from whoever lists what it came with.
@@ -160,13 +174,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let derived = Derived { path: folder.path().join("packed.bin"), key: "model".to_owned() };
         let found = Findings::new("a".to_owned(), "8".to_owned(), Some(times(1, 2)), times(3, 4));
-        assert_eq!(Findings::load(Some(&derived), "a"), None, "nothing is there yet");
+        assert_eq!(Findings::<Times>::load(Some(&derived), "a"), None, "nothing is there yet");
         found.save(Some(&derived));
         assert_eq!(Findings::load(Some(&derived), "a"), Some(found.clone()));
-        assert_eq!(Findings::load(Some(&derived), "b"), None);
+        assert_eq!(Findings::<Times>::load(Some(&derived), "b"), None);
         found.save(None);
         std::fs::write(path(&derived), b"{\"of\": \"a\"}").unwrap();
-        assert_eq!(Findings::load(Some(&derived), "a"), None, "a file of another shape");
+        assert_eq!(Findings::<Times>::load(Some(&derived), "a"), None, "a file of another shape");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

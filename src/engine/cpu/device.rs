@@ -1,11 +1,11 @@
-//! A plan as a graph for a device: the same operations with the same weights.
+//! A decoder's plan as a graph for a device: the same operations with the same weights.
 //!
 //! What a device has no kernel for is refused by the node's name; the processor serves then.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use endcap_gpu::{Attention, Graph, Operation, Product, Rotary, Weights};
+use endcap_gpu::{Attention, Function, Graph, Operation, Product, Rotary, Weights};
 use tract_onnx::tract_core::ops::array::Gather;
 use tract_onnx::tract_core::ops::konst::Const;
 use tract_onnx::tract_core::ops::source::TypedSource;
@@ -34,22 +34,25 @@ impl Plan {
         }
         let output = model.outputs.first().ok_or("it has no output")?;
         let logits = lowering.values.get(output).ok_or("nothing makes the logits")?;
-        lowering.graph.logits = *logits;
+        lowering.graph.results = vec![*logits];
         Ok(lowering.graph)
     }
 }
 
-fn weights(matrix: &Matrix) -> &dyn Weights {
+/// The weights of a matrix, as a device reads them.
+pub(super) fn weights(matrix: &Matrix) -> &dyn Weights {
     match matrix {
         Matrix::Quantized(packed) => packed,
         Matrix::Float(columns) => columns,
     }
 }
 
+/// A graph in the making.
 #[derive(Default)]
-struct Lowering<'a> {
-    graph: Graph<'a>,
-    values: HashMap<OutletId, usize>,
+pub(super) struct Lowering<'a> {
+    pub(super) graph: Graph<'a>,
+    /// Which value each outlet of the plan is.
+    pub(super) values: HashMap<OutletId, usize>,
     tables: HashMap<[usize; 2], Rotary>,
 }
 
@@ -86,14 +89,23 @@ impl Lowering<'_> {
     }
 
     /// A value that the node reads.
-    fn read(&self, node: &TypedNode, input: usize) -> TractResult<usize> {
+    pub(super) fn read(&self, node: &TypedNode, input: usize) -> TractResult<usize> {
         let outlet = node.inputs.get(input).context("it has too few inputs")?;
         self.values.get(outlet).copied().context("it reads what no kernel makes")
     }
 
     /// A value that the node makes.
-    fn made(&mut self, model: &TypedModel, node: &TypedNode, output: usize) -> TractResult<usize> {
-        let outlet = OutletId::new(node.id, output);
+    pub(super) fn made(
+        &mut self,
+        model: &TypedModel,
+        node: &TypedNode,
+        output: usize,
+    ) -> TractResult<usize> {
+        self.value(model, OutletId::new(node.id, output))
+    }
+
+    /// A new value for an outlet.
+    pub(super) fn value(&mut self, model: &TypedModel, outlet: OutletId) -> TractResult<usize> {
         let width =
             model.outlet_fact(outlet)?.shape.last().context("it makes a number")?.to_usize()?;
         self.graph.values.push(width);
@@ -102,7 +114,8 @@ impl Lowering<'_> {
         Ok(value)
     }
 
-    fn linear(
+    /// Products of a decoder's, or with blocks of weights.
+    pub(super) fn linear(
         &mut self,
         model: &TypedModel,
         node: &TypedNode,
@@ -121,7 +134,8 @@ impl Lowering<'_> {
         for (at, (numbers, bias)) in linear.products.iter().zip(&linear.biases).enumerate() {
             let (matrix, gate) = (numbers.weights, numbers.gate);
             let out = self.made(model, node, at)?;
-            products.push(Product { matrix, gate, bias: bias.clone(), out });
+            let (bias, function) = (bias.clone(), Function::None);
+            products.push(Product { matrix, gate, bias, function, out });
         }
         Ok(Operation::Linear { x, products, residual })
     }

@@ -39,7 +39,7 @@ use tract_onnx::tract_hir::internal::*;
 pub(super) use self::kernels::Kernel;
 use self::kernels::limits;
 use self::kernels::pool::Pool;
-pub(super) use self::network::{NetworkPlan, NetworkState, STACK_BYTES, Took};
+pub(super) use self::network::{NetworkPlan, NetworkState, STACK_BYTES, Side, Took, Unfit};
 pub(super) use self::ops::is_own as is_own_operator;
 use self::ops::{RowNode, Sequences, Step};
 use self::surgery::Surroundings;

@@ -28,8 +28,9 @@ use tract_onnx::pb::GraphProto;
 pub use array::{Array, ArrayError, ElementType};
 pub use statistics::{BatchStatistics, NetworkObserver, Statistics, Total};
 
+use super::backend;
 use super::cpu::NetworkPlan;
-use super::{Budget, Config, Derived, LoadError, NodeFault};
+use super::{Accelerator, Budget, Config, Derived, LoadError, NodeFault};
 use queue::Job;
 use statistics::Silent;
 use worker::Worker;
@@ -190,6 +191,10 @@ pub enum InferError {
 pub struct NetworkReport {
     /// Kernels chosen for this processor.
     pub kernel: &'static str,
+    /// The graphics processor that computes its texts; none where the processor does.
+    pub device: Option<Accelerator>,
+    /// Why no graphics processor can, whichever it is; none where one can.
+    pub device_fault: Option<String>,
     /// Bytes of weights in memory.
     pub weight_bytes: u64,
     /// Nodes of the plan.
@@ -239,8 +244,9 @@ impl Network {
     ) -> Result<Self, LoadError> {
         let plan = NetworkPlan::load(source, budget)?;
         let (inputs, outputs) = (plan.inputs(), plan.outputs());
-        let report = plan.report().clone();
-        let worker = Worker::start(&source.name, plan, config, budget, observer)?;
+        let network = backend::Network::new(plan, source.derived.as_ref(), config, budget)?;
+        let report = network.report();
+        let worker = Worker::start(&source.name, network, config, observer)?;
         Ok(Self { inner: Arc::new(Inner { inputs, outputs, report, worker }) })
     }
 

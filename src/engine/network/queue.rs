@@ -48,6 +48,16 @@ pub(super) struct Joining {
     pub(super) window: Duration,
 }
 
+/// What the thread is to do next.
+pub(super) enum Next {
+    /// These run together.
+    Jobs(Vec<Job>),
+    /// The time came that was to be waited for, and there was nothing to do.
+    Idle,
+    /// There will be no more.
+    End,
+}
+
 /// What the doors and the thread share.
 pub(super) struct Shared {
     queue: Mutex<Queue>,
@@ -118,9 +128,10 @@ impl Shared {
         self.observer.queue(queue.waiting.len(), 0);
     }
 
-    /// The jobs that run next, as soon as there are any; `None` when there will be no more. A job
-    /// alone does not wait for others: the window is for those that were not alone to begin with.
-    pub(super) fn next(&self, joining: Option<Joining>) -> Option<Vec<Job>> {
+    /// The jobs that run next, as soon as there are any; waits until `due` at most, where there is
+    /// such a time. A job alone does not wait for others: the window is for those that were not alone
+    /// to begin with.
+    pub(super) fn next(&self, joining: Option<Joining>, due: Option<Instant>) -> Next {
         let mut queue = self.lock();
         loop {
             self.sweep(&mut queue);
@@ -132,12 +143,19 @@ impl Shared {
                         vec![first]
                     }
                 };
-                return Some(jobs);
+                return Next::Jobs(jobs);
             }
             if queue.closed {
-                return None;
+                return Next::End;
             }
-            queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            let left = due.map(|due| due.saturating_duration_since(Instant::now()));
+            queue = match left {
+                None => self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner),
+                Some(Duration::ZERO) => return Next::Idle,
+                Some(left) => {
+                    self.wake.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
         }
     }
 

@@ -1,18 +1,15 @@
 //! The thread that owns a graph.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
-use super::queue::{Job, Joining, Shared};
+use super::queue::{Job, Joining, Next, Shared};
 use super::statistics::{NetworkObserver, Statistics};
 use super::{Array, InferError};
-use crate::engine::budget::Budget;
-use crate::engine::cpu::{NetworkPlan, NetworkState, STACK_BYTES, Took};
+use crate::engine::backend::Network;
+use crate::engine::cpu::{STACK_BYTES, Took};
 use crate::engine::ending::{self, Ending};
 use crate::engine::{Config, LoadError};
-
-/// How long a model that loads waits for others to give back what they only keep.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The thread as the doors see it.
 pub(super) struct Worker {
@@ -25,20 +22,12 @@ impl Worker {
     /// Starts the thread.
     pub(super) fn start(
         name: &str,
-        plan: NetworkPlan,
+        network: Network,
         config: &Config,
-        budget: &Budget,
         observer: Arc<dyn NetworkObserver>,
     ) -> Result<Self, LoadError> {
-        let mut account = budget.open();
-        let weight_bytes = plan.report().weight_bytes;
-        if !account.hold_weights(weight_bytes, PATIENCE) {
-            let (free_bytes, budget_bytes) = (budget.free_bytes(), budget.total_bytes());
-            return Err(LoadError::Memory { weight_bytes, free_bytes, budget_bytes });
-        }
-        let state = plan.start(config, account)?;
         let joining = Joining { max_rows: config.max_batch_rows, window: config.batch_window };
-        let joining = (state.joins() && joining.max_rows > 1).then_some(joining);
+        let joining = (network.joins() && joining.max_rows > 1).then_some(joining);
         let shared = Arc::new(Shared::new(observer));
         let owner = Arc::clone(&shared);
         let (alive, ending) = ending::watched();
@@ -46,7 +35,7 @@ impl Worker {
             .name(format!("model {name}"))
             .stack_size(STACK_BYTES)
             .spawn(move || {
-                work(state, &owner, joining);
+                work(network, &owner, joining);
                 drop(alive);
             })
             .map_err(|error| LoadError::Unsound { why: format!("no thread for it: {error}") })?;
@@ -80,21 +69,29 @@ impl Drop for Worker {
 }
 
 /// Runs until the letter box is closed and empty.
-fn work(mut state: NetworkState, shared: &Shared, joining: Option<Joining>) {
-    while let Some(jobs) = shared.next(joining) {
+fn work(mut network: Network, shared: &Shared, joining: Option<Joining>) {
+    loop {
+        let jobs = match shared.next(joining, network.due()) {
+            Next::Jobs(jobs) => jobs,
+            Next::Idle => {
+                network.return_to_device();
+                continue;
+            }
+            Next::End => return,
+        };
         let started = Instant::now();
         let requests = jobs.len();
-        match together(&mut state, shared, jobs) {
+        match together(&mut network, shared, jobs) {
             Ok(()) => {}
             // One may be at fault, or all together be too large.
-            Err(jobs) => jobs.into_iter().for_each(|job| alone(&mut state, shared, job)),
+            Err(jobs) => jobs.into_iter().for_each(|job| alone(&mut network, shared, job)),
         }
         shared.done(requests, started.elapsed());
     }
 }
 
 /// Runs several jobs as one; gives them back where that fails or there is only one.
-fn together(state: &mut NetworkState, shared: &Shared, jobs: Vec<Job>) -> Result<(), Vec<Job>> {
+fn together(network: &mut Network, shared: &Shared, jobs: Vec<Job>) -> Result<(), Vec<Job>> {
     if jobs.len() < 2 {
         return Err(jobs);
     }
@@ -112,7 +109,7 @@ fn together(state: &mut NetworkState, shared: &Shared, jobs: Vec<Job>) -> Result
     outputs.sort_unstable();
     outputs.dedup();
     let joined_at = started.elapsed();
-    let Ok((arrays, mut took)) = state.run(&inputs, &outputs) else { return Err(jobs) };
+    let Ok((arrays, mut took)) = network.run(&inputs, &outputs) else { return Err(jobs) };
     took.input += joined_at;
     let parts: Result<Vec<_>, _> = arrays.into_iter().map(|array| array.split(&rows)).collect();
     let Ok(parts) = parts else { return Err(jobs) };
@@ -130,9 +127,9 @@ fn together(state: &mut NetworkState, shared: &Shared, jobs: Vec<Job>) -> Result
     Ok(())
 }
 
-fn alone(state: &mut NetworkState, shared: &Shared, job: Job) {
+fn alone(network: &mut Network, shared: &Shared, job: Job) {
     let started = Instant::now();
-    match state.run(&job.inputs, &job.outputs) {
+    match network.run(&job.inputs, &job.outputs) {
         Ok((arrays, took)) => {
             ran(shared, job.rows().unwrap_or(1), took);
             ended(shared, job, started, took, Ok(arrays));

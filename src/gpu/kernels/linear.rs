@@ -10,6 +10,7 @@ use std::fmt::Write;
 
 use super::dequantize::{functions, groups};
 use super::{Kernel, PLACE, Rows, STEP, storage};
+use crate::graph::Function;
 use crate::weights::{BLOCK, Form, Offset, TILE};
 
 /// A product's shape, and what is done with its result.
@@ -27,6 +28,7 @@ pub(crate) struct Linear {
     /// Tiles come in pairs, of which the second makes the gate of the first: `silu(g) * y`.
     pub(crate) gated: bool,
     pub(crate) bias: bool,
+    pub(crate) function: Function,
     /// How long a row of what is added is.
     pub(crate) residual: Option<usize>,
 }
@@ -219,6 +221,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         if self.bias {
             text.push_str("            y += bias[c];\n");
         }
+        text.push_str(of_function(self.function));
         if let Some(stride) = self.residual {
             let _infallible = writeln!(text, "            y += residual[r * {stride}u + c];");
         }
@@ -239,6 +242,32 @@ fn total(at: u32) -> f32 {{
             stride = self.out_stride,
             of_slice = tiles * rows * TILE,
         );
+    }
+}
+
+/// What makes a function's value of `y`; exponents stay where no device makes infinities of them.
+fn of_function(function: Function) -> &'static str {
+    match function {
+        Function::None => "",
+        Function::Relu => "            y = max(y, 0.0);\n",
+        // The error function to within 1.5e-7 (Abramowitz and Stegun 7.1.26).
+        Function::Gelu => {
+            "            let u = min(abs(y) * 0.70710677, 9.0);
+            let e = 1.0 / fma(0.3275911, u, 1.0);
+            let p = e * fma(e, fma(e, fma(e, fma(e, 1.0614054, -1.4531521), 1.4214138), -0.28449672), 0.2548296);
+            let erf = 1.0 - p * exp(-u * u);
+            y = 0.5 * y * (1.0 + select(erf, -erf, y < 0.0));
+"
+        }
+        Function::GeluTanh => {
+            "            let u = 0.7978846 * fma(0.044715 * y * y, y, y);
+            y = y / (1.0 + exp(clamp(-2.0 * u, -80.0, 80.0)));
+"
+        }
+        Function::Tanh => {
+            "            y = 2.0 / (1.0 + exp(clamp(-2.0 * y, -80.0, 80.0))) - 1.0;\n"
+        }
+        Function::Sigmoid => "            y = 1.0 / (1.0 + exp(clamp(-y, -80.0, 80.0)));\n",
     }
 }
 

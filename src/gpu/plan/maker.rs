@@ -34,21 +34,28 @@ impl Maker<'_> {
         match operation {
             Operation::Embed { table, out } => self.embed(*table, *out),
             Operation::Norm { x, gain, epsilon, out } => self.norm(*x, gain, *epsilon, *out),
+            Operation::LayerNorm { x, gain, bias, epsilon, out } => {
+                self.layer_norm(*x, [gain, bias], *epsilon, *out)
+            }
+            // What a run brings is there when it begins.
+            Operation::Feed { .. } => Ok(()),
             Operation::Linear { x, products, residual } => self.linear(*x, products, *residual),
             Operation::Attend(attention) => self.attend(attention),
+            Operation::Mutual(attention) => self.mutual(attention),
             Operation::Pick { x, out } => self.pick(*x, *out),
         }
     }
 
-    /// Adds a dispatch; `bound` are the kernel's buffers besides the step's.
+    /// Adds a dispatch; `bound` are the kernel's buffers besides the step's, which not all kernels read.
     pub(super) fn dispatch(
         &mut self,
         kernel: &Kernel,
         bound: Vec<Bound<'_>>,
         groups: Groups,
     ) -> Result<(), GpuError> {
-        let step = Bound::whole(0, &self.memory.step);
-        let bound: Vec<_> = bound.into_iter().chain([step]).collect();
+        let reads_step = kernel.text.contains("step.");
+        let step = reads_step.then(|| Bound::whole(0, &self.memory.step));
+        let bound: Vec<_> = bound.into_iter().chain(step).collect();
         let pipeline = self.pipelines.get(self.device, kernel)?;
         let bound = bind(self.device, &pipeline, &bound)?;
         self.dispatches.push(Dispatch { pipeline, bound, groups });
@@ -56,7 +63,7 @@ impl Maker<'_> {
     }
 
     /// A buffer of floats that lives as long as the plan.
-    fn floats(&mut self, what: &str, floats: &[f32]) -> Result<Arc<Buffer>, GpuError> {
+    pub(super) fn floats(&mut self, what: &str, floats: &[f32]) -> Result<Arc<Buffer>, GpuError> {
         let words: Vec<u32> = floats.iter().map(|f| f.to_bits()).collect();
         let buffer = Arc::new(self.device.upload(what, &words)?);
         self.kept.push(Arc::clone(&buffer));
@@ -155,7 +162,9 @@ impl Maker<'_> {
             return 1;
         }
         let fits = |product: &&Product| {
-            product.gate.is_none() && matrix(product).map(|m| m.form()) == form
+            product.gate.is_none()
+                && product.function == first.function
+                && matrix(product).map(|m| m.form()) == form
         };
         let same = products.iter().take_while(fits).count();
         let whole = |product: &&Product| {
@@ -195,6 +204,7 @@ impl Maker<'_> {
                 out_stride: out.stride,
                 gated,
                 bias: bias.is_some(),
+                function: first.function,
                 residual: residual.map(|place| place.stride),
             };
             let place = self.place(piece, out.from)?;
@@ -329,7 +339,7 @@ impl Maker<'_> {
     }
 }
 
-fn count(rows: Rows, sizes: Sizes) -> usize {
+pub(super) fn count(rows: Rows, sizes: Sizes) -> usize {
     match rows {
         Rows::Tokens => sizes.tokens,
         Rows::Wanted => sizes.wanted,

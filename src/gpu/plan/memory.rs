@@ -6,12 +6,15 @@ use super::values::{Place, Values};
 use super::{Capacity, top};
 use crate::GpuError;
 use crate::device::{Buffer, Device};
-use crate::graph::{Attention, Graph, Operation};
+use crate::graph::{Attention, Graph, Mask, Operation};
 use crate::kernels::{CHUNK, LIST_WORDS, PAGE_TOKENS, Rows, SPLIT_KEYS, Top, partial_floats};
 
 /// Rows of a step up to which splits of a sequence are looked at apart: more rows are enough work as
 /// they are.
 pub(crate) const APART_ROWS: usize = 16;
+
+/// Words that a block of an encoder's tokens has.
+pub(crate) const BLOCK_WORDS: usize = 8;
 
 /// All buffers but weights.
 pub(crate) struct Memory {
@@ -34,6 +37,10 @@ pub(crate) struct Memory {
     list: usize,
     /// What differences of logits are multiplied by, of each wanted row.
     pub(crate) factors: Buffer,
+    /// What each block of an encoder's tokens is; see [`crate::kernels::Mutual`].
+    pub(crate) blocks: Buffer,
+    /// What masks add to scores.
+    pub(crate) masks: Vec<Buffer>,
     /// What is read goes through it.
     pub(crate) staging: Buffer,
     values: Vec<Buffer>,
@@ -89,9 +96,23 @@ impl Memory {
                 rotary.insert(tables.table, (cos, sin));
             }
         }
-        let logits = values.place(graph.logits)?;
-        let vocabulary = values.width(graph.logits)?;
+        let (mut vocabulary, mut results_bytes) = (0, 0);
+        for &result in &graph.results {
+            let place = values.place(result)?;
+            vocabulary = vocabulary.max(values.width(result)?);
+            results_bytes += (place.stride * rows_of(place.rows) * 4) as u64;
+        }
+        let read_bytes = results_bytes.max((LIST_WORDS * capacity.wanted * 4) as u64);
         let chunks = vocabulary.div_ceil(CHUNK);
+        let own_masks = graph.masks.iter().map(|mask| match mask {
+            Mask::Keys => words("mask", capacity.rows),
+            Mask::Pairs => words("mask", capacity.rows * capacity.rows),
+        });
+        let own_masks = own_masks.collect::<Result<_, _>>()?;
+        let has_texts =
+            graph.operations.iter().any(|operation| matches!(operation, Operation::Mutual(_)));
+        // Every text may have but one token.
+        let blocks = if has_texts { capacity.rows } else { 0 };
         let uniform = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
         let read = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let pages = capacity.context_tokens.div_ceil(PAGE_TOKENS) * capacity.sequences;
@@ -107,11 +128,9 @@ impl Memory {
             lists: top::lists(device, vocabulary, capacity.wanted)?,
             list: (Top { vocabulary, stride: 0 }.levels().len() + 1) % 2,
             factors: words("temperatures", capacity.wanted)?,
-            staging: device.buffer(
-                "results",
-                (logits.stride.max(LIST_WORDS) * capacity.wanted * 4) as u64,
-                read,
-            )?,
+            blocks: words("blocks of tokens", blocks * BLOCK_WORDS)?,
+            masks: own_masks,
+            staging: device.buffer("results", read_bytes, read)?,
             values: own,
             layers,
             rotary,

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use crate::GpuError;
-use crate::graph::{Graph, Operation, ValueId};
+use crate::graph::{Attention, Graph, Mutual, Operation, ValueId};
 use crate::kernels::Rows;
 use crate::weights::BLOCK;
 
@@ -48,8 +48,10 @@ impl Values {
             let width = outs.iter().map(|&out| values.width(out)).sum::<Result<usize, _>>()?;
             let until = outs.iter().filter_map(|out| last.get(out)).max().copied().unwrap_or(at);
             let stride = width.next_multiple_of(BLOCK);
+            // What is brought is there before anything is computed.
+            let fed = matches!(operation, Operation::Feed { .. });
             let free = (0..busy.len()).find(|&buffer| {
-                busy.get(buffer).is_some_and(|&until| until < at)
+                !fed && busy.get(buffer).is_some_and(|&until| until < at)
                     && widths.get(buffer) == Some(&width)
                     && values.buffers.get(buffer) == Some(&(stride, rows))
             });
@@ -84,10 +86,13 @@ impl Values {
     /// The rows of what an operation makes.
     fn rows(&self, operation: &Operation) -> Result<Rows, GpuError> {
         match operation {
-            Operation::Embed { .. } => Ok(Rows::Tokens),
+            Operation::Embed { .. } | Operation::Feed { .. } => Ok(Rows::Tokens),
             Operation::Pick { .. } => Ok(Rows::Wanted),
-            Operation::Norm { x, .. } | Operation::Linear { x, .. } => Ok(self.place(*x)?.rows),
-            Operation::Attend(attention) => Ok(self.place(attention.inputs[0])?.rows),
+            Operation::Norm { x, .. }
+            | Operation::LayerNorm { x, .. }
+            | Operation::Linear { x, .. } => Ok(self.place(*x)?.rows),
+            Operation::Attend(Attention { inputs: [x, ..], .. })
+            | Operation::Mutual(Mutual { inputs: [x, ..], .. }) => Ok(self.place(*x)?.rows),
         }
     }
 }
@@ -95,40 +100,49 @@ impl Values {
 fn outputs(operation: &Operation) -> Vec<ValueId> {
     match operation {
         Operation::Embed { out, .. }
+        | Operation::Feed { out }
         | Operation::Norm { out, .. }
-        | Operation::Pick { out, .. } => {
-            vec![*out]
-        }
+        | Operation::LayerNorm { out, .. }
+        | Operation::Attend(Attention { out, .. })
+        | Operation::Mutual(Mutual { out, .. })
+        | Operation::Pick { out, .. } => vec![*out],
         Operation::Linear { products, .. } => products.iter().map(|p| p.out).collect(),
-        Operation::Attend(attention) => vec![attention.out],
     }
 }
 
 fn inputs(operation: &Operation) -> Vec<ValueId> {
     match operation {
-        Operation::Embed { .. } => Vec::new(),
-        Operation::Norm { x, .. } | Operation::Pick { x, .. } => vec![*x],
+        Operation::Embed { .. } | Operation::Feed { .. } => Vec::new(),
+        Operation::Norm { x, .. } | Operation::LayerNorm { x, .. } | Operation::Pick { x, .. } => {
+            vec![*x]
+        }
         Operation::Linear { x, residual, .. } => {
             { [Some(*x), *residual] }.into_iter().flatten().collect()
         }
-        Operation::Attend(attention) => attention.inputs.to_vec(),
+        Operation::Attend(Attention { inputs, .. }) | Operation::Mutual(Mutual { inputs, .. }) => {
+            inputs.to_vec()
+        }
     }
 }
 
-/// The last operation that needs each value; logits are needed for ever.
+/// The last operation that needs each value; results are needed for ever.
 fn last_uses(graph: &Graph<'_>) -> HashMap<ValueId, usize> {
     let mut last = HashMap::new();
     for (at, operation) in graph.operations.iter().enumerate() {
         last.extend(inputs(operation).into_iter().map(|value| (value, at)));
     }
-    last.insert(graph.logits, usize::MAX);
+    last.extend(graph.results.iter().map(|&result| (result, usize::MAX)));
     last
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::Product;
+    use crate::graph::{Function, Product};
+
+    fn product(out: ValueId) -> Product {
+        Product { matrix: 0, gate: None, bias: None, function: Function::None, out }
+    }
 
     /// Embedding, then layers of a product that is added to what came before it.
     fn graph(layers: usize) -> Graph<'static> {
@@ -139,13 +153,12 @@ mod tests {
             let at = layer * 4;
             let gain = vec![1.0; 64];
             graph.operations.push(Operation::Norm { x: at, gain, epsilon: 1e-5, out: at + 1 });
-            let product = |out| Product { matrix: 0, gate: None, bias: None, out };
             let products = vec![product(at + 2), product(at + 3)];
             graph.operations.push(Operation::Linear { x: at + 1, products, residual: None });
             let products = vec![product(at + 4)];
             graph.operations.push(Operation::Linear { x: at + 3, products, residual: Some(at) });
         }
-        graph.logits = layers * 4;
+        graph.results = vec![layers * 4];
         graph
     }
 
@@ -165,6 +178,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_brought_shares_nothing_with_what_is_computed_before_it() {
+        let mut graph = graph(1);
+        graph.values.extend([64, 64]);
+        graph.operations.push(Operation::Feed { out: 5 });
+        let products = vec![product(6)];
+        graph.operations.push(Operation::Linear { x: 4, products, residual: Some(5) });
+        graph.results = vec![6];
+        let values = Values::of(&graph).unwrap();
+        let fed = values.place(5).unwrap().buffer;
+        assert!((0..5).all(|value| values.place(value).unwrap().buffer != fed));
+    }
+
+    #[test]
     fn results_of_one_operation_lie_side_by_side() {
         let values = Values::of(&graph(1)).unwrap();
         let [first, second] = [2, 3].map(|value| values.place(value).unwrap());
@@ -177,9 +203,9 @@ mod tests {
         let mut graph = graph(1);
         // 120 and 118 numbers both take rows of 128.
         graph.values.push(118);
-        let products = vec![Product { matrix: 0, gate: None, bias: None, out: 5 }];
+        let products = vec![product(5)];
         graph.operations.push(Operation::Linear { x: 4, products, residual: None });
-        graph.logits = 5;
+        graph.results = vec![5];
         let values = Values::of(&graph).unwrap();
         assert_ne!(values.place(5).unwrap().buffer, values.place(2).unwrap().buffer);
     }

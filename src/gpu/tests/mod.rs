@@ -1,5 +1,6 @@
 //! Small decoders of chance on a device, against the same computed by hand.
 
+mod encoder;
 mod failures;
 mod model;
 mod reference;

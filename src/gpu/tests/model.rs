@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::graph::{Attention, Graph, Operation, Product, Rotary};
+use crate::graph::{Attention, Function, Graph, Operation, Product, Rotary};
 use crate::kernels::tests::Chance;
 use crate::kernels::tests::matrix::Matrix;
 use crate::weights::{Form, Numbers, Offset, Weights, Width};
@@ -86,6 +86,10 @@ pub(super) struct Model {
     pub(super) logits: usize,
 }
 
+fn product(matrix: usize, out: usize) -> Product {
+    Product { matrix, gate: None, bias: None, function: Function::None, out }
+}
+
 /// Positions of the rotary tables.
 const POSITIONS: usize = 640;
 
@@ -105,7 +109,7 @@ impl Model {
         let x = model.norm(picked, 99);
         model.logits = model.value(shape.vocabulary);
         // The embedding again: what names a token also makes its logit.
-        let products = vec![Product { matrix: table, gate: None, bias: None, out: model.logits }];
+        let products = vec![product(table, model.logits)];
         model.operations.push(Operation::Linear { x, products, residual: None });
         model
     }
@@ -115,7 +119,8 @@ impl Model {
             matrices: self.matrices.iter().map(|matrix| matrix as &dyn Weights).collect(),
             values: self.values.clone(),
             operations: self.operations.clone(),
-            logits: self.logits,
+            results: vec![self.logits],
+            ..Graph::default()
         }
     }
 
@@ -148,7 +153,7 @@ impl Model {
 
     fn product(&mut self, form: Form, outputs: usize, inputs: usize) -> Product {
         let matrix = self.matrix(form, outputs, inputs);
-        Product { matrix, gate: None, bias: None, out: self.value(outputs) }
+        product(matrix, self.value(outputs))
     }
 
     fn attention(&mut self, layer: usize, x: usize) -> usize {

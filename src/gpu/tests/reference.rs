@@ -52,6 +52,7 @@ fn step(model: &Model, past: &mut [Past], position: usize, token: u32) -> Vec<f3
                 values[attention.out] = attend(attention, &turned(attention, &q, position), past);
             }
             Operation::Pick { x, out } => values[*out] = values[*x].clone(),
+            other => unreachable!("{other:?} is no decoder's"),
         }
     }
     values[model.logits].clone()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Tuning;
 use super::time::{floats, shortest, uniform};
-use crate::graph::{Graph, MatrixId, Operation, Product};
+use crate::graph::{Function, Graph, MatrixId, Operation, Product};
 use crate::kernels::{Bound, Linear, Pipelines, Rows, Variant, bind};
 use crate::plan::{Matrices, Piece, TILES_IN_TURN};
 use crate::weights::{BLOCK, TILE};
@@ -25,7 +25,7 @@ fn largest<'a>(graph: &'a Graph<'_>) -> Option<&'a Product> {
         let matrix = graph.matrices.get(product.matrix);
         matrix.map_or(0, |matrix| matrix.inputs() * matrix.outputs())
     };
-    products.flatten().filter(|product| product.out != graph.logits).max_by_key(size)
+    products.flatten().filter(|product| !graph.results.contains(&product.out)).max_by_key(size)
 }
 
 /// The largest product of a graph.
@@ -55,6 +55,7 @@ impl<'a> Bench<'a> {
             out_stride: piece.tiles / if gated { TILES_IN_TURN } else { 1 } * TILE,
             gated,
             bias: false,
+            function: Function::None,
             residual: None,
         };
         Ok(Some(Self { device, linear, piece }))

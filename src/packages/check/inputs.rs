@@ -90,7 +90,8 @@ mod tests {
 
     fn workload(batch: usize, shapes: &[(&str, &[usize])]) -> Workload {
         let shapes = shapes.iter().map(|(name, shape)| ((*name).to_owned(), shape.to_vec()));
-        Workload { batch, shapes: shapes.collect(), threads: 1 }
+        let (backend, graphics) = Default::default();
+        Workload { batch, shapes: shapes.collect(), threads: 1, backend, graphics }
     }
 
     #[test]

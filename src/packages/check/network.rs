@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use super::super::error::PackageError;
 use super::inputs;
 use crate::engine::{
-    Array, Config, Inference, Network, NetworkReport, NetworkSource, NodeFault, Port,
+    Accelerator, Array, Backend, Config, Graphics, Inference, Network, NetworkReport,
+    NetworkSource, NodeFault, Port,
 };
 use crate::telemetry::{forget_peak_memory, peak_memory_bytes};
 
@@ -24,6 +25,10 @@ pub struct Workload {
     pub shapes: Vec<(String, Vec<usize>)>,
     /// Threads for the kernels; 0 takes every core the process may use.
     pub threads: usize,
+    /// What runs it.
+    pub backend: Backend,
+    /// What a graphics processor may have, and which one may serve.
+    pub graphics: Graphics,
 }
 
 /// What was found of a graph.
@@ -33,6 +38,10 @@ pub struct NetworkCheck {
     pub faults: Vec<NodeFault>,
     /// Kernels chosen for this processor.
     pub kernel: &'static str,
+    /// The graphics processor that computed its texts; absent where the processor did.
+    pub device: Option<Accelerator>,
+    /// Why no graphics processor can, whichever it is; absent where one can.
+    pub device_fault: Option<String>,
     /// Bytes of weights in memory.
     pub weight_bytes: u64,
     /// Nodes of the plan.
@@ -87,13 +96,18 @@ pub(super) fn check(
     if !faults.is_empty() {
         return Ok(NetworkCheck { faults, ..NetworkCheck::default() });
     }
-    let threads = workload.map_or(0, |workload| workload.threads);
     // A run alone is what is measured.
-    let config = Config { threads, max_batch_rows: 1, ..Config::default() };
+    let mut config = Config { max_batch_rows: 1, ..Config::default() };
+    if let Some(workload) = workload {
+        let Workload { threads, backend, graphics, .. } = workload.clone();
+        config = Config { threads, backend, graphics, ..config };
+    }
     let network = Network::load_within(&config.budget(), source, &config)?;
     let report = network.report();
     let mut found = NetworkCheck {
         kernel: report.kernel,
+        device: report.device.clone(),
+        device_fault: report.device_fault.clone(),
         weight_bytes: report.weight_bytes,
         nodes: report.nodes,
         operators: operators(report),

@@ -3,7 +3,9 @@
 //! They run on whatever adapter is first, the processor's own pretence included, and fail where there
 //! is none.
 
+mod encoders;
 mod loss;
+mod real;
 mod remembered;
 mod sameness;
 

@@ -33,9 +33,10 @@ fn what_an_earlier_trial_found_is_believed_and_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let derived = Derived { path: folder.path().join("packed.bin"), key: "model".to_owned() };
     let of = of_the_device();
-    assert_eq!(Findings::load(Some(&derived), &of), None);
+    assert_eq!(Findings::<Times>::load(Some(&derived), &of), None);
     drop(remembered(&derived));
-    let found = Findings::load(Some(&derived), &of).expect("the first start tries both");
+    let found: Option<Findings> = Findings::load(Some(&derived), &of);
+    let found = found.expect("the first start tries both");
     assert!(found.processor.is_some());
     for (processor, device, is_there) in [(1, 9000, false), (9000, 1, true)] {
         let tuning = found.tuning.clone();

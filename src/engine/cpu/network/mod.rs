@@ -4,9 +4,13 @@
 //! as with a number of axes or a target shape that only a request knows, plans are made for the
 //! shapes and values of a request, and the last few are kept.
 
+#[cfg(not(feature = "gpu"))]
+mod absent;
 mod arrays;
 mod casts;
 mod decisive;
+#[cfg(feature = "gpu")]
+mod device;
 mod extremes;
 pub(in crate::engine::cpu) mod guard;
 mod memory;
@@ -16,37 +20,36 @@ mod parsed;
 mod places;
 mod probe;
 mod runner;
+mod state;
 mod training;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tract_onnx::pb::{GraphProto, ModelProto};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::*;
 
-use self::arrays::{array, tensor};
-use self::parsed::{Declared, Given, Parsed};
-use self::runner::{Runner, internal, refused};
+#[cfg(not(feature = "gpu"))]
+use self::absent as device;
+use self::device::Cut;
+use self::parsed::{Declared, Parsed};
+pub(in crate::engine) use self::state::{NetworkState, Side, Took};
 use super::kernels::Kernel;
 use super::kernels::pool::Pool;
 use super::ops::Step;
 use super::weights::{self, Weights};
 use super::{caught, general, read, surgery, tensors, unplannable};
-use crate::engine::budget::{Account, Budget};
-use crate::engine::network::{Array, Dim, InferError, NetworkReport, NetworkSource, Port};
-use crate::engine::{Activation, Config, LoadError, NodeFault};
+use crate::engine::budget::Budget;
+use crate::engine::network::{Dim, NetworkReport, NetworkSource, Port};
+use crate::engine::{Activation, LoadError, NodeFault};
 
 /// Stack for whoever plans or runs: tract walks expressions of lengths by recursion.
 pub(in crate::engine) const STACK_BYTES: usize = 256 << 20;
-/// Plans that are kept for shapes and values of requests.
-const MAX_PLANS: usize = 8;
 /// How long a graph that loads waits for others to give back what they only keep.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Bytes that inputs may have whose values decide a plan.
-const MAX_DECISIVE_BYTES: usize = 1 << 20;
 
 /// A graph that is planned and checked.
 pub(in crate::engine) struct NetworkPlan {
@@ -62,18 +65,27 @@ pub(in crate::engine) struct NetworkPlan {
     decisive: Vec<bool>,
     /// Whether the first axis of everything is the same free one.
     batched: bool,
+    /// The plan around what a device computes, where it can compute something.
+    cut: Result<Cut, Unfit>,
     report: NetworkReport,
 }
 
-/// A plan with threads to run on.
-pub(in crate::engine) struct NetworkState {
-    plan: NetworkPlan,
-    account: Account,
-    pool: Arc<Pool>,
-    activation: Activation,
-    whole: Option<Runner>,
-    /// The plans for particular requests, last used last, with the bytes that each has for itself.
-    particular: Vec<(Vec<Given>, Runner, u64)>,
+/// Why no device computes a part of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(in crate::engine) enum Unfit {
+    /// It is no encoder of texts.
+    #[error("{0}")]
+    Other(String),
+    /// It is one, and something in it has no kernel.
+    #[error("{0}")]
+    #[cfg_attr(not(feature = "gpu"), allow(dead_code, reason = "nobody looks for one"))]
+    Texts(String),
+}
+
+impl Unfit {
+    fn no_encoder() -> Self {
+        Self::Other("it is no encoder whose tokens attend to each other".to_owned())
+    }
 }
 
 /// What came of trying a plan.
@@ -83,17 +95,6 @@ enum Settled {
     NoRoom {
         bytes: u64,
     },
-}
-
-/// What an answer took.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(in crate::engine) struct Took {
-    /// Until the inputs were there as tensors.
-    pub(in crate::engine) input: Duration,
-    /// The graph itself.
-    pub(in crate::engine) infer: Duration,
-    /// From tensors to arrays.
-    pub(in crate::engine) output: Duration,
 }
 
 impl NetworkPlan {
@@ -135,16 +136,31 @@ impl NetworkPlan {
             None => (false, outputs),
         };
         let report = report(&parsed, whole.as_ref(), kernel);
+        let cut = match &whole {
+            Some(model) => caught_cut(model, &weights),
+            None => Err(Unfit::no_encoder()),
+        };
         let runnable = whole.map(|model| caught(|| model.into_optimized()?.into_runnable()));
         let whole = runnable.transpose().map_err(|error| unplannable(&proto, &error))?;
         let decisive = parsed.decisive.clone();
         let parsed = Some(parsed);
-        let mut plan =
-            Self { whole, parsed, weights, kernel, inputs, outputs, decisive, batched, report };
+        let mut plan = Self {
+            whole,
+            parsed,
+            weights,
+            kernel,
+            inputs,
+            outputs,
+            decisive,
+            batched,
+            cut,
+            report,
+        };
         // From here on what there really is is held.
         drop(loading);
         let tried = plan.settle(budget).map_err(|error| unplannable(&proto, &error))?;
         plan.report.weight_bytes = plan.weight_bytes();
+        plan.report.device_fault = plan.unfit().map(Unfit::to_string);
         match tried {
             Settled::Ready => Ok(plan),
             Settled::NoRoom { bytes } => Err(no_room(budget, bytes)),
@@ -173,7 +189,10 @@ impl NetworkPlan {
                 return Ok(Settled::NoRoom { bytes: weights });
             }
             match probe::probe(whole, step, &self.inputs, self.batched, &mut account)? {
-                probe::Outcome::Fails => self.whole = None,
+                probe::Outcome::Fails => {
+                    self.whole = None;
+                    self.cut = Err(Unfit::no_encoder());
+                }
                 probe::Outcome::NoRoom { bytes } => {
                     return Ok(Settled::NoRoom { bytes: weights.saturating_add(bytes) });
                 }
@@ -216,136 +235,21 @@ impl NetworkPlan {
         self.batched
     }
 
+    /// Why no device computes a part of it; none where one can.
+    pub(in crate::engine) fn unfit(&self) -> Option<&Unfit> {
+        self.cut.as_ref().err()
+    }
+
     /// What it takes to run this plan.
     pub(in crate::engine) fn report(&self) -> &NetworkReport {
         &self.report
     }
-
-    /// Gives it threads and memory.
-    pub(in crate::engine) fn start(
-        self,
-        config: &Config,
-        account: Account,
-    ) -> Result<NetworkState, LoadError> {
-        let pool = Arc::new(Pool::new(config.threads()));
-        let step = self.step(Arc::clone(&pool), config.activation);
-        let whole = self.whole.clone().map(|whole| Runner::new(whole, step)).transpose();
-        let whole = whole.map_err(|error| LoadError::Unsound { why: format!("{error:#}") })?;
-        let activation = config.activation;
-        Ok(NetworkState { plan: self, account, pool, activation, whole, particular: Vec::new() })
-    }
 }
 
-impl NetworkState {
-    /// Computes the outputs at these places from inputs in the graph's order.
-    pub(in crate::engine) fn run(
-        &mut self,
-        inputs: &[Array],
-        outputs: &[usize],
-    ) -> Result<(Vec<Array>, Took), InferError> {
-        let started = Instant::now();
-        let decides = self.plan.decisive.iter().chain(std::iter::repeat(&false));
-        let kinds = self.plan.inputs.iter().map(|declared| declared.kind).zip(decides);
-        let tensors = inputs.iter().zip(kinds).map(|(array, (kind, decides))| {
-            let tensor = tensor(array, kind)?;
-            if *decides { arrays::countable(tensor) } else { Ok(tensor) }
-        });
-        let tensors = tensors.collect::<TractResult<Vec<_>>>().map_err(refused)?;
-        let ready = Instant::now();
-        let computed = self.evaluate(tensors)?;
-        let done = Instant::now();
-        let wanted = |&at: &usize| -> TractResult<Array> {
-            let declared = self.plan.outputs.get(at).context("there is no such output")?;
-            array(computed.get(at).context("the plan has fewer outputs")?, declared.kind)
-        };
-        let arrays = outputs.iter().map(wanted).collect::<TractResult<_>>().map_err(internal)?;
-        let (input, infer, output) = (ready - started, done - ready, done.elapsed());
-        Ok((arrays, Took { input, infer, output }))
-    }
-
-    fn evaluate(&mut self, tensors: Vec<Tensor>) -> Result<TVec<TValue>, InferError> {
-        if let Some(whole) = &mut self.whole {
-            let inputs = tensors.into_iter().map(Tensor::into_tvalue).collect();
-            return whole.run(inputs, &mut self.account);
-        }
-        let Some(parsed) = &self.plan.parsed else {
-            return Err(InferError::Internal("there is no plan".to_owned()));
-        };
-        let tensors: Vec<Arc<Tensor>> = tensors.into_iter().map(Arc::new).collect();
-        let given: Vec<Given> = tensors
-            .iter()
-            .zip(&parsed.decisive)
-            .map(|(tensor, decisive)| match decisive {
-                true => Given::Value(Arc::clone(tensor)),
-                false => Given::Shape(tensor.shape().to_vec()),
-            })
-            .collect();
-        let bytes = |t: &Arc<Tensor>| t.len() * t.datum_type().size_of();
-        let decisive = tensors.iter().zip(&parsed.decisive).filter(|(_, decisive)| **decisive);
-        let decisive: usize = decisive.map(|(tensor, _)| bytes(tensor)).sum();
-        if decisive > MAX_DECISIVE_BYTES {
-            let why = format!(
-                "inputs whose values decide shapes have {decisive} bytes; {MAX_DECISIVE_BYTES} are \
-                 allowed"
-            );
-            return Err(InferError::Refused { why });
-        }
-        let left = tensors.into_iter().zip(&given).filter_map(|(tensor, given)| match given {
-            Given::Shape(_) => Some(tensor.into_tvalue()),
-            Given::Value(_) => None,
-        });
-        let left: TVec<TValue> = left.collect();
-        let mut plan = match self.particular.iter().position(|(known, ..)| *known == given) {
-            Some(at) => self.particular.remove(at),
-            None => self.particular(given)?,
-        };
-        let mut computed = plan.1.run(left.clone(), &mut self.account);
-        if matches!(&computed, Err(InferError::TooLarge { .. } | InferError::Memory { .. }))
-            && !self.particular.is_empty()
-        {
-            // Plans of other requests are only kept in case those come again.
-            while !self.particular.is_empty() {
-                self.drop_oldest();
-            }
-            computed = plan.1.run(left, &mut self.account);
-        }
-        self.particular.push(plan);
-        computed
-    }
-
-    /// Makes a plan for a request, in the place of the one that was not used for longest.
-    fn particular(&mut self, given: Vec<Given>) -> Result<(Vec<Given>, Runner, u64), InferError> {
-        let Some(parsed) = &self.plan.parsed else {
-            return Err(InferError::Internal("there is no graph".to_owned()));
-        };
-        let plan = caught(|| parsed.particular(&given)?.into_optimized()?.into_runnable());
-        let plan = plan.map_err(refused)?;
-        let mut counted = HashSet::new();
-        memory::stored(parsed.stored(), &mut counted);
-        let bytes = memory::weights(plan.model(), &mut counted);
-        if self.particular.len() >= MAX_PLANS {
-            self.drop_oldest();
-        }
-        while !self.account.take_pages(bytes, bytes) {
-            if self.particular.is_empty() {
-                self.account.wants_no_more();
-                return Err(InferError::Memory { bytes, free_bytes: self.account.free() });
-            }
-            self.drop_oldest();
-        }
-        let step = self.plan.step(Arc::clone(&self.pool), self.activation);
-        Ok((given, Runner::new(plan, step).map_err(internal)?, bytes))
-    }
-
-    fn drop_oldest(&mut self) {
-        let (.., bytes) = self.particular.remove(0);
-        self.account.give_pages(bytes);
-    }
-
-    /// Whether rows of several requests may be joined along the first axis.
-    pub(in crate::engine) fn joins(&self) -> bool {
-        self.plan.joins()
-    }
+/// A panic while cutting says that the graph is strange; the processor runs it all the same.
+fn caught_cut(model: &TypedModel, weights: &Weights) -> Result<Cut, Unfit> {
+    let cut = std::panic::AssertUnwindSafe(|| Cut::of(model, weights));
+    std::panic::catch_unwind(cut).unwrap_or(Err(Unfit::no_encoder()))
 }
 
 fn no_room(budget: &Budget, weight_bytes: u64) -> LoadError {
@@ -393,7 +297,8 @@ fn report(parsed: &Parsed, whole: Option<&TypedModel>, kernel: Kernel) -> Networ
     }
     let nodes = operators.values().sum();
     let operators = operators.into_iter().collect();
-    NetworkReport { kernel: kernel.name(), weight_bytes: 0, nodes, operators }
+    let (device, device_fault) = (None, None);
+    NetworkReport { kernel: kernel.name(), device, device_fault, weight_bytes: 0, nodes, operators }
 }
 
 /// Whether the first axis of every input and output has the same free length, and no other has.

@@ -85,7 +85,7 @@ pub(super) fn probe(
 }
 
 /// An input with lengths and values that are nothing special; `None` of texts and unknown axes.
-fn sample(input: &Declared, length: usize, batched: bool, row: usize) -> Option<Array> {
+pub(super) fn sample(input: &Declared, length: usize, batched: bool, row: usize) -> Option<Array> {
     let dims = input.port.dims.as_ref()?.iter().enumerate();
     let shape: Vec<usize> = dims
         .map(|(axis, dim)| match dim {

@@ -18,11 +18,11 @@ pub(in crate::engine::cpu) const BLIND_IS_ZERO: &str = "blind_is_zero";
 
 /// `softmax(query · key * scale + mask) · value` for each head.
 #[derive(Debug, Clone, PartialEq)]
-struct Attend {
-    heads: usize,
+pub(in crate::engine::cpu) struct Attend {
+    pub(in crate::engine::cpu) heads: usize,
     /// 1 / √size where it is not told.
-    scale: Option<f32>,
-    blind_is_zero: bool,
+    pub(in crate::engine::cpu) scale: Option<f32>,
+    pub(in crate::engine::cpu) blind_is_zero: bool,
 }
 
 impl Eq for Attend {}

@@ -44,15 +44,15 @@ pub(super) struct Attributes {
 
 /// One product.
 #[derive(Debug, Clone, Copy)]
-struct Numbers {
-    weights: usize,
+pub(in crate::engine::cpu) struct Numbers {
+    pub(in crate::engine::cpu) weights: usize,
     width: usize,
-    function: Function,
+    pub(in crate::engine::cpu) function: Function,
 }
 
 /// What rows become where weights are bytes.
 #[derive(Debug, Clone, Copy)]
-enum Rows {
+pub(in crate::engine::cpu) enum Rows {
     Configured,
     Known(Scheme),
 }
@@ -122,12 +122,13 @@ impl Attributes {
 
 /// Products of rows with weights.
 #[derive(Debug)]
-pub(super) struct Dense {
+pub(in crate::engine::cpu) struct Dense {
     columns: usize,
-    products: Vec<Numbers>,
+    pub(in crate::engine::cpu) products: Vec<Numbers>,
     widths: Vec<usize>,
-    biases: Vec<Vec<f32>>,
-    rows: Rows,
+    /// For each product; may be empty.
+    pub(in crate::engine::cpu) biases: Vec<Vec<f32>>,
+    pub(in crate::engine::cpu) rows: Rows,
 }
 
 impl RowOp for Dense {

@@ -12,12 +12,12 @@ const ALONE: usize = 16 << 10;
 
 /// `(x - mean) / sqrt(variance + epsilon) * gain + bias`.
 #[derive(Debug)]
-pub(super) struct LayerNorm {
+pub(in crate::engine::cpu) struct LayerNorm {
     width: [usize; 1],
-    gain: Vec<f32>,
+    pub(in crate::engine::cpu) gain: Vec<f32>,
     /// May be empty.
-    bias: Vec<f32>,
-    epsilon: f32,
+    pub(in crate::engine::cpu) bias: Vec<f32>,
+    pub(in crate::engine::cpu) epsilon: f32,
 }
 
 impl LayerNorm {

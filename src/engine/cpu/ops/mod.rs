@@ -7,7 +7,7 @@ pub(super) mod attend;
 pub(super) mod attention;
 pub(super) mod convolution;
 pub(super) mod dense;
-mod layer_norm;
+pub(super) mod layer_norm;
 pub(super) mod linear;
 pub(super) mod norm;
 pub(super) mod picture;

@@ -5,6 +5,7 @@
 
 mod attention;
 pub(crate) mod matrix;
+mod mutual;
 mod products;
 mod rows;
 
@@ -13,6 +14,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use self::matrix::Matrix;
 use super::{Bound, Kernel, Pipelines, Reduction, bind};
 use crate::device::Buffer;
+use crate::graph::Function;
 use crate::{Device, Kind, Limits, Software};
 
 /// What a result may be off by, as a share of the largest number of the reference: sums of some
@@ -69,6 +71,32 @@ impl Chance {
     pub(crate) fn floats(&mut self, count: usize) -> Vec<f32> {
         (0..count).map(|_| self.float()).collect()
     }
+}
+
+/// The function in exact arithmetic, but for the error function's own series.
+pub(crate) fn exact(function: Function, x: f32) -> f32 {
+    let x = f64::from(x);
+    // (Abramowitz and Stegun 7.1.5), summed until nothing is added.
+    let erf = |x: f64| {
+        let (mut sum, mut term) = (x, x);
+        for n in 1..200 {
+            term *= -x * x / f64::from(n);
+            sum += term / f64::from(2 * n + 1);
+        }
+        if x.abs() > 5.0 { x.signum() } else { sum * std::f64::consts::FRAC_2_SQRT_PI }
+    };
+    let value = match function {
+        Function::None => x,
+        Function::Relu => x.max(0.0),
+        Function::Gelu => 0.5 * x * (1.0 + erf(x * std::f64::consts::FRAC_1_SQRT_2)),
+        Function::GeluTanh => {
+            let inner = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3));
+            0.5 * x * (1.0 + inner.tanh())
+        }
+        Function::Tanh => x.tanh(),
+        Function::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+    };
+    value as f32
 }
 
 fn bits(floats: &[f32]) -> Vec<u32> {

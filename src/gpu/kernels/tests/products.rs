@@ -21,8 +21,18 @@ struct Case {
     gated: bool,
     bias: bool,
     residual: bool,
+    function: Function,
     variant: Variant,
 }
+
+const FUNCTIONS: [Function; 6] = [
+    Function::None,
+    Function::Relu,
+    Function::Gelu,
+    Function::GeluTanh,
+    Function::Tanh,
+    Function::Sigmoid,
+];
 
 fn tiles_of(matrices: &[&Matrix], tiles: usize) -> Tiles {
     let mut all = Tiles::default();
@@ -55,8 +65,10 @@ fn spread(x: &[f32], inputs: usize, stride: usize) -> Vec<u32> {
 }
 
 fn check(case: &Case) {
-    let Case { form, outputs, inputs, rows, gated, bias, residual, variant } = *case;
-    let what = format!("{form:?} {outputs}×{inputs}, {rows} rows, gated {gated}, {variant:?}");
+    let Case { form, outputs, inputs, rows, gated, bias, residual, function, variant } = *case;
+    let what = format!(
+        "{form:?} {outputs}×{inputs}, {rows} rows, gated {gated}, {function:?}, {variant:?}"
+    );
     let up = Matrix::new(form, outputs, inputs, 1);
     let gate = Matrix::new(form, outputs, inputs, 2);
     let mut chance = Chance::new(3);
@@ -73,6 +85,7 @@ fn check(case: &Case) {
         out_stride,
         gated,
         bias,
+        function,
         residual: residual.then_some(added_stride),
     };
     let own = outputs.div_ceil(TILE);
@@ -106,6 +119,7 @@ fn check(case: &Case) {
             if bias {
                 value += biases[first + at];
             }
+            value = exact(function, value);
             if residual {
                 value += added[row * added_stride + first + at];
             }
@@ -118,8 +132,9 @@ fn check(case: &Case) {
 #[test]
 fn products_are_those_of_floats_in_every_form() {
     for (form, variant) in forms().into_iter().zip(VARIANTS.into_iter().cycle()) {
-        let (gated, bias, residual) = (false, false, false);
-        check(&Case { form, outputs: 40, inputs: 96, rows: 5, gated, bias, residual, variant });
+        let (gated, bias, residual, function) = (false, false, false, Function::None);
+        let (outputs, inputs, rows) = (40, 96, 5);
+        check(&Case { form, outputs, inputs, rows, gated, bias, residual, function, variant });
     }
 }
 
@@ -141,7 +156,24 @@ fn products_of_every_shape_with_what_belongs_to_them() {
         {
             let fits = |variant: &&Variant| !gated || variant.tiles.is_multiple_of(2);
             let variant = *variants.find(fits).unwrap();
-            check(&Case { form, outputs, inputs, rows, gated, bias, residual, variant });
+            let function = Function::None;
+            check(&Case { form, outputs, inputs, rows, gated, bias, residual, function, variant });
+        }
+    }
+}
+
+#[test]
+fn products_go_through_every_function_before_a_residual_is_added() {
+    let forms = forms();
+    for (at, function) in FUNCTIONS.into_iter().enumerate() {
+        // Small products, and products that are far beyond where functions are flat.
+        for (form, inputs) in [(forms[at], 64), (forms[0], 512)] {
+            let (outputs, rows, gated, bias, variant) = (50, 3, false, true, VARIANTS[at % 5]);
+            for residual in [false, true] {
+                let case =
+                    Case { form, outputs, inputs, rows, gated, bias, residual, function, variant };
+                check(&case);
+            }
         }
     }
 }

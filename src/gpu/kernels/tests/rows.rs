@@ -1,7 +1,7 @@
 //! What works on rows alone.
 
 use super::*;
-use crate::kernels::{Best, CHUNK, LIST_WORDS, Norm, Pick, Reduction, Rows, Top};
+use crate::kernels::{Best, CHUNK, LIST_WORDS, LayerNorm, Norm, Pick, Reduction, Rows, Top};
 use crate::results::parse;
 use crate::{Found, Need};
 
@@ -35,6 +35,40 @@ fn normalised(width: usize, rows: usize, reduction: Reduction) {
     }
     let what = format!("{rows} rows of {width}, {reduction:?}");
     near(&floats(&out[0])[..want.len()], &want, &what);
+}
+
+#[test]
+fn rows_are_brought_to_mean_0_and_variance_1() {
+    // What all numbers of a row have in common is taken off before squares lose it.
+    for (width, rows, common) in [(64, 1, 0.0), (384, 3, 0.0), (50, 7, 100.0), (1000, 2, -20.0)] {
+        let (from, stride, out_stride) = (4, width + 12, width + 3);
+        let mut chance = Chance::new(width as u64);
+        let x: Vec<f32> = chance.floats(rows * stride).into_iter().map(|x| x + common).collect();
+        let (gain, bias) = (chance.floats(width), chance.floats(width));
+        let norm = LayerNorm { rows: Rows::Tokens, width, from, stride, out_stride, epsilon: 1e-5 };
+        let buffers = [
+            (LayerNorm::X, bits(&x)),
+            (LayerNorm::GAIN, bits(&gain)),
+            (LayerNorm::BIAS, bits(&bias)),
+            (LayerNorm::OUT, vec![0; rows * out_stride]),
+        ];
+        let uniforms = [[rows as u32, 0, 1, 0], [0; 4]];
+        let groups = LayerNorm::groups(rows);
+        let out = run(&norm.kernel(), &buffers, uniforms, groups, &[LayerNorm::OUT]);
+        let mut want = vec![0.0; rows * out_stride];
+        for row in 0..rows {
+            let x: Vec<f64> =
+                { x[row * stride + from..][..width].iter() }.map(|&x| x.into()).collect();
+            let mean = x.iter().sum::<f64>() / width as f64;
+            let variance = x.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / width as f64;
+            let scale = 1.0 / (variance + 1e-5).sqrt();
+            for at in 0..width {
+                let value = (x[at] - mean) * scale * f64::from(gain[at]) + f64::from(bias[at]);
+                want[row * out_stride + at] = value as f32;
+            }
+        }
+        near(&floats(&out[0])[..want.len()], &want, &format!("{rows} rows of {width}"));
+    }
 }
 
 #[test]

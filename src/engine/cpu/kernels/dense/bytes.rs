@@ -73,6 +73,13 @@ impl ByteTiles {
     pub(in crate::engine::cpu) fn lines(&self) -> &[Line] {
         self.lines.as_slice()
     }
+
+    /// An output's scale and zero point.
+    #[cfg(feature = "gpu")]
+    pub(super) fn number(&self, output: usize) -> (f32, i32) {
+        let (tile, lane) = (&self.numbers[output / LANES], output % LANES);
+        (tile.scales[lane], tile.zeros[lane])
+    }
 }
 
 /// Computes groups of tiles for all rows.

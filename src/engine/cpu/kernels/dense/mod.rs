@@ -6,6 +6,8 @@
 //! outputs are computed together, so that a loaded value is used several times.
 
 mod bytes;
+#[cfg(feature = "gpu")]
+mod device;
 mod digits;
 mod finish;
 mod floats;
