@@ -85,7 +85,7 @@ impl Placed {
     }
 
     /// How products are divided.
-    pub(super) fn tuning(&self) -> &'static str {
+    pub(super) fn tuning(&self) -> String {
         self.tuning.name()
     }
 
