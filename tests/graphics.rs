@@ -152,7 +152,7 @@ fn a_measurement_names_the_device_and_its_limit() {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", support::stderr(&output));
     let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(told["kernel"], "wgsl", "{told}");
+    assert_eq!(told["kernel"], "wgsl (8, shared, rows)", "{told}");
     assert!(!told["device"]["name"].as_str().unwrap().is_empty());
     assert!(told["decode_tokens_per_s"].as_f64().unwrap() > 0.0);
     assert!(told["device_limits"]["copy_bytes_per_s"].as_f64().unwrap() > 0.0);
