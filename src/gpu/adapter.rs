@@ -1,5 +1,7 @@
 //! The graphics processors of this machine, and which of them may serve.
 
+use std::sync::OnceLock;
+
 use serde::Serialize;
 
 use crate::GpuError;
@@ -157,14 +159,22 @@ fn has_hardware() -> bool {
         || NODES.iter().any(|node| std::path::Path::new("/dev").join(node).exists())
 }
 
+/// What reaches the system's drivers. It is never given up: drivers leave handlers for the end of the
+/// process, which must find them where they were while other threads let go of their devices.
+fn instance() -> &'static wgpu::Instance {
+    static INSTANCE: OnceLock<wgpu::Instance> = OnceLock::new();
+    INSTANCE.get_or_init(|| {
+        wgpu::Instance::new(wgpu::InstanceDescriptor {
+            backends: wgpu::Backends::PRIMARY,
+            flags: wgpu::InstanceFlags::empty(),
+            ..wgpu::InstanceDescriptor::new_without_display_handle()
+        })
+    })
+}
+
 /// [`adapters`], whatever there is to drive.
 pub(crate) fn found(software: Software) -> Vec<(wgpu::Adapter, Adapter)> {
-    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
-        backends: wgpu::Backends::PRIMARY,
-        flags: wgpu::InstanceFlags::empty(),
-        ..wgpu::InstanceDescriptor::new_without_display_handle()
-    });
-    let listed = crate::device::ready(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
+    let listed = crate::device::ready(instance().enumerate_adapters(wgpu::Backends::PRIMARY));
     let mut all: Vec<_> = listed
         .unwrap_or_default()
         .into_iter()
