@@ -3,7 +3,7 @@
 use crate::device::Buffer;
 use crate::graph::Graph;
 use crate::kernels::{LIST_WORDS, PAGE_TOKENS, SPLIT_KEYS};
-use crate::plan::{APART_ROWS, Capacity, Dispatch, Plan, Sizes, page_bytes};
+use crate::plan::{APART_ROWS, Capacity, Dispatch, Plan, Sizes, count, encode, page_bytes};
 use crate::results::{Found, Need, Top, Wanted, parse, words};
 use crate::{Device, GpuError, Tuning};
 
@@ -23,7 +23,6 @@ pub struct Decoder {
     device: Device,
     plan: Plan,
     capacity: Capacity,
-    bytes: u64,
     read_bytes: u64,
 }
 
@@ -50,10 +49,8 @@ impl Decoder {
         capacity: Capacity,
         tuning: Tuning,
     ) -> Result<Self, GpuError> {
-        let before = device.used_bytes();
         let plan = Plan::new(device, graph, capacity, tuning)?;
-        let bytes = device.used_bytes().saturating_sub(before);
-        Ok(Self { device: device.clone(), plan, capacity, bytes, read_bytes: 0 })
+        Ok(Self { device: device.clone(), plan, capacity, read_bytes: 0 })
     }
 
     /// The device it is on.
@@ -63,7 +60,7 @@ impl Decoder {
 
     /// Bytes that it has on the device.
     pub fn bytes(&self) -> u64 {
-        self.bytes
+        self.plan.bytes
     }
 
     /// Bytes of results that were read so far.
@@ -85,8 +82,7 @@ impl Decoder {
     pub fn dispatches_per_token(&self, past: usize) -> usize {
         let splits = (past + 1).div_ceil(SPLIT_KEYS);
         let sizes = Sizes { tokens: 1, wanted: 1, splits, blocks: 0 };
-        let all = self.plan.dispatches.iter().chain(&self.plan.best);
-        all.filter(|dispatch| !(dispatch.groups)(sizes).contains(&0)).count()
+        count(self.plan.dispatches.iter().chain(&self.plan.best), sizes)
     }
 
     /// Computes `rows`, of which those in `wanted` (in rising order) give results. `tables` has the
@@ -144,17 +140,7 @@ impl Decoder {
             false if is(|need| *need == Need::Best) => &plan.best,
             false => &[],
         };
-        let mut encoder = self.device.raw().create_command_encoder(&Default::default());
-        let mut pass = encoder.begin_compute_pass(&Default::default());
-        for dispatch in plan.dispatches.iter().chain(last) {
-            let groups @ [x, y, z] = (dispatch.groups)(sizes);
-            if !groups.contains(&0) {
-                pass.set_pipeline(&dispatch.pipeline);
-                pass.set_bind_group(0, &dispatch.bound, &[]);
-                pass.dispatch_workgroups(x, y, z);
-            }
-        }
-        drop(pass);
+        let encoder = encode(&self.device, plan.dispatches.iter().chain(last), sizes);
         if wanted.is_empty() {
             self.device.run(encoder.finish())?;
             return Ok(Vec::new());

@@ -2,7 +2,7 @@
 
 use crate::graph::{Graph, Mask, Operation};
 use crate::kernels::{BLIND, OUT_OF_SIGHT, QUERIES};
-use crate::plan::{BLOCK_WORDS, Capacity, Place, Plan, Sizes};
+use crate::plan::{BLOCK_WORDS, Capacity, Place, Plan, Sizes, count, encode};
 use crate::{Device, GpuError, Tuning};
 
 /// What a mask says of a token that nobody sees; what is lower counts as this, infinities aside.
@@ -25,7 +25,6 @@ pub struct Encoder {
     plan: Plan,
     masks: Vec<Mask>,
     rows: usize,
-    bytes: u64,
 }
 
 /// Texts that are computed together.
@@ -58,10 +57,8 @@ impl Encoder {
             return Err(GpuError::Internal("an encoder with operations of a decoder".to_owned()));
         }
         let capacity = Capacity { rows, wanted: 0, context_tokens: 0, sequences: 0, pages: 0 };
-        let before = device.used_bytes();
         let plan = Plan::new(device, graph, capacity, tuning)?;
-        let bytes = device.used_bytes().saturating_sub(before);
-        Ok(Self { device: device.clone(), plan, masks: graph.masks.clone(), rows, bytes })
+        Ok(Self { device: device.clone(), plan, masks: graph.masks.clone(), rows })
     }
 
     /// The device it is on.
@@ -71,7 +68,7 @@ impl Encoder {
 
     /// Bytes that it has on the device.
     pub fn bytes(&self) -> u64 {
-        self.bytes
+        self.plan.bytes
     }
 
     /// Tokens of the longest text that there is room for.
@@ -82,8 +79,7 @@ impl Encoder {
     /// Kernels that a run of so many tokens runs.
     pub fn dispatches(&self, tokens: usize) -> usize {
         let sizes = Sizes { tokens, wanted: 0, splits: 1, blocks: tokens.div_ceil(QUERIES) };
-        let all = self.plan.dispatches.iter();
-        all.filter(|dispatch| !(dispatch.groups)(sizes).contains(&0)).count()
+        count(self.plan.dispatches.iter(), sizes)
     }
 
     /// Computes texts; gives the rows of each result.
@@ -127,17 +123,7 @@ impl Encoder {
     ) -> Result<(), GpuError> {
         let sizes = self.write(texts, part)?;
         let plan = &self.plan;
-        let mut encoder = self.device.raw().create_command_encoder(&Default::default());
-        let mut pass = encoder.begin_compute_pass(&Default::default());
-        for dispatch in &plan.dispatches {
-            let groups @ [x, y, z] = (dispatch.groups)(sizes);
-            if !groups.contains(&0) {
-                pass.set_pipeline(&dispatch.pipeline);
-                pass.set_bind_group(0, &dispatch.bound, &[]);
-                pass.dispatch_workgroups(x, y, z);
-            }
-        }
-        drop(pass);
+        let mut encoder = encode(&self.device, plan.dispatches.iter(), sizes);
         let (memory, mut words) = (&plan.memory, 0);
         for (place, _) in &plan.results {
             let (from, to) = (memory.value(*place)?.raw(), memory.staging.raw());

@@ -56,8 +56,41 @@ pub(crate) struct Dispatch {
     pub(crate) groups: Groups,
 }
 
+impl Dispatch {
+    /// How many workgroups it has; none where it is left out.
+    fn wanted(&self, sizes: Sizes) -> Option<[u32; 3]> {
+        Some((self.groups)(sizes)).filter(|groups| !groups.contains(&0))
+    }
+}
+
+/// How many of these run.
+pub(crate) fn count<'a>(all: impl Iterator<Item = &'a Dispatch>, sizes: Sizes) -> usize {
+    all.filter(|dispatch| dispatch.wanted(sizes).is_some()).count()
+}
+
+/// Begins a list of commands with these, one after another.
+pub(crate) fn encode<'a>(
+    device: &Device,
+    all: impl Iterator<Item = &'a Dispatch>,
+    sizes: Sizes,
+) -> wgpu::CommandEncoder {
+    let mut encoder = device.raw().create_command_encoder(&Default::default());
+    let mut pass = encoder.begin_compute_pass(&Default::default());
+    for dispatch in all {
+        if let Some([x, y, z]) = dispatch.wanted(sizes) {
+            pass.set_pipeline(&dispatch.pipeline);
+            pass.set_bind_group(0, &dispatch.bound, &[]);
+            pass.dispatch_workgroups(x, y, z);
+        }
+    }
+    drop(pass);
+    encoder
+}
+
 /// Everything that is on the device.
 pub(crate) struct Plan {
+    /// What it has on the device.
+    pub(crate) bytes: u64,
     pub(crate) dispatches: Vec<Dispatch>,
     /// What finds the best of a decoder's logits, and what lists the largest: left out where nobody wants it.
     pub(crate) best: Vec<Dispatch>,
@@ -82,6 +115,7 @@ impl Plan {
         capacity: Capacity,
         tuning: Tuning,
     ) -> Result<Self, GpuError> {
+        let before = device.used_bytes();
         let values = Values::of(graph)?;
         let memory = Memory::new(device, graph, &values, capacity)?;
         let mut maker = Maker {
@@ -121,6 +155,7 @@ impl Plan {
         device.settle()?;
         let (_buffers, _matrices) = (kept, matrices);
         Ok(Self {
+            bytes: device.used_bytes().saturating_sub(before),
             dispatches,
             best,
             top,

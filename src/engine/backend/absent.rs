@@ -45,7 +45,7 @@ impl Placed {
         match *self {}
     }
 
-    pub(super) fn tuning(&self) -> &'static str {
+    pub(super) fn tuning(&self) -> String {
         match *self {}
     }
 

@@ -8,9 +8,9 @@ use super::super::budget::{Account, Budget};
 use super::super::cpu::{PATIENCE, Plan, Row};
 use super::super::kv::{KvStore, KvType, Layout, PAGE_TOKENS, SequenceId};
 use super::super::sampler::Top;
-use super::super::{Config, Report};
+use super::super::{Config, Derived, Report};
 pub(super) use super::placed::Placed;
-use super::trial::Findings;
+use super::trial::{self, Findings, Measured, Times};
 use super::{Accelerator, Ask, Backend, Enough, Found, Graphics, Results, StepError, Wanted};
 
 /// Rows that a device computes together, and on a processor that pretends to be one.
@@ -36,7 +36,7 @@ pub(super) fn fault(plan: &Plan) -> Option<String> {
     plan.graph().err()
 }
 
-pub(super) fn software(graphics: &Graphics) -> gpu::Software {
+fn software(graphics: &Graphics) -> gpu::Software {
     if graphics.software { gpu::Software::Allowed } else { gpu::Software::Refused }
 }
 
@@ -77,13 +77,7 @@ impl Decoder {
     /// Puts a plan on the best device; the sentence says why it cannot be there.
     pub(super) fn new(plan: &Plan, config: &Config, budget: &Budget) -> Result<Self, String> {
         let graph = plan.graph()?;
-        let limits = gpu::Limits {
-            memory_bytes: config.graphics.memory_bytes.unwrap_or(u64::MAX),
-            patience: config.graphics.patience,
-            software: software(&config.graphics),
-            ..gpu::Limits::default()
-        };
-        let device = gpu::Device::open(limits).map_err(|error| error.to_string())?;
+        let Opened { device, identity, found } = Opened::<Times>::of(plan.derived(), config)?;
         let shares = device.adapter().kind != gpu::Kind::Discrete;
         let layout = Layout { kind: KvType::F16, ..plan.layout() };
         let free_bytes = match (shares, config.graphics.memory_bytes) {
@@ -92,16 +86,6 @@ impl Decoder {
             (false, memory_bytes) => memory_bytes.unwrap_or(4 << 30) / 2,
         };
         let context_tokens = plan.positions().unwrap_or(usize::MAX).min(plan.context_tokens());
-        let identity = device.adapter().identity();
-        let found: Option<Findings> =
-            Findings::load(plan.derived(), &super::Decoder::of(plan, &identity));
-        // One of a way to compute that there is no more holds no more.
-        let found = found.filter(|found| gpu::Tuning::named(&found.tuning, &device).is_some());
-        if config.backend == Backend::Auto && found.as_ref().is_some_and(|f| !f.device_is_faster())
-        {
-            // Known before anything is brought there.
-            return Err("it was faster when both were tried".to_owned());
-        }
         let capacity = capacity(&device, layout, config, context_tokens, free_bytes)?;
         let tuning = tuning(&device, &graph, found.as_ref())?;
         let decoder = gpu::Decoder::new(&device, &graph, capacity, tuning);
@@ -219,6 +203,37 @@ fn top(found: &gpu::Top, vocabulary: usize) -> Top {
         mass: found.mass.into(),
         plain_mass: found.plain_mass.into(),
         tolerance: gpu::Top::MASS_TOLERANCE,
+    }
+}
+
+/// The best device, and what a trial of a model found there.
+pub(super) struct Opened<T> {
+    pub(super) device: gpu::Device,
+    /// Device and driver.
+    pub(super) identity: String,
+    pub(super) found: Option<Findings<T>>,
+}
+
+impl<T: Measured> Opened<T> {
+    /// Opens it, where it may serve and no earlier trial found it slower.
+    pub(super) fn of(derived: Option<&Derived>, config: &Config) -> Result<Self, String> {
+        let limits = gpu::Limits {
+            memory_bytes: config.graphics.memory_bytes.unwrap_or(u64::MAX),
+            patience: config.graphics.patience,
+            software: software(&config.graphics),
+            ..gpu::Limits::default()
+        };
+        let device = gpu::Device::open(limits).map_err(|error| error.to_string())?;
+        let identity = device.adapter().identity();
+        let found = Findings::<T>::load(derived, &trial::of(derived, &identity));
+        // One of a way to compute that there is no more holds no more.
+        let found = found.filter(|found| gpu::Tuning::named(&found.tuning, &device).is_some());
+        let slower = found.as_ref().is_some_and(|found| !found.device_is_faster());
+        if config.backend == Backend::Auto && slower {
+            // Known before anything is brought there.
+            return Err("it was faster when both were tried".to_owned());
+        }
+        Ok(Self { device, identity, found })
     }
 }
 

@@ -248,25 +248,9 @@ impl Decoder {
         let of = match &self.on {
             On::Processor(_) => return false,
             On::Device(decoder) if decoder.was_tried() => return true,
-            On::Device(decoder) => Self::of(&self.plan, decoder.identity()),
+            On::Device(decoder) => trial::of(self.plan.derived(), decoder.identity()),
         };
-        match self.try_both(of) {
-            Ok(found) => {
-                let worth_it = found.device_is_faster();
-                found.save(self.plan.derived());
-                tracing::info!(?found.device, ?found.processor, worth_it, "a device was tried");
-                worth_it
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the device failed while it was tried");
-                false
-            }
-        }
-    }
-
-    /// What findings hold for.
-    fn of(plan: &Plan, device: &str) -> String {
-        trial::of(plan.derived(), device)
+        trial::is_worth_it(self.try_both(of), self.plan.derived())
     }
 
     fn try_both(&mut self, of: String) -> Result<Findings, StepError> {

@@ -91,20 +91,11 @@ impl Network {
             return true;
         }
         let of = trial::of(self.derived.as_ref(), placed.identity());
-        let tuning = placed.tuning().to_owned();
-        match self.try_both() {
-            Ok([device, processor]) => {
-                let found = Findings::new(of, tuning, Some(processor), device);
-                let worth_it = found.device_is_faster();
-                found.save(self.derived.as_ref());
-                tracing::info!(?device, ?processor, worth_it, "a device was tried");
-                worth_it
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the device failed while it was tried");
-                false
-            }
-        }
+        let tuning = placed.tuning();
+        let tried = self.try_both();
+        let tried =
+            tried.map(|[device, processor]| Findings::new(of, tuning, Some(processor), device));
+        trial::is_worth_it(tried, self.derived.as_ref())
     }
 
     /// Times on the device and on the processor.

@@ -5,10 +5,9 @@ use endcap_gpu as gpu;
 use super::super::budget::{Account, Budget};
 use super::super::cpu::NetworkState;
 use super::super::{Config, Derived};
-use super::graphics::{accelerator, hold, software, tuning};
+use super::Accelerator;
+use super::graphics::{Opened, accelerator, hold, tuning};
 use super::texts::TextTimes;
-use super::trial::{self, Findings};
-use super::{Accelerator, Backend};
 
 /// Tokens that a device computes together: the longest text that it takes. Longer ones are the
 /// processor's.
@@ -36,20 +35,8 @@ impl Placed {
         budget: &Budget,
     ) -> Result<Self, String> {
         let graph = state.graph().map_err(|unfit| unfit.to_string())?;
-        let limits = gpu::Limits {
-            memory_bytes: config.graphics.memory_bytes.unwrap_or(u64::MAX),
-            patience: config.graphics.patience,
-            software: software(&config.graphics),
-            ..gpu::Limits::default()
-        };
-        let device = gpu::Device::open(limits).map_err(|error| error.to_string())?;
-        let (identity, kind) = (device.adapter().identity(), device.adapter().kind);
-        let found = Findings::<TextTimes>::load(derived, &trial::of(derived, &identity));
-        let slower = |found: &Findings<TextTimes>| !found.device_is_faster();
-        if config.backend == Backend::Auto && found.as_ref().is_some_and(slower) {
-            // Known before anything is brought there.
-            return Err("it was faster when both were tried".to_owned());
-        }
+        let Opened { device, identity, found } = Opened::<TextTimes>::of(derived, config)?;
+        let kind = device.adapter().kind;
         let tuning = tuning(&device, &graph, found.as_ref())?;
         let rows = if kind == gpu::Kind::Software { SOFTWARE_ROWS } else { ROWS };
         let encoder = gpu::Encoder::new(&device, &graph, rows, tuning);
@@ -84,7 +71,7 @@ impl Placed {
         self.was_tried
     }
 
-    /// How products are divided.
+    /// Which kernels it runs.
     pub(super) fn tuning(&self) -> String {
         self.tuning.name()
     }

@@ -3,6 +3,7 @@
 //! What a trial finds holds as long as the model, the device, its driver and this program do, so it is
 //! written beside the packed weights and read at the next start.
 
+use std::fmt::{Debug, Display};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -29,7 +30,7 @@ pub(super) struct Times {
 }
 
 /// What a trial measures.
-pub(super) trait Measured: Serialize + for<'de> Deserialize<'de> {
+pub(super) trait Measured: Debug + Serialize + for<'de> Deserialize<'de> {
     /// How long what is usually asked takes.
     fn usual(&self) -> Duration;
 }
@@ -120,6 +121,25 @@ impl<T: Measured> Findings<T> {
         if let Err(error) = written.and_then(|text| replace(&path, &text)) {
             let path = path.display().to_string();
             tracing::warn!(path, %error, "what a trial found cannot be kept; the next start tries again");
+        }
+    }
+}
+
+/// Whether a device is worth it by what a trial found, which is kept; one that failed is not.
+pub(super) fn is_worth_it<T: Measured, E: Display>(
+    tried: Result<Findings<T>, E>,
+    derived: Option<&Derived>,
+) -> bool {
+    match tried {
+        Ok(found) => {
+            let worth_it = found.device_is_faster();
+            found.save(derived);
+            tracing::info!(?found.device, ?found.processor, worth_it, "a device was tried");
+            worth_it
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the device failed while it was tried");
+            false
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Normalisation of rows to mean 0 and variance 1: `(x - mean) / sqrt(variance + epsilon) * gain + bias`.
 
+use super::reduction::add_up;
 use super::{Kernel, Rows, STEP, storage};
 
 /// A workgroup for each row.
@@ -37,13 +38,7 @@ impl LayerNorm {
 fn together(own: f32, at: u32) -> f32 {{
     workgroupBarrier();
     sums[at] = own;
-    for (var half = {half}u; half > 0u; half = half / 2u) {{
-        workgroupBarrier();
-        if (at < half) {{
-            sums[at] += sums[at + half];
-        }}
-    }}
-    workgroupBarrier();
+{add_up}    workgroupBarrier();
     return sums[0];
 }}
 @compute @workgroup_size({THREADS})
@@ -67,7 +62,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 }}
 ",
             count = self.rows.count(),
-            half = THREADS / 2,
+            add_up = add_up(THREADS),
         );
         Kernel { name: "layer norm", text }
     }

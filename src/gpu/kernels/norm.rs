@@ -1,5 +1,6 @@
 //! Root-mean-square normalisation: `x / sqrt(mean(x²) + epsilon) * gain`.
 
+use super::reduction::add_up;
 use super::{Kernel, Reduction, Rows, STEP, storage};
 
 /// A workgroup for each row.
@@ -66,16 +67,10 @@ fn total(reduction: Reduction) -> String {
     match reduction {
         Reduction::Shared => format!(
             "    sums[at] = sum;
-    for (var half = {half}u; half > 0u; half = half / 2u) {{
-        workgroupBarrier();
-        if (at < half) {{
-            sums[at] += sums[at + half];
-        }}
-    }}
-    workgroupBarrier();
+{add_up}    workgroupBarrier();
     let total = sums[0];
 ",
-            half = THREADS / 2,
+            add_up = add_up(THREADS),
         ),
         Reduction::Subgroups => "    let part = subgroupAdd(sum);
     if (within == 0u) {

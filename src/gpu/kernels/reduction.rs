@@ -11,6 +11,21 @@ pub(crate) enum Reduction {
     Subgroups,
 }
 
+/// Adds up what all of so many invocations have put into `sums`; it is in the first of these after the
+/// next barrier.
+pub(super) fn add_up(threads: usize) -> String {
+    format!(
+        "    for (var half = {half}u; half > 0u; half = half / 2u) {{
+        workgroupBarrier();
+        if (at < half) {{
+            sums[at] += sums[at + half];
+        }}
+    }}
+",
+        half = threads / 2,
+    )
+}
+
 /// Invocations that run in step, at least.
 const LEAST_IN_STEP: usize = 4;
 

@@ -6,6 +6,7 @@
 //! sums over all logits that it stands for: of `exp(logit - largest)`, once with the difference
 //! divided by the row's temperature and once as it is.
 
+use super::reduction::add_up;
 use super::{Kernel, STEP, storage};
 
 /// Logits that a row's list has at most.
@@ -91,13 +92,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let most = max(logit_of(pairs[0].x), LEAST);
     var sum = vec2<f32>(0.0, 0.0);
 {own}    sums[at] = sum;
-    for (var half = {half}u; half > 0u; half = half / 2u) {{
-        workgroupBarrier();
-        if (at < half) {{
-            sums[at] += sums[at + half];
-        }}
-    }}
-    let to = (row * {lists}u + group.x) * {LIST_WORDS}u;
+{add_up}    let to = (row * {lists}u + group.x) * {LIST_WORDS}u;
     if (at == 0u) {{
         lists[to] = bitcast<u32>(most);
         lists[to + 1u] = bitcast<u32>(sums[0].x);
@@ -112,7 +107,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 ",
             first = sorted * 2,
             pairs = CHUNK / 2,
-            half = THREADS / 2,
+            add_up = add_up(THREADS),
             lists = count(level),
         );
         Kernel { name: "top", text }
