@@ -8,8 +8,10 @@ pub use endcap_facts as facts;
 pub use endcap_firmware as firmware;
 #[cfg(feature = "gpu")]
 pub use endcap_gpu as gpu;
+#[cfg(feature = "hq")]
 pub use endcap_hq as hq;
 pub use endcap_http as http;
+pub use endcap_identity as identity;
 pub use endcap_packages as packages;
 pub use endcap_privacy as privacy;
 pub use endcap_protocol as protocol;

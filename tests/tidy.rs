@@ -12,7 +12,7 @@ const LEAVES: [&str; 2] = ["telemetry", "units"];
 const NO_ROOMS: [&str; 4] = ["build", "lib", "main", "testing"];
 
 /// What a room may use besides the leaves. A new edge is a commit of its own with its reason.
-const MAY_USE: [(&str, &[&str]); 23] = [
+const MAY_USE: [(&str, &[&str]); 24] = [
     ("units", &[]),
     ("telemetry", &["engine"]),
     ("gpu", &[]),
@@ -26,7 +26,8 @@ const MAY_USE: [(&str, &[&str]); 23] = [
     ("cache", &["engine", "facts", "protocol"]),
     ("reconcile", &["cache", "facts", "protocol", "state"]),
     ("http", &[]),
-    ("hq", &["facts", "http", "protocol", "state", "sync"]),
+    ("identity", &["protocol", "sync"]),
+    ("hq", &["facts", "http", "identity", "protocol", "state", "sync"]),
     ("privacy", &[]),
     ("shoppers", &["privacy"]),
     ("desk", &["privacy", "shoppers"]),
@@ -59,6 +60,7 @@ const MAY_USE: [(&str, &[&str]); 23] = [
             "firmware",
             "hq",
             "http",
+            "identity",
             "packages",
             "protocol",
             "reconcile",
@@ -72,7 +74,7 @@ const MAY_USE: [(&str, &[&str]); 23] = [
         "cli",
         &[
             "app", "audit", "cache", "config", "engine", "facts", "firmware", "hq", "http",
-            "packages", "protocol", "skills", "sync",
+            "identity", "packages", "protocol", "skills", "sync",
         ],
     ),
 ];

@@ -6,8 +6,8 @@ use crate::desk::DeskError;
 use crate::facts::FactsError;
 use crate::facts::search::SearchError;
 use crate::firmware::FirmwareError;
-use crate::hq::HqError;
-use crate::hq::server::ServeError;
+#[cfg(feature = "hq")]
+use crate::hq::{HqError, server::ServeError};
 use crate::http::HttpError;
 use crate::packages::PackageError;
 use crate::shoppers::ShoppersError;
@@ -41,6 +41,7 @@ pub enum AppError {
     #[error("opening the model packages")]
     Packages(#[from] PackageError),
     /// Headquarters cannot be opened.
+    #[cfg(feature = "hq")]
     #[error("opening headquarters")]
     Hq(#[from] HqError),
     /// Shoppers' conversations cannot be kept.
@@ -99,6 +100,7 @@ pub enum AppError {
     },
 }
 
+#[cfg(feature = "hq")]
 impl From<ServeError> for AppError {
     fn from(fault: ServeError) -> Self {
         match fault {

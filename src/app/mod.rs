@@ -22,6 +22,7 @@ mod desk;
 mod discovery;
 mod error;
 mod firmware;
+#[cfg(feature = "hq")]
 mod headquarters;
 mod line;
 mod memory;
@@ -50,6 +51,7 @@ use crate::skills::live::Live;
 use crate::telemetry::{self, Metrics};
 
 pub use error::AppError;
+#[cfg(feature = "hq")]
 pub use headquarters::run_hq;
 use line::{InForce, Line};
 pub use memory::{Memory, measure};

@@ -7,6 +7,7 @@ use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 use super::audit::AuditCommand;
 use super::bench::Bench;
 use super::cache::CacheCommand;
+#[cfg(feature = "hq")]
 use super::demo::Demo;
 use super::devices::DevicesCommand;
 use super::doctor::Doctor;
@@ -24,9 +25,11 @@ use super::status::Status;
 use super::token::TokenCommand;
 use crate::config;
 
-const AFTER: &str = "\
-Examples:
-  endcap demo                              a sample shop and its headquarters on this machine
+/// How help begins where the demo is there.
+const DEMO: &str = "
+  endcap demo                              a sample shop and its headquarters on this machine";
+
+const AFTER: &str = "
   endcap run smollm2-135m-instruct \"Hi\"    one answer on the terminal
   endcap models pull smollm2-135m-instruct
   endcap serve --listen 127.0.0.1:8080
@@ -35,12 +38,17 @@ Exit codes: 0 done, 1 failed (the reason is on standard error), 2 wrong usage, 1
 
 /// Inference server for the edge box in a shop's back room.
 #[derive(Debug, Parser)]
-#[command(name = "endcap", version, after_help = AFTER, max_term_width = 100)]
+#[command(name = "endcap", version, after_help = after(), max_term_width = 100)]
 pub(super) struct Cli {
     #[command(flatten)]
     pub(super) common: Common,
     #[command(subcommand)]
     pub(super) command: Command,
+}
+
+fn after() -> String {
+    let demo = if cfg!(feature = "hq") { DEMO } else { "" };
+    format!("Examples:{demo}{AFTER}")
 }
 
 /// Options of every command.
@@ -98,6 +106,7 @@ impl Args for Inherited {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Serve a sample shop and its headquarters until Ctrl-C, with the default model
+    #[cfg(feature = "hq")]
     Demo(Demo),
     /// Serve the installed models until Ctrl-C
     Serve(Serve),

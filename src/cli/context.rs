@@ -2,7 +2,6 @@
 //! only its owner may read. `endcap demo` writes it, and removes it at its end.
 
 use std::fmt;
-use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -60,7 +59,10 @@ impl Context {
     }
 
     /// Writes it in place of what was there.
+    #[cfg(any(test, feature = "hq"))]
     pub(super) fn write(&self, data_dir: &Path) -> anyhow::Result<()> {
+        use std::io::Write as _;
+
         let path = data_dir.join(FILE);
         let write = || -> anyhow::Result<()> {
             // Such a file is its owner's only from its first moment on.
@@ -73,6 +75,7 @@ impl Context {
     }
 
     /// Removes it. That it is not there is no fault.
+    #[cfg(any(test, feature = "hq"))]
     pub(super) fn remove(data_dir: &Path) {
         let _ = std::fs::remove_file(data_dir.join(FILE));
     }

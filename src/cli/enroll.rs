@@ -12,7 +12,7 @@ use super::arguments::Common;
 use super::output;
 use super::place::{client, client_with, exchange};
 use crate::config;
-use crate::hq::enrolment::{
+use crate::identity::{
     Identity, Request, make_renewal, pending_request, read_token, write_identity, write_renewal,
 };
 use crate::sync::Enrolment;

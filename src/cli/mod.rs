@@ -14,10 +14,12 @@
 mod arguments;
 mod audit;
 mod bench;
+#[cfg(feature = "hq")]
 mod beside;
 mod cache;
 mod configuration;
 mod context;
+#[cfg(feature = "hq")]
 mod demo;
 mod devices;
 mod doctor;
@@ -72,6 +74,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let common = cli.common;
     let done = |()| ExitCode::SUCCESS;
     match cli.command {
+        #[cfg(feature = "hq")]
         Command::Demo(demo) => demo::run(&common, &demo).map(done),
         Command::Serve(serve) => serve::run(&common, &serve).map(done),
         Command::Models(models) => on_runtime(models.run(&common)),
@@ -79,7 +82,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Cache { command } => on_runtime(command.run(&common)).map(done),
         Command::Audit { command } => on_runtime(command.run(&common)).map(done),
         Command::Erase(erase) => on_runtime(erase.run(&common)).map(done),
-        Command::Hq { command } => on_runtime(command.run(&common)).map(done),
+        Command::Hq { command } => on_runtime(command.run()).map(done),
         Command::Enroll(enroll) => on_runtime(enroll.run(&common)).map(done),
         Command::Status(status) => on_runtime(status.run(&common)).map(done),
         Command::Run(run) => run::run(&common, &run).map(done),

@@ -2,7 +2,7 @@
 //! better. Boxes take out personal data before; what a shopper has erased there is erased here.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::clock::now;
 use super::database::{Transaction, commit, overwriting};
@@ -11,6 +11,7 @@ use super::rows::{from_json, int, to_json, uint};
 use super::service::Hq;
 use super::told::Page;
 use crate::protocol::Place;
+use crate::protocol::examples::{Example, Sent, Taken};
 
 /// Examples, and numbers of erased ones, that come at once.
 pub const MAX_AT_ONCE: usize = 256;
@@ -21,47 +22,6 @@ const MAX_ORIGINS: i64 = 8;
 /// Bytes of each text, and SKUs.
 const MAX_TEXT_BYTES: usize = 16 << 10;
 const MAX_CITED: usize = 64;
-
-/// A question, what was answered, and what is better.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Example {
-    /// Its number at the box, ascending.
-    pub number: u64,
-    /// What was asked.
-    pub question: String,
-    /// What the assistant answered.
-    pub answered: String,
-    /// What is better.
-    pub better: String,
-    /// As BCP 47 has them.
-    pub language: String,
-    /// SKUs that the answer cited.
-    pub cited: Vec<String>,
-    /// Id of the corrector's token at the box.
-    pub by: String,
-    /// When, in seconds since 1970.
-    pub at: u64,
-}
-
-/// What a box sends.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Sent {
-    /// Names the box's file that counts; 16 hexadecimal digits.
-    pub origin: String,
-    /// The next examples, ascending; 256 at most.
-    pub examples: Vec<Example>,
-    /// Numbers of those that were erased at the box; 256 at most.
-    pub erased: Vec<u64>,
-}
-
-/// How far HQ has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Taken {
-    /// The last number that it has, or had.
-    pub last: u64,
-}
 
 /// An example and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -77,40 +37,36 @@ pub struct ExampleRow {
     pub example: Example,
 }
 
-impl Sent {
-    fn check(&self) -> Result<(), HqError> {
-        let wrong = |field, why: String| Err(HqError::Value { field, why });
-        if self.origin.len() != 16 || !self.origin.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return wrong("origin", "it has 16 hexadecimal digits".to_owned());
-        }
-        for (field, count) in [("examples", self.examples.len()), ("erased", self.erased.len())] {
-            if count > MAX_AT_ONCE {
-                return wrong(
-                    field,
-                    format!("it has {count} entries; at most {MAX_AT_ONCE} may come"),
-                );
-            }
-        }
-        for example in &self.examples {
-            let texts = [&example.question, &example.answered, &example.better];
-            let short = [&example.language, &example.by];
-            let fits = texts.iter().all(|text| text.len() <= MAX_TEXT_BYTES)
-                && short.iter().all(|text| text.len() <= 128)
-                && example.cited.len() <= MAX_CITED
-                && example.cited.iter().all(|sku| sku.len() <= 128);
-            if !fits {
-                let why = format!("example {} is larger than may be", example.number);
-                return wrong("examples", why);
-            }
-        }
-        Ok(())
+/// Refuses what is more than may come.
+fn check(sent: &Sent) -> Result<(), HqError> {
+    let wrong = |field, why: String| Err(HqError::Value { field, why });
+    if sent.origin.len() != 16 || !sent.origin.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return wrong("origin", "it has 16 hexadecimal digits".to_owned());
     }
+    for (field, count) in [("examples", sent.examples.len()), ("erased", sent.erased.len())] {
+        if count > MAX_AT_ONCE {
+            return wrong(field, format!("it has {count} entries; at most {MAX_AT_ONCE} may come"));
+        }
+    }
+    for example in &sent.examples {
+        let texts = [&example.question, &example.answered, &example.better];
+        let short = [&example.language, &example.by];
+        let fits = texts.iter().all(|text| text.len() <= MAX_TEXT_BYTES)
+            && short.iter().all(|text| text.len() <= 128)
+            && example.cited.len() <= MAX_CITED
+            && example.cited.iter().all(|sku| sku.len() <= 128);
+        if !fits {
+            let why = format!("example {} is larger than may be", example.number);
+            return wrong("examples", why);
+        }
+    }
+    Ok(())
 }
 
 impl Hq {
     /// Keeps what a box sends, once each, and removes what was erased there. Says how far it has come.
     pub async fn take_examples(&self, place: &Place, sent: &Sent) -> Result<Taken, HqError> {
-        sent.check()?;
+        check(sent)?;
         let place = place.to_string();
         let mut change = self.database.begin().await?;
         for example in &sent.examples {

@@ -25,6 +25,7 @@
 extern crate self as hq;
 use endcap_facts as facts;
 use endcap_http as http;
+use endcap_identity as identity;
 use endcap_protocol as protocol;
 #[cfg(test)]
 use endcap_state as state;

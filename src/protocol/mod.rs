@@ -5,6 +5,7 @@
 //! mirrors them for people ([`Envelope::to_json`]). A [`Watermark`] counts what a receiver has,
 //! [`HybridClock`] and [`TimeFloor`] tell the time, [`Keys`] whom to believe, and
 //! [`Pointer::judge`] whether a desired document is news. What pointers name is in [`documents`].
+//! [`examples`] are JSON, and go to HQ's door rather than over the line.
 //!
 //! **Invariants**
 //! - What was said once stays readable: versions [`MIN`] to [`CURRENT`] are spoken, each has its
@@ -26,6 +27,7 @@ mod desired;
 pub mod documents;
 mod envelope;
 mod error;
+pub mod examples;
 mod fields;
 mod label;
 pub mod limits;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use endcap::facts::{Facts, FactsConfig};
-use endcap::hq::enrolment::{Identity, Request, make_request, write_identity};
+use endcap::identity::{Identity, Request, make_request, write_identity};
 use endcap::protocol::{
     Clock, Event, Fields, Label, Message, Stream, Telemetry, UnixMillis, Value,
 };

@@ -7,7 +7,7 @@ use reqwest::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 
 use super::identity::IdentityError;
-use crate::hq::enrolment::read_token;
+use crate::identity::read_token;
 use crate::sync::mqtt::Credentials;
 
 /// How long HQ may take to answer.

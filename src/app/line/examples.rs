@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::door::{Door, asking};
 use super::identity::IdentityError;
 use crate::desk::{Desk, Kept};
-use crate::hq::examples::{Example, Sent, Taken};
+use crate::protocol::examples::{Example, Sent, Taken};
 
 /// Examples of one request, and numbers of erased ones.
 const AT_ONCE: usize = 32;

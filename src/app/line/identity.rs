@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-use crate::hq::HqError;
 use crate::protocol::{
     Applied, Clock, Contents, Document, Failure, Keys, Label, Pointer, Reported, Stage, Text,
 };
@@ -37,7 +36,7 @@ pub(super) enum IdentityError {
     #[error(transparent)]
     State(#[from] StateError),
     #[error(transparent)]
-    Hq(#[from] HqError),
+    Kept(#[from] crate::identity::IdentityError),
     #[error("asking HQ for the next certificate: {0}")]
     Asking(String),
 }
@@ -193,4 +192,5 @@ fn document(pointer: &Pointer) -> Result<KeysDoc, IdentityError> {
 }
 
 #[cfg(test)]
+#[cfg(feature = "hq")]
 mod tests;

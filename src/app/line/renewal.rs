@@ -6,8 +6,7 @@ use std::time::Duration;
 use super::door::{Door, asking};
 use super::identity::{Identity, IdentityError};
 use super::notes::Notes;
-use crate::hq::HqError;
-use crate::hq::enrolment::{self, Lifetime, make_renewal, write_renewal};
+use crate::identity::{self, Lifetime, make_renewal, write_renewal};
 use crate::protocol::{Clock, Digest, Place, UnixMillis};
 use crate::reconcile::Timekeeper;
 use crate::sync::mqtt::Credentials;
@@ -103,13 +102,13 @@ impl Renewal {
 fn prepare(folder: &std::path::Path) -> Result<(Door, String), IdentityError> {
     let door = Door::of(folder)?;
     let key = std::fs::read_to_string(folder.join(Credentials::KEY))
-        .map_err(HqError::file("reading", &folder.join(Credentials::KEY)))?;
+        .map_err(identity::IdentityError::file("reading", &folder.join(Credentials::KEY)))?;
     let body = serde_json::to_string(&make_renewal(&key)?).map_err(|error| asking(&error))?;
     Ok((door, body))
 }
 
 /// Writes what HQ answered, and takes up what it says of this box besides. Blocks on the disk.
-fn keep(identity: &Identity, found: &enrolment::Identity) -> Result<UnixMillis, IdentityError> {
+fn keep(identity: &Identity, found: &identity::Identity) -> Result<UnixMillis, IdentityError> {
     // A certificate that cannot be read must not take the place of one that can.
     let life = Lifetime::parse(&found.certificate)?;
     write_renewal(identity.folder(), found)?;
@@ -127,4 +126,5 @@ fn number_of(place: &Place) -> u64 {
 }
 
 #[cfg(test)]
+#[cfg(feature = "hq")]
 mod tests;

@@ -1,7 +1,9 @@
 //! `endcap hq`: headquarters, as a server and asked over HTTP.
 
 mod audit;
+#[cfg(feature = "hq")]
 mod backup;
+#[cfg(feature = "hq")]
 mod broker;
 mod bundle;
 mod cache;
@@ -12,22 +14,28 @@ mod enrol;
 mod facts;
 mod feedback;
 mod groups;
+#[cfg(feature = "hq")]
 mod init;
 mod key;
+#[cfg(feature = "hq")]
 mod people;
 mod place;
 mod recalls;
+#[cfg(feature = "hq")]
 mod serve;
 mod stores;
 
 use clap::Subcommand;
 
-use super::arguments::Common;
-
-const EXAMPLES: &str = "\
-Examples:
+/// How help begins, and ends, where headquarters can be served.
+const OWN: &str = "
   endcap hq init --at ./hq --admin Ada                a new HQ and its first user
-  endcap hq serve --at ./hq --broker embedded
+  endcap hq serve --at ./hq --broker embedded";
+const OTHERS: &str = "All but `init`, `serve`, `backup`, `broker-files` and `user --at` ask";
+const ALL: &str = "This program is a box's: `init`, `serve`, `user`, `backup` and `broker-files` are in that of the \
+package endcap-hq. All here ask";
+
+const EXAMPLES: &str = "
   endcap hq stores set store-1 --title \"High Street\"
   endcap hq enroll-token store-1 box-a
   endcap hq facts push prices prices.csv
@@ -41,18 +49,25 @@ Examples:
   endcap hq recalls
   endcap hq feedback export corrections.jsonl
   endcap hq cmd store-1/box-a cache.purge --wait
-  endcap hq status store-1
+  endcap hq status store-1";
 
-All but `init`, `serve`, `backup`, `broker-files` and `user --at` ask a running HQ (ENDCAP_HQ, ENDCAP_HQ_TOKEN; of a
-running demo's both are known).";
+fn examples() -> String {
+    let (own, who) = if cfg!(feature = "hq") { (OWN, OTHERS) } else { ("", ALL) };
+    format!(
+        "Examples:{own}{EXAMPLES}\n\n{who} a running HQ (ENDCAP_HQ, ENDCAP_HQ_TOKEN; of a running \
+         demo's both are known)."
+    )
+}
 
 /// What is done at headquarters.
 #[derive(Debug, Subcommand)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = examples())]
 pub(in crate::cli) enum HqCommand {
     /// Make an HQ and its first user in a folder that has none
+    #[cfg(feature = "hq")]
     Init(init::Init),
     /// Serve HQ until Ctrl-C
+    #[cfg(feature = "hq")]
     Serve(serve::Serve),
     /// List stores, or make one
     Stores {
@@ -104,6 +119,7 @@ pub(in crate::cli) enum HqCommand {
     /// Show what people did at HQ, verify boxes' audit logs, begin another for a box with another disk
     Audit(audit::Audit),
     /// Make, list and revoke HQ's users
+    #[cfg(feature = "hq")]
     User {
         #[command(subcommand)]
         command: people::UserCommand,
@@ -114,16 +130,20 @@ pub(in crate::cli) enum HqCommand {
         command: key::KeyCommand,
     },
     /// Copy HQ's database while it serves
+    #[cfg(feature = "hq")]
     Backup(backup::Backup),
     /// Write configuration, access rules and certificates of a broker
+    #[cfg(feature = "hq")]
     BrokerFiles(broker::BrokerFiles),
 }
 
 impl HqCommand {
-    pub(in crate::cli) async fn run(self, common: &Common) -> anyhow::Result<()> {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<()> {
         match self {
+            #[cfg(feature = "hq")]
             Self::Init(init) => init.run().await,
-            Self::Serve(serve) => serve.run(common).await,
+            #[cfg(feature = "hq")]
+            Self::Serve(serve) => serve.run().await,
             Self::Stores { command } => command.run().await,
             Self::Groups { command } => command.run().await,
             Self::Facts { command } => command.run().await,
@@ -138,9 +158,12 @@ impl HqCommand {
             Self::Config { command } => command.run().await,
             Self::Status(status) => status.run().await,
             Self::Audit(audit) => audit.run().await,
+            #[cfg(feature = "hq")]
             Self::User { command } => command.run().await,
             Self::Key { command } => command.run().await,
+            #[cfg(feature = "hq")]
             Self::Backup(backup) => backup.run().await,
+            #[cfg(feature = "hq")]
             Self::BrokerFiles(files) => files.run().await,
         }
     }

@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use crate::app;
-use crate::cli::arguments::Common;
+use crate::cli::arguments::Inherited;
 use crate::cli::beside::ended;
 use crate::cli::output;
 use crate::hq::enrolment::Authority;
@@ -87,10 +87,12 @@ pub(in crate::cli) struct Serve {
     /// End when standard input ends, so that who started this cannot leave it behind
     #[arg(long)]
     until_eof: bool,
+    #[command(flatten)]
+    inherited: Inherited,
 }
 
 impl Serve {
-    pub(in crate::cli) async fn run(self, common: &Common) -> anyhow::Result<()> {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<()> {
         anyhow::ensure!(Hq::is_in(&self.at), HqError::NotThere(self.at));
         open_more_files();
         let broker = self.broker().await?;
@@ -103,7 +105,7 @@ impl Serve {
         let tenant: Label = self.tenant.parse().context("--tenant")?;
         let (http, token_alone) = (self.http()?, self.token_alone);
         let config = ServerConfig { hq, http, tenant, token_alone, broker };
-        let log = crate::config::load(&common.sources())?.log;
+        let log = crate::config::load(&self.inherited.0.sources())?.log;
         // The embedded broker tells every subscription.
         let filter = format!("{},rumqttd=warn", log.filter);
         let over = ended(self.until_eof);

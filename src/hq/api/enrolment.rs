@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::call::Call;
 use super::documents::{field, wrong};
 use super::service::Service;
-use crate::hq::enrolment::{ClaimRow, Request};
+use crate::hq::enrolment::ClaimRow;
 use crate::http::Problem;
+use crate::identity::Request;
 use crate::protocol::Place;
 
 /// How long a claim waits where nothing is said.

@@ -11,12 +11,13 @@ use super::call::Call;
 use super::documents::wrong;
 use super::routes::QueryField;
 use super::service::Service;
-use crate::hq::examples::{ExampleRow, Sent};
+use crate::hq::examples::ExampleRow;
 use crate::hq::history::{HistoryRow, Span};
 use crate::hq::told::{AuditHeadRow, EventRow, GapRow, LaidAsideRow, MeasuredRow, Page};
 use crate::hq::{AnswersHead, AuditProof, ProofPage};
 use crate::http::Problem;
 use crate::protocol::Place;
+use crate::protocol::examples::Sent;
 
 pub(super) const PLACE: QueryField =
     QueryField { name: "place", about: "Of this box alone, as `tenant/store/node`" };

@@ -6,7 +6,6 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::authority::{Checked, Issued};
-use super::identity::Identity;
 use super::shown::Shown;
 use crate::hq::acts::{self, Actor};
 use crate::hq::clock::now;
@@ -17,6 +16,7 @@ use crate::hq::registry::insert_node;
 use crate::hq::rows::{int, parsed, uint};
 use crate::hq::service::Hq;
 use crate::hq::users::{Role, digest, token};
+use crate::identity::Identity;
 use crate::protocol::{Digest, Label, Place, to_hex};
 
 /// The longest time that a claim may wait.

@@ -8,16 +8,10 @@
 
 mod authority;
 mod claims;
-mod identity;
-mod kept;
-mod lifetime;
 mod renewal;
 mod revoking;
 mod shown;
 
 pub use authority::Authority;
 pub use claims::{Claim, ClaimRow};
-pub use identity::{Identity, Request, make_proof, make_renewal, make_request, make_request_with};
-pub use kept::{pending_request, read_token, write_identity, write_renewal};
-pub use lifetime::Lifetime;
 pub use shown::Shown;

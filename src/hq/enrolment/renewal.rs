@@ -1,7 +1,6 @@
 //! A node gets its next certificate, with a new key if it wants, by its token and its old key.
 
 use super::authority::{Checked, Issued};
-use super::identity::Identity;
 use crate::hq::acts::{self, Actor};
 use crate::hq::clock::now;
 use crate::hq::database::{Transaction, commit};
@@ -9,6 +8,7 @@ use crate::hq::error::HqError;
 use crate::hq::rows::int;
 use crate::hq::service::Hq;
 use crate::hq::users::{Role, digest, token};
+use crate::identity::Identity;
 use crate::protocol::{Digest, Place};
 
 const WRONG_KEY: HqError =

@@ -9,13 +9,14 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::hq::enrolment::{
-    Authority, Identity, make_proof, make_renewal, make_request, pending_request, write_identity,
-    write_renewal,
-};
+use crate::hq::enrolment::Authority;
 use crate::hq::server::{ServerConfig, serve};
 use crate::hq::users::Role;
 use crate::http::{self, TlsFiles};
+use crate::identity::{
+    Identity, make_proof, make_renewal, make_request, pending_request, write_identity,
+    write_renewal,
+};
 use crate::sync::mqtt::Credentials;
 use crate::telemetry::Metrics;
 

@@ -177,12 +177,12 @@ async fn a_box_enrols_and_fetches_what_only_nodes_may() {
     let claim = json!({ "store": "store-1", "node": "box-a" });
     let path = "/hq/v1/tenants/acme/claims";
     let (_, claim) = door.ask(&admin, Method::POST, path, Some(claim)).await;
-    let (key, request) = crate::hq::enrolment::make_request().unwrap();
+    let (key, request) = crate::identity::make_request().unwrap();
     let asked = json!({ "claim": claim["token"], "request": request });
     let (status, identity) = door.ask("", Method::POST, "/hq/v1/enrol", Some(asked.clone())).await;
     assert_eq!(status, StatusCode::OK, "{identity}");
     assert_eq!(identity["place"], "acme/store-1/box-a");
-    let (_, request) = crate::hq::enrolment::make_request().unwrap();
+    let (_, request) = crate::identity::make_request().unwrap();
     let other = json!({ "claim": claim["token"], "request": request });
     let (status, _) = door.ask("", Method::POST, "/hq/v1/enrol", Some(other)).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED, "a claim works for one box");
@@ -214,8 +214,8 @@ async fn a_box_enrols_and_fetches_what_only_nodes_may() {
     let (status, _) = door.ask(node, Method::GET, "/hq/v1/tenants/acme/stores", None).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED, "a node is no user");
 
-    let (_, request) = crate::hq::enrolment::make_request().unwrap();
-    let proof = crate::hq::enrolment::make_proof(&key, &request).unwrap();
+    let (_, request) = crate::identity::make_request().unwrap();
+    let proof = crate::identity::make_proof(&key, &request).unwrap();
     let renewal = json!({ "request": request, "proof": proof });
     let (status, next) = door.ask(node, Method::POST, "/hq/v1/renew", Some(renewal)).await;
     assert_eq!(status, StatusCode::OK, "{next}");

@@ -1,9 +1,8 @@
 //! From a claim to a certificate, and on to the next.
 
 use super::*;
-use crate::hq::enrolment::{
-    Shown, make_proof, make_renewal, make_request, pending_request, write_identity,
-};
+use crate::hq::enrolment::Shown;
+use crate::identity::{make_proof, make_renewal, make_request, pending_request, write_identity};
 
 const HOUR_MS: u64 = 3_600_000;
 

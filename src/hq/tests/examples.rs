@@ -1,7 +1,7 @@
 //! What associates put right, as boxes send it.
 
 use super::*;
-use crate::hq::examples::{Example, Sent};
+use crate::protocol::examples::{Example, Sent};
 
 const ORIGIN: &str = "00000000000000aa";
 

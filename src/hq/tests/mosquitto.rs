@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::hq::broker_files::{BrokerPlan, write, write_rules};
-use crate::hq::enrolment::{make_request, write_identity};
+use crate::identity::{make_request, write_identity};
 use crate::sync::mqtt::{Address, Broker, Credentials, Version};
 use endcap_testing::mosquitto::{self, free_address};
 

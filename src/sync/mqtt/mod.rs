@@ -7,6 +7,7 @@ mod broker;
 mod certificate;
 mod client;
 mod driver;
+#[cfg(any(test, feature = "embedded"))]
 mod embedded;
 mod outlet;
 mod status;
@@ -16,6 +17,7 @@ mod versions;
 pub use broker::{Address, Broker, Credentials, Version};
 pub use client::{Client, Seen};
 pub use driver::run;
+#[cfg(any(test, feature = "embedded"))]
 pub use embedded::Embedded;
 pub use outlet::{Outlet, Unsent};
 pub use status::Status;

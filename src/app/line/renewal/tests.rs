@@ -4,10 +4,11 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::hq::enrolment::{Authority, Shown, pending_request, write_identity};
+use crate::hq::enrolment::{Authority, Shown};
 use crate::hq::server::{ServerConfig, serve};
 use crate::hq::{Actor, Hq, HqConfig};
 use crate::http::TlsFiles;
+use crate::identity::{pending_request, write_identity};
 use crate::state::{StateConfig, Store};
 use crate::sync::LineSettings;
 

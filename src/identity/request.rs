@@ -6,7 +6,7 @@ use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::hq::error::HqError;
+use super::error::IdentityError;
 use crate::protocol::Digest;
 
 /// A box asks for its certificate.
@@ -62,16 +62,17 @@ impl fmt::Debug for Identity {
 }
 
 /// A new key and the request for its certificate, both PEM.
-pub fn make_request() -> Result<(String, String), HqError> {
-    let act = |error: rcgen::Error| HqError::Certificate { what: "a key", why: error.to_string() };
+pub fn make_request() -> Result<(String, String), IdentityError> {
+    let act =
+        |error: rcgen::Error| IdentityError::Request { what: "a key", why: error.to_string() };
     let key = KeyPair::generate().map_err(act)?;
     let request = request_of(&key, "endcap node")?;
     Ok((key.serialize_pem(), request))
 }
 
 /// The request for the certificate of a key that is there, PEM.
-pub fn make_request_with(key: &str) -> Result<String, HqError> {
-    let refuse = |error: rcgen::Error| HqError::Certificate {
+pub(super) fn make_request_with(key: &str) -> Result<String, IdentityError> {
+    let refuse = |error: rcgen::Error| IdentityError::Request {
         what: "a request with this box's key",
         why: error.to_string(),
     };
@@ -79,8 +80,8 @@ pub fn make_request_with(key: &str) -> Result<String, HqError> {
 }
 
 /// What shows that the holder of this key wants that request's certificate.
-pub fn make_proof(old_key: &str, request: &str) -> Result<String, HqError> {
-    let refuse = |error: rcgen::Error| HqError::Certificate {
+pub fn make_proof(old_key: &str, request: &str) -> Result<String, IdentityError> {
+    let refuse = |error: rcgen::Error| IdentityError::Request {
         what: "a proof with the old key",
         why: error.to_string(),
     };
@@ -90,18 +91,18 @@ pub fn make_proof(old_key: &str, request: &str) -> Result<String, HqError> {
 
 /// The request for the next certificate of a node that keeps its key. Then every file of its identity can
 /// be replaced by itself, and a power cut between two of them harms nothing.
-pub fn make_renewal(key: &str) -> Result<Request, HqError> {
+pub fn make_renewal(key: &str) -> Result<Request, IdentityError> {
     let request = make_request_with(key)?;
     let proof = Some(make_proof(key, &request)?);
     Ok(Request { claim: None, request, proof })
 }
 
-fn request_of(key: &KeyPair, name: &str) -> Result<String, HqError> {
+fn request_of(key: &KeyPair, name: &str) -> Result<String, IdentityError> {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
     let made = params.serialize_request(key).and_then(|request| request.pem());
-    made.map_err(|error| HqError::Certificate {
+    made.map_err(|error| IdentityError::Request {
         what: "a request for a certificate",
         why: error.to_string(),
     })

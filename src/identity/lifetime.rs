@@ -4,8 +4,8 @@ use std::path::Path;
 
 use x509_parser::pem::parse_x509_pem;
 
-use crate::hq::error::HqError;
-use crate::hq::key_file;
+use super::error::IdentityError;
+use super::files;
 use crate::protocol::UnixMillis;
 
 const DAY_MS: u64 = 24 * 3600 * 1000;
@@ -25,8 +25,8 @@ pub struct Lifetime {
 
 impl Lifetime {
     /// That of a certificate, PEM.
-    pub fn parse(pem: &str) -> Result<Self, HqError> {
-        let refuse = |why: String| HqError::Value { field: "certificate", why };
+    pub fn parse(pem: &str) -> Result<Self, IdentityError> {
+        let refuse = IdentityError::Certificate;
         let (_, block) =
             parse_x509_pem(pem.as_bytes()).map_err(|error| refuse(error.to_string()))?;
         let certificate = block.parse_x509().map_err(|error| refuse(error.to_string()))?;
@@ -39,8 +39,11 @@ impl Lifetime {
     }
 
     /// That of the certificate in a file; none where there is no file. Blocks on the disk.
-    pub fn read(path: &Path) -> Result<Option<Self>, HqError> {
-        key_file::read(path)?.map(|pem| Self::parse(&pem)).transpose()
+    pub fn read(path: &Path) -> Result<Option<Self>, IdentityError> {
+        files::read(path)
+            .map_err(IdentityError::file("reading", path))?
+            .map(|pem| Self::parse(&pem))
+            .transpose()
     }
 
     /// When the next one is due: at two thirds of its life, and a little later for most of those
@@ -89,11 +92,15 @@ mod tests {
     #[test]
     fn it_is_read_from_the_certificate_itself() {
         let folder = tempfile::tempdir().unwrap();
-        let authority = crate::hq::enrolment::Authority::open(folder.path()).unwrap();
-        let life = Lifetime::parse(authority.certificate()).unwrap();
-        let years = life.until.since(life.from) / DAY_MS / 365;
-        assert_eq!(years, 20);
-        let path = folder.path().join("authority.pem");
+        let mut params = rcgen::CertificateParams::default();
+        params.not_before = rcgen::date_time_ymd(2026, 9, 21);
+        params.not_after = rcgen::date_time_ymd(2026, 12, 20);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap().pem();
+        let life = Lifetime::parse(&certificate).unwrap();
+        assert_eq!(life.until.since(life.from) / DAY_MS, 90);
+        let path = folder.path().join("certificate.pem");
+        std::fs::write(&path, certificate).unwrap();
         assert_eq!(Lifetime::read(&path).unwrap(), Some(life));
         assert_eq!(Lifetime::read(&folder.path().join("none")).unwrap(), None);
         for wrong in

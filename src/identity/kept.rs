@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::identity::{Identity, make_request, make_request_with};
-use crate::hq::error::HqError;
-use crate::hq::key_file;
+use super::error::IdentityError;
+use super::files;
+use super::request::{Identity, make_request, make_request_with};
 use crate::sync::mqtt::Credentials;
 use crate::sync::{Believed, Enrolment, LineError, SignsAs};
 
@@ -17,28 +17,28 @@ const PENDING: &str = "pending.pem";
 /// This box's key and the request for its certificate, both PEM. A key stays until
 /// [`write_identity`] has made this box a node, so that a claim can be repeated where its answer was
 /// lost. Makes the folder where there is none. Blocks on the disk.
-pub fn pending_request(folder: &Path) -> Result<(String, String), HqError> {
-    std::fs::create_dir_all(folder).map_err(HqError::file("making", folder))?;
+pub fn pending_request(folder: &Path) -> Result<(String, String), IdentityError> {
+    std::fs::create_dir_all(folder).map_err(IdentityError::file("making", folder))?;
     let path = folder.join(PENDING);
-    let kept = key_file::read(&path)?;
+    let kept = read(&path)?;
     let again = kept.and_then(|key| Some((make_request_with(&key).ok()?, key)));
     if let Some((request, key)) = again {
         return Ok((key, request));
     }
     let (key, request) = make_request()?;
-    key_file::write(&path, key.as_bytes())?;
+    write(&path, &key)?;
     Ok((key, request))
 }
 
 /// The token of an identity folder; none where the box is not enrolled.
-pub fn read_token(folder: &Path) -> Result<Option<String>, HqError> {
-    Ok(key_file::read(&folder.join(TOKEN))?.map(|text| text.trim().to_owned()))
+pub fn read_token(folder: &Path) -> Result<Option<String>, IdentityError> {
+    Ok(read(&folder.join(TOKEN))?.map(|text| text.trim().to_owned()))
 }
 
 /// Writes what a renewal with the same key brought: the token last, as its use ends the old one's.
-pub fn write_renewal(folder: &Path, identity: &Identity) -> Result<(), HqError> {
-    key_file::write(&folder.join(Credentials::CERTIFICATE), identity.certificate.as_bytes())?;
-    key_file::write(&folder.join(TOKEN), identity.token.as_bytes())
+pub fn write_renewal(folder: &Path, identity: &Identity) -> Result<(), IdentityError> {
+    write(&folder.join(Credentials::CERTIFICATE), &identity.certificate)?;
+    write(&folder.join(TOKEN), &identity.token)
 }
 
 /// Writes what a box got; the file that makes it a node comes last.
@@ -47,14 +47,10 @@ pub fn write_identity(
     hq: &str,
     key: &str,
     identity: &Identity,
-) -> Result<(), HqError> {
-    let untold = || HqError::Value {
-        field: "broker",
-        why: "HQ was not told where nodes find it; start it with --node-broker".to_owned(),
-    };
+) -> Result<(), IdentityError> {
     let enrolment = Enrolment {
         place: identity.place.parse()?,
-        broker: identity.broker.clone().ok_or_else(untold)?,
+        broker: identity.broker.clone().ok_or(IdentityError::NoBroker)?,
         hq: Some(hq.trim_end_matches('/').to_owned()),
         keys: vec![
             Believed { role: SignsAs::Director, key: identity.director_key.parse()? },
@@ -73,17 +69,25 @@ pub fn write_identity(
         (Credentials::AUTHORITY, &identity.authority),
         (TOKEN, &identity.token),
     ] {
-        key_file::write(&folder.join(name), contents.as_bytes())?;
+        write(&folder.join(name), contents)?;
     }
-    let refuse = |error: LineError| HqError::Key {
+    let refuse = |error: LineError| IdentityError::Enrolment {
         path: folder.join(Enrolment::FILE),
         why: error.to_string(),
     };
     enrolment.write(folder).map_err(refuse)?;
     match std::fs::remove_file(folder.join(PENDING)) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(HqError::file("removing", &folder.join(PENDING))(error))
+            Err(IdentityError::file("removing", &folder.join(PENDING))(error))
         }
         _ => Ok(()),
     }
+}
+
+fn write(path: &Path, text: &str) -> Result<(), IdentityError> {
+    files::write(path, text.as_bytes()).map_err(IdentityError::file("writing", path))
+}
+
+fn read(path: &Path) -> Result<Option<String>, IdentityError> {
+    files::read(path).map_err(IdentityError::file("reading", path))
 }
