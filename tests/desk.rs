@@ -1,12 +1,12 @@
 //! Devices are paired, and shoppers are handed to a person: over HTTP, through the real binary.
 
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::concierge::stock;
-use crate::support::{Answer, Ask, Server, admin, endcap, stdout};
+use crate::support::{Answer, Ask, Events, Server, admin, endcap, stdout};
 
 const CONVERSATIONS: &str = "/store/v1/conversations";
 const DESK: &str = "/store/v1/desk";
@@ -37,9 +37,11 @@ pub(crate) fn device(server: &Server, class: &str, role: &str) -> (String, Strin
 
 /// What a stream tells, as it comes, for as long as the server is there.
 fn follow(server: &Server, path: &str, token: &str) -> Receiver<Value> {
+    told_by(Ask::get(path).token(token).stream(server.address()))
+}
+
+fn told_by(events: Events) -> Receiver<Value> {
     let (tell, told) = channel();
-    let (ask, address) = (Ask::get(path).token(token), server.address().to_owned());
-    let events = ask.stream(&address);
     std::thread::spawn(move || events.into_iter().try_for_each(|event| tell.send(event)));
     told
 }
@@ -259,7 +261,15 @@ fn a_device_follows_a_few_feeds_and_none_after_its_token_is_gone() {
     assert_eq!((refused, held.len()), (429, 8));
     assert_eq!(open(&theirs, &other).1, 200, "another device is not in its way");
     drop(held);
-    let told = follow(&server, &mine, &kiosk);
+    // The server hears a moment later that they are gone.
+    let end = Instant::now() + PATIENCE;
+    let told = loop {
+        match Ask::get(&mine).token(&kiosk).try_stream(server.address()) {
+            Ok(events) => break told_by(events),
+            Err(refused) => assert!(refused.status == 429 && Instant::now() < end),
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
     until(&told, |event| event["stage"] == "assistant");
     let revoked = server.ask(Ask::new("DELETE", &format!("/store/v1/devices/{id}")));
     assert_eq!(revoked.status, 200);

@@ -100,10 +100,16 @@ impl Ask {
 
     /// Sends and reads server-sent events one by one.
     pub(crate) fn stream(&self, address: &str) -> Events {
+        self.try_stream(address).unwrap_or_else(|refused| panic!("{}", refused.text()))
+    }
+
+    /// The same, or the answer that refuses it.
+    pub(crate) fn try_stream(&self, address: &str) -> Result<Events, Answer> {
         let mut stream = self.open(address);
-        let (status, headers) = read_head(&mut stream);
-        assert_eq!(status, 200, "{}", Answer { status, headers, body: rest(&mut stream) }.text());
-        Events { stream }
+        match read_head(&mut stream) {
+            (200, _) => Ok(Events { stream }),
+            (status, headers) => Err(Answer { status, headers, body: rest(&mut stream) }),
+        }
     }
 }
 
