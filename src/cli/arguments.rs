@@ -25,6 +25,10 @@ use super::status::Status;
 use super::token::TokenCommand;
 use crate::config;
 
+/// What a program without headquarters says of what it lacks.
+pub(super) const LACKS: &str = "This program is a box's: the demo, and `hq init`, `serve`, `user`, `backup` and \
+`broker-files`, are in that of the package endcap-hq.";
+
 /// How help begins where the demo is there.
 const DEMO: &str = "
   endcap demo                              a sample shop and its headquarters on this machine";
@@ -47,8 +51,11 @@ pub(super) struct Cli {
 }
 
 fn after() -> String {
-    let demo = if cfg!(feature = "hq") { DEMO } else { "" };
-    format!("Examples:{demo}{AFTER}")
+    if cfg!(feature = "hq") {
+        format!("Examples:{DEMO}{AFTER}")
+    } else {
+        format!("Examples:{AFTER}\n\n{LACKS}")
+    }
 }
 
 /// Options of every command.
@@ -129,7 +136,14 @@ pub(super) enum Command {
     },
     /// Erase everything that a running server keeps of a conversation or profile
     Erase(Erase),
-    /// Serve headquarters, or ask a running one: stores, facts, documents, commands
+    #[cfg_attr(
+        feature = "hq",
+        doc = "Serve headquarters, or ask a running one: stores, facts, documents, commands"
+    )]
+    #[cfg_attr(
+        not(feature = "hq"),
+        doc = "Ask a running headquarters: stores, facts, documents, commands"
+    )]
     Hq {
         #[command(subcommand)]
         command: Box<HqCommand>,

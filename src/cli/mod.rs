@@ -46,8 +46,9 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
+use clap::error::ErrorKind;
 
-use arguments::{Cli, Command};
+use arguments::{Cli, Command, LACKS};
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
@@ -57,7 +58,11 @@ pub fn main() -> ExitCode {
         Err(usage) => {
             // Help and version are no faults: clap writes them to standard output.
             let code = if usage.use_stderr() { 2 } else { 0 };
-            return usage.print().map_or(ExitCode::FAILURE, |()| ExitCode::from(code));
+            let printed = usage.print();
+            if !cfg!(feature = "hq") && usage.kind() == ErrorKind::InvalidSubcommand {
+                output::note(LACKS);
+            }
+            return printed.map_or(ExitCode::FAILURE, |()| ExitCode::from(code));
         }
     };
     match run(cli) {

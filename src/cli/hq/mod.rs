@@ -27,13 +27,13 @@ mod stores;
 
 use clap::Subcommand;
 
-/// How help begins, and ends, where headquarters can be served.
+use super::arguments::LACKS;
+
+/// How help begins where headquarters can be served, and what does not ask a running one.
 const OWN: &str = "
   endcap hq init --at ./hq --admin Ada                a new HQ and its first user
   endcap hq serve --at ./hq --broker embedded";
-const OTHERS: &str = "All but `init`, `serve`, `backup`, `broker-files` and `user --at` ask";
-const ALL: &str = "This program is a box's: `init`, `serve`, `user`, `backup` and `broker-files` are in that of the \
-package endcap-hq. All here ask";
+const OTHERS: &str = "All but `init`, `serve`, `backup`, `broker-files` and `user --at`";
 
 const EXAMPLES: &str = "
   endcap hq stores set store-1 --title \"High Street\"
@@ -52,11 +52,12 @@ const EXAMPLES: &str = "
   endcap hq status store-1";
 
 fn examples() -> String {
-    let (own, who) = if cfg!(feature = "hq") { (OWN, OTHERS) } else { ("", ALL) };
-    format!(
-        "Examples:{own}{EXAMPLES}\n\n{who} a running HQ (ENDCAP_HQ, ENDCAP_HQ_TOKEN; of a running \
-         demo's both are known)."
-    )
+    let asks = "ask a running HQ (ENDCAP_HQ, ENDCAP_HQ_TOKEN; of a running demo's both are known).";
+    if cfg!(feature = "hq") {
+        format!("Examples:{OWN}{EXAMPLES}\n\n{OTHERS} {asks}")
+    } else {
+        format!("Examples:{EXAMPLES}\n\nAll of them {asks} {LACKS}")
+    }
 }
 
 /// What is done at headquarters.
