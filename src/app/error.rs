@@ -6,8 +6,6 @@ use crate::desk::DeskError;
 use crate::facts::FactsError;
 use crate::facts::search::SearchError;
 use crate::firmware::FirmwareError;
-#[cfg(feature = "hq")]
-use crate::hq::{HqError, server::ServeError};
 use crate::http::HttpError;
 use crate::packages::PackageError;
 use crate::shoppers::ShoppersError;
@@ -43,7 +41,7 @@ pub enum AppError {
     /// Headquarters cannot be opened.
     #[cfg(feature = "hq")]
     #[error("opening headquarters")]
-    Hq(#[from] HqError),
+    Hq(#[from] crate::hq::HqError),
     /// Shoppers' conversations cannot be kept.
     #[error("opening the shoppers' conversations")]
     Shoppers(#[from] ShoppersError),
@@ -98,16 +96,6 @@ pub enum AppError {
         #[source]
         source: std::io::Error,
     },
-}
-
-#[cfg(feature = "hq")]
-impl From<ServeError> for AppError {
-    fn from(fault: ServeError) -> Self {
-        match fault {
-            ServeError::Hq(fault) => Self::Hq(fault),
-            ServeError::Http(fault) => fault.into(),
-        }
-    }
 }
 
 impl From<HttpError> for AppError {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::{AppError, signals, supervisor};
-use crate::hq::server::{self, ServerConfig, Started};
+use crate::hq::server::{self, ServeError, ServerConfig, Started};
 use crate::telemetry::{self, LogFormat, Metrics};
 
 /// Serves HQ until a signal, or until `over`, then drains. `announce` is called once, when it listens.
@@ -33,4 +33,13 @@ pub async fn run_hq(
     .await?;
     tracing::info!(cut = drained.cut, "stopped");
     Ok(())
+}
+
+impl From<ServeError> for AppError {
+    fn from(fault: ServeError) -> Self {
+        match fault {
+            ServeError::Hq(fault) => Self::Hq(fault),
+            ServeError::Http(fault) => fault.into(),
+        }
+    }
 }

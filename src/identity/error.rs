@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::protocol::ProtocolError;
+use crate::sync::LineError;
 
 /// Why a box does not become a node, or stay one.
 #[derive(Debug, thiserror::Error)]
@@ -18,14 +19,9 @@ pub enum IdentityError {
         #[source]
         source: std::io::Error,
     },
-    /// A file of the identity cannot be what it should.
-    #[error("{path} cannot be written: {why}")]
-    Enrolment {
-        /// Which.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
+    /// What makes a box a node could not be written.
+    #[error(transparent)]
+    Enrolment(#[from] LineError),
     /// A key or a request could not be made.
     #[error("making {what}: {why}")]
     Request {

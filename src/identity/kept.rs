@@ -6,7 +6,7 @@ use super::error::IdentityError;
 use super::files;
 use super::request::{Identity, make_request, make_request_with};
 use crate::sync::mqtt::Credentials;
-use crate::sync::{Believed, Enrolment, LineError, SignsAs};
+use crate::sync::{Believed, Enrolment, SignsAs};
 
 /// The token with which artefacts are fetched and the certificate is renewed.
 const TOKEN: &str = "token";
@@ -71,11 +71,7 @@ pub fn write_identity(
     ] {
         write(&folder.join(name), contents)?;
     }
-    let refuse = |error: LineError| IdentityError::Enrolment {
-        path: folder.join(Enrolment::FILE),
-        why: error.to_string(),
-    };
-    enrolment.write(folder).map_err(refuse)?;
+    enrolment.write(folder)?;
     match std::fs::remove_file(folder.join(PENDING)) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(IdentityError::file("removing", &folder.join(PENDING))(error))

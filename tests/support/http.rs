@@ -100,7 +100,8 @@ impl Ask {
 
     /// Sends and reads server-sent events one by one.
     pub(crate) fn stream(&self, address: &str) -> Events {
-        self.try_stream(address).unwrap_or_else(|refused| panic!("{}", refused.text()))
+        self.try_stream(address)
+            .unwrap_or_else(|refused| panic!("{}: {}", refused.status, refused.text()))
     }
 
     /// The same, or the answer that refuses it.
