@@ -80,7 +80,7 @@ pub use stock::{Band, Location, Stock};
 pub use store::{Facts, Held, Status, TableStatus};
 pub use time::{Day, Time, UnixSeconds, Weekday};
 pub use unit::Unit;
-pub use zone::{ParseZoneError, Zone};
+pub use zone::{ParseZoneError, Place, Zone};
 
 #[cfg(test)]
 mod tests;

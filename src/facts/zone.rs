@@ -1,13 +1,15 @@
 //! Where the shop's clock stands.
 
+mod place;
+
 use std::fmt;
 use std::str::FromStr;
 
 use chrono::{
     DateTime, FixedOffset, Local, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Timelike, Utc,
 };
-use chrono_tz::Tz;
 
+pub use self::place::Place;
 use super::time::UnixSeconds;
 
 /// Minutes that a clock skips at most in spring.
@@ -20,7 +22,7 @@ pub enum Zone {
     #[default]
     System,
     /// As in this zone of the IANA database, summer time included.
-    Named(Tz),
+    Named(&'static Place),
     /// Always this far from UTC.
     Offset(FixedOffset),
 }
@@ -31,7 +33,7 @@ impl Zone {
         let utc = DateTime::<Utc>::from_timestamp(at.0, 0).unwrap_or_default();
         match self {
             Self::System => utc.with_timezone(&Local).naive_local(),
-            Self::Named(zone) => utc.with_timezone(&zone).naive_local(),
+            Self::Named(place) => place.local(utc),
             Self::Offset(offset) => utc.with_timezone(&offset).naive_local(),
         }
     }
@@ -58,7 +60,7 @@ impl Zone {
     fn first(self, local: &NaiveDateTime) -> Option<i64> {
         match self {
             Self::System => earliest(&Local, local),
-            Self::Named(zone) => earliest(&zone, local),
+            Self::Named(place) => place.moment(local),
             Self::Offset(offset) => earliest(&offset, local),
         }
     }
@@ -77,8 +79,8 @@ impl FromStr for Zone {
     type Err = ParseZoneError;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let refuse = |_| ParseZoneError(name.chars().take(60).collect());
-        name.parse().map(Self::Named).map_err(refuse)
+        let refuse = || ParseZoneError(name.chars().take(60).collect());
+        Place::named(name).map(Self::Named).ok_or_else(refuse)
     }
 }
 
@@ -86,7 +88,7 @@ impl fmt::Display for Zone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::System => f.write_str("the box's own"),
-            Self::Named(zone) => f.write_str(zone.name()),
+            Self::Named(place) => f.write_str(place.name()),
             Self::Offset(offset) => write!(f, "{offset}"),
         }
     }

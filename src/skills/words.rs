@@ -21,19 +21,26 @@ impl Word {
 /// The words of a text, in order. `500ml` is two.
 pub(super) fn words(text: &str) -> Vec<Word> {
     let mut found = Vec::new();
+    each_word(text, |folded, range| found.push(Word { folded: folded.to_owned(), range }));
+    found
+}
+
+/// Shows each word of a text, folded, and where it stands.
+pub(super) fn each_word(text: &str, mut show: impl FnMut(&str, Range<usize>)) {
+    let mut folded = String::new();
     let mut rest = text.char_indices().peekable();
     while let Some((start, first)) = rest.next() {
         if !first.is_alphanumeric() {
             continue;
         }
         let number = first.is_ascii_digit();
-        let mut folded = String::new();
+        folded.clear();
         fold_into(first, &mut folded);
         let mut end = start + first.len_utf8();
         while let Some(&(at, c)) = rest.peek() {
-            let behind = text.get(at + c.len_utf8()..).and_then(|rest| rest.chars().next());
+            let behind = || text.get(at + c.len_utf8()..).and_then(|rest| rest.chars().next());
             let decimal = number && matches!(c, '.' | ',');
-            if decimal && behind.is_some_and(|c| c.is_ascii_digit()) {
+            if decimal && behind().is_some_and(|c| c.is_ascii_digit()) {
                 folded.push('.');
             } else if c.is_alphanumeric() && c.is_ascii_digit() == number || is_mark(c) {
                 fold_into(c, &mut folded);
@@ -43,9 +50,8 @@ pub(super) fn words(text: &str) -> Vec<Word> {
             end = at + c.len_utf8();
             rest.next();
         }
-        found.push(Word { folded, range: start..end });
+        show(&folded, start..end);
     }
-    found
 }
 
 /// A text as it is compared: its words with one space between.
@@ -60,6 +66,9 @@ fn is_mark(c: char) -> bool {
 }
 
 fn fold_into(c: char, folded: &mut String) {
+    if c.is_ascii() {
+        return folded.push(c.to_ascii_lowercase());
+    }
     for c in c.to_lowercase() {
         match c {
             'à'..='å' | 'ā' | 'ă' | 'ą' => folded.push('a'),

@@ -3,6 +3,9 @@ use super::super::{LANES, Lanes, exp};
 use super::Vector;
 
 /// Lanes for any processor.
+///
+/// Elsewhere than on aarch64 a fused product is a call for each lane, and halves are widened one by one:
+/// in every kernel's every loop that would be a quarter of a megabyte for no time gained.
 #[derive(Clone, Copy)]
 pub(in crate::engine::cpu::kernels) struct Portable(Lanes);
 
@@ -30,12 +33,14 @@ impl Vector for Portable {
     unsafe fn store(self, to: *mut f32) {
         unsafe { to.cast::<Lanes>().write_unaligned(self.0) }
     }
-    #[inline(always)]
+    #[cfg_attr(target_arch = "aarch64", inline(always))]
+    #[cfg_attr(not(target_arch = "aarch64"), inline(never))]
     unsafe fn load_halves(from: *const u8) -> Self {
         let halves = unsafe { from.cast::<[[u8; 2]; LANES]>().read_unaligned() };
         Self::each(|lane| widen(u16::from_le_bytes(halves[lane])))
     }
-    #[inline(always)]
+    #[cfg_attr(target_arch = "aarch64", inline(always))]
+    #[cfg_attr(not(target_arch = "aarch64"), inline(never))]
     unsafe fn store_halves(self, to: *mut u8) {
         let halves = self.0.map(|lane| narrow(lane).to_le_bytes());
         unsafe { to.cast::<[[u8; 2]; LANES]>().write_unaligned(halves) }
@@ -49,7 +54,8 @@ impl Vector for Portable {
     unsafe fn splat(x: f32) -> Self {
         Self([x; LANES])
     }
-    #[inline(always)]
+    #[cfg_attr(target_arch = "aarch64", inline(always))]
+    #[cfg_attr(not(target_arch = "aarch64"), inline(never))]
     unsafe fn mul_add(self, b: Self, c: Self) -> Self {
         Self::each(|lane| self.0[lane].mul_add(b.0[lane], c.0[lane]))
     }
@@ -77,7 +83,8 @@ impl Vector for Portable {
     unsafe fn keep(self, count: usize, other: f32) -> Self {
         Self::each(|lane| if lane < count { self.0[lane] } else { other })
     }
-    #[inline(always)]
+    #[cfg_attr(target_arch = "aarch64", inline(always))]
+    #[cfg_attr(not(target_arch = "aarch64"), inline(never))]
     unsafe fn exp(self) -> Self {
         Self::each(|lane| exp(self.0[lane]))
     }
