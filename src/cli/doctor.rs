@@ -104,7 +104,7 @@ fn processor() -> Finding {
 #[cfg(target_arch = "x86_64")]
 fn features() -> Vec<&'static str> {
     let found = [
-        ("sse4.2", std::arch::is_x86_feature_detected!("sse4.2")),
+        ("sse4.1", std::arch::is_x86_feature_detected!("sse4.1")),
         ("avx2", std::arch::is_x86_feature_detected!("avx2")),
         ("fma", std::arch::is_x86_feature_detected!("fma")),
         ("f16c", std::arch::is_x86_feature_detected!("f16c")),

@@ -205,7 +205,7 @@ const checks = {
     await other.press("Enter");
     await other.until("!document.querySelector('dialog[open]')", "the code taken");
     await other.tabAndPress("#profile");
-    assert.ok(await other.value("document.querySelector('[name=diet][value=vegan]').checked"));
+    await other.until("document.querySelector('[name=diet][value=vegan]').checked", "what was told");
     await other.tabAndPress("#profile-remove");
     await other.until("!document.querySelector('dialog[open]')", "it erased");
     const gone = await fetch(`${server}/store/v1/profiles/${pass.toLowerCase().replaceAll(" ", "")}`, { method: "DELETE", headers: { authorization: `Bearer ${token}` } });

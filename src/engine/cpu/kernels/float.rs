@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::half::widen;
 use super::pack::{Line, Lines};
 use super::product::TOGETHER;
-use super::{Kernel, LANES, Lanes, compiled_for_each_kernel, fused};
+use super::{Fused, Kernel, LANES, Lanes, compiled_for_each_kernel, fused};
 
 /// What the bytes of a matrix mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,39 +163,39 @@ pub(super) fn product(
 
 compiled_for_each_kernel! {
     /// One tile; `x` is rows × inputs.
-    tile_product => tile_product_body(
+    tile_product => tile_product_body<Fused>(
         tile: &[Line], numbers: Numbers, x: &[f32], sums: &mut [Lanes]
     )
 }
 
 #[inline(always)]
-fn tile_product_body(tile: &[Line], numbers: Numbers, x: &[f32], sums: &mut [Lanes]) {
+fn tile_product_body<F: Fused>(tile: &[Line], numbers: Numbers, x: &[f32], sums: &mut [Lanes]) {
     // Each form and number of rows is compiled by itself, so that sums stay in registers.
     match numbers {
-        Numbers::Half => some_rows(tile, Numbers::Half, x, sums),
-        Numbers::Brain => some_rows(tile, Numbers::Brain, x, sums),
-        Numbers::Single => some_rows(tile, Numbers::Single, x, sums),
+        Numbers::Half => some_rows::<F>(tile, Numbers::Half, x, sums),
+        Numbers::Brain => some_rows::<F>(tile, Numbers::Brain, x, sums),
+        Numbers::Single => some_rows::<F>(tile, Numbers::Single, x, sums),
     }
 }
 
 #[inline(always)]
-fn some_rows(tile: &[Line], numbers: Numbers, x: &[f32], sums: &mut [Lanes]) {
+fn some_rows<F: Fused>(tile: &[Line], numbers: Numbers, x: &[f32], sums: &mut [Lanes]) {
     let inputs = x.len() / sums.len();
     let mut done = 0;
     while done < sums.len() {
         let (x, sums) = (&x[done * inputs..], &mut sums[done..]);
         done += match sums.len() {
-            8.. => rows::<8>(tile, numbers, inputs, x, sums),
-            4.. => rows::<4>(tile, numbers, inputs, x, sums),
-            2.. => rows::<2>(tile, numbers, inputs, x, sums),
-            _ => rows::<1>(tile, numbers, inputs, x, sums),
+            8.. => rows::<F, 8>(tile, numbers, inputs, x, sums),
+            4.. => rows::<F, 4>(tile, numbers, inputs, x, sums),
+            2.. => rows::<F, 2>(tile, numbers, inputs, x, sums),
+            _ => rows::<F, 1>(tile, numbers, inputs, x, sums),
         };
     }
 }
 
 /// The first `M` rows; returns `M`.
 #[inline(always)]
-fn rows<const M: usize>(
+fn rows<F: Fused, const M: usize>(
     tile: &[Line],
     numbers: Numbers,
     inputs: usize,
@@ -207,7 +207,7 @@ fn rows<const M: usize>(
     for input in 0..inputs {
         let weights = lanes(tile, numbers, input);
         for m in 0..M {
-            fused(&weights, x[m * inputs + input], &mut sums[m]);
+            fused::<F>(&weights, x[m * inputs + input], &mut sums[m]);
         }
     }
     out[..M].copy_from_slice(&sums);

@@ -1,16 +1,16 @@
 //! Normalisation of rows to mean 0 and variance 1 (Ba, Kiros and Hinton 2016, arXiv:1607.06450).
 
-use super::{LANES, compiled_for_each_kernel};
+use super::{Fused, LANES, compiled_for_each_kernel};
 
 compiled_for_each_kernel! {
     /// `out = (x - mean) / sqrt(variance + epsilon) * gain + bias` for one row; `bias` may be empty.
-    layer_norm => layer_norm_body(
+    layer_norm => layer_norm_body<Fused>(
         x: &[f32], gain: &[f32], bias: &[f32], epsilon: f32, out: &mut [f32]
     )
 }
 
 #[inline(always)]
-fn layer_norm_body(x: &[f32], gain: &[f32], bias: &[f32], epsilon: f32, out: &mut [f32]) {
+fn layer_norm_body<F: Fused>(x: &[f32], gain: &[f32], bias: &[f32], epsilon: f32, out: &mut [f32]) {
     assert!(x.len() == gain.len() && x.len() == out.len());
     assert!(bias.is_empty() || bias.len() == x.len());
     let count = x.len() as f32;
@@ -23,7 +23,7 @@ fn layer_norm_body(x: &[f32], gain: &[f32], bias: &[f32], epsilon: f32, out: &mu
         }
     } else {
         for i in 0..x.len() {
-            out[i] = ((x[i] - mean) * scale).mul_add(gain[i], bias[i]);
+            out[i] = F::mul_add((x[i] - mean) * scale, gain[i], bias[i]);
         }
     }
 }

@@ -104,6 +104,9 @@ fn turn(kernel: Kernel) -> usize {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a kernel is only handed out where the processor has its features.
         Kernel::Avx2 => unsafe { x86::avx2() },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a kernel is only handed out where the processor has its features.
+        Kernel::Sse41 => unsafe { x86::sse41() },
         #[cfg(target_arch = "aarch64")]
         // SAFETY: a kernel is only handed out where the processor has its features.
         Kernel::NeonDotprod => unsafe { aarch64::dotprod() },
@@ -193,6 +196,25 @@ mod x86 {
         }
         black_box(sums);
         32
+    }
+
+    /// As [`avx2`].
+    ///
+    /// # Safety
+    /// Needs SSSE3.
+    #[target_feature(enable = "ssse3")]
+    pub(super) fn sse41() -> usize {
+        let a = black_box(_mm_set1_epi8(3));
+        let mut b = black_box(_mm_set1_epi8(5));
+        let mut sums = chains().map(|first| _mm_set1_epi32(first));
+        for _ in 0..STEPS {
+            b = black_box(b);
+            for sum in &mut sums {
+                *sum = _mm_add_epi16(*sum, _mm_maddubs_epi16(a, b));
+            }
+        }
+        black_box(sums);
+        16
     }
 }
 

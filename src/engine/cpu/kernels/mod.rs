@@ -6,7 +6,7 @@
 //!
 //! **Invariants**
 //! - All variants give the same bits: dot products are exact integers, floats are accumulated in
-//!   one fixed order with fused multiply-adds.
+//!   one fixed order with fused multiply-adds, or without the instruction as it would.
 //! - A row's result depends on that row alone, not on how many rows are computed with it.
 //! - Lengths are checked where a kernel is entered; behind that line pointers are trusted.
 //!
@@ -23,6 +23,7 @@ pub(super) mod convolution;
 pub(super) mod dense;
 pub(super) mod float;
 mod function;
+mod fused;
 pub(super) mod half;
 pub(super) mod layer_norm;
 pub(super) mod limits;
@@ -40,11 +41,16 @@ mod vector;
 
 use tract_onnx::prelude::{Tensor, TractResult};
 
+use self::fused::{Baseline, Fused};
+
 /// Instruction sets with kernels of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kernel {
     /// Any processor.
     Portable,
+    /// x86-64 with SSE4.1: processors of small boxes that have no AVX2.
+    #[cfg(target_arch = "x86_64")]
+    Sse41,
     /// x86-64 with AVX2, FMA and F16C.
     #[cfg(target_arch = "x86_64")]
     Avx2,
@@ -72,6 +78,10 @@ impl Kernel {
     pub(crate) fn available() -> Vec<Self> {
         #[allow(unused_mut, reason = "grows only on processors with variants")]
         let mut kernels = vec![Self::Portable];
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("sse4.1") && is_x86_feature_detected!("ssse3") {
+            kernels.push(Self::Sse41);
+        }
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2")
             && is_x86_feature_detected!("fma")
@@ -105,6 +115,8 @@ impl Kernel {
         match self {
             Self::Portable => "portable",
             #[cfg(target_arch = "x86_64")]
+            Self::Sse41 => "sse4.1",
+            #[cfg(target_arch = "x86_64")]
             Self::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
             Self::AvxVnni => "avx-vnni",
@@ -119,26 +131,48 @@ impl Kernel {
 }
 
 /// Defines `$name`, which runs the `#[inline(always)]` body `$body` compiled for the kernel's
-/// instruction set.
+/// instruction set; `$body<Fused>` is told how that fuses products with sums.
 macro_rules! compiled_for_each_kernel {
-    ($(#[$doc:meta])* $name:ident => $body:ident ( $($arg:ident : $type:ty),* $(,)? )) => {
+    ($(#[$doc:meta])* $name:ident => $body:ident<Fused> ( $($args:tt)* )) => {
+        compiled_for_each_kernel! {
+            $(#[$doc])* $name =>
+            [$body::<$crate::engine::cpu::kernels::fused::Baseline>]
+            [$body::<$crate::engine::cpu::kernels::fused::Split>]
+            [$body::<$crate::engine::cpu::kernels::fused::Whole>]
+            ( $($args)* )
+        }
+    };
+    ($(#[$doc:meta])* $name:ident => $body:ident ( $($args:tt)* )) => {
+        compiled_for_each_kernel! { $(#[$doc])* $name => [$body] [$body] [$body] ( $($args)* ) }
+    };
+    ($(#[$doc:meta])* $name:ident => [$($baseline:tt)*] [$($split:tt)*] [$($whole:tt)*]
+        ( $($arg:ident : $type:ty),* $(,)? )) => {
         $(#[$doc])*
         #[allow(clippy::too_many_arguments, reason = "a kernel takes its operands one by one")]
         pub(in crate::engine::cpu) fn $name(kernel: $crate::engine::cpu::kernels::Kernel, $($arg: $type),*) {
             #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "sse4.1,ssse3")]
+            #[allow(clippy::too_many_arguments, reason = "a kernel takes its operands one by one")]
+            fn sse41($($arg: $type),*) {
+                $($split)*($($arg),*)
+            }
+            #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma,f16c")]
             #[allow(clippy::too_many_arguments, reason = "a kernel takes its operands one by one")]
             fn avx2($($arg: $type),*) {
-                $body($($arg),*)
+                $($whole)*($($arg),*)
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
             #[allow(clippy::too_many_arguments, reason = "a kernel takes its operands one by one")]
             fn avx512($($arg: $type),*) {
-                $body($($arg),*)
+                $($whole)*($($arg),*)
             }
             match kernel {
-                $crate::engine::cpu::kernels::Kernel::Portable => $body($($arg),*),
+                $crate::engine::cpu::kernels::Kernel::Portable => $($baseline)*($($arg),*),
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: a kernel is only handed out where the processor has its features.
+                $crate::engine::cpu::kernels::Kernel::Sse41 => unsafe { sse41($($arg),*) },
                 #[cfg(target_arch = "x86_64")]
                 $crate::engine::cpu::kernels::Kernel::Avx2
                 | $crate::engine::cpu::kernels::Kernel::AvxVnni => {
@@ -151,7 +185,7 @@ macro_rules! compiled_for_each_kernel {
                 // Every aarch64 has the floats of NEON: the baseline is compiled for them.
                 #[cfg(target_arch = "aarch64")]
                 $crate::engine::cpu::kernels::Kernel::NeonDotprod
-                | $crate::engine::cpu::kernels::Kernel::NeonI8mm => $body($($arg),*),
+                | $crate::engine::cpu::kernels::Kernel::NeonI8mm => $($baseline)*($($arg),*),
             }
         }
     };
@@ -174,9 +208,9 @@ pub(super) type Lanes = [f32; LANES];
 
 /// `a * b + c` in each lane, rounded once.
 #[inline(always)]
-pub(super) fn fused(a: &Lanes, b: f32, c: &mut Lanes) {
+fn fused<F: Fused>(a: &Lanes, b: f32, c: &mut Lanes) {
     for lane in 0..LANES {
-        c[lane] = a[lane].mul_add(b, c[lane]);
+        c[lane] = F::mul_add(a[lane], b, c[lane]);
     }
 }
 
@@ -188,14 +222,14 @@ const LN_2_LOW: f32 = -2.121_944_4e-4;
 ///
 /// e^x = 2^n · e^r with |r| ≤ ln 2 / 2 (Cody and Waite 1980), e^r by its Taylor series.
 #[inline(always)]
-pub(super) fn exp(x: f32) -> f32 {
+fn exp<F: Fused>(x: f32) -> f32 {
     // Not `max`, which would make a number of what is none.
     let x = if x < -87.0 { -87.0 } else { x };
     let n = (x * std::f32::consts::LOG2_E).round_ties_even();
-    let r = (-n).mul_add(LN_2_LOW, (-n).mul_add(LN_2_HIGH, x));
+    let r = F::mul_add(-n, LN_2_LOW, F::mul_add(-n, LN_2_HIGH, x));
     let mut p = 1.0f32 / 5040.0;
     for c in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
-        p = p.mul_add(r, c);
+        p = F::mul_add(p, r, c);
     }
     p * f32::from_bits(((n as i32 + 127) << 23) as u32)
 }
@@ -221,7 +255,7 @@ mod tests {
         for i in 0..8_600 {
             let x = -(i as f32) / 100.0;
             let want = f64::from(x).exp();
-            let relative = ((f64::from(super::exp(x)) - want) / want).abs();
+            let relative = ((f64::from(super::exp::<super::Baseline>(x)) - want) / want).abs();
             assert!(relative < 3e-7, "exp({x}) is off by {relative:e}");
         }
     }

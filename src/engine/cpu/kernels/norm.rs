@@ -1,7 +1,7 @@
 //! Root-mean-square normalisation (Zhang and Sennrich 2019, arXiv:1910.07467).
 
 use super::pool::Pool;
-use super::{Kernel, LANES, compiled_for_each_kernel};
+use super::{Fused, Kernel, LANES, compiled_for_each_kernel};
 
 /// Rows with fewer values than this together are not worth another thread.
 const ALONE: usize = 64 << 10;
@@ -35,11 +35,11 @@ pub(in crate::engine::cpu) fn rms_norm_rows(
 
 compiled_for_each_kernel! {
     /// `out = x / sqrt(mean(x²) + epsilon) * gain` for one row.
-    rms_norm => rms_norm_body(x: &[f32], gain: &[f32], epsilon: f32, out: &mut [f32])
+    rms_norm => rms_norm_body<Fused>(x: &[f32], gain: &[f32], epsilon: f32, out: &mut [f32])
 }
 
 #[inline(always)]
-fn rms_norm_body(x: &[f32], gain: &[f32], epsilon: f32, out: &mut [f32]) {
+fn rms_norm_body<F: Fused>(x: &[f32], gain: &[f32], epsilon: f32, out: &mut [f32]) {
     assert!(x.len() == gain.len() && x.len() == out.len());
     let mut squares = [0.0f32; LANES];
     let chunks = x.chunks_exact(LANES);
@@ -48,7 +48,7 @@ fn rms_norm_body(x: &[f32], gain: &[f32], epsilon: f32, out: &mut [f32]) {
     }
     for chunk in chunks {
         for lane in 0..LANES {
-            squares[lane] = chunk[lane].mul_add(chunk[lane], squares[lane]);
+            squares[lane] = F::mul_add(chunk[lane], chunk[lane], squares[lane]);
         }
     }
     let sum: f32 = squares.iter().sum();

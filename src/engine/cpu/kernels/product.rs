@@ -10,7 +10,7 @@ use super::float::{self, Columns};
 use super::pack::{Packed, UNIT_BLOCKS};
 use super::pool::Pool;
 use super::quantize::{Activations, groups};
-use super::{Kernel, LANES, Lanes, compiled_for_each_kernel, exp, quantized};
+use super::{Fused, Kernel, LANES, Lanes, compiled_for_each_kernel, exp, quantized};
 
 /// Rows that a kernel computes together at most: their sums stay in registers.
 pub(super) const TOGETHER: usize = 8;
@@ -241,14 +241,14 @@ fn product(
 
 compiled_for_each_kernel! {
     /// `sums *= gates / (1 + e^-gates)` (SiLU: Elfwing et al. 2018, arXiv:1702.03118).
-    gated => gated_body(gates: &[Lanes], sums: &mut [Lanes])
+    gated => gated_body<Fused>(gates: &[Lanes], sums: &mut [Lanes])
 }
 
 #[inline(always)]
-fn gated_body(gates: &[Lanes], sums: &mut [Lanes]) {
+fn gated_body<F: Fused>(gates: &[Lanes], sums: &mut [Lanes]) {
     for (gates, sums) in gates.iter().zip(sums) {
         for lane in 0..LANES {
-            let small = exp(-gates[lane].abs());
+            let small = exp::<F>(-gates[lane].abs());
             // Both sides of zero without an overflow.
             let above = if gates[lane] < 0.0 { small } else { 1.0 };
             sums[lane] *= gates[lane] * above / (1.0 + small);

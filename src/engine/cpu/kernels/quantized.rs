@@ -13,6 +13,8 @@ mod avx512;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
+#[cfg(target_arch = "x86_64")]
+mod sse41;
 #[cfg(test)]
 mod tests;
 
@@ -37,6 +39,9 @@ pub(super) fn product(
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a kernel is only handed out where the processor has its features; lengths were
         // checked by the caller.
+        Kernel::Sse41 => unsafe { sse41::product(weights, x, tile, sums) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
         Kernel::Avx2 => unsafe { avx2::product(weights, x, tile, sums) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.

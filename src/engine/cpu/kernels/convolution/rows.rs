@@ -1,6 +1,7 @@
 //! Programs at work: see [`Tail`].
 
 use super::super::function::{gelu, sigmoid};
+use super::super::fused::Fused;
 use super::super::pool::Pool;
 use super::super::{Kernel, LANES, Lanes, compiled_for_each_kernel};
 use super::tail::{Function, Instruction, Operand, Tail};
@@ -189,7 +190,7 @@ pub(in crate::engine::cpu) enum Fetched<'a> {
 
 compiled_for_each_kernel! {
     /// `out`, whole sixteens, becomes `function(left, right)`.
-    step => step_body(
+    step => step_body<Fused>(
         function: Function,
         left: Fetched<'_>,
         right: Fetched<'_>,
@@ -199,7 +200,7 @@ compiled_for_each_kernel! {
 }
 
 #[inline(always)]
-fn step_body(
+fn step_body<F: Fused>(
     function: Function,
     left: Fetched<'_>,
     right: Fetched<'_>,
@@ -213,9 +214,9 @@ fn step_body(
         Function::Div => two(values, left, right, out, |a, b| a / b),
         Function::Max => two(values, left, right, out, |a, b| if b > a { b } else { a }),
         Function::Min => two(values, left, right, out, |a, b| if b < a { b } else { a }),
-        Function::Sigmoid => one(values, left, out, sigmoid),
-        Function::Gelu => one(values, left, out, gelu),
-        Function::Silu => one(values, left, out, |x| x * sigmoid(x)),
+        Function::Sigmoid => one(values, left, out, sigmoid::<F>),
+        Function::Gelu => one(values, left, out, gelu::<F>),
+        Function::Silu => one(values, left, out, |x| x * sigmoid::<F>(x)),
         Function::HardSwish => {
             one(values, left, out, |x| x * (x * (1.0 / 6.0) + 0.5).clamp(0.0, 1.0))
         }

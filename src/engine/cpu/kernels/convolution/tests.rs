@@ -1,4 +1,5 @@
 use super::super::function::gelu;
+use super::super::fused::Whole;
 use super::*;
 
 /// A convolution as its definition says it, in 64 bits, and the sum of its terms' sizes.
@@ -217,7 +218,7 @@ fn a_tail_is_applied_to_every_output() {
         let v6 = v5 / (1.0 + (-v5).exp());
         let v8 = (f64::from(picture[at]) - v6) / f64::from(gate[plane]);
         let v10 = if v8 < 0.0 { v8 * 0.1 } else { v8 } + f64::from(*sum);
-        let want = f64::from(gelu(v10 as f32));
+        let want = f64::from(gelu::<Whole>(v10 as f32));
         assert!((f64::from(*got) - want).abs() < 1e-5 * (1.0 + want.abs()), "{got} for {want}");
     }
     for kernel in Kernel::available() {

@@ -1,7 +1,7 @@
 //! Rows of floats as rows of bytes.
 
 use super::super::pool::Pool;
-use super::super::{Kernel, compiled_for_each_kernel};
+use super::super::{Fused, Kernel, compiled_for_each_kernel};
 
 /// Inputs in a line of weights.
 pub(super) const PER_LINE: usize = 4;
@@ -122,17 +122,23 @@ impl Digits {
 
 compiled_for_each_kernel! {
     /// One row; `low` is empty where there is one digit.
-    row => row_body(
+    row => row_body<Fused>(
         scheme: Scheme, x: &[f32], high: &mut [u8], low: &mut [u8], about: &mut About
     )
 }
 
 #[inline(always)]
-fn row_body(scheme: Scheme, x: &[f32], high: &mut [u8], low: &mut [u8], about: &mut About) {
+fn row_body<F: Fused>(
+    scheme: Scheme,
+    x: &[f32],
+    high: &mut [u8],
+    low: &mut [u8],
+    about: &mut About,
+) {
     let most = if scheme == Scheme::Bits16 { 65_535.0 } else { 255.0 };
     let (scale, zero) = match scheme {
         Scheme::Fixed { scale, zero } => (scale, f32::from(zero)),
-        Scheme::Bits8 | Scheme::Bits16 => range(x, most),
+        Scheme::Bits8 | Scheme::Bits16 => range::<F>(x, most),
     };
     let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
     let zero_digits = zero as i32;
@@ -167,7 +173,7 @@ fn row_body(scheme: Scheme, x: &[f32], high: &mut [u8], low: &mut [u8], about: &
 
 /// Scale and zero point of a row that is to fill `0..=most`.
 #[inline(always)]
-fn range(x: &[f32], most: f32) -> (f32, f32) {
+fn range<F: Fused>(x: &[f32], most: f32) -> (f32, f32) {
     const LANES: usize = super::super::LANES;
     let (mut least, mut greatest) = ([0.0f32; LANES], [0.0f32; LANES]);
     let mut odd = [0.0f32; LANES];
@@ -175,7 +181,7 @@ fn range(x: &[f32], most: f32) -> (f32, f32) {
         least[lane] = if value < least[lane] { value } else { least[lane] };
         greatest[lane] = if value > greatest[lane] { value } else { greatest[lane] };
         // What is no finite number makes this none.
-        odd[lane] = value.mul_add(0.0, odd[lane]);
+        odd[lane] = F::mul_add(value, 0.0, odd[lane]);
     };
     let chunks = x.as_chunks::<LANES>();
     for chunk in chunks.0 {

@@ -3,6 +3,8 @@
 use std::marker::PhantomData;
 
 use super::super::function::{gelu, gelu_tanh, sigmoid, tanh};
+use super::super::fused::{Baseline, Fused};
+use super::super::vector::Vector;
 use super::super::{LANES, Lanes};
 use super::{Block, Machine, TILES};
 
@@ -28,7 +30,7 @@ impl Function {
     /// Its value.
     pub(in crate::engine::cpu) fn of(self, x: f32) -> f32 {
         let mut lanes = [x; LANES];
-        apply(self, &mut lanes);
+        apply::<Baseline>(self, &mut lanes);
         lanes[0]
     }
 }
@@ -88,7 +90,7 @@ impl<'a> Finish<'a> {
                 for lane in 0..LANES {
                     sums[lane] += bias[lane];
                 }
-                apply(self.function, sums);
+                apply::<<A::Vector as Vector>::Fused>(self.function, sums);
                 let from = tile * LANES;
                 let (at, len) = (row * self.outputs + from, LANES.min(self.outputs - from));
                 // SAFETY: row and tile exist, as checked above, and no other thread writes here.
@@ -116,13 +118,13 @@ fn place(sums: &Lanes, residual: Option<&[f32]>, out: &mut [f32]) {
 }
 
 #[inline(always)]
-fn apply(function: Function, sums: &mut Lanes) {
+fn apply<F: Fused>(function: Function, sums: &mut Lanes) {
     match function {
         Function::None => {}
         Function::Relu => sums.iter_mut().for_each(|x| *x = if *x < 0.0 { 0.0 } else { *x }),
-        Function::Gelu => sums.iter_mut().for_each(|x| *x = gelu(*x)),
-        Function::GeluTanh => sums.iter_mut().for_each(|x| *x = gelu_tanh(*x)),
-        Function::Tanh => sums.iter_mut().for_each(|x| *x = tanh(*x)),
-        Function::Sigmoid => sums.iter_mut().for_each(|x| *x = sigmoid(*x)),
+        Function::Gelu => sums.iter_mut().for_each(|x| *x = gelu::<F>(*x)),
+        Function::GeluTanh => sums.iter_mut().for_each(|x| *x = gelu_tanh::<F>(*x)),
+        Function::Tanh => sums.iter_mut().for_each(|x| *x = tanh::<F>(*x)),
+        Function::Sigmoid => sums.iter_mut().for_each(|x| *x = sigmoid::<F>(*x)),
     }
 }

@@ -62,6 +62,60 @@ impl Machine for Plain {
     }
 }
 
+/// SSE4.1.
+#[cfg(target_arch = "x86_64")]
+pub(in crate::engine::cpu::kernels) struct Sse41;
+
+#[cfg(target_arch = "x86_64")]
+impl Machine for Sse41 {
+    type Vector = super::super::vector::Sse41;
+    const ROWS: usize = 2;
+    const TILES: usize = 1;
+
+    #[inline(always)]
+    unsafe fn dots<const M: usize, const T: usize>(
+        x: *const u8,
+        stride: usize,
+        tiles: *const Line,
+        tile_lines: usize,
+        lines: usize,
+    ) -> [[[i32; LANES]; T]; M] {
+        use std::arch::x86_64::*;
+        let mut out = [[[0i32; LANES]; T]; M];
+        // SAFETY: the caller's promise; a line is four vectors of four outputs each.
+        unsafe {
+            for t in 0..T {
+                let mut sums = [[_mm_setzero_si128(); 4]; M];
+                for at in 0..lines {
+                    let line = tiles.add(t * tile_lines + at).cast::<__m128i>();
+                    for quarter in 0..4 {
+                        let w = _mm_load_si128(line.add(quarter));
+                        // As for AVX2.
+                        let odd = _mm_srai_epi16::<8>(w);
+                        let even = _mm_srai_epi16::<8>(_mm_slli_epi16::<8>(w));
+                        for m in 0..M {
+                            let four = x.add(m * stride + at * 4).cast::<i32>().read_unaligned();
+                            let four = _mm_set1_epi32(four);
+                            let low = _mm_and_si128(four, _mm_set1_epi16(255));
+                            let low = _mm_madd_epi16(low, even);
+                            let high = _mm_madd_epi16(_mm_srli_epi16::<8>(four), odd);
+                            let sum = &mut sums[m][quarter];
+                            *sum = _mm_add_epi32(*sum, _mm_add_epi32(low, high));
+                        }
+                    }
+                }
+                for m in 0..M {
+                    let out = out[m][t].as_mut_ptr().cast::<__m128i>();
+                    for quarter in 0..4 {
+                        _mm_storeu_si128(out.add(quarter), sums[m][quarter]);
+                    }
+                }
+            }
+        }
+        out
+    }
+}
+
 /// AVX2, and the same with the dot products of AVX-VNNI.
 #[cfg(target_arch = "x86_64")]
 pub(in crate::engine::cpu::kernels) struct Avx2<const VNNI: bool>;
@@ -179,6 +233,12 @@ macro_rules! dispatched {
             use $crate::engine::cpu::kernels::Kernel;
             use $crate::engine::cpu::kernels::dense::machine::*;
             #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "sse4.1,ssse3")]
+            #[allow(clippy::too_many_arguments, reason = "a kernel takes its operands one by one")]
+            fn sse41($($arg: $type),*) {
+                $body::<Sse41>($($arg),*)
+            }
+            #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma,f16c")]
             #[allow(clippy::too_many_arguments, reason = "a kernel takes its operands one by one")]
             fn avx2($($arg: $type),*) {
@@ -199,6 +259,9 @@ macro_rules! dispatched {
             match kernel {
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: a kernel is only handed out where the processor has its features.
+                Kernel::Sse41 => unsafe { sse41($($arg),*) },
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: as above.
                 Kernel::Avx2 => unsafe { avx2($($arg),*) },
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: as above.

@@ -3,7 +3,7 @@
 use super::super::pack::{Form, Offset, Packed, UNIT_BLOCKS, UnitNumbers, held};
 use super::super::product::TOGETHER;
 use super::super::quantize::{BLOCK, Group, Record};
-use super::super::{LANES, Lanes};
+use super::super::{Baseline, Fused, LANES, Lanes};
 
 /// See [`super::product`].
 pub(super) fn product(weights: &Packed, x: &Group, tile: usize, sums: &mut [Lanes]) {
@@ -54,10 +54,11 @@ impl Place<'_> {
             let dot = of_part(&dots) - form.zero() * sum;
             let number = self.block * form.parts + part;
             let scale = self.numbers.scale(number, self.lane) * record.scale;
-            *total = (dot as f32).mul_add(scale, *total);
+            *total = Baseline::mul_add(dot as f32, scale, *total);
             if form.offset == Offset::Minimum {
                 let factor = record.scale * sum as f32;
-                *total = self.numbers.minimum(number, self.lane).mul_add(factor, *total);
+                let minimum = self.numbers.minimum(number, self.lane);
+                *total = Baseline::mul_add(minimum, factor, *total);
             }
         }
     }

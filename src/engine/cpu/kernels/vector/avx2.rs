@@ -1,5 +1,6 @@
 use std::arch::x86_64::*;
 
+use super::super::fused::Whole;
 use super::{SERIES, Vector};
 
 /// Lanes in two registers.
@@ -68,6 +69,7 @@ impl Avx2 {
 // SAFETY of all blocks: as above.
 #[allow(clippy::undocumented_unsafe_blocks, reason = "said once, above")]
 impl Vector for Avx2 {
+    type Fused = Whole;
     const WIDE: bool = false;
 
     #[inline(always)]

@@ -1,5 +1,6 @@
 use std::arch::x86_64::*;
 
+use super::super::fused::Whole;
 use super::{SERIES, Vector};
 
 /// Lanes in one register.
@@ -10,6 +11,7 @@ pub(in crate::engine::cpu::kernels) struct Avx512(__m512);
 // memory is there.
 #[allow(clippy::undocumented_unsafe_blocks, reason = "said once, above")]
 impl Vector for Avx512 {
+    type Fused = Whole;
     const WIDE: bool = true;
 
     #[inline(always)]

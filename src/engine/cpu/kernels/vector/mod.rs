@@ -8,14 +8,18 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod portable;
+#[cfg(target_arch = "x86_64")]
+mod sse41;
 
 #[cfg(target_arch = "x86_64")]
 pub(super) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub(super) use avx512::Avx512;
 pub(super) use portable::Portable;
+#[cfg(target_arch = "x86_64")]
+pub(super) use sse41::{Sse41, fused, widen};
 
-use super::LANES;
+use super::{Fused, LANES};
 
 /// Sixteen lanes of `f32`. Every operation gives the same bits in every implementation (for numbers).
 ///
@@ -23,6 +27,8 @@ use super::LANES;
 pub(super) trait Vector: Copy {
     /// Whether there are registers for 24 accumulators, or else for 6.
     const WIDE: bool;
+    /// How single floats are fused where these vectors are used.
+    type Fused: Fused;
 
     /// # Safety
     /// The processor has the instruction set, here and for all other methods; 16 floats can be read.
@@ -115,6 +121,12 @@ macro_rules! vectorised {
         #[allow(clippy::too_many_arguments, reason = "a kernel takes its operands one by one")]
         pub(in crate::engine::cpu) fn $name(kernel: $crate::engine::cpu::kernels::Kernel, $($arg: $type),*) {
             #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "sse4.1,ssse3")]
+            #[allow(clippy::too_many_arguments, reason = "a kernel takes its operands one by one")]
+            fn sse41($($arg: $type),*) {
+                $body::<$crate::engine::cpu::kernels::vector::Sse41>($($arg),*)
+            }
+            #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma,f16c")]
             #[allow(clippy::too_many_arguments, reason = "a kernel takes its operands one by one")]
             fn avx2($($arg: $type),*) {
@@ -127,6 +139,9 @@ macro_rules! vectorised {
                 $body::<$crate::engine::cpu::kernels::vector::Avx512>($($arg),*)
             }
             match kernel {
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: a kernel is only handed out where the processor has its features.
+                $crate::engine::cpu::kernels::Kernel::Sse41 => unsafe { sse41($($arg),*) },
                 #[cfg(target_arch = "x86_64")]
                 $crate::engine::cpu::kernels::Kernel::Avx2
                 | $crate::engine::cpu::kernels::Kernel::AvxVnni => {

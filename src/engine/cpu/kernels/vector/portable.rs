@@ -1,11 +1,11 @@
 use super::super::half::{narrow, widen};
-use super::super::{LANES, Lanes, exp};
+use super::super::{Baseline, Fused, LANES, Lanes, exp};
 use super::Vector;
 
 /// Lanes for any processor.
 ///
-/// Elsewhere than on aarch64 a fused product is a call for each lane, and halves are widened one by one:
-/// in every kernel's every loop that would be a quarter of a megabyte for no time gained.
+/// Where there are no fused products, a lane takes a dozen instructions: in every kernel's every loop
+/// they would be a quarter of a megabyte for no time gained.
 #[derive(Clone, Copy)]
 pub(in crate::engine::cpu::kernels) struct Portable(Lanes);
 
@@ -23,6 +23,7 @@ impl Portable {
 // SAFETY of all blocks: the caller says that the memory is there.
 #[allow(clippy::undocumented_unsafe_blocks, reason = "said once, above")]
 impl Vector for Portable {
+    type Fused = Baseline;
     const WIDE: bool = false;
 
     #[inline(always)]
@@ -57,7 +58,7 @@ impl Vector for Portable {
     #[cfg_attr(target_arch = "aarch64", inline(always))]
     #[cfg_attr(not(target_arch = "aarch64"), inline(never))]
     unsafe fn mul_add(self, b: Self, c: Self) -> Self {
-        Self::each(|lane| self.0[lane].mul_add(b.0[lane], c.0[lane]))
+        Self::each(|lane| Baseline::mul_add(self.0[lane], b.0[lane], c.0[lane]))
     }
     #[inline(always)]
     unsafe fn mul(self, b: Self) -> Self {
@@ -86,7 +87,7 @@ impl Vector for Portable {
     #[cfg_attr(target_arch = "aarch64", inline(always))]
     #[cfg_attr(not(target_arch = "aarch64"), inline(never))]
     unsafe fn exp(self) -> Self {
-        Self::each(|lane| exp(self.0[lane]))
+        Self::each(|lane| exp::<Baseline>(self.0[lane]))
     }
     #[inline(always)]
     unsafe fn evens(self, b: Self) -> Self {
