@@ -3,9 +3,16 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::enrolled::{Hq, until};
 use crate::support::{Ask, Server, admin, data, root, stderr, stdout};
+
+/// One browser at a time: on two cores, two make each other's pages late for the keys.
+fn alone() -> MutexGuard<'static, ()> {
+    static BROWSER: Mutex<()> = Mutex::new(());
+    BROWSER.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Checks that must have gone well at least.
 const CHECKS: usize = 23;
@@ -44,6 +51,7 @@ fn shop(hq: &Hq, folder: &Path) -> Server {
 
 #[test]
 fn a_shopper_asks_gets_angry_and_a_person_answers() {
+    let _alone = alone();
     let installed = root().join("tests/clients/node_modules/axe-core");
     assert!(installed.exists(), "the browser's tests are not installed; run tests/run once");
     let (hq, folder) = (Hq::start(), tempfile::tempdir().unwrap());
@@ -68,6 +76,7 @@ fn a_shopper_asks_gets_angry_and_a_person_answers() {
 
 #[test]
 fn a_browser_that_trusts_the_shops_authority_stays_paired_over_tls() {
+    let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let files = crate::desk::shop_authority(folder.path());
     let settings: Vec<(&str, &str)> = files.iter().map(|(name, at)| (*name, at.as_str())).collect();
