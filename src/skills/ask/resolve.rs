@@ -83,15 +83,14 @@ pub(super) fn resolve(names: &[String], view: &mut View<'_>) -> Resolved {
     }
     resolved.unwrap_or_else(|| {
         view.missed.push(query);
-        near(&scored(names, &hits))
+        near(names, &hits)
     })
 }
 
 /// All products that have these words, whatever else they are.
 pub(super) fn all_with(names: &[String], view: &mut View<'_>) -> Vec<Seen<Product>> {
     let hits = view.find(&query(names), MAX_HITS);
-    let full = scored(names, &hits).into_iter().filter(|(percent, _)| *percent == 100);
-    full.map(|(_, hit)| hit.product.clone()).collect()
+    having_all(&Wanted::new(names), &hits).map(|hit| hit.product.clone()).collect()
 }
 
 /// The products that have all of the words, or all of another name for them.
@@ -100,16 +99,14 @@ fn full(names: &[String], hits: &[Hit]) -> Option<Resolved> {
     whole(names, hits).or_else(|| whole(&by_other_names(names)?, hits))
 }
 
-/// The share of the words, in percent, that each has.
-fn scored<'a>(names: &[String], hits: &'a [Hit]) -> Vec<(usize, &'a Hit)> {
-    let wanted = Wanted::new(names);
-    hits.iter().map(|hit| (wanted.percent(&hit.product), hit)).collect()
+fn having_all<'a>(wanted: &Wanted<'_>, hits: &'a [Hit]) -> impl Iterator<Item = &'a Hit> {
+    hits.iter().filter(|hit| wanted.percent(&hit.product) == 100)
 }
 
 /// The products that have all of the words; none where no product has.
 fn whole(names: &[String], hits: &[Hit]) -> Option<Resolved> {
     let wanted = Wanted::new(names);
-    let full: Vec<_> = hits.iter().filter(|hit| wanted.percent(&hit.product) == 100).collect();
+    let full: Vec<_> = having_all(&wanted, hits).collect();
     // Coffee goes before coffee creamer.
     let heads: Vec<_> = full.iter().filter(|hit| wanted.say_what(&hit.product)).copied().collect();
     let full = if heads.is_empty() { full } else { heads };
@@ -129,7 +126,9 @@ fn whole(names: &[String], hits: &[Hit]) -> Option<Resolved> {
 }
 
 /// Those that have most of the words, or mean much the same; the search's order decides between them.
-fn near(scored: &[(usize, &Hit)]) -> Resolved {
+fn near(names: &[String], hits: &[Hit]) -> Resolved {
+    let wanted = Wanted::new(names);
+    let scored: Vec<_> = hits.iter().map(|hit| (wanted.percent(&hit.product), hit)).collect();
     let best = scored.iter().map(|(percent, _)| *percent).max().unwrap_or_default();
     let is_near = |(percent, hit): &&(usize, &Hit)| {
         let by_words = *percent == best && best >= NEAR_PERCENT;

@@ -13,8 +13,8 @@ pub(super) struct Whole;
 /// By a product and a sum of doubles.
 pub(super) struct Split;
 
-/// As the baseline of the target has it: elsewhere than on aarch64, the compiler would call a function
-/// that is ten times slower than [`Split`].
+/// As the baseline of the target has it: elsewhere than on aarch64, [`Whole`] would call a function of
+/// the C library for each number.
 #[cfg(target_arch = "aarch64")]
 pub(super) type Baseline = Whole;
 #[cfg(not(target_arch = "aarch64"))]

@@ -130,12 +130,6 @@ impl Vector for Avx2 {
         unsafe { Self(_mm256_max_ps(self.0, b.0), _mm256_max_ps(self.1, b.1)) }
     }
     #[inline(always)]
-    unsafe fn largest(self) -> f32 {
-        let mut lanes = [0.0f32; 16];
-        unsafe { self.store(lanes.as_mut_ptr()) };
-        lanes.into_iter().fold(f32::NEG_INFINITY, f32::max)
-    }
-    #[inline(always)]
     unsafe fn keep(self, count: usize, other: f32) -> Self {
         unsafe {
             let low = Self::keep_8(self.0, count, other);

@@ -73,11 +73,6 @@ pub(super) trait Vector: Copy {
     /// # Safety
     /// See [`Self::load`].
     unsafe fn max(self, b: Self) -> Self;
-    /// The largest lane.
-    ///
-    /// # Safety
-    /// See [`Self::load`].
-    unsafe fn largest(self) -> f32;
     /// Lanes from `count` on become `other`.
     ///
     /// # Safety
@@ -95,6 +90,18 @@ pub(super) trait Vector: Copy {
     unsafe fn evens(self, b: Self) -> Self;
     /// Asks for the cache line at `at`, which need not exist.
     fn prefetch(at: *const u8);
+
+    /// The largest lane.
+    ///
+    /// # Safety
+    /// See [`Self::load`].
+    #[inline(always)]
+    unsafe fn largest(self) -> f32 {
+        let mut lanes = [0.0f32; LANES];
+        // SAFETY: 16 floats.
+        unsafe { self.store(lanes.as_mut_ptr()) };
+        lanes.into_iter().fold(f32::NEG_INFINITY, f32::max)
+    }
 
     /// The lanes added up, first to last.
     ///

@@ -77,10 +77,6 @@ impl Vector for Portable {
         Self::each(|lane| self.0[lane].max(b.0[lane]))
     }
     #[inline(always)]
-    unsafe fn largest(self) -> f32 {
-        self.0.iter().copied().fold(f32::NEG_INFINITY, f32::max)
-    }
-    #[inline(always)]
     unsafe fn keep(self, count: usize, other: f32) -> Self {
         Self::each(|lane| if lane < count { self.0[lane] } else { other })
     }

@@ -17,16 +17,6 @@ pub(in crate::engine::cpu::kernels) struct Sse41([__m128; 4]);
 pub(in crate::engine::cpu::kernels) unsafe fn fused(a: __m128, b: __m128, c: __m128) -> __m128 {
     // SAFETY: the caller's promise.
     unsafe {
-        let (sums, care) = fused_but(a, b, c);
-        if _mm_movemask_ps(care) == 0 { sums } else { each_carefully(a, b, c) }
-    }
-}
-
-/// `a * b + c`, and which lanes may be rounded wrongly.
-#[inline(always)]
-unsafe fn fused_but(a: __m128, b: __m128, c: __m128) -> (__m128, __m128) {
-    // SAFETY: the caller's promise.
-    unsafe {
         let product = |a, b| _mm_mul_pd(_mm_cvtps_pd(a), _mm_cvtps_pd(b));
         let above = |x| _mm_movehl_ps(x, x);
         let low = _mm_add_pd(product(a, b), _mm_cvtps_pd(c));
@@ -41,7 +31,8 @@ unsafe fn fused_but(a: __m128, b: __m128, c: __m128) -> (__m128, __m128) {
         let above_small = _mm_set1_epi32(f32::MIN_POSITIVE.to_bits().cast_signed() + 1);
         let small = _mm_cmpgt_epi32(above_small, size);
         let small = _mm_and_si128(small, _mm_cmpgt_epi32(size, _mm_setzero_si128()));
-        (sums, _mm_castsi128_ps(_mm_or_si128(half_way, small)))
+        let care = _mm_castsi128_ps(_mm_or_si128(half_way, small));
+        if _mm_movemask_ps(care) == 0 { sums } else { each_carefully(a, b, c) }
     }
 }
 
@@ -161,12 +152,6 @@ impl Vector for Sse41 {
     #[inline(always)]
     unsafe fn max(self, b: Self) -> Self {
         unsafe { Self::each(|at| _mm_max_ps(self.0[at], b.0[at])) }
-    }
-    #[inline(always)]
-    unsafe fn largest(self) -> f32 {
-        let mut lanes = [0.0f32; LANES];
-        unsafe { self.store(lanes.as_mut_ptr()) };
-        lanes.into_iter().fold(f32::NEG_INFINITY, f32::max)
     }
     #[inline(always)]
     unsafe fn keep(self, count: usize, other: f32) -> Self {
